@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: setup demo test lint bench docs clean
+
+setup: .venv/installed
+
+.venv/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python >= 3.10 is needed; set PYTHON=")'
+	@echo "Installing into .venv (a few minutes the first time) ..."
+	@$(PYTHON) -m venv .venv
+	@$(INSTALL) -e ".[plot,test]"
+	@touch $@
+
+.venv/docs-installed: .venv/installed
+	@$(INSTALL) -e ".[docs]"
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/compare.py
+
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: setup
+	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py benchmarks/bench_isda_gain.py; do \
+		echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+docs: .venv/docs-installed
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+clean:
+	rm -rf .venv build dist demo docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache

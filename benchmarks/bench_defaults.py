@@ -1,0 +1,125 @@
+"""How NetClassifier's defaults were chosen, and where they stand.
+
+``choose`` varies one setting at a time on held-out *training* data of three sets: a
+table (digits), signals (UCI HAR, whole subjects held out) and images (Fashion-MNIST).
+``report`` then fits the defaults and two scikit-learn classifiers on the training rows
+and scores them on the official or held-back test rows, which ``choose`` never reads.
+
+    python benchmarks/bench_defaults.py choose
+    python benchmarks/bench_defaults.py report
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from tqdm import tqdm
+
+from data import load, take
+from skaug import NetClassifier
+
+BASE = dict(lr=3e-3, max_epochs=60, batch_size=64, module__dropout=0.2)
+SGD = dict(
+    optimizer=torch.optim.SGD,
+    optimizer__momentum=0.9,
+    optimizer__nesterov=True,
+    optimizer__weight_decay=5e-4,
+)
+SETTINGS = {
+    "base": {},
+    "lr 1e-3": dict(lr=1e-3),
+    "lr 1e-2": dict(lr=1e-2),
+    "30 epochs": dict(max_epochs=30),
+    "120 epochs": dict(max_epochs=120),
+    "batch 32": dict(batch_size=32),
+    "batch 128": dict(batch_size=128),
+    "dropout 0": dict(module__dropout=0.0),
+    "dropout 0.5": dict(module__dropout=0.5),
+    "weight decay 0.1": dict(optimizer__weight_decay=0.1),
+    "constant lr": dict(lr_schedule="constant"),
+    "SGD lr 0.05": dict(SGD, lr=0.05),
+    "SGD lr 0.2": dict(SGD, lr=0.2),
+}
+SETS = {"digits": 300, "har": 600, "fashion_mnist": 1000}
+
+
+def split(name, seed):
+    """Training and validation rows, both from the training part of the set."""
+    data, n = load(name), SETS[name]
+    X, y = data.X_train, data.y_train
+    if name == "har":
+        groups = data.subject_train
+        cv = GroupShuffleSplit(1, test_size=8, random_state=seed)
+        train, valid = next(cv.split(X, y, groups))
+    else:
+        train = take(X, y, n, seed)
+        valid = np.setdiff1d(np.arange(len(y)), train)[:4000]
+    train = train[take(X[train], y[train], n, seed)] if len(train) > n else train
+    return X[train], y[train], X[valid], y[valid]
+
+
+def scores(model, X, y):
+    proba = model.predict_proba(X)
+    return np.mean(model.classes_[proba.argmax(1)] == y), log_loss(y, proba)
+
+
+def choose(seeds):
+    print(
+        f"{'validation accuracy % / log-loss':20}" + "".join(f"{s:>20}" for s in SETS)
+    )
+    progress = tqdm(total=len(SETTINGS) * len(SETS) * seeds, smoothing=0)
+    for label, change in SETTINGS.items():
+        cells = []
+        for name in SETS:
+            values = []
+            for seed in range(seeds):
+                X, y, X_valid, y_valid = split(name, seed)
+                net = NetClassifier(**{**BASE, **change}, random_state=seed)
+                values.append(scores(net.fit(X, y), X_valid, y_valid))
+                progress.update()
+            accuracy, loss = np.mean(values, 0)
+            cells.append(f"{100 * accuracy:.2f} / {loss:.3f}")
+        tqdm.write(f"{label:32}" + "".join(f"{cell:>20}" for cell in cells))
+    progress.close()
+
+
+def report(seeds):
+    flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
+    models = {
+        "NetClassifier()": lambda seed: NetClassifier(random_state=seed),
+        "MLPClassifier(), scaled": lambda seed: make_pipeline(
+            flatten, StandardScaler(), MLPClassifier(random_state=seed)
+        ),
+        "HistGradientBoosting()": lambda seed: make_pipeline(
+            flatten, HistGradientBoostingClassifier(random_state=seed)
+        ),
+    }
+    print(f"{'test accuracy % / log-loss':32}" + "".join(f"{s:>26}" for s in SETS))
+    for label, make in models.items():
+        cells = []
+        for name, n in SETS.items():
+            data, values = load(name), []
+            start = time.perf_counter()
+            for seed in range(seeds):
+                rows = take(data.X_train, data.y_train, n, seed)
+                model = make(seed).fit(data.X_train[rows], data.y_train[rows])
+                values.append(scores(model, data.X_test, data.y_test))
+            accuracy, loss = np.mean(values, 0)
+            seconds = (time.perf_counter() - start) / seeds
+            cells.append(f"{100 * accuracy:.2f} / {loss:.3f} ({seconds:.0f} s)")
+        print(f"{label:32}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("stage", choices=["choose", "report"])
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    {"choose": choose, "report": report}[arguments.stage](arguments.seeds)

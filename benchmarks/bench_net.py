@@ -1,0 +1,83 @@
+"""An epoch of NetClassifier against the same loop in bare PyTorch.
+
+The bare loop slices batches out of tensors: no DataLoader, no per-row Python. Both sides
+train the same network with the same optimizer on the same batches, in turn, in one run.
+
+    python benchmarks/bench_net.py
+"""
+
+import time
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from data import har_table, load
+from skaug import NetClassifier
+
+GOAL = 1.2
+EPOCHS = 6
+
+
+class EpochClock(Callback):
+    """Seconds of each epoch, skorch's own bookkeeping included."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.ends_ = [time.perf_counter()]
+
+    def on_epoch_end(self, net, **kwargs):
+        self.ends_.append(time.perf_counter())
+
+
+def bare_epochs(net, X, y):
+    """The loop a user would write; returns seconds per epoch."""
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    module = type(net.module_)(X.shape[1], int(y.max()) + 1).train()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=net.lr)
+    loss_function = nn.CrossEntropyLoss()
+    seconds = []
+    for epoch in range(EPOCHS):
+        start = time.perf_counter()
+        order = torch.randperm(len(X))
+        total = 0.0
+        for first in range(0, len(X), net.batch_size):
+            rows = order[first : first + net.batch_size]
+            optimizer.zero_grad()
+            loss = loss_function(module(X[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def compare(X, y, rounds=3):
+    """Median seconds per epoch of both sides, in turn."""
+    ours, bare = [], []
+    for _ in range(rounds):
+        net = NetClassifier(
+            max_epochs=EPOCHS, random_state=0, callbacks=[("clock", EpochClock())]
+        ).fit(X, y)
+        ours += np.diff(dict(net.callbacks_)["clock"].ends_)[1:].tolist()
+        bare += bare_epochs(net, X, y)[1:]
+    return np.median(ours), np.median(bare)
+
+
+def main():
+    har, fashion = load("har"), load("fashion_mnist")
+    sets = {
+        "HAR table (7352, 195)": (har_table(har.X_train), har.y_train - 1),
+        "28 x 28 images (3000)": (fashion.X_train[:3000], fashion.y_train[:3000]),
+    }
+    print(f"{'one epoch':24}{'bare':>10}{'skaug':>10}{'ratio':>8}  goal {GOAL}")
+    ratios = []
+    for name, (X, y) in sets.items():
+        ours, bare = compare(X, y)
+        ratios.append(ours / bare)
+        print(f"{name:24}{bare:9.3f}s{ours:9.3f}s{ours / bare:8.2f}")
+    assert max(ratios) <= GOAL, f"an epoch takes {max(ratios):.2f} x the bare loop"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Real data for tests and benchmarks, in the shapes that the estimators take.
+
+The files are looked for in ``$SKAUG_DATA``, then in ``../shared/data`` beside the
+checkout. Failing that, the image sets come from OpenML through scikit-learn, for those
+who have a network; the digits are bundled with scikit-learn.
+"""
+
+import importlib.util
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import fetch_openml, load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch
+
+OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
+N_TRAIN = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
+
+
+def data_folder():
+    """Folder with the data files and their reader ``load.py``, or None."""
+    places = [
+        os.environ.get("SKAUG_DATA"),
+        Path(__file__).parents[2] / "shared" / "data",
+    ]
+    for place in places:
+        if place and (Path(place) / "load.py").exists():
+            return Path(place)
+    return None
+
+
+@cache
+def load(name, download=False):
+    """Read a set as float32 arrays.
+
+    Parameters
+    ----------
+    name : {"digits", "mnist", "fashion_mnist", "cifar10", "har"}
+        The set. Images are (n, channels, height, width) in [0, 1], digits a table of
+        64 columns, har (n, 9, 128) raw signals.
+    download : bool, default=False
+        Whether to fetch what is not on the disk.
+
+    Returns
+    -------
+    data : Bunch
+        ``X_train``, ``y_train``, ``X_test``, ``y_test``; ``subject_train`` and
+        ``subject_test`` for har; ``classes``, the names of the labels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the files are not there; says where they were looked for.
+    """
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+        parts = train_test_split(
+            X.astype(np.float32), y, test_size=0.4, random_state=0, stratify=y
+        )
+        names = ("X_train", "X_test", "y_train", "y_test")
+        return Bunch(**dict(zip(names, parts)), classes=[str(i) for i in range(10)])
+    folder = data_folder()
+    if folder is not None:
+        return _from_files(folder, name)
+    if download and name in OPENML:
+        return _from_openml(name)
+    raise FileNotFoundError(
+        f"{name} is needed as {name}*.npz beside load.py in $SKAUG_DATA or ../shared/data"
+        + (f"; download=True fetches it." if name in OPENML else ".")
+    )
+
+
+def _from_files(folder, name):
+    spec = importlib.util.spec_from_file_location("load", folder / "load.py")
+    reader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reader)
+    raw = reader.load(name, folder=str(folder))
+    data = Bunch(classes=[str(c) for c in raw.get("classes", range(10))])
+    for part in ("train", "test"):
+        X = raw[f"x_{part}"]
+        data[f"X_{part}"] = X if name == "har" else _as_images(X)
+        data[f"y_{part}"] = raw[f"y_{part}"].astype(np.int64)
+        if name == "har":
+            data[f"subject_{part}"] = raw[f"subject_{part}"]
+    return data
+
+
+def _from_openml(name):
+    X, y = fetch_openml(OPENML[name], version=1, return_X_y=True, as_frame=False)
+    # Planes of colour come one after the other.
+    X = X.reshape(len(X), *((3, 32, 32) if name == "cifar10" else (1, 28, 28)))
+    X, y, n = X.astype(np.float32) / 255, y.astype(np.int64), N_TRAIN[name]
+    classes = [str(i) for i in range(10)]
+    return Bunch(
+        X_train=X[:n], y_train=y[:n], X_test=X[n:], y_test=y[n:], classes=classes
+    )
+
+
+def _as_images(X):
+    X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(X, np.float32) / 255
+
+
+def take(X, y, n, seed):
+    """A class-balanced draw of n rows without replacement: indices."""
+    rows, _ = train_test_split(
+        np.arange(len(y)), train_size=n, random_state=seed, stratify=y
+    )
+    return rows
+
+
+def har_table(X):
+    """Log spectra of the magnitudes of HAR's three sensors, (n, 9, 128) to (n, 195)."""
+    magnitude = np.sqrt(np.square(X.reshape(len(X), 3, 3, -1)).sum(2))
+    spectrum = np.abs(np.fft.rfft(magnitude, axis=-1))
+    return np.log1p(spectrum).reshape(len(X), -1).astype(np.float32)

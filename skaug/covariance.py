@@ -1,0 +1,523 @@
+"""Class covariances of features: streaming estimates and their quadratic forms.
+
+ISDA needs, for every class k in a batch, the variance that class k's features give to
+the difference between two logits,
+
+.. math::  q_{kj} = (w_j - w_k)^T \\Sigma_k (w_j - w_k),
+
+and the covariances :math:`\\Sigma_k` themselves, estimated while the network trains.
+Both are functions of the class, not of the sample: everything here works on the
+classes present, in blocks that fit a fixed working memory.
+"""
+
+import os
+
+import torch
+import torch.distributed
+from torch import nn
+
+__all__ = ["ClassCovariance", "class_quadratic_form"]
+
+KINDS = ("full", "diagonal", "shared", "identity", "low_rank")
+
+# Working memory of one step through the classes: small covariances are batched up to
+# it, large ones are taken one by one, as views.
+BLOCK_BYTES = 2**22
+# Products kept for the backward pass, which otherwise makes them anew.
+KEPT_BYTES = 2**25
+
+
+def class_quadratic_form(weight, classes, covariance):
+    """(w_j - w_k)' S_k (w_j - w_k) for the classes k asked for and every class j.
+
+    Parameters
+    ----------
+    weight : torch.Tensor of shape (n_classes, n_features)
+        One row per class; the only argument that gets a gradient.
+    classes : torch.Tensor of shape (n_present,)
+        Distinct class codes k.
+    covariance : torch.Tensor
+        Covariances of shape (n_classes, n_features, n_features), or variances of
+        shape (n_classes, n_features).
+
+    Returns
+    -------
+    table : torch.Tensor of shape (n_present, n_classes)
+        Non-negative, and exactly 0 where j = k.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.covariance import class_quadratic_form
+    >>> weight = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> class_quadratic_form(weight, torch.tensor([0]), torch.ones(2, 2))
+    tensor([[0., 5.]])
+    """
+    form = _FullForm.apply if covariance.ndim == 3 else _diagonal_form
+    return form(weight, classes, covariance)
+
+
+class _FullForm(torch.autograd.Function):
+    """The form for covariances written out.
+
+    Its derivative is made of the same products as its value. They are kept while
+    they are small: one n_classes x n_features array per class present adds up.
+    """
+
+    @staticmethod
+    def forward(ctx, weight, classes, matrices):
+        ctx.save_for_backward(weight, classes, matrices)
+        n_bytes = weight.element_size() * weight.numel() * len(classes)
+        ctx.kept = [] if n_bytes <= KEPT_BYTES and ctx.needs_input_grad[0] else None
+        table = weight.new_empty(len(classes), len(weight))
+        for rows in _FullForm.blocks(weight, classes):
+            differences, products = _FullForm.products(weight, classes[rows], matrices)
+            table[rows] = differences.mul_(products).sum(-1)
+            if ctx.kept is not None:
+                ctx.kept.append(products)
+        return table
+
+    @staticmethod
+    def backward(ctx, grad):
+        weight, classes, matrices = ctx.saved_tensors
+        grad_weight = torch.zeros_like(weight)
+        for i, rows in enumerate(_FullForm.blocks(weight, classes)):
+            if ctx.kept is not None:
+                products = ctx.kept[i]
+            else:
+                _, products = _FullForm.products(weight, classes[rows], matrices)
+            products = products * (2 * grad[rows, :, None])
+            grad_weight += products.sum(0)
+            grad_weight.index_add_(0, classes[rows], products.sum(1), alpha=-1)
+        return grad_weight, None, None
+
+    @staticmethod
+    def blocks(weight, classes):
+        n_features = weight.shape[1]
+        return _blocks(len(classes), weight.element_size() * n_features**2)
+
+    @staticmethod
+    def products(weight, block, matrices):
+        differences = weight - weight[block, None]  # (block, n_classes, n_features)
+        return differences, differences @ _take(matrices, block)
+
+
+class _FactorForm(torch.autograd.Function):
+    """The form for S_k = F_k F_k', through rank-sized projections of the weight."""
+
+    @staticmethod
+    def forward(ctx, weight, classes, factors):
+        ctx.save_for_backward(weight, classes, factors)
+        table = weight.new_empty(len(classes), len(weight))
+        for rows, _, _, projections in _FactorForm.parts(weight, classes, factors):
+            table[rows] = projections.square_().sum(-1)
+        return table
+
+    @staticmethod
+    def backward(ctx, grad):
+        weight, classes, factors = ctx.saved_tensors
+        grad_weight = torch.zeros_like(weight)
+        for rows, block, factor, projections in _FactorForm.parts(
+            weight, classes, factors
+        ):
+            projections *= 2 * grad[rows, :, None]
+            by_class = projections @ factor.mT  # (block, n_classes, n_features)
+            grad_weight += by_class.sum(0)
+            grad_weight.index_add_(0, block, by_class.sum(1), alpha=-1)
+        return grad_weight, None, None
+
+    @staticmethod
+    def parts(weight, classes, factors):
+        row_bytes = weight.element_size() * weight.numel()
+        for rows in _blocks(len(classes), row_bytes):
+            block = classes[rows]
+            factor = _take(factors, block)  # (block, n_features, rank)
+            projections = weight @ factor  # (block, n_classes, rank)
+            own = projections[torch.arange(len(block)), block]
+            yield rows, block, factor, projections - own[:, None]
+
+
+def _diagonal_form(weight, classes, variances):
+    """The form for diagonal covariances, expanded into products of matrices."""
+    variances, own = variances[classes], weight[classes]  # (n_present, n_features)
+    scaled = variances * own
+    crossed = variances @ weight.square().T - 2 * scaled @ weight.T
+    table = (crossed + (scaled * own).sum(-1, keepdim=True)).clamp_min(0)
+    # The expansion leaves rounding where a class meets itself.
+    return table.scatter(1, classes[:, None], 0.0)
+
+
+def _shared_form(weight, classes, matrix):
+    """The form for one covariance of all classes; ``None`` is the identity."""
+    gram = (weight if matrix is None else weight @ matrix) @ weight.T
+    variances = gram.diagonal()
+    return (variances - 2 * gram[classes] + variances[classes, None]).clamp_min(0)
+
+
+def _blocks(n, bytes_each):
+    """Slices of range(n) that stay within the working memory."""
+    size = BLOCK_BYTES // bytes_each
+    size = size if size >= 4 else 1  # copying a few costs more than batching them saves
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _take(tensors, classes):
+    """The tensors of some classes: a view of one, a copy of several."""
+    return tensors[int(classes[0])][None] if len(classes) == 1 else tensors[classes]
+
+
+class ClassCovariance(nn.Module):
+    r"""Mean and covariance of features per class, updated batch by batch.
+
+    Streaming is exact: after any sequence of batches the state equals the biased
+    (divide by n) covariance of all rows seen, as in the paper's Eqs. 9 to 11. A class
+    absent from a batch is left untouched. Nothing is shrunk: ISDA never inverts a
+    covariance, so a class with fewer samples than features is merely not augmented in
+    directions in which it never varied.
+
+    Under ``torch.distributed`` an update merges the batches of all ranks, so that every
+    rank holds the statistics of the whole batch.
+
+    Parameters
+    ----------
+    n_classes, n_features : int
+        Sizes.
+    kind : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
+        "full" keeps n_classes x n_features x n_features numbers. "diagonal" keeps
+        variances. "shared" is one covariance of all rows about their common mean
+        (the paper's "single covariance matrix"), so it includes the differences
+        between classes. "identity" keeps nothing. "low_rank" keeps the `rank` leading
+        directions of each class, and the exact variances beside them.
+    rank : int, default=16
+        Directions per class of "low_rank".
+    forgetting : float, default=0.0
+        Share of a class's weight lost each time a batch contains it, in [0, 1). The
+        default never forgets, as in the paper: late in training most of the statistics
+        then come from the features of earlier weights.
+    device, dtype : torch.device and torch.dtype, default=None
+        Of the statistics; float32 on the CPU by default. Features of lower precision
+        are converted.
+
+    Attributes
+    ----------
+    count : torch.Tensor of shape (n_classes,)
+        Rows seen: int64, or float64 and discounted with `forgetting`. This and the
+        others have 1 row in place of n_classes for "shared"; "identity" has none.
+    mean : torch.Tensor of shape (n_classes, n_features)
+        Class means.
+    covariance : torch.Tensor of shape (n_classes, n_features, n_features)
+        For "full" and "shared".
+    variance : torch.Tensor of shape (n_classes, n_features)
+        For "diagonal".
+    factor : torch.Tensor of shape (n_classes, n_features, rank)
+        For "low_rank", the leading direction first; the covariance is approximated by
+        ``factor @ factor.mT`` plus the diagonal `remainder`.
+    remainder : torch.Tensor of shape (n_classes, n_features)
+        For "low_rank".
+
+    Raises
+    ------
+    ValueError
+        If `kind`, `rank` or `forgetting` is out of range.
+    MemoryError
+        If the statistics need more memory than is free; the message says how much, and
+        what smaller kinds would need.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import ClassCovariance
+    >>> covariance = ClassCovariance(n_classes=2, n_features=3)
+    >>> covariance.update(torch.randn(8, 3), torch.tensor([0, 1] * 4))
+    >>> covariance.count
+    tensor([4, 4])
+    """
+
+    def __init__(
+        self,
+        n_classes,
+        n_features,
+        kind="full",
+        *,
+        rank=16,
+        forgetting=0.0,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(
+                f"ClassCovariance needs one of the kinds {list(KINDS)}; got {kind!r}."
+            )
+        if kind == "low_rank" and rank < 1:
+            raise ValueError(f"ClassCovariance needs rank >= 1; got {rank!r}.")
+        if not 0 <= forgetting < 1:
+            raise ValueError(
+                f"ClassCovariance needs forgetting in [0, 1); got {forgetting!r}."
+            )
+        self.n_classes, self.n_features, self.kind = n_classes, n_features, kind
+        self.rank = min(rank, n_features)
+        self.forgetting = forgetting
+        shapes = self._shapes(kind)
+        dtype = dtype or torch.get_default_dtype()
+        self._check_memory(shapes, torch.device(device or "cpu"), dtype)
+        if shapes:
+            # A whole number, exact where float32 would stop counting at 2**24.
+            exact = torch.float64 if forgetting else torch.int64
+            n_rows = shapes["mean"][0]
+            self.register_buffer(
+                "count", torch.zeros(n_rows, dtype=exact, device=device)
+            )
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=dtype, device=device))
+
+    def _shapes(self, kind):
+        C, A = self.n_classes, self.n_features
+        return {
+            "full": {"mean": (C, A), "covariance": (C, A, A)},
+            "shared": {"mean": (1, A), "covariance": (1, A, A)},
+            "diagonal": {"mean": (C, A), "variance": (C, A)},
+            "low_rank": {
+                "mean": (C, A),
+                "factor": (C, A, self.rank),
+                "remainder": (C, A),
+            },
+            "identity": {},
+        }[kind]
+
+    def _check_memory(self, shapes, device, dtype):
+        needed, free = _n_bytes(shapes, dtype), _free_bytes(device)
+        if needed <= free:
+            return
+        smaller = ", ".join(
+            f"{kind!r} ({_n_bytes(self._shapes(kind), dtype) / 2**30:.2f} GiB)"
+            for kind in ("low_rank", "diagonal")
+            if kind != self.kind
+        )
+        raise MemoryError(
+            f"ClassCovariance needs {needed / 2**30:.2f} GiB for its {self.kind!r} "
+            f"statistics of {self.n_classes} classes with {self.n_features} features; "
+            f"{device} has {free / 2**30:.2f} GiB free. Use a smaller kind: {smaller}."
+        )
+
+    @torch.no_grad()
+    def update(self, features, target):
+        """Take a batch into account.
+
+        Parameters
+        ----------
+        features : torch.Tensor of shape (n, n_features)
+            Features; they get no gradient.
+        target : torch.Tensor of shape (n,)
+            Class codes.
+        """
+        if self.kind == "identity":
+            return
+        features = features.detach().to(self.mean.dtype)
+        if self.kind == "shared":
+            target = torch.zeros_like(target)
+        n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
+        classes = n.nonzero().squeeze(1)
+        n = n[classes]
+        place = torch.searchsorted(classes, target)
+        sums = features.new_zeros(len(classes), self.n_features)
+        mean = _sum_over_ranks(sums.index_add_(0, place, features)) / n[:, None]
+        centred = features - mean[place]
+        keep, total, jump = self._move(classes, n, mean)
+        centred /= total.sqrt()[place, None]
+        if self.kind == "diagonal":
+            squares = torch.zeros_like(mean).index_add_(0, place, centred.square())
+            squares = _sum_over_ranks(squares) + jump.square()
+            self.variance[classes] = self.variance[classes] * keep[:, None] + squares
+            return
+        for rows, new in self._new_rows(centred, place, jump):
+            block, keep_block = classes[rows], keep[rows, None, None]
+            if self.kind == "low_rank":
+                self._compress(block, keep_block, _gather_rows(new))
+            else:
+                self._add_outer(block, keep_block, new)
+
+    @torch.no_grad()
+    def merge(self, other):
+        """Add the statistics of another estimate, of other rows and the same sizes.
+
+        Parameters
+        ----------
+        other : ClassCovariance
+            Of the same kind; left as it is.
+        """
+        if self._shapes(self.kind) != other._shapes(other.kind):
+            raise ValueError(
+                "ClassCovariance needs an estimate of the same kind and sizes to merge; "
+                f"got {other.kind!r} with {other.n_classes} classes and "
+                f"{other.n_features} features."
+            )
+        if self.kind == "identity":
+            return
+        classes = other.count.nonzero().squeeze(1)
+        n = other.count[classes]
+        keep, total, jump = self._move(classes, n, other.mean[classes])
+        share = (n / total).to(jump.dtype)
+        if self.kind == "diagonal":
+            kept = self.variance[classes] * keep[:, None]
+            added = other.variance[classes] * share[:, None]
+            self.variance[classes] = kept + added + jump.square()
+            return
+        for i, k in enumerate(classes.tolist()):
+            if self.kind == "low_rank":
+                new = torch.cat([other.factor[k].T * share[i].sqrt(), jump[i, None]])
+                extra = other.remainder[k] * share[i]
+                self._compress(classes[i, None], keep[i], new[None], extra)
+            else:
+                self.covariance[k] *= keep[i]
+                self.covariance[k] += share[i] * other.covariance[k]
+                self.covariance[k].addr_(jump[i], jump[i])
+
+    def _move(self, classes, n, mean):
+        """Merge counts and means (Eqs. 9 and 11); return the weights of Eq. 10.
+
+        They are the share of the old covariance that is kept, the new count, and a
+        vector whose outer product is Eq. 10's last term.
+        """
+        old = self.count[classes].double() * (1 - self.forgetting)
+        total = old + n
+        self.count[classes] = total.to(self.count.dtype)
+        shift = mean - self.mean[classes]
+        self.mean[classes] += shift * (n / total).to(mean.dtype)[:, None]
+        jump = shift * ((old * n).sqrt() / total).to(mean.dtype)[:, None]
+        return (old / total).to(mean.dtype), total.to(mean.dtype), jump
+
+    def _new_rows(self, centred, place, jump):
+        """Blocks of classes and their new rows, the jump first, padded with zeros.
+
+        They come as (block, n_rows, n_features): Eq. 10 adds their outer products.
+        """
+        place, order = place.sort(stable=True)
+        counts = torch.bincount(place, minlength=len(jump))
+        ends = counts.cumsum(0)
+        slot = torch.arange(1, len(place) + 1, device=place.device)
+        slot -= (ends - counts)[place]
+        counts, ends = counts.tolist(), [0, *ends.tolist()]
+        row_bytes = jump.element_size() * self.n_features * self.n_features
+        for rows in _blocks(len(jump), row_bytes):
+            longest = max(counts[rows])
+            new = jump.new_zeros(len(jump[rows]), longest + 1, self.n_features)
+            if _rank() == 0:  # the sum over ranks is to have the jump once
+                new[:, 0] = jump[rows]
+            part = slice(ends[rows.start], ends[rows.stop])
+            new[place[part] - rows.start, slot[part]] = centred[order[part]]
+            yield rows, new
+
+    def _add_outer(self, block, keep, new):
+        matrices = _take(self.covariance, block)
+        if len(block) == 1 and _n_ranks() == 1:
+            matrices.baddbmm_(new.mT, new, beta=float(keep))
+            return
+        matrices *= keep
+        if _n_ranks() > 1:
+            matrices += _sum_over_ranks(new.mT @ new)
+        else:
+            matrices.baddbmm_(new.mT, new)
+        if len(block) > 1:
+            self.covariance[block] = matrices
+
+    def _compress(self, block, keep, new, extra=0.0):
+        """Keep the leading directions of old and new rows, and all the variance."""
+        rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
+        _, rotation = torch.linalg.eigh(rows @ rows.mT)
+        leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
+        lost = rows.square().sum(1) - leading.square().sum(-1)
+        kept = self.remainder[block] * keep.reshape(-1, 1)
+        self.factor[block] = leading
+        self.remainder[block] = kept + lost.clamp_min(0) + extra
+
+    def quadratic_form(self, weight, classes):
+        """Variance of logit differences, see :func:`class_quadratic_form`.
+
+        Parameters
+        ----------
+        weight : torch.Tensor of shape (n_classes, n_features)
+            Weight of the last linear layer.
+        classes : torch.Tensor of shape (n_present,)
+            Distinct class codes.
+
+        Returns
+        -------
+        table : torch.Tensor of shape (n_present, n_classes)
+            ``(w_j - w_k)' S_k (w_j - w_k)``.
+        """
+        if self.kind != "identity":
+            weight = weight.to(self.mean.dtype)
+        if self.kind in ("shared", "identity"):
+            matrix = self.covariance[0] if self.kind == "shared" else None
+            return _shared_form(weight, classes, matrix)
+        if self.kind == "low_rank":
+            form = _FactorForm.apply(weight, classes, self.factor)
+            return form + _diagonal_form(weight, classes, self.remainder)
+        covariance = self.covariance if self.kind == "full" else self.variance
+        return class_quadratic_form(weight, classes, covariance)
+
+    def dense(self):
+        """All covariances written out.
+
+        Returns
+        -------
+        covariance : torch.Tensor of shape (n_classes, n_features, n_features)
+            Mind its size: "low_rank" and "diagonal" exist because it is large.
+        """
+        if self.kind == "full":
+            return self.covariance
+        if self.kind == "low_rank":
+            return self.factor @ self.factor.mT + torch.diag_embed(self.remainder)
+        if self.kind == "diagonal":
+            return torch.diag_embed(self.variance)
+        one = self.covariance if self.kind == "shared" else torch.eye(self.n_features)
+        return one.expand(self.n_classes, self.n_features, self.n_features)
+
+    def extra_repr(self):
+        """Sizes and kind, for the module's repr."""
+        return f"{self.n_classes}, {self.n_features}, {self.kind!r}"
+
+
+def _n_bytes(shapes, dtype):
+    size = torch.empty((), dtype=dtype).element_size()
+    return sum(torch.Size(shape).numel() for shape in shapes.values()) * size
+
+
+def _free_bytes(device):
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if os.path.exists("/proc/meminfo"):
+        with open("/proc/meminfo") as lines:
+            return next(int(x.split()[1]) for x in lines if "MemAvailable" in x) * 1024
+    return float("inf")  # no portable way to ask
+
+
+def _n_ranks():
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_world_size()
+    return 1
+
+
+def _rank():
+    return torch.distributed.get_rank() if _n_ranks() > 1 else 0
+
+
+def _sum_over_ranks(tensor):
+    if _n_ranks() > 1:
+        torch.distributed.all_reduce(tensor)
+    return tensor
+
+
+def _gather_rows(rows):
+    """The rows of all ranks one after the other; zeros pad the shorter batches."""
+    if _n_ranks() == 1:
+        return rows
+    longest = torch.tensor(rows.shape[1], device=rows.device)
+    torch.distributed.all_reduce(longest, torch.distributed.ReduceOp.MAX)
+    padding = (0, 0, 0, int(longest) - rows.shape[1])
+    rows = nn.functional.pad(rows, padding).contiguous()
+    parts = [torch.empty_like(rows) for _ in range(_n_ranks())]
+    torch.distributed.all_gather(parts, rows)
+    return torch.cat(parts, 1)
