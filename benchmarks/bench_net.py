@@ -1,7 +1,7 @@
 """An epoch of NetClassifier against the same loop in bare PyTorch.
 
-The bare loop slices batches out of tensors: no DataLoader, no per-row Python. Both sides
-train the same network with the same optimizer on the same batches, in turn, in one run.
+The bare loop slices batches out of tensors: no DataLoader, no per-row Python. Both
+sides train the same network with the same optimizer, in turn, in one run.
 
     python benchmarks/bench_net.py
 """
@@ -37,7 +37,7 @@ def bare_epochs(net, X, y):
     optimizer = torch.optim.AdamW(module.parameters(), lr=net.lr)
     loss_function = nn.CrossEntropyLoss()
     seconds = []
-    for epoch in range(EPOCHS):
+    for _ in range(EPOCHS):
         start = time.perf_counter()
         order = torch.randperm(len(X))
         total = 0.0

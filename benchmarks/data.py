@@ -67,8 +67,8 @@ def load(name, download=False):
     if download and name in OPENML:
         return _from_openml(name)
     raise FileNotFoundError(
-        f"{name} is needed as {name}*.npz beside load.py in $SKAUG_DATA or ../shared/data"
-        + (f"; download=True fetches it." if name in OPENML else ".")
+        f"{name} is needed beside its reader load.py in $SKAUG_DATA or ../shared/data"
+        + ("; download=True fetches it." if name in OPENML else ".")
     )
 
 

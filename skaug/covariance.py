@@ -1,11 +1,11 @@
-"""Class covariances of features: streaming estimates and their quadratic forms.
+r"""Class covariances of features: streaming estimates and their quadratic forms.
 
 ISDA needs, for every class k in a batch, the variance that class k's features give to
 the difference between two logits,
 
-.. math::  q_{kj} = (w_j - w_k)^T \\Sigma_k (w_j - w_k),
+.. math::  q_{kj} = (w_j - w_k)^T \Sigma_k (w_j - w_k),
 
-and the covariances :math:`\\Sigma_k` themselves, estimated while the network trains.
+and the covariances :math:`\Sigma_k` themselves, estimated while the network trains.
 Both are functions of the class, not of the sample: everything here works on the
 classes present, in blocks that fit a fixed working memory.
 """
@@ -133,8 +133,8 @@ class _FactorForm(torch.autograd.Function):
             block = classes[rows]
             factor = _take(factors, block)  # (block, n_features, rank)
             projections = weight @ factor  # (block, n_classes, rank)
-            own = projections[torch.arange(len(block)), block]
-            yield rows, block, factor, projections - own[:, None]
+            own = torch.take_along_dim(projections, block[:, None, None], 1)
+            yield rows, block, factor, projections - own
 
 
 def _diagonal_form(weight, classes, variances):
@@ -348,8 +348,8 @@ class ClassCovariance(nn.Module):
         """
         if self._shapes(self.kind) != other._shapes(other.kind):
             raise ValueError(
-                "ClassCovariance needs an estimate of the same kind and sizes to merge; "
-                f"got {other.kind!r} with {other.n_classes} classes and "
+                "ClassCovariance needs an estimate of the same kind and sizes to merge;"
+                f" got {other.kind!r} with {other.n_classes} classes and "
                 f"{other.n_features} features."
             )
         if self.kind == "identity":

@@ -265,8 +265,8 @@ class ISDAClassifier(NetClassifier):
     >>> X, y = load_iris(return_X_y=True)
     >>> pipe = make_pipeline(StandardScaler(), ISDAClassifier(random_state=0))
     >>> search = GridSearchCV(pipe, {"isdaclassifier__strength": [0, 0.5]}, cv=3)
-    >>> search.fit(X, y).best_score_ > 0.9
-    True
+    >>> round(search.fit(X, y).best_score_, 1)
+    np.float64(1.0)
     """
 
     def __init__(

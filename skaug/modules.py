@@ -1,11 +1,14 @@
-"""Networks used when no module is given: one for tables, one for signals, one for images.
+"""Networks used when no module is given: for tables, for signals, for images.
 
 Each is a chain ``input_norm -> blocks -> head``: the input is standardised by a
 batch normalisation that averages over everything it has seen, ``blocks`` is the
 sequence of levels, and ``head`` is the ``nn.Linear`` whose input the project calls
 *features*. Blocks pool before they normalise, which leaves a half or a quarter of the
-work to what follows. Any other ``torch.nn.Module`` that ends in an ``nn.Linear`` serves as well.
+work to what follows. Any other ``torch.nn.Module`` ending in an ``nn.Linear`` serves
+as well.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -53,7 +56,7 @@ class MLP(nn.Module):
                     nn.ReLU(),
                     nn.Dropout(dropout),
                 )
-                for n_in, n_out in zip(widths, widths[1:])
+                for n_in, n_out in pairwise(widths)
             )
         )
         self.head = nn.Linear(widths[-1], n_classes)
@@ -102,7 +105,7 @@ class SignalNet(nn.Module):
                     nn.BatchNorm1d(n_out),
                     nn.ReLU(),
                 )
-                for n_in, n_out in zip(ends, ends[1:])
+                for n_in, n_out in pairwise(ends)
             )
         )
         self.pool = nn.Sequential(
@@ -150,7 +153,7 @@ class ConvNet(nn.Module):
                     nn.BatchNorm2d(n_out),
                     nn.ReLU(),
                 )
-                for n_in, n_out in zip(ends, ends[1:])
+                for n_in, n_out in pairwise(ends)
             )
         )
         self.pool = nn.Sequential(

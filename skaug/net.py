@@ -60,7 +60,7 @@ class NetClassifier(NeuralNetClassifier):
         "cosine" takes the rate from `lr` to 0 over `max_epochs` epochs, batch by
         batch, and starts over when training goes on after that. Use "constant"
         beside a scheduler callback of your own.
-    max_epochs : int, default=60
+    max_epochs : int, default=30
         Passes over the training rows in one ``fit``.
     batch_size : int, default=64
         Rows per step.
@@ -97,7 +97,7 @@ class NetClassifier(NeuralNetClassifier):
         Labels, in the order of the columns of ``predict_proba``.
     n_features_in_ : int
         Size of the second axis of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names, when X was a frame with string columns.
     input_shape_ : tuple of int
         Shape of one sample.
@@ -138,7 +138,7 @@ class NetClassifier(NeuralNetClassifier):
         optimizer=torch.optim.AdamW,
         lr=3e-3,
         lr_schedule="cosine",
-        max_epochs=60,
+        max_epochs=30,
         batch_size=64,
         iterator_train=BatchIterator,
         iterator_valid=BatchIterator,
@@ -358,25 +358,28 @@ class NetClassifier(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **split_params):
         """Training and validation data sets; no group is on both sides."""
-        groups = getattr(self, "_groups", None)
-        if groups is None or not self.train_split:
+        groups, cv = (
+            getattr(self, "_groups", None),
+            getattr(self.train_split, "cv", None),
+        )
+        if groups is None or cv is None:  # nothing, or the user's own data, held out
             return super().get_split_datasets(X, y, **split_params)
-        groups = np.asarray(groups)
-        dataset = self.get_dataset(X, y)
+        groups, dataset = np.asarray(groups), self.get_dataset(X, y)
         if groups.shape != (len(dataset),):
             raise ValueError(
                 f"{type(self).__name__} needs one group per row, shape "
                 f"({len(dataset)},); got shape {groups.shape}."
             )
-        train, valid = _split_by_group(self.train_split, dataset, y, groups)
-        shared = np.intersect1d(groups[train.indices], groups[valid.indices])
+        cv = _group_splitter(self.train_split)
+        train, valid = next(cv.split(np.zeros(len(dataset)), y, groups))
+        shared = np.intersect1d(groups[train], groups[valid])
         if len(shared):
             raise ValueError(
                 f"{type(self).__name__} needs a train_split that keeps groups together;"
                 f" got one with {len(shared)} groups on both sides, {shared[0]!r} for "
                 "one. Use ValidSplit(StratifiedGroupKFold(5)), say."
             )
-        return train, valid
+        return Subset(dataset, train), Subset(dataset, valid)
 
     def _set_training(self, training=True):
         # skorch walks through all submodules before every batch, which a small network
@@ -515,8 +518,8 @@ class NetClassifier(NeuralNetClassifier):
         codes = np.array([code_of.get(label, -1) for label in y.tolist()])
         if codes.min() < 0:
             raise ValueError(
-                f"{type(self).__name__} needs labels among its classes {list(code_of)}; "
-                f"got {np.unique(y[codes < 0]).tolist()}. Name all with classes=."
+                f"{type(self).__name__} needs labels among its classes {list(code_of)};"
+                f" got {np.unique(y[codes < 0]).tolist()}. Name all with classes=."
             )
         return codes
 
@@ -529,8 +532,8 @@ class NetClassifier(NeuralNetClassifier):
         self.classes_inferred_ = np.unique(to_numpy(labels))
         if not np.array_equal(self.classes_, np.arange(len(self.classes_))):
             raise ValueError(
-                f"{type(self).__name__} needs a data set with labels 0 ... n_classes - 1;"
-                f" got {self.classes_.tolist()}. Give arrays X and y to have labels "
+                f"{type(self).__name__} needs a data set with labels 0 ... n_classes - "
+                f"1; got {self.classes_.tolist()}. Give arrays X and y to have labels "
                 "coded, or name them with classes=."
             )
 
@@ -553,17 +556,11 @@ class NetClassifier(NeuralNetClassifier):
         return [name for name in super()._get_param_names() if name[0] != "_"]
 
 
-def _split_by_group(train_split, dataset, y, groups):
-    """Hold out whole groups, as many as `train_split` asks for by number or share."""
-    if not isinstance(getattr(train_split, "cv", None), int | float):
-        return train_split(dataset, y, groups=groups)
-    if train_split.cv < 1:
-        cv = GroupShuffleSplit(
-            1, test_size=train_split.cv, random_state=train_split.random_state
-        )
-    elif train_split.stratified and y is not None:
-        cv = StratifiedGroupKFold(int(train_split.cv))
-    else:
-        cv = GroupKFold(int(train_split.cv))
-    train, valid = next(cv.split(np.zeros(len(dataset)), y, groups))
-    return Subset(dataset, train), Subset(dataset, valid)
+def _group_splitter(train_split):
+    """The splitter of a ValidSplit; one by groups where it holds a number or share."""
+    cv = train_split.cv
+    if not isinstance(cv, int | float):
+        return cv
+    if cv < 1:
+        return GroupShuffleSplit(1, test_size=cv, random_state=train_split.random_state)
+    return (StratifiedGroupKFold if train_split.stratified else GroupKFold)(int(cv))

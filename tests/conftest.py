@@ -22,9 +22,9 @@ def _real(name):
 
 @pytest.fixture(scope="session")
 def har():
-    """UCI HAR raw signals, 1,500 training windows of all training subjects."""
+    """UCI HAR raw signals, 1,000 training windows of all training subjects."""
     data = _real("har")
-    rows = np.random.default_rng(0).permutation(len(data.y_train))[:1500]
+    rows = np.random.default_rng(0).permutation(len(data.y_train))[:1000]
     return data.X_train[rows], data.y_train[rows], data.subject_train[rows]
 
 

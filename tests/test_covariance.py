@@ -1,4 +1,4 @@
-"""Class statistics and their quadratic forms, against one-shot and per-sample routes."""
+"""Class statistics and quadratic forms, against one-shot and per-sample routes."""
 
 import copy
 import pickle
