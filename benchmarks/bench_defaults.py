@@ -58,9 +58,9 @@ def split(name, seed):
         cv = GroupShuffleSplit(1, test_size=8, random_state=seed)
         train, valid = next(cv.split(X, y, groups))
     else:
-        train = take(X, y, n, seed)
+        train = take(y, n, seed)
         valid = np.setdiff1d(np.arange(len(y)), train)[:4000]
-    train = train[take(X[train], y[train], n, seed)] if len(train) > n else train
+    train = train[take(y[train], n, seed)] if len(train) > n else train
     return X[train], y[train], X[valid], y[valid]
 
 
@@ -107,7 +107,7 @@ def report(seeds):
             data, values = load(name), []
             start = time.perf_counter()
             for seed in range(seeds):
-                rows = take(data.X_train, data.y_train, n, seed)
+                rows = take(data.y_train, n, seed)
                 model = make(seed).fit(data.X_train[rows], data.y_train[rows])
                 values.append(scores(model, data.X_test, data.y_test))
             accuracy, loss = np.mean(values, 0)

@@ -34,7 +34,7 @@ METRICS = ["accuracy", "balanced accuracy", "log-loss"]
 def rows_of(name, seed):
     """Training rows of a seed with their groups, and all test rows."""
     data = load(name)
-    rows = take(data.X_train, data.y_train, N_TRAIN[name], seed)
+    rows = take(data.y_train, N_TRAIN[name], seed)
     X, y, X_test = data.X_train[rows], data.y_train[rows], data.X_test
     groups = data.subject_train[rows] if name == "har" else None
     if name == "har":

@@ -103,7 +103,7 @@ def _as_images(X):
     return np.ascontiguousarray(X, np.float32) / 255
 
 
-def take(X, y, n, seed):
+def take(y, n, seed):
     """A class-balanced draw of n rows without replacement: indices."""
     rows, _ = train_test_split(
         np.arange(len(y)), train_size=n, random_state=seed, stratify=y

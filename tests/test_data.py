@@ -1,0 +1,42 @@
+"""The reader of real data, and what it says where there are none."""
+
+import numpy as np
+import pytest
+
+import data
+
+
+def test_digits_are_bundled():
+    digits = data.load("digits")
+    assert digits.X_train.shape[1] == digits.X_test.shape[1] == 64
+    assert len(digits.y_train) + len(digits.y_test) == 1797
+
+
+def test_absent_files_are_named_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(data, "data_folder", lambda: None)
+    data.load.cache_clear()
+    with pytest.raises(
+        FileNotFoundError, match=r"mnist is needed.*SKAUG_DATA.*download"
+    ):
+        data.load("mnist")
+    with pytest.raises(
+        FileNotFoundError, match=r"har is needed.*SKAUG_DATA.*\.\./shared"
+    ):
+        data.load("har")
+
+
+def test_har_signals_and_their_table(har):
+    X, y, subject = har
+    assert X.shape[1:] == (9, 128) and X.dtype == np.float32
+    assert set(y) == set(range(1, 7)) and len(set(subject)) == 21
+    spectrum = data.har_table(X)
+    magnitude = np.linalg.norm(X[5, 3:6], axis=0)  # the gyroscope
+    expected = np.log1p(np.abs(np.fft.rfft(magnitude)))
+    np.testing.assert_allclose(spectrum[5, 65:130], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_draws_are_balanced_and_without_repeats():
+    y = np.arange(1000) % 4
+    rows = data.take(y, 100, seed=0)
+    assert len(set(rows)) == 100
+    assert np.bincount(y[rows]).tolist() == [25] * 4
