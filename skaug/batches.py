@@ -49,9 +49,10 @@ class BatchIterator:
             self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
             self.n_rows = len(dataset)
         else:
-            self.tensors = _on_device(arrays, device)
             self.rows = None if rows is None else torch.as_tensor(rows)
+            self.tensors = [_as_tensor(array) for array in arrays]
             self.n_rows = len(dataset)
+            self._move_to(torch.device(device or "cpu"))
 
     def __len__(self):
         if self.tensors is None:
@@ -71,10 +72,21 @@ class BatchIterator:
         starts = self._starts()
         for start, stop in zip(starts, [*starts[1:], self.n_rows]):
             if order is None:
-                yield [tensor[start:stop] for tensor in self.tensors]
+                # A module that works in place must not reach the user's array.
+                yield [tensor[start:stop].clone() for tensor in self.tensors]
             else:
                 rows = order[start:stop]
                 yield [tensor.index_select(0, rows) for tensor in self.tensors]
+
+    def _move_to(self, device):
+        """Keep the rows in use on the device, if they fill half of it at most."""
+        if device.type != "cuda":
+            return
+        row_bytes = sum(tensor[:1].nbytes for tensor in self.tensors)
+        if self.n_rows * row_bytes <= torch.cuda.mem_get_info(device)[0] / 2:
+            used = slice(None) if self.rows is None else self.rows
+            self.tensors = [tensor[used].to(device) for tensor in self.tensors]
+            self.rows = None
 
     def _starts(self):
         starts = list(range(0, self.n_rows, self.batch_size))
@@ -97,13 +109,9 @@ def _arrays_of(dataset):
     return (arrays if isinstance(arrays[1], np.ndarray) else None), rows
 
 
-def _on_device(arrays, device):
-    # torch warns about arrays that it cannot write to, memory maps from joblib say.
-    arrays = [a if a.flags.writeable else a.copy() for a in arrays]
-    tensors = [torch.from_numpy(a) for a in arrays]
-    device = torch.device(device or "cpu")
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        if sum(t.nbytes for t in tensors) <= free / 2:
-            return [t.to(device) for t in tensors]
-    return tensors
+def _as_tensor(array):
+    # torch warns about arrays that it cannot write to (memory maps from joblib, say)
+    # and refuses reversed ones.
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy()
+    return torch.from_numpy(array)

@@ -11,6 +11,7 @@ classes present, in blocks that fit a fixed working memory.
 """
 
 import os
+from numbers import Integral, Real
 
 import torch
 import torch.distributed
@@ -81,25 +82,30 @@ class _FullForm(torch.autograd.Function):
     def backward(ctx, grad):
         weight, classes, matrices = ctx.saved_tensors
         grad_weight = torch.zeros_like(weight)
+        # What was kept has no graph, which second derivatives need.
+        kept = None if torch.is_grad_enabled() else ctx.kept
         for i, rows in enumerate(_FullForm.blocks(weight, classes)):
-            if ctx.kept is not None:
-                products = ctx.kept[i]
+            if kept is not None:
+                products = kept[i]
             else:
                 _, products = _FullForm.products(weight, classes[rows], matrices)
             products = products * (2 * grad[rows, :, None])
-            grad_weight += products.sum(0)
-            grad_weight.index_add_(0, classes[rows], products.sum(1), alpha=-1)
+            grad_weight = grad_weight + products.sum(0)
+            grad_weight = grad_weight.index_add(
+                0, classes[rows], products.sum(1), alpha=-1
+            )
         return grad_weight, None, None
 
     @staticmethod
     def blocks(weight, classes):
-        n_features = weight.shape[1]
-        return _blocks(len(classes), weight.element_size() * n_features**2)
+        n_bytes = weight.element_size() * weight.shape[1] * max(weight.shape)
+        return _blocks(len(classes), n_bytes)
 
     @staticmethod
     def products(weight, block, matrices):
         differences = weight - weight[block, None]  # (block, n_classes, n_features)
-        return differences, differences @ _take(matrices, block)
+        with torch.autocast(weight.device.type, enabled=False):
+            return differences, differences @ _take(matrices, block)
 
 
 class _FactorForm(torch.autograd.Function):
@@ -110,7 +116,7 @@ class _FactorForm(torch.autograd.Function):
         ctx.save_for_backward(weight, classes, factors)
         table = weight.new_empty(len(classes), len(weight))
         for rows, _, _, projections in _FactorForm.parts(weight, classes, factors):
-            table[rows] = projections.square_().sum(-1)
+            table[rows] = projections.square().sum(-1)
         return table
 
     @staticmethod
@@ -120,10 +126,11 @@ class _FactorForm(torch.autograd.Function):
         for rows, block, factor, projections in _FactorForm.parts(
             weight, classes, factors
         ):
-            projections *= 2 * grad[rows, :, None]
-            by_class = projections @ factor.mT  # (block, n_classes, n_features)
-            grad_weight += by_class.sum(0)
-            grad_weight.index_add_(0, block, by_class.sum(1), alpha=-1)
+            with torch.autocast(weight.device.type, enabled=False):
+                # (block, n_classes, n_features)
+                by_class = (projections * (2 * grad[rows, :, None])) @ factor.mT
+            grad_weight = grad_weight + by_class.sum(0)
+            grad_weight = grad_weight.index_add(0, block, by_class.sum(1), alpha=-1)
         return grad_weight, None, None
 
     @staticmethod
@@ -132,26 +139,33 @@ class _FactorForm(torch.autograd.Function):
         for rows in _blocks(len(classes), row_bytes):
             block = classes[rows]
             factor = _take(factors, block)  # (block, n_features, rank)
-            projections = weight @ factor  # (block, n_classes, rank)
+            with torch.autocast(weight.device.type, enabled=False):
+                projections = weight @ factor  # (block, n_classes, rank)
             own = torch.take_along_dim(projections, block[:, None, None], 1)
             yield rows, block, factor, projections - own
 
 
 def _diagonal_form(weight, classes, variances):
     """The form for diagonal covariances, expanded into products of matrices."""
+    weight = weight - weight.mean(0)  # a common offset would only cost precision
     variances, own = variances[classes], weight[classes]  # (n_present, n_features)
     scaled = variances * own
     crossed = variances @ weight.square().T - 2 * scaled @ weight.T
-    table = (crossed + (scaled * own).sum(-1, keepdim=True)).clamp_min(0)
-    # The expansion leaves rounding where a class meets itself.
-    return table.scatter(1, classes[:, None], 0.0)
+    return _tidy(crossed + (scaled * own).sum(-1, keepdim=True), classes)
 
 
 def _shared_form(weight, classes, matrix):
     """The form for one covariance of all classes; ``None`` is the identity."""
-    gram = (weight if matrix is None else weight @ matrix) @ weight.T
-    variances = gram.diagonal()
-    return (variances - 2 * gram[classes] + variances[classes, None]).clamp_min(0)
+    weight = weight - weight.mean(0)
+    projected = weight if matrix is None else weight @ matrix
+    variances = (projected * weight).sum(-1)
+    crossed = projected[classes] @ weight.T
+    return _tidy(variances - 2 * crossed + variances[classes, None], classes)
+
+
+def _tidy(table, classes):
+    """Undo the rounding of an expanded form: no negatives, 0 for the class itself."""
+    return table.clamp_min(0).scatter(1, classes[:, None], 0.0)
 
 
 def _blocks(n, bytes_each):
@@ -249,9 +263,11 @@ class ClassCovariance(nn.Module):
             raise ValueError(
                 f"ClassCovariance needs one of the kinds {list(KINDS)}; got {kind!r}."
             )
-        if kind == "low_rank" and rank < 1:
-            raise ValueError(f"ClassCovariance needs rank >= 1; got {rank!r}.")
-        if not 0 <= forgetting < 1:
+        if not isinstance(rank, Integral) or rank < 1:
+            raise ValueError(
+                f"ClassCovariance needs rank to be a whole number >= 1; got {rank!r}."
+            )
+        if not isinstance(forgetting, Real) or not 0 <= forgetting < 1:
             raise ValueError(
                 f"ClassCovariance needs forgetting in [0, 1); got {forgetting!r}."
             )
@@ -311,26 +327,30 @@ class ClassCovariance(nn.Module):
         target : torch.Tensor of shape (n,)
             Class codes.
         """
-        if self.kind == "identity":
-            return
-        features = features.detach().to(self.mean.dtype)
+        if self.kind != "identity":
+            with torch.autocast(features.device.type, enabled=False):
+                self._update(features.detach().to(self.mean.dtype), target)
+
+    def _update(self, features, target):
         if self.kind == "shared":
             target = torch.zeros_like(target)
         n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
         classes = n.nonzero().squeeze(1)
         n = n[classes]
         place = torch.searchsorted(classes, target)
-        sums = features.new_zeros(len(classes), self.n_features)
-        mean = _sum_over_ranks(sums.index_add_(0, place, features)) / n[:, None]
+        # Sums by class as a product: scattering is not deterministic on GPUs.
+        member = (place == torch.arange(len(n), device=place.device)[:, None]).to(
+            features.dtype
+        )  # (n_present, n)
+        mean = _sum_over_ranks(member @ features) / n[:, None]
         centred = features - mean[place]
         keep, total, jump = self._move(classes, n, mean)
         centred /= total.sqrt()[place, None]
         if self.kind == "diagonal":
-            squares = torch.zeros_like(mean).index_add_(0, place, centred.square())
-            squares = _sum_over_ranks(squares) + jump.square()
+            squares = _sum_over_ranks(member @ centred.square()) + jump.square()
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
-        for rows, new in self._new_rows(centred, place, jump):
+        for rows, new in self._new_rows(centred, place, jump, n):
             block, keep_block = classes[rows], keep[rows, None, None]
             if self.kind == "low_rank":
                 self._compress(block, keep_block, _gather_rows(new))
@@ -344,7 +364,7 @@ class ClassCovariance(nn.Module):
         Parameters
         ----------
         other : ClassCovariance
-            Of the same kind; left as it is.
+            Of the same kind; left as it is. With `forgetting`, it counts as one batch.
         """
         if self._shapes(self.kind) != other._shapes(other.kind):
             raise ValueError(
@@ -387,7 +407,7 @@ class ClassCovariance(nn.Module):
         jump = shift * ((old * n).sqrt() / total).to(mean.dtype)[:, None]
         return (old / total).to(mean.dtype), total.to(mean.dtype), jump
 
-    def _new_rows(self, centred, place, jump):
+    def _new_rows(self, centred, place, jump, n):
         """Blocks of classes and their new rows, the jump first, padded with zeros.
 
         They come as (block, n_rows, n_features): Eq. 10 adds their outer products.
@@ -398,10 +418,12 @@ class ClassCovariance(nn.Module):
         slot = torch.arange(1, len(place) + 1, device=place.device)
         slot -= (ends - counts)[place]
         counts, ends = counts.tolist(), [0, *ends.tolist()]
-        row_bytes = jump.element_size() * self.n_features * self.n_features
+        # By counts over all ranks: every rank must cut the same blocks.
+        longest = max(self.n_features, int(n.max())) if len(n) else 1
+        row_bytes = jump.element_size() * self.n_features * longest
         for rows in _blocks(len(jump), row_bytes):
-            longest = max(counts[rows])
-            new = jump.new_zeros(len(jump[rows]), longest + 1, self.n_features)
+            height = 1 + max(counts[rows])
+            new = jump.new_zeros(len(jump[rows]), height, self.n_features)
             if _rank() == 0:  # the sum over ranks is to have the jump once
                 new[:, 0] = jump[rows]
             part = slice(ends[rows.start], ends[rows.stop])
@@ -424,8 +446,13 @@ class ClassCovariance(nn.Module):
     def _compress(self, block, keep, new, extra=0.0):
         """Keep the leading directions of old and new rows, and all the variance."""
         rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
-        _, rotation = torch.linalg.eigh(rows @ rows.mT)
-        leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
+        if rows.shape[1] < self.n_features:
+            _, rotation = torch.linalg.eigh(rows @ rows.mT)
+            leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
+        else:
+            size, rotation = torch.linalg.eigh(rows.mT @ rows)
+            size = size[..., None, -self.rank :].clamp_min(0).sqrt()
+            leading = (rotation[..., -self.rank :] * size).flip(-1)
         lost = rows.square().sum(1) - leading.square().sum(-1)
         kept = self.remainder[block] * keep.reshape(-1, 1)
         self.factor[block] = leading
@@ -486,7 +513,9 @@ def _n_bytes(shapes, dtype):
 
 def _free_bytes(device):
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device)  # cached by torch, that is
+        unused -= torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
     if os.path.exists("/proc/meminfo"):
         with open("/proc/meminfo") as lines:
             return next(int(x.split()[1]) for x in lines if "MemAvailable" in x) * 1024

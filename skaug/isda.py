@@ -36,7 +36,7 @@ from numbers import Real
 
 import numpy as np
 import torch
-from skorch.utils import to_tensor
+from skorch.utils import is_dataset, to_tensor
 from torch import nn
 
 from skaug.covariance import ClassCovariance, class_quadratic_form
@@ -91,6 +91,7 @@ def augmented_logits(logits, target, weight, covariance, strength):
     classes, place = torch.unique(target, return_inverse=True)
     # In half precision, differences between rows of the weight would be lost.
     with torch.autocast(logits.device.type, enabled=False):
+        weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
         if isinstance(covariance, ClassCovariance):
             table = covariance.quadratic_form(weight, classes)
         else:
@@ -230,7 +231,8 @@ class ISDAClassifier(NetClassifier):
     class_covariance_ : ClassCovariance
         The statistics at the end of training: ``count``, ``mean``, ``dense()`` ...
     covariance_ : ndarray of shape (n_classes, n_features, n_features)
-        The covariance of the features of each class, written out.
+        The covariance of the features of each class, written out: of the features seen
+        in training, dropout and earlier weights included.
     classifier_layer_ : str
         Dotted name of the layer whose input was augmented.
     classes_, n_features_in_, module_, history : objects
@@ -247,8 +249,7 @@ class ISDAClassifier(NetClassifier):
     Warns
     -----
     UserWarning
-        If a class has a single sample: one sample says nothing about how its class
-        varies, so the class is trained practically without augmentation.
+        If a class has a single sample, which says nothing about how the class varies.
 
     References
     ----------
@@ -293,8 +294,15 @@ class ISDAClassifier(NetClassifier):
         self.forgetting = forgetting
         self.classifier_layer = classifier_layer
 
-    def initialize_criterion(self):
-        """Create the loss for the shape of the last linear layer."""
+    def _check_parameters(self):
+        super()._check_parameters()
+        if not isinstance(self.criterion, type) or not issubclass(
+            self.criterion, ISDALoss
+        ):
+            raise ValueError(
+                "ISDAClassifier needs a criterion class derived from ISDALoss; got "
+                f"{self.criterion!r}. criterion__weight and the like are passed on."
+            )
         if not isinstance(self.strength, Real) or not 0 <= self.strength < math.inf:
             raise ValueError(
                 f"ISDAClassifier needs strength >= 0; got {self.strength!r}. 0 turns "
@@ -305,6 +313,9 @@ class ISDAClassifier(NetClassifier):
                 "ISDAClassifier needs schedule to be 'iteration', 'epoch' or "
                 f"'constant'; got {self.schedule!r}."
             )
+
+    def initialize_criterion(self):
+        """Create the loss for the shape of the last linear layer."""
         self.classifier_layer_, head = linear_head(self.module_, self.classifier_layer)
         kwargs = {
             "n_classes": head.out_features,
@@ -326,14 +337,15 @@ class ISDAClassifier(NetClassifier):
 
     def _check_training_data(self, X, y, classes, *, reset):
         X, codes = super()._check_training_data(X, y, classes, reset=reset)
-        if reset and codes is not None and self.strength:
+        by_class = self.covariance not in ("shared", "identity")
+        if reset and by_class and self.strength and not is_dataset(X):
             counts = np.bincount(codes, minlength=len(self.classes_))
             single = self.classes_[counts == 1]
             if len(single):
                 warnings.warn(
                     "ISDAClassifier needs two samples of a class to see it vary; got "
-                    f"one of {single.tolist()}, trained without augmentation to speak "
-                    "of. Add samples, or merge the class with another.",
+                    f"one of {single.tolist()}, whose covariance can only reflect how "
+                    "its features move in training. Add samples, or merge classes.",
                     stacklevel=4,
                 )
         return X, codes
@@ -371,6 +383,30 @@ class ISDAClassifier(NetClassifier):
             epochs = math.floor(epochs)
         share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
         return self.strength * min(share, 1.0)
+
+    def set_params(self, **params):
+        """Set parameters; on a fitted net, new statistics where they concern them.
+
+        Parameters
+        ----------
+        **params
+            As for :class:`NetClassifier`.
+
+        Returns
+        -------
+        self : ISDAClassifier
+            The net itself.
+        """
+        super().set_params(**params)
+        shape_of_statistics = {"covariance", "rank", "forgetting", "classifier_layer"}
+        if self.initialized_ and shape_of_statistics & set(params):
+            self._check_parameters()
+            self._initialize_criterion()
+        return self
+
+    def torch_compile(self, module, name):
+        """Compile the network only: the loss takes a new strength at every step."""
+        return module if name == "criterion" else super().torch_compile(module, name)
 
     @property
     def class_covariance_(self):

@@ -141,7 +141,7 @@ def check_head(module, name, X, **forward_params):
     with capture_input(head) as inputs:
         logits = module(X, **forward_params)
     if len(inputs) != 1:
-        got = f"{len(inputs)} calls of it in one forward pass"
+        got = f"{len(inputs)} calls of it (none if the network is compiled)"
     elif inputs[0].ndim != 2:
         got = f"an input of shape {tuple(inputs[0].shape)} to it"
     elif not _same(logits, head(inputs[0])):

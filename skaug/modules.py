@@ -33,8 +33,9 @@ class MLP(nn.Module):
         Number of outputs.
     hidden : sequence of int, default=(256, 128)
         Width of each hidden block; the last one is the dimension of the features.
-    dropout : float, default=0.2
-        Share of activations dropped after each hidden block.
+    dropout : float, default=0.0
+        Share of activations dropped after each hidden block. It adds noise to the
+        features, which ISDA takes for variation within the class.
 
     Examples
     --------
@@ -44,7 +45,7 @@ class MLP(nn.Module):
     torch.Size([5, 3])
     """
 
-    def __init__(self, n_features, n_classes, hidden=(256, 128), dropout=0.2):
+    def __init__(self, n_features, n_classes, hidden=(256, 128), dropout=0.0):
         super().__init__()
         self.input_norm = _input_norm(nn.BatchNorm1d, n_features)
         widths = [n_features, *hidden]
@@ -80,8 +81,9 @@ class SignalNet(nn.Module):
         is the dimension of the features.
     kernel_size : int, default=5
         Length of the filters, in samples.
-    dropout : float, default=0.2
-        Share of features dropped before the last layer.
+    dropout : float, default=0.0
+        Share of features dropped before the last layer. ISDA takes this noise for
+        variation within the class.
 
     Examples
     --------
@@ -92,7 +94,7 @@ class SignalNet(nn.Module):
     """
 
     def __init__(
-        self, n_channels, n_classes, widths=(32, 64, 128), kernel_size=5, dropout=0.2
+        self, n_channels, n_classes, widths=(32, 64, 128), kernel_size=5, dropout=0.0
     ):
         super().__init__()
         self.input_norm = _input_norm(nn.BatchNorm1d, n_channels)
@@ -130,8 +132,9 @@ class ConvNet(nn.Module):
     widths : sequence of int, default=(32, 64, 128)
         Channels of each block; every block halves height and width, and the last
         width is the dimension of the features.
-    dropout : float, default=0.2
-        Share of features dropped before the last layer.
+    dropout : float, default=0.0
+        Share of features dropped before the last layer. ISDA takes this noise for
+        variation within the class.
 
     Examples
     --------
@@ -141,7 +144,7 @@ class ConvNet(nn.Module):
     torch.Size([5, 10])
     """
 
-    def __init__(self, n_channels, n_classes, widths=(32, 64, 128), dropout=0.2):
+    def __init__(self, n_channels, n_classes, widths=(32, 64, 128), dropout=0.0):
         super().__init__()
         self.input_norm = _input_norm(nn.BatchNorm2d, n_channels)
         ends = [n_channels, *widths]

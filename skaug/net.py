@@ -5,7 +5,7 @@
 expects and skorch leaves to the user:
 
 - arrays, pandas frames and labels of any dtype are validated and coded; ``predict``
-  returns labels, while scoring callbacks keep seeing codes on both sides;
+  returns labels, and scoring callbacks compare them with labels;
 - the network's width and number of outputs follow the data, without being written
   into the parameters; a module *instance* is copied, never trained in place;
 - ``random_state`` reproduces a fit and leaves torch's global generator alone;
@@ -19,14 +19,24 @@ import copy
 import inspect
 import math
 from contextlib import contextmanager, nullcontext
+from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, StratifiedGroupKFold
-from sklearn.utils import check_random_state
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedShuffleSplit,
+    check_cv,
+)
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler
+from skorch.dataset import Dataset
 from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
 from torch.utils.data import Subset
@@ -58,8 +68,8 @@ class NetClassifier(NeuralNetClassifier):
         Learning rate at the start of the schedule.
     lr_schedule : {"cosine", "constant"}, default="cosine"
         "cosine" takes the rate from `lr` to 0 over `max_epochs` epochs, batch by
-        batch, and starts over when training goes on after that. Use "constant"
-        beside a scheduler callback of your own.
+        batch, and starts over when training goes on after that. A scheduler callback
+        of your own needs "constant".
     max_epochs : int, default=30
         Passes over the training rows in one ``fit``.
     batch_size : int, default=64
@@ -85,7 +95,8 @@ class NetClassifier(NeuralNetClassifier):
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and dropout. ``None`` draws a seed from NumPy's
         global generator, as scikit-learn does. torch's global generators are left
-        as they were in any case.
+        as they were in any case; they are shared by threads, so that fits side by
+        side need processes (joblib's default).
     **kwargs
         skorch's other parameters: ``callbacks`` (a list; callbacks given as ``("name",
         callback)`` can be searched over), ``module__*``, ``optimizer__*``,
@@ -125,10 +136,6 @@ class NetClassifier(NeuralNetClassifier):
     >>> net.score(X, y) > 0.9
     True
     """
-
-    # skorch's scoring callbacks compare predictions with the coded labels of the data
-    # set; while it trains, a net therefore predicts codes, and its classes are codes.
-    _predicts_codes = False
 
     def __init__(
         self,
@@ -195,8 +202,8 @@ class NetClassifier(NeuralNetClassifier):
         ValueError
             If the data or a parameter are not what they should be; says what to do.
         """
-        fresh = not (self.warm_start and self.initialized_)
-        return self._fit(X, y, groups, fresh, "fit", **fit_params)
+        anew = not (self.warm_start and self.initialized_)
+        return self._fit(X, y, groups, anew, "fit", **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
         """Train on from the current weights.
@@ -217,28 +224,48 @@ class NetClassifier(NeuralNetClassifier):
         self : NetClassifier
             The fitted net.
         """
-        fresh = not hasattr(self, "input_shape_")
-        return self._fit(X, y, groups, fresh, "partial_fit", classes, **fit_params)
+        anew = not self.initialized_
+        return self._fit(X, y, groups, anew, "partial_fit", classes, **fit_params)
 
-    def _fit(self, X, y, groups, fresh, method, classes=None, **fit_params):
-        if self.lr_schedule not in ("cosine", "constant"):
-            raise ValueError(
-                f"{type(self).__name__} needs lr_schedule to be 'cosine' or 'constant';"
-                f" got {self.lr_schedule!r}."
-            )
-        X, codes = self._check_training_data(X, y, classes, reset=fresh)
-        if not self.initialized_ or (fresh and method == "fit"):
+    def _fit(self, X, y, groups, anew, method, classes=None, **fit_params):
+        self._check_parameters()
+        first = anew or not hasattr(self, "input_shape_")
+        X, codes = self._check_training_data(X, y, classes, reset=first)
+        if anew:
             self.initialize()
+        if anew or method == "fit" or not hasattr(self, "first_epoch_"):
+            self.first_epoch_ = len(self.history)
         self._groups = groups
-        self._predicts_codes = True
         try:
             with self._own_generators():
-                if fresh:
+                if first:
                     self._check_module(X, fit_params)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
         finally:
-            del self._groups, self._predicts_codes
+            del self._groups
         return self
+
+    def _check_parameters(self):
+        name = type(self).__name__
+        if not (self.module is None or callable(self.module)):
+            raise ValueError(f"{name} needs a module or None; got {self.module!r}.")
+        if self.lr_schedule not in ("cosine", "constant"):
+            raise ValueError(
+                f"{name} needs lr_schedule to be 'cosine' or 'constant'; got "
+                f"{self.lr_schedule!r}."
+            )
+        for parameter in ("max_epochs", "batch_size"):
+            value, whole = getattr(self, parameter), parameter == "batch_size"
+            if not isinstance(value, Integral) or (value < 1 and not whole == -value):
+                raise ValueError(
+                    f"{name} needs {parameter} to be a whole number >= 1"
+                    f"{', or -1 for all rows' * whole}; got {value!r}."
+                )
+        if self.batch_size == 1 and self.module is None:
+            raise ValueError(
+                f"{name} needs batch_size >= 2 for its default networks, which "
+                "normalise by batch; got 1."
+            )
 
     def initialize(self):
         """Create network, loss and optimizer from the parameters.
@@ -327,12 +354,16 @@ class NetClassifier(NeuralNetClassifier):
         if is_dataset(X):
             rows = torch.stack([torch.as_tensor(X[i][0]) for i in range(2)])
         else:
-            rows = torch.tensor(X[:2])
+            rows = torch.tensor(X[:2].copy())
         forward_params = {k: v for k, v in fit_params.items() if k != "epochs"}
-        self._set_training(False)
-        with torch.no_grad():
-            shape = tuple(self._logits_of(rows, **forward_params).shape)
-        expected = (len(rows), len(self.classes_))
+        expected, shape = (len(rows), len(self.classes_)), None
+        try:
+            self._set_training(False)
+            with torch.no_grad():
+                shape = tuple(self._logits_of(rows, **forward_params).shape)
+        finally:
+            if shape != expected:  # the next call must not take it for checked
+                self.initialized_ = False
         if shape != expected:
             raise ValueError(
                 f"{type(self).__name__} needs a module with one output per class, of "
@@ -358,28 +389,58 @@ class NetClassifier(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **split_params):
         """Training and validation data sets; no group is on both sides."""
-        groups, cv = (
-            getattr(self, "_groups", None),
-            getattr(self.train_split, "cv", None),
-        )
-        if groups is None or cv is None:  # nothing, or the user's own data, held out
-            return super().get_split_datasets(X, y, **split_params)
-        groups, dataset = np.asarray(groups), self.get_dataset(X, y)
-        if groups.shape != (len(dataset),):
-            raise ValueError(
-                f"{type(self).__name__} needs one group per row, shape "
-                f"({len(dataset)},); got shape {groups.shape}."
-            )
-        cv = _group_splitter(self.train_split)
+        dataset, groups = self.get_dataset(X, y), getattr(self, "_groups", None)
+        if not self.train_split:
+            return dataset, None
+        if not hasattr(self.train_split, "cv"):  # a callable of the user's
+            if groups is not None:
+                split_params["groups"] = groups
+            train, valid = self.train_split(dataset, y, **split_params)
+            return train, self._coded(valid)
+        if y is None:
+            y = to_numpy(data_from_dataset(dataset)[1])
+        if groups is not None:
+            groups = np.asarray(groups)
+            if groups.shape != (len(dataset),):
+                raise ValueError(
+                    f"{type(self).__name__} needs one group per row, shape "
+                    f"({len(dataset)},); got shape {groups.shape}."
+                )
+        cv = self._splitter(y, groups)
         train, valid = next(cv.split(np.zeros(len(dataset)), y, groups))
-        shared = np.intersect1d(groups[train], groups[valid])
-        if len(shared):
+        if groups is not None and set(groups[train]) & set(groups[valid]):
             raise ValueError(
                 f"{type(self).__name__} needs a train_split that keeps groups together;"
-                f" got one with {len(shared)} groups on both sides, {shared[0]!r} for "
-                "one. Use ValidSplit(StratifiedGroupKFold(5)), say."
+                f" got {cv}, which puts a group on both sides. Use "
+                "ValidSplit(StratifiedGroupKFold(5)), say."
             )
         return Subset(dataset, train), Subset(dataset, valid)
+
+    def _splitter(self, y, groups):
+        """The splitter of a ValidSplit; by groups, where it holds a number or share."""
+        split = self.train_split
+        if not isinstance(split.cv, Real):
+            return check_cv(split.cv)
+        if split.cv >= 1:
+            if groups is None:
+                return check_cv(int(split.cv), y, classifier=split.stratified)
+            return (StratifiedGroupKFold if split.stratified else GroupKFold)(
+                int(split.cv)
+            )
+        if groups is not None:
+            kind = GroupShuffleSplit
+        else:
+            kind = StratifiedShuffleSplit if split.stratified else ShuffleSplit
+        seed = split.random_state
+        if seed is None:  # part of this net's random state
+            seed = int(torch.randint(np.iinfo(np.int32).max, ()))
+        return kind(1, test_size=split.cv, random_state=seed)
+
+    def _coded(self, dataset):
+        """Validation data of the user's own, with labels coded and rows in float32."""
+        if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
+            return dataset
+        return Dataset(np.float32(dataset.X), self._encode(np.asarray(dataset.y)))
 
     def _set_training(self, training=True):
         # skorch walks through all submodules before every batch, which a small network
@@ -419,11 +480,31 @@ class NetClassifier(NeuralNetClassifier):
         )
         return len(self.history) - 1 + share
 
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Let scoring callbacks see labels, as ``predict`` returns them."""
+        super().on_train_begin(net, X=X, y=y, **kwargs)
+        for _, callback in self.callbacks_:
+            if getattr(callback, "target_extractor", None) is to_numpy:
+                callback.target_extractor = _Decoder(self.classes_)
+            if self.lr_schedule != "constant" and isinstance(callback, LRScheduler):
+                raise ValueError(
+                    f"{type(self).__name__} needs lr_schedule='constant' beside an "
+                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule it."
+                )
+
+    def _yield_callbacks(self):
+        # Copies: skorch sets parameters and keeps state on the objects themselves.
+        for name, callback, named_by_user in super()._yield_callbacks():
+            if not isinstance(callback, type):
+                callback = copy.copy(callback)
+            yield name, callback, named_by_user
+
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         """Set the learning rate of the schedule."""
         super().on_batch_begin(net, batch=batch, training=training, **kwargs)
         if training and self.lr_schedule == "cosine":
-            done = self.epochs_done() % self.max_epochs / self.max_epochs
+            epochs = self.epochs_done() - self.first_epoch_
+            done = epochs % self.max_epochs / self.max_epochs
             for group in self.optimizer_.param_groups:
                 initial_lr = group.setdefault("initial_lr", group["lr"])
                 group["lr"] = initial_lr * (1 + math.cos(math.pi * done)) / 2
@@ -443,16 +524,10 @@ class NetClassifier(NeuralNetClassifier):
         """
         with self._own_generators() if self.initialized_ else nullcontext():
             super().set_params(**params)
-        if self.initialized_ and any(key.endswith("lr") for key in params):
+        if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
             for group in self.optimizer_.param_groups:
                 group.pop("initial_lr", None)
         return self
-
-    @property
-    def classes_(self):
-        """Labels, in the order of the columns of ``predict_proba``."""
-        classes = super().classes_
-        return np.arange(len(classes)) if self._predicts_codes else classes
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield the network's output batch by batch, in the order of the rows.
@@ -472,8 +547,12 @@ class NetClassifier(NeuralNetClassifier):
             Logits.
         """
         dataset = self.get_dataset(self._check_input(X))
-        for batch in self.get_iterator(dataset, training=False):
-            yield to_device(self.evaluation_step(batch, training=training), device)
+        with torch.random.fork_rng(devices=[]):  # a DataLoader draws a seed
+            batches = iter(self.get_iterator(dataset, training=False))
+        for batch in batches:
+            with self._own_generators() if training else nullcontext():
+                output = self.evaluation_step(batch, training=training)
+            yield to_device(output, device)
 
     def predict(self, X):
         """Predict labels.
@@ -489,7 +568,8 @@ class NetClassifier(NeuralNetClassifier):
             Labels, of the dtype of ``classes_``.
         """
         codes = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[codes]
+        classes = getattr(self, "classes_", None)  # unknown after initialize by hand
+        return codes if classes is None else classes[codes]
 
     def check_data(self, X, y):
         """Do nothing: ``fit`` has checked, and skorch would read classes off codes."""
@@ -502,13 +582,13 @@ class NetClassifier(NeuralNetClassifier):
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, reset=reset)
         check_classification_targets(y)
         if reset:
-            self.input_shape_ = X.shape[1:]
             self.classes_inferred_ = np.unique(y if classes is None else classes)
-            if len(self.classes_) < 2:
+            if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
                 raise ValueError(
-                    f"{type(self).__name__} needs at least two classes; got one class, "
-                    f"{self.classes_.tolist()}."
+                    f"{type(self).__name__} needs at least two classes, each named "
+                    f"once; got {self.classes_.tolist()}, one class or one repeated."
                 )
+            self.input_shape_ = X.shape[1:]
         else:
             self._check_shape(X)
         return X, self._encode(y)
@@ -528,7 +608,13 @@ class NetClassifier(NeuralNetClassifier):
         self.n_features_in_ = self.input_shape_[0]
         if self.classes is not None:
             return
-        labels = data_from_dataset(dataset)[1] if classes is None else classes
+        try:
+            labels = data_from_dataset(dataset)[1] if classes is None else classes
+        except AttributeError:
+            raise ValueError(
+                f"{type(self).__name__} needs classes= for a data set without X and y; "
+                f"got {type(dataset).__name__}."
+            ) from None
         self.classes_inferred_ = np.unique(to_numpy(labels))
         if not np.array_equal(self.classes_, np.arange(len(self.classes_))):
             raise ValueError(
@@ -538,8 +624,10 @@ class NetClassifier(NeuralNetClassifier):
             )
 
     def _check_input(self, X):
-        if is_dataset(X) or not hasattr(self, "input_shape_"):
-            return X  # initialised by hand: the shapes are the user's
+        if is_dataset(X):
+            return X
+        if not hasattr(self, "input_shape_"):  # initialised by hand
+            return check_array(X, dtype=np.float32, allow_nd=True)
         X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
         self._check_shape(X)
         return X
@@ -552,15 +640,20 @@ class NetClassifier(NeuralNetClassifier):
                 f"{X.shape}."
             )
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_groups", None)  # a checkpoint written while the net trains
+        return state
+
     def _get_param_names(self):
         return [name for name in super()._get_param_names() if name[0] != "_"]
 
 
-def _group_splitter(train_split):
-    """The splitter of a ValidSplit; one by groups where it holds a number or share."""
-    cv = train_split.cv
-    if not isinstance(cv, int | float):
-        return cv
-    if cv < 1:
-        return GroupShuffleSplit(1, test_size=cv, random_state=train_split.random_state)
-    return (StratifiedGroupKFold if train_split.stratified else GroupKFold)(int(cv))
+class _Decoder:
+    """Turns codes back into labels, for scoring callbacks."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def __call__(self, codes):
+        return self.classes[to_numpy(codes)]

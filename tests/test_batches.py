@@ -57,9 +57,10 @@ def test_a_subset_gives_its_rows_only(shuffle):
         assert rows_of(iterator).tolist() == rows
 
 
-def test_unshuffled_batches_share_the_users_memory():
-    (X_batch, _), *_ = BatchIterator(Dataset(X, y), batch_size=4)
-    assert np.shares_memory(X_batch.numpy(), X)
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_batches_do_not_share_the_users_memory(shuffle):
+    (X_batch, _), *_ = BatchIterator(Dataset(X, y), batch_size=4, shuffle=shuffle)
+    assert not np.shares_memory(X_batch.numpy(), X)
 
 
 def test_missing_labels_are_filled_in():

@@ -233,17 +233,24 @@ def test_loss_updates_statistics_in_training_only():
     assert loss.covariance.count.sum() == 20
 
 
-def test_bound_is_computed_in_float32_under_autocast():
+@pytest.mark.parametrize("kind", KINDS)
+def test_bound_is_computed_in_float32_under_autocast(kind):
     torch.manual_seed(0)
-    loss, head = ISDALoss(C, A), nn.Linear(A, C)
+    loss, head = ISDALoss(C, A, kind, rank=A), nn.Linear(A, C)
     features, target = torch.randn(30, A), torch.arange(30) % C
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = head(features)
         value = loss(logits, target, features.bfloat16(), head.weight, 0.5)
     assert logits.dtype == torch.bfloat16
-    assert loss.covariance.covariance.dtype == value.dtype == torch.float32
-    reference = ISDALoss(C, A)(head(features), target, features, head.weight, 0.5)
-    torch.testing.assert_close(value, reference, rtol=2e-2, atol=0)
+    double = ISDALoss(C, A, kind, rank=A, dtype=torch.float64)
+    reference = double(
+        logits.double(),
+        target,
+        features.bfloat16().double(),
+        head.weight.double(),
+        0.5,
+    )
+    torch.testing.assert_close(value, reference.float(), rtol=1e-5, atol=0)
 
 
 ESTIMATED = [kind for kind in KINDS if kind != "identity"]
@@ -323,7 +330,7 @@ def test_augmentation_changes_training_and_widens_the_margin_of_noise(table):
             covariance.mean[0] - covariance.mean[1]
         )
         form = covariance.quadratic_form(weight, torch.tensor([0]))[0, 1]
-        return float(form.sqrt() / margin.abs())
+        return (form.sqrt() / margin.abs()).item()
 
     assert noise_in_logits(isda) < noise_in_logits(twin)
 
@@ -470,8 +477,12 @@ class SoftmaxAtTheEnd(Wrapped):
         ({"strength": -0.5}, "strength >= 0; got -0.5"),
         ({"strength": float("nan")}, "strength >= 0; got nan"),
         ({"strength": "high"}, "strength >= 0; got 'high'"),
+        ({"criterion": nn.CrossEntropyLoss}, "derived from ISDALoss; got <class"),
+        ({"covariance": "low_rank", "rank": 2.5}, "whole number >= 1; got 2.5"),
+        ({"forgetting": "a"}, r"forgetting in \[0, 1\); got 'a'"),
+        ({"module": 0.5}, "a module or None; got 0.5"),
         ({"covariance": "sparse"}, "one of the kinds .*; got 'sparse'"),
-        ({"covariance": "low_rank", "rank": 0}, "rank >= 1; got 0"),
+        ({"covariance": "low_rank", "rank": 0}, ">= 1; got 0"),
         ({"schedule": "cosine"}, "schedule to be 'iteration'.*got 'cosine'"),
         ({"forgetting": 1}, r"forgetting in \[0, 1\)"),
         ({"classifier_layer": "fc"}, r"unknown layer name 'fc'.*\['blocks.0.0', "),
@@ -506,6 +517,32 @@ def test_a_class_with_one_sample_is_pointed_out(table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ISDAClassifier(strength=0, max_epochs=2).fit(X, names)
+
+
+def test_a_class_with_one_sample_matters_to_class_covariances_only(table):
+    X, y = table
+    names = np.array(["a", "b", "c", "rare"])[y]
+    names[0] = "rare"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in ("shared", "identity"):
+            ISDAClassifier(covariance=kind, max_epochs=1).fit(X, names)
+
+
+def test_parameters_changed_on_a_fitted_net_are_checked_and_take_effect(table):
+    net = ISDAClassifier(max_epochs=1).fit(*table)
+    net.set_params(covariance="diagonal", forgetting=0.5).partial_fit(*table)
+    assert net.class_covariance_.kind == "diagonal"
+    assert net.class_covariance_.forgetting == 0.5
+    with pytest.raises(ValueError, match="strength >= 0; got -3"):
+        net.set_params(strength=-3).partial_fit(*table)
+
+
+def test_a_network_refused_once_is_refused_again(table):
+    net = ISDAClassifier(SoftmaxAtTheEnd, classifier_layer="classifier")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not the layer's"):
+            net.partial_fit(*table)
 
 
 def test_unfitted():

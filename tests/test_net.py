@@ -11,7 +11,13 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+)
 from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
@@ -119,6 +125,43 @@ def test_classes_fix_the_order_of_the_columns(table):
         quick(classes=["a", "b"]).fit(X, names)
 
 
+def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    checkpoint = Checkpoint(monitor=None, dirname=tmp_path, f_pickle="net.pkl")
+    quick(callbacks=[checkpoint], max_epochs=20).fit(X, names)
+    with open(tmp_path / "net.pkl", "rb") as file:
+        assert pickle.load(file).score(X, names) > 0.8
+
+
+@pytest.mark.parametrize("labels", [[1, 2], ["no", "yes"]])
+def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
+    from sklearn.metrics import f1_score, make_scorer
+
+    X, y = table
+    named = np.array(labels)[(y > 0).astype(int)]
+    scorer = make_scorer(f1_score, pos_label=labels[0])
+    scoring = EpochScoring(scorer, name="f1", lower_is_better=False)
+    net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[scoring])
+    net.fit(X, named)
+    held_out = net.get_split_datasets(np.float32(X), net._encode(named))[1].indices
+    expected = scorer(net, X[held_out], named[held_out])
+    assert net.history[-1, "f1"] == pytest.approx(expected)
+
+
+def test_callbacks_may_score_with_labels(table):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    seen = []
+
+    class Score(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(net.score(X, names))
+
+    net = quick(callbacks=[Score()]).fit(X, names)
+    assert seen[-1] == net.score(X, names)
+
+
 @pytest.mark.parametrize(
     "metric", ["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"]
 )
@@ -178,12 +221,30 @@ def test_cosine_schedule_by_batch_from_lr_to_zero(table):
 def test_schedule_starts_over_after_max_epochs_and_after_a_new_rate(table):
     net = quick(lr=0.01, max_epochs=2).fit(*table)
     assert net.optimizer_.param_groups[0]["lr"] < 0.01
+    rates = []
+
+    class Rates(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    net.callbacks_.append(("rates", Rates()))
     net.partial_fit(*table, epochs=1)
-    first_of_cycle = net.history[-1, "epoch"]
-    assert first_of_cycle == 3 and net.epochs_done() == 3
+    assert rates[0] == 0.01
+    net.partial_fit(*table, epochs=1)
     net.set_params(lr=0.5)
     net.partial_fit(*table, epochs=1)
-    assert net.optimizer_.param_groups[0]["initial_lr"] == 0.5
+    assert rates[-3] == 0.5
+
+
+def test_a_warm_fit_in_the_middle_of_a_schedule_has_a_whole_one_of_its_own(table):
+    net = quick(max_epochs=4, warm_start=True).partial_fit(*table, epochs=3)
+    net.fit(*table)
+    assert net.optimizer_.param_groups[0]["lr"] < 0.1 * net.lr
+
+
+def test_a_scheduler_beside_the_cosine_is_refused(table):
+    with pytest.raises(ValueError, match="needs lr_schedule='constant' beside"):
+        quick(callbacks=[LRScheduler("StepLR", step_size=1)]).fit(*table)
 
 
 def test_epochs_done_counts_parts_of_an_epoch(table):
@@ -232,8 +293,8 @@ def test_numpys_global_seed_governs_random_state_none(table):
 
 def test_training_in_two_parts_equals_one_with_dropout_and_shuffling(table):
     X, y = table
-    whole = quick(max_epochs=4).fit(X, y)
-    parts = quick(max_epochs=4).partial_fit(X, y, epochs=1)
+    whole = quick(max_epochs=4, module__dropout=0.5).fit(X, y)
+    parts = quick(max_epochs=4, module__dropout=0.5).partial_fit(X, y, epochs=1)
     parts.partial_fit(X, y, epochs=3)
     assert torch.equal(weights(whole), weights(parts))
 
@@ -300,7 +361,7 @@ def test_held_out_rows_share_no_group_with_training_rows(table, train_split, gro
 def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
     X, y = table
     net = quick(train_split=ValidSplit(KFold(3, shuffle=True, random_state=0)))
-    with pytest.raises(ValueError, match="keeps groups together; got one with"):
+    with pytest.raises(ValueError, match="keeps groups together; got KFold"):
         net.fit(X, y, groups=np.arange(150) // 10)
     with pytest.raises(
         ValueError, match=r"one group per row, shape \(150,\); got shape \(3,\)"
@@ -333,7 +394,7 @@ BAD = {
         lambda X, y: (X.reshape(150, 2, 2, 2, 1), y),
         r"module=None; got samples",
     ),
-    "one class": (lambda X, y: (X, y * 0), r"two classes; got one class, \[0\]"),
+    "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),
     "continuous": (lambda X, y: (X, y + 0.5), "continuous"),
     "lengths": (lambda X, y: (X, y[:-1]), "inconsistent"),
     "no y": (lambda X, y: (X, None), "requires y"),
@@ -372,6 +433,14 @@ def test_other_misuse_is_named(table):
         quick(lr_schedule="linear").fit(X, y)
     with pytest.raises(ValueError, match=r"needs data to choose a network"):
         quick().initialize()
+    for kwargs, message in [
+        ({"batch_size": 0}, "batch_size to be a whole number >= 1, or -1.*got 0"),
+        ({"batch_size": 1}, "batch_size >= 2 for its default networks"),
+        ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
+        ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(**kwargs).fit(X, y)
     with pytest.raises(ValueError, match="did you mean module__hidden"):
         quick(module_hidden=(3,)).fit(X, y)
     with pytest.raises(NotFittedError):
@@ -418,10 +487,42 @@ def test_dataset_labels_must_be_codes_unless_named(table):
     assert set(net.predict(X)) <= {"a", "b", "c"}
 
 
-def test_predefined_validation_data_work(table):
-    X, y = np.float32(table[0]), table[1]
-    net = quick(train_split=predefined_split(Dataset(X[:30], y[:30]))).fit(X, y)
-    assert "valid_loss" in net.history[-1]
+def test_predefined_validation_data_are_coded_like_training_data(table):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    split = predefined_split(Dataset(X[:30], names[:30]))
+    net = quick(train_split=split, max_epochs=20).fit(X, names)
+    assert net.history[-1, "valid_acc"] == pytest.approx(net.score(X[:30], names[:30]))
+
+
+def test_groups_reach_a_split_of_the_users_own(table):
+    X, y = table
+    seen = []
+
+    def split(dataset, y, groups=None):
+        seen.append(groups)
+        return dataset, None
+
+    quick(train_split=split).fit(X, y, groups=np.arange(150))
+    assert seen[0] is not None
+
+
+def test_a_share_held_out_is_drawn_from_random_state(table):
+    X, y = table
+    np.random.seed(3)
+    state = np.random.get_state()[1].copy()
+    nets = [quick(train_split=ValidSplit(0.2)).fit(X, y) for _ in range(2)]
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_predicting_through_a_dataloader_leaves_the_global_generator_alone(table):
+    X, y = table
+    net = quick(iterator_valid=DataLoader).fit(X, y)
+    before = torch.get_rng_state()
+    net.predict(X)
+    net.forward(X, training=True)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_it_learns_what_skorch_learns_from_the_same_batches(table):
@@ -465,11 +566,26 @@ def test_pickle_keeps_predictions_and_the_way_training_goes_on(table):
 def test_users_arrays_and_callbacks_are_not_changed(table):
     X, y = table
     X_before, y_before = X.copy(), y.copy()
-    callbacks = [("stop", EarlyStopping("train_loss"))]
-    quick(callbacks=callbacks).fit(X, y)
+    stop = EarlyStopping("train_loss", patience=7)
+    before = copy.deepcopy(vars(stop))
+    quick(callbacks=[("stop", stop)], callbacks__stop__patience=9).fit(X, y)
     np.testing.assert_array_equal(X, X_before)
     np.testing.assert_array_equal(y, y_before)
-    assert len(callbacks) == 1
+    assert vars(stop) == before
+
+
+def test_modules_that_work_in_place_do_not_reach_the_users_array(table):
+    X, y = np.float32(table[0]), table[1]
+    before = X.copy()
+    net = quick(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(8, 3))).fit(X, y)
+    net.predict(X)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_reversed_arrays_are_taken(table):
+    X, y = np.float32(table[0]), table[1]
+    net = quick().fit(X[:, ::-1], y)
+    assert net.predict(X[::-1, ::-1]).tolist() == net.predict(X[:, ::-1])[::-1].tolist()
 
 
 def test_initialize_by_hand_and_load_params(table, tmp_path):
@@ -478,9 +594,10 @@ def test_initialize_by_hand_and_load_params(table, tmp_path):
     trained.save_params(f_params=tmp_path / "weights.pt")
     loaded = quick(MLP, module__n_features=8, module__n_classes=3).initialize()
     loaded.load_params(f_params=tmp_path / "weights.pt")
-    np.testing.assert_array_equal(
-        loaded.predict_proba(np.float32(X)), trained.predict_proba(X)
-    )
+    np.testing.assert_array_equal(loaded.predict_proba(X), trained.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), trained.predict(X))
+    warm = loaded.set_params(warm_start=True).fit(X, y)
+    assert len(warm.history) == 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
