@@ -1,14 +1,4 @@
-r"""Class covariances of features: streaming estimates and their quadratic forms.
-
-ISDA needs, for every class k in a batch, the variance that class k's features give to
-the difference between two logits,
-
-.. math::  q_{kj} = (w_j - w_k)^T \Sigma_k (w_j - w_k),
-
-and the covariances :math:`\Sigma_k` themselves, estimated while the network trains.
-Both are functions of the class, not of the sample: everything here works on the
-classes present, in blocks that fit a fixed working memory.
-"""
+"""Means and covariances of features per class, estimated while a network trains."""
 
 import os
 from numbers import Integral, Real
@@ -17,167 +7,17 @@ import torch
 import torch.distributed
 from torch import nn
 
-__all__ = ["ClassCovariance", "class_quadratic_form"]
+from skaug.quadratic_form import (
+    blocks,
+    class_quadratic_form,
+    factor_form,
+    shared_form,
+    take,
+)
+
+__all__ = ["ClassCovariance"]
 
 KINDS = ("full", "diagonal", "shared", "identity", "low_rank")
-
-# Working memory of one step through the classes: small covariances are batched up to
-# it, large ones are taken one by one, as views.
-BLOCK_BYTES = 2**22
-# Products kept for the backward pass, which otherwise makes them anew.
-KEPT_BYTES = 2**25
-
-
-def class_quadratic_form(weight, classes, covariance):
-    """(w_j - w_k)' S_k (w_j - w_k) for the classes k asked for and every class j.
-
-    Parameters
-    ----------
-    weight : torch.Tensor of shape (n_classes, n_features)
-        One row per class; the only argument that gets a gradient.
-    classes : torch.Tensor of shape (n_present,)
-        Distinct class codes k.
-    covariance : torch.Tensor
-        Covariances of shape (n_classes, n_features, n_features), or variances of
-        shape (n_classes, n_features).
-
-    Returns
-    -------
-    table : torch.Tensor of shape (n_present, n_classes)
-        Non-negative, and exactly 0 where j = k.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skaug.covariance import class_quadratic_form
-    >>> weight = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    >>> class_quadratic_form(weight, torch.tensor([0]), torch.ones(2, 2))
-    tensor([[0., 5.]])
-    """
-    form = _FullForm.apply if covariance.ndim == 3 else _diagonal_form
-    return form(weight, classes, covariance)
-
-
-class _FullForm(torch.autograd.Function):
-    """The form for covariances written out.
-
-    Its derivative is made of the same products as its value. They are kept while
-    they are small: one n_classes x n_features array per class present adds up.
-    """
-
-    @staticmethod
-    def forward(ctx, weight, classes, matrices):
-        ctx.save_for_backward(weight, classes, matrices)
-        n_bytes = weight.element_size() * weight.numel() * len(classes)
-        ctx.kept = [] if n_bytes <= KEPT_BYTES and ctx.needs_input_grad[0] else None
-        table = weight.new_empty(len(classes), len(weight))
-        for rows in _FullForm.blocks(weight, classes):
-            differences, products = _FullForm.products(weight, classes[rows], matrices)
-            table[rows] = differences.mul_(products).sum(-1)
-            if ctx.kept is not None:
-                ctx.kept.append(products)
-        return table
-
-    @staticmethod
-    def backward(ctx, grad):
-        weight, classes, matrices = ctx.saved_tensors
-        grad_weight = torch.zeros_like(weight)
-        # What was kept has no graph, which second derivatives need.
-        kept = None if torch.is_grad_enabled() else ctx.kept
-        for i, rows in enumerate(_FullForm.blocks(weight, classes)):
-            if kept is not None:
-                products = kept[i]
-            else:
-                _, products = _FullForm.products(weight, classes[rows], matrices)
-            products = products * (2 * grad[rows, :, None])
-            grad_weight = grad_weight + products.sum(0)
-            grad_weight = grad_weight.index_add(
-                0, classes[rows], products.sum(1), alpha=-1
-            )
-        return grad_weight, None, None
-
-    @staticmethod
-    def blocks(weight, classes):
-        n_bytes = weight.element_size() * weight.shape[1] * max(weight.shape)
-        return _blocks(len(classes), n_bytes)
-
-    @staticmethod
-    def products(weight, block, matrices):
-        differences = weight - weight[block, None]  # (block, n_classes, n_features)
-        with torch.autocast(weight.device.type, enabled=False):
-            return differences, differences @ _take(matrices, block)
-
-
-class _FactorForm(torch.autograd.Function):
-    """The form for S_k = F_k F_k', through rank-sized projections of the weight."""
-
-    @staticmethod
-    def forward(ctx, weight, classes, factors):
-        ctx.save_for_backward(weight, classes, factors)
-        table = weight.new_empty(len(classes), len(weight))
-        for rows, _, _, projections in _FactorForm.parts(weight, classes, factors):
-            table[rows] = projections.square().sum(-1)
-        return table
-
-    @staticmethod
-    def backward(ctx, grad):
-        weight, classes, factors = ctx.saved_tensors
-        grad_weight = torch.zeros_like(weight)
-        for rows, block, factor, projections in _FactorForm.parts(
-            weight, classes, factors
-        ):
-            with torch.autocast(weight.device.type, enabled=False):
-                # (block, n_classes, n_features)
-                by_class = (projections * (2 * grad[rows, :, None])) @ factor.mT
-            grad_weight = grad_weight + by_class.sum(0)
-            grad_weight = grad_weight.index_add(0, block, by_class.sum(1), alpha=-1)
-        return grad_weight, None, None
-
-    @staticmethod
-    def parts(weight, classes, factors):
-        row_bytes = weight.element_size() * weight.numel()
-        for rows in _blocks(len(classes), row_bytes):
-            block = classes[rows]
-            factor = _take(factors, block)  # (block, n_features, rank)
-            with torch.autocast(weight.device.type, enabled=False):
-                projections = weight @ factor  # (block, n_classes, rank)
-            own = torch.take_along_dim(projections, block[:, None, None], 1)
-            yield rows, block, factor, projections - own
-
-
-def _diagonal_form(weight, classes, variances):
-    """The form for diagonal covariances, expanded into products of matrices."""
-    weight = weight - weight.mean(0)  # a common offset would only cost precision
-    variances, own = variances[classes], weight[classes]  # (n_present, n_features)
-    scaled = variances * own
-    crossed = variances @ weight.square().T - 2 * scaled @ weight.T
-    return _tidy(crossed + (scaled * own).sum(-1, keepdim=True), classes)
-
-
-def _shared_form(weight, classes, matrix):
-    """The form for one covariance of all classes; ``None`` is the identity."""
-    weight = weight - weight.mean(0)
-    projected = weight if matrix is None else weight @ matrix
-    variances = (projected * weight).sum(-1)
-    crossed = projected[classes] @ weight.T
-    return _tidy(variances - 2 * crossed + variances[classes, None], classes)
-
-
-def _tidy(table, classes):
-    """Undo the rounding of an expanded form: no negatives, 0 for the class itself."""
-    return table.clamp_min(0).scatter(1, classes[:, None], 0.0)
-
-
-def _blocks(n, bytes_each):
-    """Slices of range(n) that stay within the working memory."""
-    size = BLOCK_BYTES // bytes_each
-    size = size if size >= 4 else 1  # copying a few costs more than batching them saves
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def _take(tensors, classes):
-    """The tensors of some classes: a view of one, a copy of several."""
-    return tensors[int(classes[0])][None] if len(classes) == 1 else tensors[classes]
 
 
 class ClassCovariance(nn.Module):
@@ -421,7 +261,7 @@ class ClassCovariance(nn.Module):
         # By counts over all ranks: every rank must cut the same blocks.
         longest = max(self.n_features, int(n.max())) if len(n) else 1
         row_bytes = jump.element_size() * self.n_features * longest
-        for rows in _blocks(len(jump), row_bytes):
+        for rows in blocks(len(jump), row_bytes):
             height = 1 + max(counts[rows])
             new = jump.new_zeros(len(jump[rows]), height, self.n_features)
             if _rank() == 0:  # the sum over ranks is to have the jump once
@@ -431,7 +271,7 @@ class ClassCovariance(nn.Module):
             yield rows, new
 
     def _add_outer(self, block, keep, new):
-        matrices = _take(self.covariance, block)
+        matrices = take(self.covariance, block)
         if len(block) == 1 and _n_ranks() == 1:
             matrices.baddbmm_(new.mT, new, beta=float(keep))
             return
@@ -459,7 +299,7 @@ class ClassCovariance(nn.Module):
         self.remainder[block] = kept + lost.clamp_min(0) + extra
 
     def quadratic_form(self, weight, classes):
-        """Variance of logit differences, see :func:`class_quadratic_form`.
+        """Variance that the features of each class give to differences of logits.
 
         Parameters
         ----------
@@ -477,10 +317,10 @@ class ClassCovariance(nn.Module):
             weight = weight.to(self.mean.dtype)
         if self.kind in ("shared", "identity"):
             matrix = self.covariance[0] if self.kind == "shared" else None
-            return _shared_form(weight, classes, matrix)
+            return shared_form(weight, classes, matrix)
         if self.kind == "low_rank":
-            form = _FactorForm.apply(weight, classes, self.factor)
-            return form + _diagonal_form(weight, classes, self.remainder)
+            form = factor_form(weight, classes, self.factor)
+            return form + class_quadratic_form(weight, classes, self.remainder)
         covariance = self.covariance if self.kind == "full" else self.variance
         return class_quadratic_form(weight, classes, covariance)
 

@@ -39,9 +39,10 @@ import torch
 from skorch.utils import is_dataset, to_tensor
 from torch import nn
 
-from skaug.covariance import ClassCovariance, class_quadratic_form
+from skaug.covariance import ClassCovariance
 from skaug.layers import capture_input, check_head, linear_head
 from skaug.net import NetClassifier
+from skaug.quadratic_form import class_quadratic_form
 
 __all__ = ["ISDAClassifier", "ISDALoss", "augmented_logits"]
 

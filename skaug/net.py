@@ -19,18 +19,10 @@ import copy
 import inspect
 import math
 from contextlib import contextmanager, nullcontext
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.model_selection import (
-    GroupKFold,
-    GroupShuffleSplit,
-    ShuffleSplit,
-    StratifiedGroupKFold,
-    StratifiedShuffleSplit,
-    check_cv,
-)
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
@@ -43,6 +35,7 @@ from torch.utils.data import Subset
 
 from skaug.batches import BatchIterator
 from skaug.modules import MLP, ConvNet, SignalNet
+from skaug.splits import hold_out
 
 __all__ = ["NetClassifier"]
 
@@ -399,42 +392,10 @@ class NetClassifier(NeuralNetClassifier):
             return train, self._coded(valid)
         if y is None:
             y = to_numpy(data_from_dataset(dataset)[1])
-        if groups is not None:
-            groups = np.asarray(groups)
-            if groups.shape != (len(dataset),):
-                raise ValueError(
-                    f"{type(self).__name__} needs one group per row, shape "
-                    f"({len(dataset)},); got shape {groups.shape}."
-                )
-        cv = self._splitter(y, groups)
-        train, valid = next(cv.split(np.zeros(len(dataset)), y, groups))
-        if groups is not None and set(groups[train]) & set(groups[valid]):
-            raise ValueError(
-                f"{type(self).__name__} needs a train_split that keeps groups together;"
-                f" got {cv}, which puts a group on both sides. Use "
-                "ValidSplit(StratifiedGroupKFold(5)), say."
-            )
+        # A share held out at random belongs to this net's random state.
+        seed = int(torch.randint(np.iinfo(np.int32).max, ()))
+        train, valid = hold_out(self.train_split, y, groups, random_state=seed)
         return Subset(dataset, train), Subset(dataset, valid)
-
-    def _splitter(self, y, groups):
-        """The splitter of a ValidSplit; by groups, where it holds a number or share."""
-        split = self.train_split
-        if not isinstance(split.cv, Real):
-            return check_cv(split.cv)
-        if split.cv >= 1:
-            if groups is None:
-                return check_cv(int(split.cv), y, classifier=split.stratified)
-            return (StratifiedGroupKFold if split.stratified else GroupKFold)(
-                int(split.cv)
-            )
-        if groups is not None:
-            kind = GroupShuffleSplit
-        else:
-            kind = StratifiedShuffleSplit if split.stratified else ShuffleSplit
-        seed = split.random_state
-        if seed is None:  # part of this net's random state
-            seed = int(torch.randint(np.iinfo(np.int32).max, ()))
-        return kind(1, test_size=split.cv, random_state=seed)
 
     def _coded(self, dataset):
         """Validation data of the user's own, with labels coded and rows in float32."""

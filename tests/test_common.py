@@ -7,13 +7,21 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
 
 from skaug import ISDAClassifier, NetClassifier
 from skaug.covariance import KINDS
@@ -79,6 +87,27 @@ def test_grouped_search_through_a_pipeline(table):
     pipe = make_pipeline(StandardScaler(), clone(NETS[1]))
     search = GridSearchCV(pipe, {"isdaclassifier__strength": [0, 1]}, cv=GroupKFold(3))
     assert search.fit(X, y, groups=groups).best_score_ > 0.7
+
+
+def test_groups_are_routed_to_the_held_out_part(table):
+    X, y = table
+    groups = np.arange(len(y)) // 10
+    seen = []
+
+    class Sides(Callback):
+        def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+            seen.append((len(dataset_train), len(dataset_valid)))
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = NetClassifier(
+            max_epochs=1, train_split=ValidSplit(3), callbacks=[Sides()]
+        ).set_fit_request(groups=True)
+        pipe = make_pipeline(StandardScaler(), net)
+        search = GridSearchCV(pipe, {"netclassifier__lr": [1e-3]}, cv=GroupKFold(3))
+        search.fit(X, y, groups=groups)
+        cross_validate(pipe, X, y, cv=GroupKFold(3), params={"groups": groups})
+    # Groups have ten rows each, and only whole ones are held out.
+    assert len(seen) == 7 and all(n % 10 == m % 10 == 0 for n, m in seen)
 
 
 @each_net

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-import skaug.covariance
-from skaug.covariance import KINDS, ClassCovariance, class_quadratic_form
+from skaug import quadratic_form
+from skaug.covariance import KINDS, ClassCovariance
+from skaug.quadratic_form import class_quadratic_form
 
 C, A = 5, 7
 ESTIMATED = [kind for kind in KINDS if kind != "identity"]
@@ -203,8 +204,8 @@ def naive_form(weight, classes, matrices):
 def test_form_equals_the_naive_one_in_value_and_gradient(
     kind, block_bytes, kept_bytes, monkeypatch
 ):
-    monkeypatch.setattr(skaug.covariance, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(skaug.covariance, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(quadratic_form, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(quadratic_form, "KEPT_BYTES", kept_bytes)
     X, y = draw(80)
     covariance = estimate(kind, X, y, (11, 12, 60))
     matrices = one_shot(kind, X, y)
@@ -278,7 +279,7 @@ def test_no_tensor_has_a_sample_axis_beside_classes_or_features(kind, shape):
         table.sum().backward()
     statistics = max((b.nbytes for b in covariance.buffers()), default=0)
     inputs = 4 * max(n * n_classes, n * n_features, n_classes * n_features)
-    assert seen.largest <= max(statistics, inputs, skaug.covariance.BLOCK_BYTES)
+    assert seen.largest <= max(statistics, inputs, quadratic_form.BLOCK_BYTES)
 
 
 def test_tensors_of_variances_and_covariances_agree():
