@@ -66,7 +66,7 @@ class NetClassifier(NeuralNetClassifier):
     max_epochs : int, default=30
         Passes over the training rows in one ``fit``.
     batch_size : int, default=64
-        Rows per step.
+        Rows per step; -1 takes all.
     iterator_train, iterator_valid : class, default=BatchIterator
         How batches are made. With ``torch.utils.data.DataLoader`` skorch's
         ``iterator_train__num_workers`` and the like apply. Training rows are
@@ -247,13 +247,17 @@ class NetClassifier(NeuralNetClassifier):
                 f"{name} needs lr_schedule to be 'cosine' or 'constant'; got "
                 f"{self.lr_schedule!r}."
             )
-        for parameter in ("max_epochs", "batch_size"):
-            value, whole = getattr(self, parameter), parameter == "batch_size"
-            if not isinstance(value, Integral) or (value < 1 and not whole == -value):
-                raise ValueError(
-                    f"{name} needs {parameter} to be a whole number >= 1"
-                    f"{', or -1 for all rows' * whole}; got {value!r}."
-                )
+        if not isinstance(self.max_epochs, Integral) or self.max_epochs < 1:
+            raise ValueError(
+                f"{name} needs max_epochs to be a whole number >= 1; got "
+                f"{self.max_epochs!r}."
+            )
+        size = self.batch_size
+        if not isinstance(size, Integral) or (size < 1 and size != -1):
+            raise ValueError(
+                f"{name} needs batch_size to be a whole number >= 1, or -1 for all "
+                f"rows; got {size!r}."
+            )
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
                 f"{name} needs batch_size >= 2 for its default networks, which "
@@ -389,7 +393,7 @@ class NetClassifier(NeuralNetClassifier):
             if groups is not None:
                 split_params["groups"] = groups
             train, valid = self.train_split(dataset, y, **split_params)
-            return train, self._coded(valid)
+            return train, valid if is_dataset(X) else self._coded(valid)
         if y is None:
             y = to_numpy(data_from_dataset(dataset)[1])
         # A share held out at random belongs to this net's random state.
