@@ -12,7 +12,6 @@ from skaug.quadratic_form import (
     class_quadratic_form,
     factor_form,
     shared_form,
-    take,
 )
 
 __all__ = ["ClassCovariance"]
@@ -179,9 +178,7 @@ class ClassCovariance(nn.Module):
         n = n[classes]
         place = torch.searchsorted(classes, target)
         # Sums by class as a product: scattering is not deterministic on GPUs.
-        member = (place == torch.arange(len(n), device=place.device)[:, None]).to(
-            features.dtype
-        )  # (n_present, n)
+        member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
         mean = _sum_over_ranks(member @ features) / n[:, None]
         centred = features - mean[place]
         keep, total, jump = self._move(classes, n, mean)
@@ -190,12 +187,24 @@ class ClassCovariance(nn.Module):
             squares = _sum_over_ranks(member @ centred.square()) + jump.square()
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
-        for rows, new in self._new_rows(centred, place, jump, n):
-            block, keep_block = classes[rows], keep[rows, None, None]
+        new = self._new_rows(centred, place, jump)
+        if self.kind != "low_rank" and self.n_features > 128 and _n_ranks() == 1:
+            # Copying such matrices would cost more than updating them one by one.
+            matrices = self.covariance.unbind()
+            for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
+                matrices[k].addmm_(rows.t(), rows, beta=share)
+            return
+        # By counts over all ranks: every rank must cut the same blocks.
+        longest = max(self.n_features, int(n.max()) if len(n) else 0)
+        for part in blocks(len(n), mean.element_size() * self.n_features * longest):
+            padded = nn.utils.rnn.pad_sequence(new[part], batch_first=True)
+            block, share = classes[part], keep[part, None, None]
             if self.kind == "low_rank":
-                self._compress(block, keep_block, _gather_rows(new))
+                self._compress(block, share, _gather_rows(padded))
             else:
-                self._add_outer(block, keep_block, new)
+                outer = _sum_over_ranks(padded.mT @ padded)
+                outer += self.covariance.index_select(0, block).mul_(share)
+                self.covariance.index_copy_(0, block, outer)
 
     @torch.no_grad()
     def merge(self, other):
@@ -247,41 +256,14 @@ class ClassCovariance(nn.Module):
         jump = shift * ((old * n).sqrt() / total).to(mean.dtype)[:, None]
         return (old / total).to(mean.dtype), total.to(mean.dtype), jump
 
-    def _new_rows(self, centred, place, jump, n):
-        """Blocks of classes and their new rows, the jump first, padded with zeros.
-
-        They come as (block, n_rows, n_features): Eq. 10 adds their outer products.
-        """
-        place, order = place.sort(stable=True)
-        counts = torch.bincount(place, minlength=len(jump))
-        ends = counts.cumsum(0)
-        slot = torch.arange(1, len(place) + 1, device=place.device)
-        slot -= (ends - counts)[place]
-        counts, ends = counts.tolist(), [0, *ends.tolist()]
-        # By counts over all ranks: every rank must cut the same blocks.
-        longest = max(self.n_features, int(n.max())) if len(n) else 1
-        row_bytes = jump.element_size() * self.n_features * longest
-        for rows in blocks(len(jump), row_bytes):
-            height = 1 + max(counts[rows])
-            new = jump.new_zeros(len(jump[rows]), height, self.n_features)
-            if _rank() == 0:  # the sum over ranks is to have the jump once
-                new[:, 0] = jump[rows]
-            part = slice(ends[rows.start], ends[rows.stop])
-            new[place[part] - rows.start, slot[part]] = centred[order[part]]
-            yield rows, new
-
-    def _add_outer(self, block, keep, new):
-        matrices = take(self.covariance, block)
-        if len(block) == 1 and _n_ranks() == 1:
-            matrices.baddbmm_(new.mT, new, beta=float(keep))
-            return
-        matrices *= keep
-        if _n_ranks() > 1:
-            matrices += _sum_over_ranks(new.mT @ new)
-        else:
-            matrices.baddbmm_(new.mT, new)
-        if len(block) > 1:
-            self.covariance[block] = matrices
+    def _new_rows(self, centred, place, jump):
+        """Rows of each class whose outer products Eq. 10 adds, the jump first."""
+        if _rank() > 0:  # the sum over ranks is to have the jump once
+            jump = torch.zeros_like(jump)
+        place = torch.cat([torch.arange(len(jump), device=place.device), place])
+        order = place.sort(stable=True).indices
+        sizes = torch.bincount(place, minlength=len(jump)).tolist()
+        return torch.cat([jump, centred])[order].split(sizes)
 
     def _compress(self, block, keep, new, extra=0.0):
         """Keep the leading directions of old and new rows, and all the variance."""

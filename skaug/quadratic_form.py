@@ -15,7 +15,7 @@ __all__ = ["class_quadratic_form", "factor_form", "shared_form"]
 
 # Working memory of one step through the classes: small covariances are batched up to
 # it, large ones are taken one by one, as views.
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**21
 # Products kept for the backward pass, which otherwise makes them anew.
 KEPT_BYTES = 2**25
 
@@ -60,44 +60,49 @@ class _FullForm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight, classes, matrices):
         ctx.save_for_backward(weight, classes, matrices)
-        n_bytes = weight.element_size() * weight.numel() * len(classes)
-        ctx.kept = [] if n_bytes <= KEPT_BYTES and ctx.needs_input_grad[0] else None
-        table = weight.new_empty(len(classes), len(weight))
-        for rows in _FullForm.cuts(weight, classes):
-            differences, products = _FullForm.products(weight, classes[rows], matrices)
-            table[rows] = differences.mul_(products).sum(-1)
-            if ctx.kept is not None:
-                ctx.kept.append(products)
+        cuts, n = _FullForm.cuts(weight, classes), len(classes)
+        n_bytes = weight.element_size() * weight.numel() * n
+        keep = ctx.needs_input_grad[0] and n_bytes <= KEPT_BYTES
+        # One set of arrays for all blocks: fresh memory costs as much as the products.
+        size = cuts[0].stop if cuts else 0
+        differences = weight.new_empty(size, *weight.shape)
+        products = weight.new_empty(n if keep else size, *weight.shape)
+        copies = matrices.new_empty(size, *matrices.shape[1:]) if size > 1 else None
+        table = weight.new_empty(n, len(weight))
+        for rows in cuts:
+            block = classes[rows]
+            d = torch.sub(weight, weight[block, None], out=differences[: len(block)])
+            p = products[rows] if keep else products[: len(block)]
+            out = None if copies is None else copies[: len(block)]
+            torch.bmm(d, take(matrices, block, out), out=p)
+            torch.sum(d.mul_(p), -1, out=table[rows])
+        ctx.products = products if keep else None
         return table
 
     @staticmethod
     def backward(ctx, grad):
         weight, classes, matrices = ctx.saved_tensors
+        cuts, kept = _FullForm.cuts(weight, classes), ctx.products
+        if torch.is_grad_enabled():  # second derivatives need the products' graph
+            kept = None
+        elif kept is not None:
+            cuts = [slice(None)]
         grad_weight = torch.zeros_like(weight)
-        # What was kept has no graph, which second derivatives need.
-        kept = None if torch.is_grad_enabled() else ctx.kept
-        for i, rows in enumerate(_FullForm.cuts(weight, classes)):
-            if kept is not None:
-                products = kept[i]
-            else:
-                _, products = _FullForm.products(weight, classes[rows], matrices)
-            products = products * (2 * grad[rows, :, None])
+        for rows in cuts:
+            block, g = classes[rows], 2 * grad[rows]
+            with torch.autocast(weight.device.type, enabled=False):
+                products = kept
+                if kept is None:
+                    products = (weight - weight[block, None]) @ take(matrices, block)
+                products = products * g[..., None]
             grad_weight = grad_weight + products.sum(0)
-            grad_weight = grad_weight.index_add(
-                0, classes[rows], products.sum(1), alpha=-1
-            )
+            grad_weight = grad_weight.index_add(0, block, products.sum(1), alpha=-1)
         return grad_weight, None, None
 
     @staticmethod
     def cuts(weight, classes):
         n_bytes = weight.element_size() * weight.shape[1] * max(weight.shape)
         return blocks(len(classes), n_bytes)
-
-    @staticmethod
-    def products(weight, block, matrices):
-        differences = weight - weight[block, None]  # (block, n_classes, n_features)
-        with torch.autocast(weight.device.type, enabled=False):
-            return differences, differences @ take(matrices, block)
 
 
 class _FactorForm(torch.autograd.Function):
@@ -198,6 +203,8 @@ def blocks(n, bytes_each):
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def take(tensors, classes):
+def take(tensors, classes, out=None):
     """The tensors of some classes: a view of one, a copy of several."""
-    return tensors[int(classes[0])][None] if len(classes) == 1 else tensors[classes]
+    if len(classes) == 1:
+        return tensors[int(classes[0])][None]
+    return torch.index_select(tensors, 0, classes, out=out)
