@@ -188,8 +188,9 @@ class ClassCovariance(nn.Module):
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
         new = self._new_rows(centred, place, jump)
-        if self.kind != "low_rank" and self.n_features > 128 and _n_ranks() == 1:
-            # Copying such matrices would cost more than updating them one by one.
+        many_and_small = len(n) > 32 and self.n_features <= 128
+        if self.kind != "low_rank" and not many_and_small and _n_ranks() == 1:
+            # Copying the matrices would cost more than updating them one by one.
             matrices = self.covariance.unbind()
             for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
                 matrices[k].addmm_(rows.t(), rows, beta=share)
