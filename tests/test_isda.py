@@ -526,7 +526,8 @@ def test_a_class_with_one_sample_matters_to_class_covariances_only(table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for kind in ("shared", "identity"):
-            ISDAClassifier(covariance=kind, max_epochs=1).fit(X, names)
+            net = ISDAClassifier(covariance=kind, max_epochs=1).fit(X, names)
+            assert "rare" in net.classes_
 
 
 def test_parameters_changed_on_a_fitted_net_are_checked_and_take_effect(table):

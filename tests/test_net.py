@@ -325,7 +325,9 @@ def test_partial_fit_honours_classes(table):
 
 def test_a_row_left_over_does_not_break_batch_normalisation(table):
     X, y = table
-    quick(batch_size=149).fit(X, y)
+    net = quick(batch_size=149).fit(X, y)
+    assert net.history[-1, "train_batch_count"] == 1
+    assert net.history[-1, "batches", 0, "train_batch_size"] == 150
 
 
 @pytest.mark.parametrize("groups_as", [np.asarray, list, pd.Series])
