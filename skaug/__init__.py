@@ -1,15 +1,19 @@
 """Learned data augmentation for scikit-learn."""
 
 from skaug.covariance import ClassCovariance
+from skaug.hard_region import HardRegionSampler
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.net import NetClassifier
 from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
+from skaug.resample import ResampledClassifier
 
 __all__ = [
     "ClassCovariance",
+    "HardRegionSampler",
     "ISDAClassifier",
     "ISDALoss",
     "NetClassifier",
+    "ResampledClassifier",
     "auto_radius",
     "class_potentials",
     "potential",

@@ -5,15 +5,16 @@ batch normalisation that averages over everything it has seen, ``blocks`` is the
 sequence of levels, and ``head`` is the ``nn.Linear`` whose input the project calls
 *features*. Blocks pool before they normalise, which leaves a half or a quarter of the
 work to what follows. Any other ``torch.nn.Module`` ending in an ``nn.Linear`` serves
-as well.
+as well. The variational autoencoder that makes new features comes last.
 """
 
+import copy
 from itertools import pairwise
 
 import torch
 from torch import nn
 
-__all__ = ["MLP", "ConvNet", "SignalNet"]
+__all__ = ["MLP", "VAE", "ConvNet", "SignalNet", "fit_vae"]
 
 
 def _input_norm(batch_norm, n_inputs):
@@ -169,3 +170,200 @@ class ConvNet(nn.Module):
     def forward(self, X):
         """Map images (batch, n_channels, height, width) to logits."""
         return self.head(self.pool(self.blocks(self.input_norm(X))))
+
+
+class VAE(nn.Module):
+    """Variational autoencoder of vectors, for drawing variations of them.
+
+    It takes and gives vectors in their own units and standardises inside.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of a vector.
+    latent_dim : int, default=32
+        Dimension of the latent space.
+    hidden : int, default=256
+        Width of the one hidden layer on either side.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.modules import VAE
+    >>> vae, X = VAE(n_features=20, latent_dim=4), torch.zeros(5, 20)
+    >>> mean, deviation = vae.encode(X)
+    >>> mean.shape, vae.decode(mean).shape
+    (torch.Size([5, 4]), torch.Size([5, 20]))
+    """
+
+    def __init__(self, n_features, latent_dim=32, hidden=256):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Linear(n_features, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent_dim)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, n_features)
+        )
+        self.register_buffer("centre", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def standardise_by(self, X):
+        """Take centre and scale of the features from the rows of X."""
+        deviation = X.std(0, correction=0)
+        self.centre.copy_(X.mean(0))
+        self.scale.copy_(torch.where(deviation > 0, deviation, 1.0))
+
+    def encode(self, X):
+        """Mean and standard deviation of the latent distribution of each row."""
+        mean, log_variance = self._encode((X - self.centre) / self.scale)
+        return mean, (log_variance / 2).exp()
+
+    def decode(self, z):
+        """Vectors from latent ones."""
+        return self.decoder(z) * self.scale + self.centre
+
+    def _encode(self, X):
+        mean, log_variance = self.encoder(X).chunk(2, dim=1)
+        # Far outside what it has seen, the exponential would overflow.
+        return mean, log_variance.clamp(-20, 20)
+
+    def loss(self, X, noise, kl_weight=1.0):
+        """Summed squared error of the standardised features plus the KL divergence.
+
+        Eq. 2 of IHDA, a mean over rows of sums over dimensions. With a mean over
+        dimensions instead the divergence would rule and the latent space collapse.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        noise : torch.Tensor of shape (n, latent_dim)
+            Standard normal draws.
+        kl_weight : float, default=1.0
+            Weight of the divergence.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            The mean over rows.
+        """
+        X = (X - self.centre) / self.scale
+        mean, log_variance = self._encode(X)
+        z = mean + (log_variance / 2).exp() * noise
+        error = (self.decoder(z) - X).square().sum(1)
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        return (error + kl_weight * divergence).mean()
+
+    @torch.no_grad()
+    def report(self, X):
+        """Say how much of the variation in X the latent space carries.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+
+        Returns
+        -------
+        r2 : float
+            Share of the variance of the standardised features that decoding the latent
+            means gives back; 0 or less for a collapsed latent space.
+        active_units : int
+            Latent dimensions whose mean has a variance over X of more than 0.01.
+        """
+        mean, _ = self.encode(X)
+        residual = (X - self.decode(mean)) / self.scale
+        variance = (X / self.scale).var(0, correction=0).sum()
+        r2 = 1 - residual.square().mean(0).sum() / variance.clamp(min=1e-12)
+        return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
+
+
+def fit_vae(
+    X,
+    X_valid=None,
+    *,
+    latent_dim=32,
+    hidden=256,
+    kl_weight=1.0,
+    max_epochs=100,
+    patience=10,
+    batch_size=128,
+    lr=2e-3,
+    random_state=0,
+    verbose=0,
+):
+    """Train a :class:`VAE` with early stopping.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, n_features)
+        Training vectors; the VAE lives on their device and in their dtype.
+    X_valid : torch.Tensor of shape (n_valid, n_features), default=None
+        Held-out vectors. Training stops when their loss has not fallen for `patience`
+        epochs and returns to the best epoch. Without them it runs for `max_epochs`.
+    latent_dim, hidden : int
+        As for :class:`VAE`.
+    kl_weight : float, default=1.0
+        Weight of the divergence; less for sharper copies and less variation.
+    max_epochs, patience, batch_size : int
+        Limits of training.
+    lr : float, default=0.002
+        Learning rate of Adam.
+    random_state : int, default=0
+        Seed of weights, batches and noise. The global generators are left alone.
+    verbose : int, default=0
+        Whether to print a line per ten epochs.
+
+    Returns
+    -------
+    vae : VAE
+        In evaluation mode. Ctrl-C ends training early with what is there.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.modules import fit_vae
+    >>> X = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> X = torch.cat([X, X @ torch.ones(2, 3)], dim=1)  # 5 features, 2 dimensions
+    >>> vae = fit_vae(X, latent_dim=4, kl_weight=0.1, max_epochs=200)
+    >>> r2, active_units = vae.report(X)
+    >>> r2 > 0.9
+    True
+    """
+    generator = torch.Generator().manual_seed(random_state)
+    devices = [X.device] if X.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(random_state)
+        vae = VAE(X.shape[1], latent_dim, hidden).to(X)
+    vae.standardise_by(X)
+    optimizer = torch.optim.Adam(vae.parameters(), lr=lr)
+
+    def draw(n):
+        return torch.randn(n, latent_dim, generator=generator, dtype=X.dtype).to(X)
+
+    # The same noise every time, or luck would choose the epoch.
+    noise_valid = None if X_valid is None else draw(len(X_valid))
+    best, best_loss, since = None, float("inf"), 0
+    try:
+        for epoch in range(1, max_epochs + 1):
+            order = torch.randperm(len(X), generator=generator).to(X.device)
+            for rows in order.split(batch_size):
+                optimizer.zero_grad()
+                vae.loss(X[rows], draw(len(rows)), kl_weight).backward()
+                optimizer.step()
+            if X_valid is None:
+                continue
+            with torch.no_grad():
+                loss = float(vae.loss(X_valid, noise_valid, kl_weight))
+            if verbose and epoch % 10 == 0:
+                print(f"VAE, epoch {epoch}: held-out loss {loss:.4g}")
+            since += 1
+            if loss < best_loss:
+                best, best_loss, since = copy.deepcopy(vae.state_dict()), loss, 0
+            if since >= patience:
+                break
+    except KeyboardInterrupt:
+        pass
+    if best is not None:
+        vae.load_state_dict(best)
+    return vae.eval().requires_grad_(False)

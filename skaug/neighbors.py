@@ -6,6 +6,7 @@ there, as lists of pairs that never leave the block.
 """
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -152,7 +153,7 @@ class MetricSpace:
             part = X[start : start + step]
             block = self.closeness(X[rows], part, X.new_empty(len(rows), len(part)))
             own = groups[rows, None] == groups[start : start + step]
-            block.masked_fill_(own, -math.inf)
+            block.masked_fill_(own.logical_or_(block.isnan()), -math.inf)
             nearest = torch.cat([nearest, block], dim=1).topk(k, dim=1).values
         distances = self.distance(nearest.double())
         nth = distances[:, -1] if k else distances.new_empty(0)
@@ -174,11 +175,13 @@ def _directions(X):
         zero = (largest == 0).squeeze(1).nonzero().squeeze(1).tolist()
         if zero:
             rows = ", ".join(map(str, zero[:5])) + (", ..." if len(zero) > 5 else "")
-            raise ValueError(
-                "The potential needs rows with a direction for the cosine metric; got "
-                f"{len(zero)} of zeros only (row {rows}). Drop them, or use "
-                "metric='euclidean'."
+            warnings.warn(
+                f"{len(zero)} rows are all zeros (row {rows}). They have no direction "
+                "and so no neighbours under the cosine metric; set metric='euclidean' "
+                "if zeros mean something.",
+                stacklevel=6,
             )
+        # 0 / 0 is NaN, which is near nothing.
         X = X / largest
         length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
     return X / length

@@ -96,8 +96,13 @@ def potential(
     Raises
     ------
     ValueError
-        If a parameter is out of its range, lengths differ, X has NaN or infinity, or a
-        row is all zeros, which has no direction, under the cosine metric.
+        If a parameter is out of its range, lengths differ, or X has NaN or infinity.
+
+    Warns
+    -----
+    UserWarning
+        If rows are all zeros under the cosine metric: without a direction they have no
+        neighbours and are noisy.
 
     Notes
     -----

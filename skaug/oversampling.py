@@ -1,0 +1,146 @@
+"""What over-samplers have in common: how many rows to add, and adding them.
+
+The meanings are those of imbalanced-learn, which is not needed for them.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+__all__ = ["samples_to_add", "take_rows", "with_new_rows"]
+
+STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
+
+
+def samples_to_add(sampling_strategy, y):
+    """Numbers of rows to add by class, as imbalanced-learn means it.
+
+    Parameters
+    ----------
+    sampling_strategy : {"auto", "all", "minority", "not minority", "not majority"}, \
+float, dict or callable
+        The classes to fill up to the size of the largest; "auto" is "not majority". Or
+        the ratio of the smaller to the larger of two classes afterwards. Or the number
+        of rows of each class afterwards, or a function that returns it for y.
+    y : ndarray of shape (n,)
+        Labels.
+
+    Returns
+    -------
+    numbers : dict
+        Rows to add, by label in ascending order; classes that are left as they are may
+        be missing.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, names labels that y lacks, or would remove rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug.oversampling import samples_to_add
+    >>> samples_to_add("auto", np.array(["a", "b", "b", "b"]))
+    {'a': 2}
+    >>> samples_to_add({"a": 5}, np.array(["a", "b", "b", "b"]))
+    {'a': 4}
+    """
+    labels, counts = np.unique(y, return_counts=True)
+    counts = dict(zip(labels.tolist(), counts.tolist()))
+    minority, majority = min(counts, key=counts.get), max(counts, key=counts.get)
+    if isinstance(sampling_strategy, str) and sampling_strategy in STRATEGIES:
+        left_out = {
+            "all": set(),
+            "minority": set(counts) - {minority},
+            "not minority": {minority},
+            "not majority": {majority},
+            "auto": {majority},
+        }[sampling_strategy]
+        target = {k: counts[majority] for k in counts if k not in left_out}
+    elif isinstance(sampling_strategy, Real):
+        if len(counts) != 2 or not 0 < sampling_strategy <= 1:
+            raise ValueError(
+                "A sampling_strategy that is a ratio needs two classes and a value in "
+                f"(0, 1]; got {sampling_strategy!r} and {len(counts)} classes. Give a "
+                "dict of numbers of rows."
+            )
+        target = {minority: int(sampling_strategy * counts[majority])}
+    elif isinstance(sampling_strategy, dict):
+        target = sampling_strategy
+    elif callable(sampling_strategy):
+        target = sampling_strategy(y)
+    else:
+        raise ValueError(
+            f"sampling_strategy needs to be one of {', '.join(STRATEGIES)}, a ratio, a "
+            f"dict or a callable; got {sampling_strategy!r}."
+        )
+    unknown = [label for label in target if label not in counts]
+    if unknown:
+        raise ValueError(f"sampling_strategy needs labels of y; got {unknown}.")
+    for label, number in target.items():
+        if not isinstance(number, Integral) or number < counts[label]:
+            raise ValueError(
+                "sampling_strategy needs no fewer rows than there are, since none are "
+                f"removed; got {number!r} for class {label!r}, which has "
+                f"{counts[label]}."
+            )
+    return {k: int(target[k]) - counts[k] for k in counts if k in target}
+
+
+def take_rows(values, rows):
+    """Rows of an array, list or frame by number; a frame is numbered anew.
+
+    Parameters
+    ----------
+    values : array-like, list, pandas frame or series
+        What to take from.
+    rows : ndarray of int
+        Which rows.
+
+    Returns
+    -------
+    taken : object
+        Of the type of `values`.
+    """
+    if not isinstance(values, list) and not hasattr(values, "iloc"):
+        values = np.asarray(values)
+    taken = _safe_indexing(values, rows)
+    return taken.reset_index(drop=True) if hasattr(taken, "iloc") else taken
+
+
+def with_new_rows(X, source_index, new):
+    """X, and new rows after it, in X's type and dtypes.
+
+    Parameters
+    ----------
+    X : ndarray, list or pandas frame of shape (n, n_features)
+        The rows there are.
+    source_index : ndarray of shape (n + n_new,)
+        The row that each row comes from.
+    new : ndarray of shape (n_new, n_features)
+        Values of the new rows; rounded where X has whole numbers.
+
+    Returns
+    -------
+    X_new : object
+        Of the type of X, with n + n_new rows.
+    """
+    n = len(source_index) - len(new)
+    if hasattr(X, "iloc"):
+        frame = take_rows(X, source_index)
+        for j, dtype in enumerate(X.dtypes):
+            column = frame.iloc[:, j].copy()
+            column.iloc[n:] = _as_dtype(new[:, j], dtype)
+            frame.isetitem(j, column)
+        return frame
+    rows = np.asarray(X)
+    rows = np.concatenate([rows, _as_dtype(new, rows.dtype)])
+    return rows.tolist() if isinstance(X, list) else rows
+
+
+def _as_dtype(values, dtype):
+    dtype = getattr(dtype, "numpy_dtype", dtype)  # of pandas' nullable columns
+    if dtype.kind in "iub":
+        values = np.rint(values)
+    return values.astype(dtype)
