@@ -28,7 +28,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 bench: setup
-	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py benchmarks/bench_isda_gain.py; do \
+	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py benchmarks/bench_potential.py \
+		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py; do \
 		echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: .venv/docs-installed
@@ -36,4 +37,4 @@ docs: .venv/docs-installed
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build dist demo docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build dist demo docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache

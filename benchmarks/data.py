@@ -116,3 +116,11 @@ def har_table(X):
     magnitude = np.sqrt(np.square(X.reshape(len(X), 3, 3, -1)).sum(2))
     spectrum = np.abs(np.fft.rfft(magnitude, axis=-1))
     return np.log1p(spectrum).reshape(len(X), -1).astype(np.float32)
+
+
+def har_features(X):
+    """Eight summaries of each of HAR's nine channels and har_table, (n, 267)."""
+    steps = np.abs(np.diff(X, axis=-1)).mean(-1)
+    quartiles = np.quantile(X, [0.25, 0.5, 0.75], axis=-1)
+    summaries = [X.mean(-1), X.std(-1), X.min(-1), X.max(-1), *quartiles, steps]
+    return np.hstack([*summaries, har_table(X)]).astype(np.float32)

@@ -1,4 +1,11 @@
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+# Examples read real data with the reader of the benchmarks.
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from data import data_folder
 
 project = "skaug"
 author = "the skaug developers"
@@ -10,6 +17,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
@@ -21,6 +29,21 @@ autodoc_default_options = {
 }
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+
+# compare.py is a command, and without the data the page on them has nothing to show.
+left_out = ["compare.py"] if data_folder() else ["compare.py", "plot_har_"]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": "|".join(left_out),
+    "reference_url": {"skaug": None},
+    "doc_module": ("skaug",),
+    "capture_repr": (),
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skaug"

@@ -1,6 +1,7 @@
 """Learned data augmentation for scikit-learn."""
 
 from skaug.covariance import ClassCovariance
+from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_region import HardRegionSampler
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.net import NetClassifier
@@ -9,10 +10,12 @@ from skaug.resample import ResampledClassifier
 
 __all__ = [
     "ClassCovariance",
+    "HardRegionDisplay",
     "HardRegionSampler",
     "ISDAClassifier",
     "ISDALoss",
     "NetClassifier",
+    "PotentialHistogramDisplay",
     "ResampledClassifier",
     "auto_radius",
     "class_potentials",

@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils._metadata_requests import RequestMethod
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
@@ -275,6 +276,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     def _fit(self, X, y, groups):
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32])
+        X = np.require(X, requirements="W")  # for torch
         y = self._labels(y, len(X))
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -441,6 +443,10 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         """Rows of a class to draw from: all its sources equally often, up to one."""
         (code,) = np.flatnonzero(self.classes_ == label)
         return _evenly(self._sources[code], number, self._seeds()[1])
+
+    # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
+    # that are defined afterwards.
+    set_fit_resample_request = RequestMethod("fit_resample", ["groups"])
 
     def _makes_samples(self):
         return self.output == "samples"

@@ -339,7 +339,7 @@ def fit_vae(
     optimizer = torch.optim.Adam(vae.parameters(), lr=lr)
 
     def draw(n):
-        return torch.randn(n, latent_dim, generator=generator, dtype=X.dtype).to(X)
+        return torch.randn(n, latent_dim, generator=generator).to(X)
 
     # The same noise every time, or luck would choose the epoch.
     noise_valid = None if X_valid is None else draw(len(X_valid))

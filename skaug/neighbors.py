@@ -7,6 +7,7 @@ there, as lists of pairs that never leave the block.
 
 import math
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -55,6 +56,8 @@ class MetricSpace:
             self.points = self._made_ready([X.astype(float) for X in arrays], device)
 
     def _made_ready(self, arrays, device):
+        # torch warns of arrays that are read-only, as those of pandas are.
+        arrays = [np.require(X, requirements="W") for X in arrays]
         points = [torch.as_tensor(X, device=device) for X in arrays]
         if self.metric == "cosine":
             return [_directions(X) for X in points]
@@ -110,7 +113,13 @@ class MetricSpace:
         The first two are slices, row and column count from their starts. Without B, the
         pairs of different points of A, each once.
         """
-        step = min(block_size or _default_block_size(A), len(A))
+        step = _default_block_size(A) if block_size is None else block_size
+        if not isinstance(step, Integral) or not 1 <= step <= 2**15:
+            raise ValueError(
+                "The potential needs a block_size from 1 to 32768, since places in a "
+                f"block are 32-bit numbers; got {block_size!r}."
+            )
+        step = min(step, len(A))
         limit = self.least_closeness(radius)
         symmetric = B is None
         if symmetric:

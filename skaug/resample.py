@@ -83,7 +83,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ... )
     >>> grid = {"resampledclassifier__sampler__n_samples": [1, 5]}
     >>> round(GridSearchCV(pipe, grid).fit(X, y).best_score_, 2)
-    np.float64(0.95)
+    np.float64(0.97)
     """
 
     def __init__(self, sampler, estimator):
@@ -247,6 +247,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)  # score takes weights
             .add(sampler=self.sampler, method_mapping=to_fit)
             .add(estimator=self.estimator, method_mapping=to_fit)
         )

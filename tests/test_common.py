@@ -11,6 +11,7 @@ import sklearn
 import torch
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -23,7 +24,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
-from skaug import ISDAClassifier, NetClassifier
+from skaug import (
+    HardRegionSampler,
+    ISDAClassifier,
+    NetClassifier,
+    ResampledClassifier,
+)
 from skaug.covariance import KINDS
 
 # skorch's constructor sets history_, initialized_ and virtual_params_.
@@ -40,6 +46,25 @@ each_net = pytest.mark.parametrize(
     NETS,
     ids=lambda net: f"{type(net).__name__}-{getattr(net, 'covariance', '')}",
 )
+
+
+SAMPLERS = [
+    HardRegionSampler(random_state=0),
+    HardRegionSampler(generator="noise", sources="all", random_state=0),
+    HardRegionSampler(output="potentials"),
+    HardRegionSampler(output="potentials", metric="euclidean", radius=2.0),
+    ResampledClassifier(
+        HardRegionSampler(generator="noise", random_state=0), LogisticRegression()
+    ),
+]
+
+
+# The checks' tables are too small for anything to be hard in all of them.
+@pytest.mark.filterwarnings("ignore:HardRegionSampler:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*all zeros:UserWarning")
+@parametrize_with_checks(SAMPLERS)
+def test_scikit_learns_checks_of_samplers(estimator, check):
+    check(estimator)
 
 
 @parametrize_with_checks(

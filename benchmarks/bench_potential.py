@@ -1,0 +1,226 @@
+"""What the potential costs, in units of the matrix product of all pairs.
+
+The product of X with its own transpose in float32, by blocks and without keeping it, is
+what any exact method through all pairs computes; it is timed just before and just after
+each call. Ratios are of CPU time on two threads, the median over calls. Every case runs
+in a process of its own: its peak of memory is taken over what was there before the call
+and one copy of X.
+
+The data: 6 classes of 40 to 4 % of the points, 24 clusters in a latent space of
+dimension 8, mapped to d features behind a ReLU. The radius is set to hold the given
+share of all pairs. scikit-learn's side builds the same sums from the lists of
+``radius_neighbors`` with cosine distances.
+
+    python benchmarks/bench_potential.py [--shl]
+
+``--shl`` times the size of the SHL table on a GPU instead, 375,130 rows of 753
+features, and compares some rows with sums in float64.
+"""
+
+import os
+
+# Threads that wait should not be counted as work; read when torch starts.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+import argparse
+import ctypes
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from skaug import potential, potential_grid
+
+SHARES = [0.40, 0.25, 0.15, 0.10, 0.06, 0.04]
+# (n, features, share of pairs in the radius): the most it may cost.
+GOALS = {
+    (10_000, 561, 0.02): 0.65,
+    (30_000, 561, 0.02): 0.65,
+    (10_000, 64, 0.02): 1.25,
+    (30_000, 64, 0.02): 1.25,
+    (10_000, 64, 0.20): 3.0,
+}
+MEMORY_GOAL = 32  # MiB, with 30,000 points
+GRID_GOAL = 2.0  # times one call, for ten pairs of a radius and a gamma
+SKLEARN_GOAL = 5.0  # times the CPU time, with 10,000 points
+
+
+def make_points(n, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.choice(len(SHARES), n, p=SHARES)
+    centres = rng.normal(size=(24, 8))
+    latent = centres[4 * y + rng.integers(4, size=n)] + 0.7 * rng.normal(size=(n, 8))
+    X = latent @ rng.normal(size=(8, n_features))
+    X += 0.3 * rng.normal(size=(n, n_features))
+    return np.maximum(X, 0).astype(np.float32), y
+
+
+def radius_holding(share, X):
+    some = X[:: max(1, len(X) // 2000)]
+    some = some / np.linalg.norm(some, axis=1, keepdims=True)
+    return float(1 - np.quantile(some @ some.T, 1 - share))
+
+
+def product_of_all_pairs(X, block=1024):
+    X = torch.from_numpy(X)
+    out = torch.empty(block * block)
+    for i in range(0, len(X), block):
+        for j in range(0, len(X), block):
+            left, right = X[i : i + block], X[j : j + block]
+            shape = len(left), len(right)
+            torch.mm(left, right.T, out=out[: shape[0] * shape[1]].view(shape))
+
+
+def cpu_seconds(function, *args, **kwargs):
+    start = time.process_time()
+    function(*args, **kwargs)
+    return time.process_time() - start
+
+
+def ratios_to_product(X, functions, repeats):
+    """CPU time of each function over that of the product beside it, by repeat."""
+    ratios = {name: [] for name in functions}
+    before = cpu_seconds(product_of_all_pairs, X)
+    for _ in range(repeats):
+        for name, function in functions.items():
+            seconds = cpu_seconds(function)
+            after = cpu_seconds(product_of_all_pairs, X)
+            ratios[name].append(2 * seconds / (before + after))
+            before = after
+    return {name: float(np.median(values)) for name, values in ratios.items()}
+
+
+def peak_mib(function):
+    """Largest memory of the process during a call beyond that before it, or None."""
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed would be used again
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # sets the peak to what is there now
+        before = _status("VmRSS")
+        function()
+        return (_status("VmHWM") - before) / 1024
+    except OSError:
+        return None
+
+
+def _status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key))
+
+
+def sums_from_radius_neighbors(X, y, radius):
+    neighbours = NearestNeighbors(radius=radius, metric="cosine", algorithm="brute")
+    distances, rows = neighbours.fit(X).radius_neighbors(X)
+    values = np.empty(len(X))
+    for i, (distance, row) in enumerate(zip(distances, rows)):
+        weights = np.exp(-((distance / (radius / 2)) ** 2))
+        same = y[row] == y[i]
+        # The point itself is in the list, with distance 0.
+        values[i] = weights[~same].sum() - (weights[same].sum() - 1)
+        if same.sum() == 1:
+            values[i] = -1
+    return values
+
+
+def measure(n, n_features, share):
+    torch.set_num_threads(2)
+    X, y = make_points(n, n_features)
+    radius = radius_holding(share, X)
+    grid = {
+        "radius": radius * np.linspace(0.2, 1, 5),
+        "gamma": [radius / 2, radius / 4],
+    }
+    functions = {"potential": lambda: potential(X, y, radius=radius)}
+    small = n <= 10_000
+    if small:
+        functions["grid of 10"] = lambda: potential_grid(X, y, **grid)
+        if share < 0.1:
+            functions["scikit-learn"] = lambda: sums_from_radius_neighbors(X, y, radius)
+    potential(X[:600], y[:600], radius=radius)
+    peak = peak_mib(functions["potential"])
+    values = potential(X, y, radius=radius)
+    result = ratios_to_product(X, functions, repeats=5 if small else 3)
+    result["peak"] = None if peak is None else peak - X.nbytes / 2**20
+    result["hard"] = float((values > 0).mean())
+    if "scikit-learn" in functions:
+        theirs = sums_from_radius_neighbors(X, y, radius)
+        # Single pairs at the very border may fall on either side in float32.
+        result["agree"] = float((np.sign(values) == np.sign(theirs)).mean())
+    return result
+
+
+def shown(number, digits=2):
+    return "" if number is None else f"{number:.{digits}f}"
+
+
+def main():
+    print(f"2 threads, torch {torch.__version__}; CPU time / that of the full product")
+    print(
+        f"{'points x features':20}{'pairs':>6}{'potential':>11}{'goal':>6}"
+        f"{'grid of 10':>12}{'scikit-learn':>14}{'MiB':>7}{'hard':>7}"
+    )
+    missed = []
+    for case, goal in GOALS.items():
+        command = [sys.executable, __file__, "--case", json.dumps(case)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        found = json.loads(done.stdout)
+        n, n_features, share = case
+        ours, grid = found["potential"], found.get("grid of 10")
+        sklearn, peak = found.get("scikit-learn"), found["peak"]
+        print(
+            f"{f'{n:,} x {n_features}':20}{share:6.0%}{ours:11.2f}{goal:6}"
+            f"{shown(grid):>12}{shown(sklearn):>14}{shown(peak, 0):>7}"
+            f"{found['hard']:7.1%}"
+        )
+        missed += [f"{case}: {ours:.2f}"] * (ours > goal)
+        if grid and grid > GRID_GOAL * ours:
+            missed.append(f"{case}: the grid takes {grid / ours:.2f}x one call")
+        if sklearn and sklearn < SKLEARN_GOAL * ours:
+            missed.append(f"{case}: scikit-learn takes {sklearn / ours:.2f}x")
+        if n == 30_000 and peak is not None and peak > MEMORY_GOAL:
+            missed.append(f"{case}: {peak:.0f} MiB")
+        assert found.get("agree", 1) > 0.999, "the two sides disagree"
+    assert not missed, f"goals missed: {missed}"
+
+
+def shl_table(n=375_130, n_features=753):
+    X, y = make_points(n, n_features)
+    radius = radius_holding(0.02, X)
+    potential(X[:20_000], y[:20_000], radius=radius, device="cuda")
+    torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    values = potential(X, y, radius=radius, device="cuda")
+    seconds = time.perf_counter() - start
+    rows = np.random.default_rng(0).choice(n, 200, replace=False)
+    double = torch.nn.functional.normalize(torch.from_numpy(X).cuda().double())
+    labels = torch.from_numpy(y).cuda()
+    distances = 1 - double[rows] @ double.T
+    weights = torch.exp(-((distances / (radius / 2)) ** 2)) * (distances <= radius)
+    weights[torch.arange(200), torch.from_numpy(rows).cuda()] = 0
+    sign = torch.where(labels[rows][:, None] == labels, -1.0, 1.0).double()
+    expected = (weights * sign).sum(1).cpu().numpy()
+    error = np.abs(expected - values[rows]).max() / np.abs(expected).max()
+    differ = (np.sign(expected) != np.sign(values[rows])).sum()
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+    print(
+        f"{n:,} x {n_features} in {seconds:.1f} s, "
+        f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB at most; {differ} of 200 "
+        f"signs differ from float64, error {error:.1e} of the largest potential"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--case", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--shl", action="store_true", help="time the SHL table's size")
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(measure(*options.case)))
+    elif options.shl:
+        shl_table()
+    else:
+        main()

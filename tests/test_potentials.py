@@ -1,0 +1,410 @@
+"""The potential against its definition, its limits and its symmetries."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.neighbors import NearestNeighbors
+
+from skaug import auto_radius, class_potentials, potential, potential_grid
+
+RADII = {"cosine": 0.2, "euclidean": 1.5, "manhattan": 3.0}
+each_metric = pytest.mark.parametrize("metric", RADII)
+
+DISTANCES = {
+    "cosine": lambda p, q: 1 - p @ q / np.linalg.norm(p) / np.linalg.norm(q),
+    "euclidean": lambda p, q: np.linalg.norm(p - q),
+    "manhattan": lambda p, q: np.abs(p - q).sum(),
+}
+
+
+def double_loop(X, y, radius, gamma, metric, groups=None):
+    """Algorithm 1 as printed, but for the sign and the point itself."""
+    potentials = np.empty(len(X))
+    for p in range(len(X)):
+        value, noisy = 0.0, True
+        for q in range(len(X)):
+            if p == q or (groups is not None and groups[p] == groups[q]):
+                continue
+            distance = DISTANCES[metric](X[p], X[q])
+            if distance <= radius:
+                weight = math.exp(-((distance / gamma) ** 2))
+                if y[p] == y[q]:
+                    value, noisy = value - weight, False
+                else:
+                    value += weight
+        potentials[p] = -1.0 if noisy else value
+    return potentials
+
+
+@pytest.fixture(scope="module")
+def points():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 5)) + 1
+    return X, rng.choice(["run", "sit", "walk"], 150), rng.integers(30, size=150)
+
+
+@each_metric
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("width", [0.1, 0.5, 3])
+def test_equals_a_double_loop(points, metric, grouped, width):
+    X, y, groups = points
+    radius, groups = RADII[metric], groups if grouped else None
+    expected = double_loop(X, y, radius, width * radius, metric, groups)
+    ours = potential(
+        X, y, radius=radius, gamma=width * radius, metric=metric, groups=groups
+    )
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(np.sign(ours), np.sign(expected))
+
+
+def test_five_points_by_hand():
+    # Angles 0, 60, 90, 90 and 180 degrees: distances 1 - cos of the differences.
+    angles = np.radians([0, 60, 90, 90, 180])
+    X = np.column_stack([np.cos(angles), np.sin(angles)]) * [[1], [2], [3], [4], [5]]
+    y = ["a", "b", "a", "b", "b"]
+    apart_60, apart_30 = 0.5, 1 - math.sqrt(3) / 2
+
+    def weight(distance):
+        return math.exp(-((distance / 0.4) ** 2))
+
+    expected = [
+        -1,  # 60 degrees away a "b", and no "a" within 0.6
+        weight(apart_60) + weight(apart_30) - weight(apart_30),
+        -1,  # two "b", one of them in its own direction, and no "a"
+        weight(0) - weight(apart_30),
+        -1,  # nobody within 0.6
+    ]
+    potentials = potential(X, y, radius=0.6, gamma=0.4)
+    np.testing.assert_allclose(potentials, expected, atol=1e-12)
+
+
+def test_two_classes_without_radius_is_the_score_of_rbo():
+    rng = np.random.default_rng(1)
+    X, y = rng.uniform(size=(60, 3)), np.repeat(["majority", "minority"], [45, 15])
+    # The mutual class potential of Koziarski and Krawczyk, as they publish it: a
+    # minority point counts itself, with weight 1.
+    gamma = 0.05
+    kernel = np.exp(-((np.abs(X[:, None] - X).sum(2) / gamma) ** 2))
+    score = kernel[:, y == "majority"].sum(1) - kernel[:, y == "minority"].sum(1)
+    ours = potential(X, y, radius=np.inf, gamma=gamma, metric="manhattan")
+    minority = y == "minority"
+    np.testing.assert_allclose(ours[minority], score[minority] + 1, atol=1e-12)
+    np.testing.assert_allclose(ours[~minority], 1 - score[~minority], atol=1e-12)
+
+
+@each_metric
+def test_block_size_changes_nothing(points, metric):
+    X, y, groups = points
+    for grouping in (None, groups):
+        settings = {"radius": RADII[metric], "metric": metric, "groups": grouping}
+        whole = potential(X, y, **settings)
+        for block_size in (1, 7, 64, 150):
+            blocks = potential(X, y, block_size=block_size, **settings)
+            np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-12)
+
+
+def test_names_order_and_dtype_of_labels_do_not_matter(points):
+    X, y, _ = points
+    expected = potential(X, y, radius=0.2)
+    renamed = {"run": 7, "sit": -1, "walk": 3}
+    other = [renamed[label] for label in y]
+    np.testing.assert_array_equal(potential(X, other, radius=0.2), expected)
+    order = np.random.default_rng(0).permutation(len(X))
+    np.testing.assert_allclose(
+        potential(X[order], y[order], radius=0.2), expected[order], atol=1e-12
+    )
+
+
+def test_cosine_ignores_length_and_rotation(points):
+    X, y, _ = points
+    expected = potential(X, y, radius=0.2)
+    lengths = np.geomspace(1e-200, 1e200, len(X))[:, None]
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    for other in (X * lengths, X @ turn):
+        np.testing.assert_allclose(potential(other, y, radius=0.2), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("unit", [1e-150, 0.3, 1e150])
+def test_other_metrics_scale_with_radius_and_gamma(points, metric, unit):
+    X, y, _ = points
+    radius = RADII[metric]
+    expected = potential(X, y, radius=radius, gamma=radius / 3, metric=metric)
+    scaled = potential(
+        X * unit, y, radius=radius * unit, gamma=radius * unit / 3, metric=metric
+    )
+    np.testing.assert_allclose(scaled, expected, atol=1e-10)
+    moved = potential(X + 100, y, radius=radius, gamma=radius / 3, metric=metric)
+    np.testing.assert_allclose(moved, expected, atol=1e-9)
+
+
+@each_metric
+def test_a_wide_kernel_counts_neighbours(points, metric):
+    X, y, _ = points
+    potentials, noisy = potential(
+        X, y, radius=RADII[metric], gamma=1e8, metric=metric, return_noisy=True
+    )
+    counts = double_loop(X, y, RADII[metric], 1e8, metric)
+    np.testing.assert_allclose(potentials, np.rint(counts), atol=1e-10)
+    assert 0 < noisy.sum() < len(X) and (potentials[noisy] == -1).all()
+
+
+@each_metric
+def test_a_narrow_kernel_forgets_no_neighbour(points, metric):
+    # All weights underflow, yet who has a neighbour of its class is not noisy.
+    X, y, _ = points
+    potentials, noisy = potential(
+        X, y, radius=RADII[metric], gamma=1e-9, metric=metric, return_noisy=True
+    )
+    wide = potential(X, y, radius=RADII[metric], metric=metric, return_noisy=True)[1]
+    np.testing.assert_array_equal(noisy, wide)
+    assert np.abs(potentials[~noisy]).max() < 1e-100
+
+
+def test_one_class_alone_is_never_hard(points):
+    X, _, _ = points
+    assert (potential(X, np.zeros(len(X)), radius=0.2) < 0).all()
+
+
+def test_points_without_their_class_are_noisy():
+    X = np.array([[0.0], [1.0], [1.1], [50.0]])
+    potentials, noisy = potential(
+        X,
+        [0, 1, 1, 1],
+        radius=2,
+        gamma=1,
+        metric="euclidean",
+        return_noisy=True,
+    )
+    assert noisy.tolist() == [True, False, False, True]
+    assert potentials[noisy].tolist() == [-1, -1]
+
+
+def test_duplicates_of_both_classes():
+    X = np.ones((4, 3))
+    potentials = potential(X, [0, 0, 0, 1], radius=0.1)
+    np.testing.assert_allclose(potentials, [-1, -1, -1, -1])  # 1 - 2, and noisy
+    assert potential(X, [0, 0, 1, 1], radius=0.1).tolist() == [1, 1, 1, 1]
+
+
+def test_overlapping_windows_vouch_for_each_other_unless_grouped():
+    # A segment is cut into three nearly equal windows; one segment is mislabelled.
+    rng = np.random.default_rng(0)
+    segments = rng.normal(size=(40, 6)) * 0.2 + np.repeat(np.eye(6)[:2] * 3, 20, 0)
+    y = np.repeat([0, 1], 20)
+    y[0] = 1
+    X = np.repeat(segments, 3, 0) + 0.001 * rng.normal(size=(120, 6))
+    y, segment = np.repeat(y, 3), np.repeat(np.arange(40), 3)
+    for groups, found in [(None, False), (segment, True)]:
+        noisy = potential(X, y, radius=0.1, groups=groups, return_noisy=True)[1]
+        assert noisy[:3].all() == found and not noisy[3:].any()
+
+
+@each_metric
+def test_grid_equals_one_by_one(points, metric):
+    X, y, groups = points
+    radii = RADII[metric] * np.array([1.0, 0.2, 0.6])
+    gammas = RADII[metric] * np.array([0.5, 2.0])
+    grid = potential_grid(
+        X, y, radius=radii, gamma=gammas, metric=metric, groups=groups
+    )
+    assert grid.shape == (3, 2, len(X))
+    for i, radius in enumerate(radii):
+        for j, gamma in enumerate(gammas):
+            one = potential(
+                X, y, radius=radius, gamma=gamma, metric=metric, groups=groups
+            )
+            np.testing.assert_allclose(grid[i, j], one, rtol=0, atol=1e-12)
+
+
+@each_metric
+def test_class_potentials_at_training_points(points, metric):
+    X, y, _ = points
+    radius = RADII[metric]
+    expected, noisy = potential(X, y, radius=radius, metric=metric, return_noisy=True)
+    own = np.arange(len(X)), np.unique(y, return_inverse=True)[1]
+    row = np.arange(len(X))
+    left_out = class_potentials(
+        X, X, y, radius=radius, metric=metric, groups=row, groups_ref=row
+    )
+    np.testing.assert_allclose(left_out[own], expected, rtol=0, atol=1e-10)
+    # A point among its own neighbours adds one, at distance 0, for its class.
+    included = class_potentials(X, X, y, radius=radius, metric=metric)
+    np.testing.assert_allclose(included[own][~noisy], expected[~noisy] - 1, atol=1e-10)
+
+
+@each_metric
+def test_class_potentials_add_a_point_to_the_loop(points, metric):
+    X, y, _ = points
+    radius, gamma = RADII[metric], RADII[metric] / 2
+    new = X[:7] + 0.1
+    ours = class_potentials(new, X, y, radius=radius, gamma=gamma, metric=metric)
+    for row, values in zip(new, ours):
+        for label, value in zip(np.unique(y), values):
+            with_it = np.vstack([X, row]), np.append(y, label)
+            expected = double_loop(*with_it, radius, gamma, metric)[-1]
+            assert abs(value - expected) < 1e-10
+
+
+def test_class_potentials_of_string_groups(points):
+    X, y, groups = points
+    names = np.array([f"subject {g}" for g in groups])
+    by_name = class_potentials(
+        X[:20], X, y, radius=0.2, groups=names[:20], groups_ref=names
+    )
+    by_number = class_potentials(
+        X[:20], X, y, radius=0.2, groups=groups[:20], groups_ref=groups
+    )
+    np.testing.assert_array_equal(by_name, by_number)
+    with pytest.raises(ValueError, match="both groups and groups_ref"):
+        class_potentials(X, X, y, groups=groups)
+    with pytest.raises(ValueError, match="X as wide as X_ref; got 4 and 5"):
+        class_potentials(X[:, :4], X, y)
+
+
+@each_metric
+def test_float32_agrees_with_float64(points, metric):
+    X, y, _ = points
+    X32 = X.astype(np.float32)
+    double = potential(X32.astype(float), y, radius=RADII[metric], metric=metric)
+    single = potential(X32, y, radius=RADII[metric], metric=metric)
+    np.testing.assert_allclose(single, double, atol=1e-4)
+    assert single.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "metric, offset, radius", [("cosine", 300.0, 1e-5), ("euclidean", 1e5, 2.0)]
+)
+def test_float32_far_from_the_origin_is_computed_in_float64(metric, offset, radius):
+    # Products in float32 would round away the distances altogether.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)).astype(np.float32)
+    X[:100] += offset
+    X[100:] -= offset
+    y = rng.integers(2, size=200)
+    double = potential(X.astype(float), y, radius=radius, metric=metric)
+    single = potential(X, y, radius=radius, metric=metric)
+    assert (double != -1).mean() > 0.5
+    np.testing.assert_allclose(single, double, atol=1e-6)
+
+
+@each_metric
+def test_auto_radius_is_the_median_distance_to_the_tenth_neighbour(points, metric):
+    X, _, groups = points
+    knn = NearestNeighbors(n_neighbors=11, metric=metric, algorithm="brute").fit(X)
+    tenth = knn.kneighbors(X)[0][:, 10]
+    radius = auto_radius(X, metric=metric)
+    # torch's median is the lower of the two middle values.
+    assert radius == pytest.approx(np.sort(tenth)[len(X) // 2 - 1], rel=1e-9)
+    assert auto_radius(X.astype(np.float32), metric=metric) == pytest.approx(
+        radius, rel=1e-4
+    )
+    assert auto_radius(X, metric=metric, groups=groups) > radius
+    expected = potential(X, groups, radius=radius, gamma=radius / 2, metric=metric)
+    np.testing.assert_array_equal(potential(X, groups, metric=metric), expected)
+
+
+def test_auto_radius_of_duplicates_and_of_few_points():
+    X = np.repeat([[1.0, 0.0], [1.0, 1.0]], 20, axis=0)
+    X[0] = [1.0, 0.1]
+    assert auto_radius(X, metric="manhattan") == pytest.approx(0.1)
+    assert auto_radius(np.ones((30, 2))) == 1
+    assert auto_radius([[1.0, 2.0]]) == 1
+    assert auto_radius([[1.0], [4.0]], metric="euclidean") == pytest.approx(3)
+    grouped = auto_radius([[1.0], [4.0]], metric="euclidean", groups=[0, 0])
+    assert grouped == 1  # nobody has a neighbour
+
+
+def test_rows_of_zeros_have_no_direction(points):
+    X, y, _ = points
+    with_zero = np.vstack([np.zeros(5), X])
+    labels = np.append("run", y)
+    with pytest.warns(UserWarning, match=r"1 rows are all zeros \(row 0\)"):
+        potentials = potential(with_zero, labels, radius=2.0)
+    assert potentials[0] == -1
+    np.testing.assert_allclose(potentials[1:], potential(X, y, radius=2.0), atol=1e-12)
+    with pytest.warns(UserWarning, match="all zeros"):
+        assert auto_radius(with_zero) == pytest.approx(auto_radius(X), rel=0.05)
+
+
+def test_one_sample_of_a_class_is_noisy(points):
+    X, y, _ = points
+    y = y.astype(object)
+    y[3] = "fall"
+    assert potential(X, y, radius=2.0)[3] == -1
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"radius": 2.5}, r"0 < radius <= 2 with the cosine metric.*got 2.5"),
+        ({"radius": 0}, r"0 < radius <= 2.*got 0"),
+        ({"radius": -1, "metric": "euclidean"}, r"0 < radius \(inf for all points\)"),
+        ({"radius": math.nan}, "got nan"),
+        ({"radius": "wide"}, "'auto'; got 'wide'"),
+        ({"gamma": 0}, "gamma > 0, or 'scale'; got 0"),
+        ({"gamma": -0.05}, "got -0.05"),
+        ({"gamma": math.inf}, "finite gamma"),
+        ({"radius": math.inf, "metric": "manhattan"}, "finite gamma"),
+        ({"metric": "minkowski"}, "cosine, euclidean, manhattan; got 'minkowski'"),
+        ({"groups": [1, 2]}, r"one group per point; got groups of shape \(2,\)"),
+        ({"block_size": 0}, "block_size from 1 to 32768.*got 0"),
+    ],
+)
+def test_messages(points, settings, message):
+    X, y, _ = points
+    with pytest.raises(ValueError, match=message):
+        potential(X, y, **settings)
+
+
+def test_messages_about_data(points):
+    X, y, _ = points
+    with pytest.raises(ValueError, match=r"one label per point; got y of shape \(9,\)"):
+        potential(X, y[:9])
+    broken = X.copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        potential(broken, y)
+    with pytest.raises(ValueError, match="0 sample"):
+        potential(np.empty((0, 3)), [])
+
+
+numbers = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1.0, -0.0, 1e-30])
+LABELS = {"ints": [0, 1, 2], "strings": ["b", "a"], "bools": [True, False]}
+
+
+@st.composite
+def tables(draw):
+    n, d = draw(st.integers(1, 25)), draw(st.integers(1, 4))
+    rows = draw(st.lists(st.lists(numbers, min_size=d, max_size=d), min_size=n))
+    X = np.array(rows, dtype=draw(st.sampled_from([np.float32, np.float64])))
+    kind = LABELS[draw(st.sampled_from(sorted(LABELS)))]
+    y = draw(st.lists(st.sampled_from(kind), min_size=len(X), max_size=len(X)))
+    return X, y, draw(st.sampled_from([*RADII]))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(tables())
+def test_random_tables_give_finite_potentials(table):
+    X, y, metric = table
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "[0-9]+ rows are all zeros")
+        potentials, noisy = potential(X, y, metric=metric, return_noisy=True)
+        under_classes = class_potentials(X, X, y, metric=metric)
+    assert potentials.shape == noisy.shape == (len(X),)
+    assert np.isfinite(potentials).all() and np.isfinite(under_classes).all()
+    assert (np.abs(potentials) <= len(X)).all() and (potentials[noisy] == -1).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@each_metric
+def test_cuda_equals_cpu(points, metric):
+    X, y, groups = points
+    settings = {"radius": RADII[metric], "metric": metric, "groups": groups}
+    on_gpu = potential(X, y, device="cuda", **settings)
+    np.testing.assert_allclose(on_gpu, potential(X, y, **settings), atol=1e-10)

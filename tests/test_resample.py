@@ -1,0 +1,178 @@
+"""ResampledClassifier: what is resampled, what is not, and what goes to whom."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from skaug import HardRegionSampler, NetClassifier, ResampledClassifier
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Keeps what it is fitted on."""
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        self.classes_ = np.unique(y)
+        self.seen_ = X, y, sample_weight, groups
+        return self
+
+    def predict(self, X):
+        self.asked_ = X
+        return np.full(len(X), self.classes_[0])
+
+
+def hard(**params):
+    return HardRegionSampler(generator="noise", radius=0.3, random_state=0, **params)
+
+
+def test_fits_on_resampled_rows_and_predicts_on_given_ones(table):
+    X, y = table
+    model = ResampledClassifier(hard(), Recorder()).fit(X, y)
+    X_new, y_new = hard().fit_resample(X, y)
+    np.testing.assert_array_equal(model.estimator_.seen_[0], X_new)
+    np.testing.assert_array_equal(model.estimator_.seen_[1], y_new)
+    assert len(X_new) > len(X)
+    assert len(model.predict(X[:7])) == 7
+    np.testing.assert_array_equal(model.estimator_.asked_, X[:7])
+
+
+def test_equals_resampling_by_hand(table):
+    X, y = table
+    model = ResampledClassifier(SMOTE(random_state=0), LogisticRegression())
+    by_hand = LogisticRegression().fit(*SMOTE(random_state=0).fit_resample(X, y))
+    np.testing.assert_array_equal(
+        model.fit(X, y).predict_proba(X), by_hand.predict_proba(X)
+    )
+    np.testing.assert_array_equal(
+        model.decision_function(X), by_hand.decision_function(X)
+    )
+    np.testing.assert_array_equal(
+        model.predict_log_proba(X), by_hand.predict_log_proba(X)
+    )
+    assert model.score(X, y) == by_hand.score(X, y)
+
+
+def test_new_rows_inherit_weight_and_group(table):
+    X, y = table
+    weight, groups = np.arange(len(y)) / 10, np.arange(len(y)) // 5
+    model = ResampledClassifier(hard(), Recorder())
+    model.fit(X, y, sample_weight=weight, groups=groups)
+    _, _, weight_seen, groups_seen = model.estimator_.seen_
+    rows = model.sampler_.source_index_
+    assert len(rows) > len(X)
+    np.testing.assert_array_equal(weight_seen, weight[rows])
+    np.testing.assert_array_equal(groups_seen, groups[rows])
+    # The sampler was given the groups too: its neighbourhoods know them.
+    np.testing.assert_array_equal(model.sampler_.groups_, groups[rows])
+
+
+@pytest.mark.parametrize("sampler", [RandomOverSampler, RandomUnderSampler])
+def test_imbalanced_learns_samplers_tell_their_rows(table, sampler):
+    X, y = table
+    keep = np.r_[np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:10]]
+    model = ResampledClassifier(sampler(random_state=0), Recorder())
+    model.fit(X[keep], y[keep], sample_weight=X[keep, 0], groups=None)
+    rows, _, weight, _ = model.estimator_.seen_
+    np.testing.assert_array_equal(weight, rows[:, 0])
+    assert len(rows) != len(keep)
+
+
+def test_weights_need_a_sampler_that_tells_its_rows(table):
+    X, y = table
+    model = ResampledClassifier(SMOTE(), LogisticRegression())
+    message = "rows that sample_weight belongs to; got a SMOTE"
+    with pytest.raises(TypeError, match=message):
+        model.fit(X[:120], y[:120], sample_weight=np.ones(120))
+
+
+@pytest.mark.parametrize("sampler", [hard(), SMOTE(random_state=0)])
+def test_grid_search_in_a_plain_pipeline(table, sampler):
+    X, y = table
+    frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
+    labels = pd.Series(np.array(["run", "sit", "walk"])[y])
+    pipe = make_pipeline(
+        StandardScaler(), ResampledClassifier(sampler, LogisticRegression())
+    )
+    grid = {
+        "resampledclassifier__sampler__sampling_strategy": ["auto", "all"],
+        "resampledclassifier__estimator__C": [0.1, 1],
+    }
+    search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, error_score="raise")
+    assert search.fit(frame, labels).best_score_ > 0.6
+    assert set(search.predict(frame)) == {"run", "sit", "walk"}
+    assert search.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
+
+
+def test_networks_take_groups_for_what_they_hold_out(table):
+    X, y = table
+    net = NetClassifier(max_epochs=2, random_state=0)
+    model = ResampledClassifier(hard(), net)
+    model.fit(X, y, groups=np.arange(len(y)) // 5)
+    assert model.estimator_.predict(X).shape == y.shape
+
+
+def test_metadata_routing(table):
+    X, y = table
+    groups, weight = np.arange(len(y)) // 5, np.ones(len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = ResampledClassifier(
+            hard().set_fit_request(groups=True),
+            Recorder().set_fit_request(sample_weight=True, groups=False),
+        )
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipe = make_pipeline(scaler, model)
+        pipe.fit(X, y, groups=groups, sample_weight=weight)
+        _, labels, weight_seen, groups_seen = pipe[-1].estimator_.seen_
+        assert len(weight_seen) == len(labels) and groups_seen is None
+        assert len(pipe[-1].sampler_.groups_) == len(labels)
+        # Folds by group, each of which hands its groups on.
+        pipe.set_params(
+            resampledclassifier__estimator=LogisticRegression().set_fit_request(
+                sample_weight=False
+            )
+        )
+        scores = cross_validate(
+            pipe,
+            X,
+            y,
+            cv=GroupKFold(3),
+            params={"groups": groups},
+            return_estimator=True,
+            error_score="raise",
+        )
+    for pipe in scores["estimator"]:
+        assert len(np.unique(pipe[-1].sampler_.groups_)) == 20
+
+
+def test_methods_are_those_of_the_classifier(table):
+    model = ResampledClassifier(hard(), LinearSVC())
+    assert hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
+    X, y = table
+    names = np.array(["run", "sit", "walk"])[y]
+    assert model.fit(X, names).classes_.tolist() == ["run", "sit", "walk"]
+    assert model.n_features_in_ == 8
+    assert "LinearSVC" in model._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "parts, message",
+    [
+        ((StandardScaler(), LogisticRegression()), "sampler with fit_resample"),
+        (
+            (HardRegionSampler(output="potentials"), LogisticRegression()),
+            "output='samples'",
+        ),
+        ((hard(), StandardScaler()), "needs a classifier; got StandardScaler"),
+    ],
+)
+def test_messages(table, parts, message):
+    with pytest.raises(TypeError, match=message):
+        ResampledClassifier(*parts).fit(*table)
