@@ -25,7 +25,8 @@ autosummary_generate = True
 autodoc_inherit_docstrings = False
 # scikit-learn writes these and links into its own pages.
 autodoc_default_options = {
-    "exclude-members": "set_fit_request,set_partial_fit_request,set_score_request"
+    "exclude-members": "set_fit_request,set_fit_resample_request,set_output,"
+    "set_partial_fit_request,set_score_request"
 }
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

@@ -47,8 +47,8 @@ class HardRegionDisplay:
     figure_ : matplotlib Figure
         The figure that they belong to.
     scatter_ : dict of matplotlib PathCollection
-        The points drawn, by ``(label, kind)`` where kind is "easy", "hard" or "noisy".
-        Those that have a colour ascend in potential, noisy ones are in order of rows.
+        The points drawn, by ``(label, kind)`` where kind is "easy", "hard" or "noisy",
+        in ascending order of potential.
     colorbar_ : matplotlib Colorbar or None
         The colour bar.
 
@@ -64,7 +64,7 @@ class HardRegionDisplay:
     >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
     >>> display = HardRegionDisplay.from_estimator(sampler, X, y)
     >>> len(display.scatter_[0, "hard"].get_offsets())
-    9
+    11
     """
 
     def __init__(self, points, potentials, noisy, y, *, axis_labels):
@@ -116,8 +116,8 @@ class HardRegionDisplay:
         ValueError
             If X or y have not as many rows as the sampler was fitted on, or `features`
             are no two columns of X.
-        NotFittedError
-            If the sampler is not fitted.
+        TypeError, NotFittedError
+            If there is no sampler with potentials, or it is not fitted.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
@@ -157,28 +157,28 @@ class HardRegionDisplay:
         from matplotlib.lines import Line2D
 
         self.ax_, self.figure_ = _axes(ax)
-        hard = ~self.noisy & (self.potentials > 0)
+        positive, size = self.potentials > 0, np.clip(20_000 / len(self.points), 10, 36)
+        common = {"s": size, "linewidths": np.sqrt(size) / 12} | (scatter_kw or {})
+        colours = {"cmap": cmap, "norm": self._norm()}
         kinds = {
             "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.6"}),
-            "easy": (~self.noisy & ~hard, {"edgecolors": "face"}),
-            "hard": (hard, {"edgecolors": "black"}),
+            "easy": (~self.noisy & ~positive, {"edgecolors": "face"} | colours),
+            "hard": (~self.noisy & positive, {"edgecolors": "black"} | colours),
         }
-        size = np.clip(20_000 / len(self.points), 10, 36)
-        common = {"s": size, "linewidths": np.sqrt(size) / 12} | (scatter_kw or {})
-        norm = self._norm()
-        labels = np.unique(self.y)
+        labels = np.unique(self.y).tolist()
         markers = np.resize(list(MARKERS), len(labels)).tolist()
         self.scatter_, handles = {}, []
-        for label, marker in zip(labels.tolist(), markers):
+        for label, marker in zip(labels, markers):
             for zorder, (kind, (of_kind, style)) in enumerate(kinds.items(), start=1):
                 rows = np.flatnonzero(of_kind & (self.y == label))
+                rows = rows[np.argsort(self.potentials[rows], kind="stable")]
                 if kind != "noisy":
-                    rows = rows[np.argsort(self.potentials[rows], kind="stable")]
                     style = style | {"c": self.potentials[rows]}
-                    style |= {"cmap": cmap, "norm": norm}
-                style = style | common
                 self.scatter_[label, kind] = self.ax_.scatter(
-                    *self.points[rows].T, marker=marker, zorder=zorder, **style
+                    *self.points[rows].T,
+                    marker=marker,
+                    zorder=zorder,
+                    **style | common,
                 )
             handle = {"marker": marker, "color": "0.5", "linestyle": "none"}
             handles.append(Line2D([], [], label=str(label), **handle))
@@ -251,7 +251,7 @@ class PotentialHistogramDisplay:
     >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
     >>> display = PotentialHistogramDisplay.from_estimator(sampler, y)
     >>> display.hard_share
-    array([0.09, 0.1 ])
+    array([0.11, 0.08])
     """
 
     def __init__(self, counts, edges, labels, *, hard_share, noisy_share):
@@ -286,8 +286,8 @@ class PotentialHistogramDisplay:
         ValueError
             If y has not as many rows as the sampler was fitted on, or `bins` is no
             number of 1 or more.
-        NotFittedError
-            If the sampler is not fitted.
+        TypeError, NotFittedError
+            If there is no sampler with potentials, or it is not fitted.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
@@ -349,7 +349,7 @@ def _fitted_sampler(name, estimator):
     if not hasattr(sampler, "potentials_"):
         raise TypeError(
             f"{name} needs a fitted HardRegionSampler, or a ResampledClassifier that "
-            f"holds one; got {sampler!r}."
+            f"holds one; got a {type(sampler).__name__}. Of a pipeline, give that step."
         )
     return sampler
 
@@ -374,39 +374,40 @@ def _axes(ax):
 
 def _project(X, features):
     """Two coordinates of every row, and what they are."""
-    if not hasattr(X, "columns"):
-        X = check_array(X, dtype=[np.float64, np.float32])
+    numbers = {"dtype": [np.float64, np.float32], "ensure_min_features": 2}
     names = [str(c) for c in getattr(X, "columns", [])]
-    names = names or [f"column {j}" for j in range(X.shape[1])]
-    if features is None and len(names) > 2:
-        X = check_array(X, dtype=[np.float64, np.float32])
-        pca = PCA(2, random_state=0)
-        points = pca.fit_transform(StandardScaler().fit_transform(X))
-        shares = zip(("first", "second"), 100 * pca.explained_variance_ratio_)
-        return points, tuple(
-            f"{nth} principal component ({share:.0f} % of variance)"
-            for nth, share in shares
-        )
-    numbers = _column_numbers((0, 1) if features is None else features, names)
-    points = check_array(_safe_indexing(X, numbers, axis=1), dtype=np.float64)
-    return points, tuple(names[j] for j in numbers)
+    if features is None or not names:
+        X = check_array(X, **numbers)
+        names = names or [f"column {j}" for j in range(X.shape[1])]
+    if features is None and len(names) == 2:
+        features = 0, 1
+    if features is not None:
+        columns = _column_numbers(features, names)
+        points = check_array(_safe_indexing(X, columns, axis=1), **numbers)
+        return points, tuple(names[j] for j in columns)
+    pca = PCA(2, random_state=0)
+    points = pca.fit_transform(StandardScaler().fit_transform(X))
+    return points, tuple(
+        f"{nth} principal component ({100 * share:.0f} % of variance)"
+        for nth, share in zip(("first", "second"), pca.explained_variance_ratio_)
+    )
 
 
 def _column_numbers(features, names):
-    numbers = [
-        names.index(j) if isinstance(j, str) and j in names else j for j in features
-    ]
+    numbers = [names.index(j) if j in names else j for j in features]
     valid = [isinstance(j, Integral) and 0 <= j < len(names) for j in numbers]
     if valid != [True, True]:
         raise ValueError(
-            "HardRegionDisplay needs features to be two columns of X, by number below "
-            f"{len(names)} or by name; got {features!r}."
+            "HardRegionDisplay needs features to be two columns of X, by name or by "
+            f"number from 0 to {len(names) - 1}; got {features!r}."
         )
     return [int(j) for j in numbers]
 
 
 def _edges(values, bins):
     """Borders of bins of equal width, one of them at 0."""
-    low, high = min(values.min(initial=0), 0), max(values.max(initial=0), 0)
-    width = (high - low) / bins or 1.0
-    return width * np.arange(np.floor(low / width), np.ceil(high / width) + 1)
+    low, high = values.min(initial=0), values.max(initial=0)
+    # A little wider, or rounding could leave the largest value outside.
+    width = (1 + 1e-9) * (high - low) / bins or 1.0
+    first, last = np.floor(low / width), max(np.ceil(high / width), 1)
+    return width * np.arange(first, last + 1)

@@ -150,7 +150,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Seed of the VAE and of the draws.
     verbose : int, default=0
-        Whether to report on the VAE's training.
+        Whether to report on the search for neighbours and on the VAE's training.
 
     Attributes
     ----------
@@ -290,10 +290,16 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         )
         self.gamma_ = self.radius_ / 2 if self.gamma == "scale" else self.gamma
         self.potentials_, self.noisy_ = potential(
-            X, y, radius=self.radius_, gamma=self.gamma_, return_noisy=True, **measure
+            X,
+            y,
+            radius=self.radius_,
+            gamma=self.gamma_,
+            return_noisy=True,
+            verbose=self.verbose,
+            **measure,
         )
         self.hard_indices_ = np.flatnonzero(self.potentials_ > 0)
-        self._warn_of_scale()
+        self._warn_of_scale(codes)
         self._X, self._codes = X, codes
         if self.output == "samples":
             rows = self.hard_indices_ if self.sources == "hard" else np.arange(len(X))
@@ -340,21 +346,27 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             )
         return y
 
-    def _warn_of_scale(self):
+    def _warn_of_scale(self, codes):
         where = f"within radius {self.radius_:.3g} ({self.metric})"
         n_noisy, n = self.noisy_.sum(), len(self.noisy_)
         of_others = np.abs(self.potentials_[~self.noisy_])
+        lost = np.bincount(codes[~self.noisy_], minlength=len(self.classes_)) == 0
         if n_noisy > n / 2:
             self._warn(
                 f"{n_noisy} of {n} points have no neighbour of their own class {where} "
                 "and count as noise. Increase radius"
+            )
+        elif lost.any():
+            self._warn(
+                f"no point of {self.classes_[lost].tolist()} has a neighbour of its "
+                f"own class {where}, so all count as noise. Increase radius"
             )
         elif (of_others < 1e-6).mean() > 0.5:
             self._warn(
                 f"most potentials {where} vanish with gamma {self.gamma_:.3g}. "
                 "Increase gamma, or set it to 'scale'"
             )
-        elif not len(self.hard_indices_):
+        elif not len(self.hard_indices_) and self.sources == "hard":
             self._warn(
                 f"no point is in a hard region {where}: the classes do not mix there. "
                 "Increase radius, try another metric, or set sources='all'"
@@ -471,9 +483,8 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         """
         self._fit(X, y, groups)
         n = len(self._X)
-        sources = np.concatenate(
-            [self._sources_of(*item) for item in self.sampling_strategy_.items()]
-        )
+        by_class = [self._sources_of(*item) for item in self.sampling_strategy_.items()]
+        sources = np.concatenate([np.empty(0, dtype=np.intp), *by_class])
         new, spread = self._draw(sources)
         self.source_index_ = np.concatenate([np.arange(n), sources])
         self.is_synthetic_ = np.arange(n + len(sources)) >= n
@@ -563,6 +574,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             gamma=self.gamma_,
             metric=self.metric,
             device=self.device,
+            verbose=self.verbose,
             **groups,
         )
 

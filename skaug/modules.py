@@ -9,6 +9,7 @@ as well. The variational autoencoder that makes new features comes last.
 """
 
 import copy
+import math
 from itertools import pairwise
 
 import torch
@@ -213,9 +214,13 @@ class VAE(nn.Module):
         self.centre.copy_(X.mean(0))
         self.scale.copy_(torch.where(deviation > 0, deviation, 1.0))
 
+    def standardised(self, X):
+        """The rows of X in standard units."""
+        return (X - self.centre) / self.scale
+
     def encode(self, X):
         """Mean and standard deviation of the latent distribution of each row."""
-        mean, log_variance = self._encode((X - self.centre) / self.scale)
+        mean, log_variance = self._encode(self.standardised(X))
         return mean, (log_variance / 2).exp()
 
     def decode(self, z):
@@ -247,7 +252,7 @@ class VAE(nn.Module):
         loss : torch.Tensor of shape ()
             The mean over rows.
         """
-        X = (X - self.centre) / self.scale
+        X = self.standardised(X)
         mean, log_variance = self._encode(X)
         z = mean + (log_variance / 2).exp() * noise
         error = (self.decoder(z) - X).square().sum(1)
@@ -285,8 +290,8 @@ def fit_vae(
     latent_dim=32,
     hidden=256,
     kl_weight=1.0,
-    max_epochs=100,
-    patience=10,
+    max_steps=1000,
+    patience=200,
     batch_size=128,
     lr=2e-3,
     random_state=0,
@@ -300,19 +305,20 @@ def fit_vae(
         Training vectors; the VAE lives on their device and in their dtype.
     X_valid : torch.Tensor of shape (n_valid, n_features), default=None
         Held-out vectors. Training stops when their loss has not fallen for `patience`
-        epochs and returns to the best epoch. Without them it runs for `max_epochs`.
+        steps and returns to the best epoch from 200 steps on. Without them it runs for
+        `max_steps`.
     latent_dim, hidden : int
         As for :class:`VAE`.
     kl_weight : float, default=1.0
         Weight of the divergence; less for sharper copies and less variation.
-    max_epochs, patience, batch_size : int
-        Limits of training.
+    max_steps, patience, batch_size : int
+        Limits of training. Steps, not epochs, so that few rows get their fair share.
     lr : float, default=0.002
         Learning rate of Adam.
     random_state : int, default=0
         Seed of weights, batches and noise. The global generators are left alone.
     verbose : int, default=0
-        Whether to print a line per ten epochs.
+        Whether to print a line every 500 steps or so.
 
     Returns
     -------
@@ -325,7 +331,7 @@ def fit_vae(
     >>> from skaug.modules import fit_vae
     >>> X = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
     >>> X = torch.cat([X, X @ torch.ones(2, 3)], dim=1)  # 5 features, 2 dimensions
-    >>> vae = fit_vae(X, latent_dim=4, kl_weight=0.1, max_epochs=200)
+    >>> vae = fit_vae(X, latent_dim=4, kl_weight=0.1, max_steps=300)
     >>> r2, active_units = vae.report(X)
     >>> r2 > 0.9
     True
@@ -336,34 +342,47 @@ def fit_vae(
         torch.manual_seed(random_state)
         vae = VAE(X.shape[1], latent_dim, hidden).to(X)
     vae.standardise_by(X)
-    optimizer = torch.optim.Adam(vae.parameters(), lr=lr)
+    trained = copy.deepcopy(vae).float()
+    # In standard units from here on, where single precision is precise enough.
+    X, X_valid = (
+        None if Y is None else vae.standardised(Y).float() for Y in (X, X_valid)
+    )
+    trained.centre.zero_()
+    trained.scale.fill_(1)
+    optimizer = torch.optim.Adam(trained.parameters(), lr=lr, fused=True)
 
     def draw(n):
         return torch.randn(n, latent_dim, generator=generator).to(X)
 
-    # The same noise every time, or luck would choose the epoch.
-    noise_valid = None if X_valid is None else draw(len(X_valid))
-    best, best_loss, since = None, float("inf"), 0
+    if X_valid is not None:
+        # The same noise every time and much of it, or luck would choose the epoch.
+        X_valid = X_valid.repeat(math.ceil(1000 / len(X_valid)), 1)
+        noise_valid = draw(len(X_valid))
+    best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
+    step = looked = told = 0
     try:
-        for epoch in range(1, max_epochs + 1):
+        while step < min(max_steps, best_step + patience):
             order = torch.randperm(len(X), generator=generator).to(X.device)
             for rows in order.split(batch_size):
                 optimizer.zero_grad()
-                vae.loss(X[rows], draw(len(rows)), kl_weight).backward()
+                loss = trained.loss(X[rows], draw(len(rows)), kl_weight)
+                loss.backward()
                 optimizer.step()
-            if X_valid is None:
-                continue
-            with torch.no_grad():
-                loss = float(vae.loss(X_valid, noise_valid, kl_weight))
-            if verbose and epoch % 10 == 0:
-                print(f"VAE, epoch {epoch}: held-out loss {loss:.4g}")
-            since += 1
-            if loss < best_loss:
-                best, best_loss, since = copy.deepcopy(vae.state_dict()), loss, 0
-            if since >= patience:
-                break
+                step += 1
+            # At first it gives back the mean, which few rows may happen to like.
+            if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
+                looked = step
+                with torch.no_grad():
+                    loss = trained.loss(X_valid, noise_valid, kl_weight)
+                if loss < best_loss:
+                    best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
+                    best_step = step
+            if verbose and step >= told + 500:
+                told = step
+                print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         pass
-    if best is not None:
-        vae.load_state_dict(best)
+    for name in ("centre", "scale"):
+        best[name] = getattr(vae, name)
+    vae.load_state_dict(best)
     return vae.eval().requires_grad_(False)

@@ -6,6 +6,7 @@ there, as lists of pairs that never leave the block.
 """
 
 import math
+import time
 import warnings
 from numbers import Integral
 
@@ -107,7 +108,16 @@ class MetricSpace:
             return 1 - radius if radius < 2 else -math.inf
         return -(radius**2) / 2 if self.metric == "euclidean" else -radius
 
-    def pairs(self, radius, A, B=None, groups_A=None, groups_B=None, block_size=None):
+    def pairs(
+        self,
+        radius,
+        A,
+        B=None,
+        groups_A=None,
+        groups_B=None,
+        block_size=None,
+        verbose=0,
+    ):
         """Pairs of neighbours by blocks: (rows of A, rows of B, row, column, distance).
 
         The first two are slices, row and column count from their starts. Without B, the
@@ -127,7 +137,12 @@ class MetricSpace:
         # Fresh memory for every block would cost as much as what is done with it.
         buffer = A.new_empty(step * min(step, len(B)))
         mask = torch.empty_like(buffer, dtype=torch.bool)
+        start = told = time.monotonic()
         for i in range(0, len(A), step):
+            if verbose and time.monotonic() > told + 5:
+                left = 1 - i / len(A)
+                done, told = 1 - left**2 if symmetric else 1 - left, time.monotonic()
+                print(f"potential: {done:.0%} of all pairs in {told - start:.0f} s")
             for j in range(i if symmetric else 0, len(B), step):
                 of_A, of_B = slice(i, i + step), slice(j, j + step)
                 left, right = A[of_A], B[of_B]

@@ -54,6 +54,7 @@ def potential(
     return_noisy=False,
     block_size=None,
     device="cpu",
+    verbose=0,
 ):
     r"""Potential of every point among all others (Algorithm 1 of [1]_).
 
@@ -85,6 +86,8 @@ def potential(
         but time and memory.
     device : str or torch.device, default="cpu"
         Where to compute.
+    verbose : int, default=0
+        Whether to print a line every five seconds.
 
     Returns
     -------
@@ -124,7 +127,9 @@ def potential(
     """
     X, codes, groups = _check_points(X, y, groups)
     radius, gamma = _resolve(radius, gamma, metric, X, groups, device)
-    own, other = _sums(X, codes, [radius], [gamma], metric, groups, block_size, device)
+    own, other = _sums(
+        X, codes, [radius], [gamma], metric, groups, block_size, device, verbose
+    )
     values, noisy = _signed(own[0, :, 0], other[0, :, 0])
     return (values, noisy) if return_noisy else values
 
@@ -139,12 +144,13 @@ def potential_grid(
     groups=None,
     block_size=None,
     device="cpu",
+    verbose=0,
 ):
     """Potentials for every pair of a radius and a gamma, at the cost of about one.
 
     Parameters
     ----------
-    X, y, metric, groups, block_size, device : objects
+    X, y, metric, groups, block_size, device, verbose : objects
         As for :func:`potential`.
     radius, gamma : array-like of float
         The radii and kernel widths, in any order.
@@ -171,7 +177,9 @@ def potential_grid(
     for value in gammas:
         _check_range(1.0, value, metric)
     order = np.argsort(radii)
-    sums = _sums(X, codes, radii[order], gammas, metric, groups, block_size, device)
+    sums = _sums(
+        X, codes, radii[order], gammas, metric, groups, block_size, device, verbose
+    )
     values, _ = _signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
 
@@ -188,6 +196,7 @@ def class_potentials(
     groups_ref=None,
     block_size=None,
     device="cpu",
+    verbose=0,
 ):
     """Potential that a point without label would have under each class.
 
@@ -199,7 +208,7 @@ def class_potentials(
         Points with labels: the only neighbours considered.
     y_ref : array-like of shape (n_ref,)
         Their labels.
-    radius, gamma, metric, block_size, device : objects
+    radius, gamma, metric, block_size, device, verbose : objects
         As for :func:`potential`; "auto" measures `X_ref`.
     groups, groups_ref : array-like of shape (n,) and (n_ref,), default=None
         Points of one group are no neighbours. Numbering the rows of both excludes a
@@ -240,7 +249,7 @@ def class_potentials(
     codes, groups, groups_ref = _tensors(device, codes, groups, groups_ref)
     sums = torch.zeros(n, n_classes, dtype=torch.float64, device=device)
     for of_X, of_ref, rows, columns, distances in space.pairs(
-        radius, points, reference, groups, groups_ref, block_size
+        radius, points, reference, groups, groups_ref, block_size, verbose
     ):
         cells = rows * n_classes + at(codes[of_ref], columns)
         weights = _kernel(distances, gamma / space.scale)
@@ -293,7 +302,7 @@ def _kernel(distances, gamma):
     return distances.div(gamma).square_().neg_().clamp_(min=-700).exp_()
 
 
-def _sums(X, codes, radii, gammas, metric, groups, block_size, device):
+def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
     """Kernel sums over neighbours of the same and of other classes.
 
     Two arrays of shape (n_gamma, n, n_radius), for radii in ascending order.
@@ -307,7 +316,7 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device):
     shape = len(gammas), len(X), 2, n_radius
     sums = torch.zeros(shape, dtype=torch.float64, device=device)
     for left, right, rows, columns, distances in space.pairs(
-        radii[-1], points, groups_A=groups, block_size=block_size
+        radii[-1], points, groups_A=groups, block_size=block_size, verbose=verbose
     ):
         same = (at(codes[left], rows) == at(codes[right], columns)).int()
         rows, columns = rows.mul_(2).add_(same), columns.mul_(2).add_(same)

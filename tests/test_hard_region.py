@@ -134,6 +134,7 @@ def test_provenance_row_by_row(mixed):
         ("not minority", {0: 0, 1: 30}),
         ("all", {0: 0, 1: 30, 2: 60}),
         ({2: 41}, {2: 11}),
+        ({}, {}),
         (lambda y: {0: 100, 2: int((y == 0).sum())}, {0: 10, 2: 60}),
     ],
 )
@@ -260,9 +261,8 @@ IMBALANCED_LEARNS_CHECKS = [
     [
         {},
         {"generator": "noise", "sources": "all", "sampling_strategy": "auto"},
-        {"metric": "euclidean", "keep_residual": False},
     ],
-    ids=["default", "noise", "euclidean"],
+    ids=["default", "noise"],
 )
 def test_imbalanced_learns_checks(check, params):
     hard = HardRegionSampler(random_state=0, **params)
@@ -280,7 +280,8 @@ def test_either_output_in_either_pipeline(mixed):
     X, y = mixed
     frame = pd.DataFrame(X, columns=list("abcd"))
     names = np.array(["run", "sit", "walk"])[y]
-    pipe = imblearn_pipeline.make_pipeline(StandardScaler(), sampler(), SVC())
+    hard = sampler(generator="noise")
+    pipe = imblearn_pipeline.make_pipeline(StandardScaler(), hard, SVC())
     grid = {
         "hardregionsampler__radius": [0.2, 0.5, "auto"],
         "hardregionsampler__gamma": [0.05, "scale"],
@@ -392,6 +393,15 @@ def test_warnings_where_classes_do_not_mix():
         pytest.raises(ValueError, match="point in a hard region to sample from"),
     ):
         sampler(radius=0.1).fit(X, y).sample(3)
+
+
+def test_a_class_that_is_all_noise_is_named(mixed):
+    X, y = mixed
+    X = np.vstack([X, [[50.0, -40.0, 0.0, 0.0], [-60.0, 3.0, 0.0, 0.0]]])
+    with pytest.warns(UserWarning, match=r"no point of \['fall'\] has a neighbour"):
+        sampler(metric="euclidean", radius=3.0, generator="noise").fit(
+            X, [*np.array(["run", "sit", "walk"])[y], "fall", "fall"]
+        )
 
 
 def test_a_good_fit_does_not_warn(mixed):

@@ -401,6 +401,18 @@ def test_random_tables_give_finite_potentials(table):
     assert (np.abs(potentials) <= len(X)).all() and (potentials[noisy] == -1).all()
 
 
+def test_progress(points, capsys, monkeypatch):
+    X, y, _ = points
+    clock = iter(range(0, 1000, 6))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    silent = potential(X, y, radius=0.2, block_size=50)
+    assert capsys.readouterr().out == ""
+    told = potential(X, y, radius=0.2, block_size=50, verbose=1)
+    np.testing.assert_array_equal(told, silent)
+    # A third of the rows is left: 8 of 9 of the pairs are done.
+    assert "potential: 89% of all pairs in" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @each_metric
 def test_cuda_equals_cpu(points, metric):
