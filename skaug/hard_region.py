@@ -43,11 +43,23 @@ from sklearn.utils.validation import (
 from skorch.dataset import ValidSplit
 
 from skaug.modules import fit_vae
-from skaug.oversampling import samples_to_add, take_rows, with_new_rows
-from skaug.potentials import auto_radius, class_potentials, potential
+from skaug.oversampling import (
+    check_columns,
+    samples_to_add,
+    take_rows,
+    with_new_rows,
+)
+from skaug.potentials import class_potentials, potential, resolve
 from skaug.splits import hold_out
 
 __all__ = ["HardRegionSampler", "sample_latent"]
+
+# What only some fits set.
+OF_SAMPLES = (
+    *("source_index_", "is_synthetic_", "source_potential_", "spread_", "groups_"),
+    *("sampling_strategy_", "generator_", "reconstruction_r2_", "active_units_"),
+    *("_sources", "_seeds", "_deviation"),
+)
 
 
 def sample_latent(mean, deviation, spread=1.0, *, generator=None):
@@ -129,7 +141,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         each class afterwards. All sources of a class are then used equally often.
     generator : {"vae", "noise"}, default="vae"
         "vae" draws from a variational autoencoder, "noise" adds normal noise to each
-        feature, at a hundredth of the cost.
+        feature and needs no training.
     spread : float, default=1.0
         How far new samples go from their source: every one has its own factor, drawn
         from U[0, spread], of the latent standard deviation or, for "noise", of that
@@ -275,8 +287,12 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
 
     def _fit(self, X, y, groups):
         self._check_parameters()
+        for name in OF_SAMPLES:
+            self.__dict__.pop(name, None)
+        if self.output == "samples":
+            check_columns(X)
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        X = np.require(X, requirements="W")  # for torch
+        X = np.require(X, requirements=["C", "W"])  # for torch
         y = self._labels(y, len(X))
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -284,24 +300,27 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 "HardRegionSampler needs two classes or more; got one class, "
                 f"{self.classes_.tolist()}. Hard regions are where classes mix."
             )
-        measure = {"metric": self.metric, "groups": groups, "device": self.device}
-        self.radius_ = (
-            auto_radius(X, **measure) if self.radius == "auto" else self.radius
+        self.radius_, self.gamma_ = resolve(
+            self.radius, self.gamma, self.metric, X, groups, self.device
         )
-        self.gamma_ = self.radius_ / 2 if self.gamma == "scale" else self.gamma
         self.potentials_, self.noisy_ = potential(
             X,
             y,
             radius=self.radius_,
             gamma=self.gamma_,
+            metric=self.metric,
+            groups=groups,
             return_noisy=True,
+            device=self.device,
             verbose=self.verbose,
-            **measure,
         )
         self.hard_indices_ = np.flatnonzero(self.potentials_ > 0)
-        self._warn_of_scale(codes)
+        self._warn_of_scale(codes, groups)
         self._X, self._codes = X, codes
         if self.output == "samples":
+            self._seeds = check_random_state(self.random_state).randint(
+                2**31 - 1, size=2
+            )
             rows = self.hard_indices_ if self.sources == "hard" else np.arange(len(X))
             self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
             self.sampling_strategy_ = self._numbers_of_samples(y)
@@ -321,7 +340,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 )
         for name in ("n_samples", "latent_dim"):
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
+            if not isinstance(value, Integral) or value < 1 or value is True:
                 raise ValueError(f"HardRegionSampler needs {name} >= 1; got {value!r}.")
         for name in ("spread", "decoder_noise", "kl_weight"):
             value = getattr(self, name)
@@ -331,7 +350,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     @staticmethod
     def _labels(y, n):
         if type_of_target(y, input_name="y") == "multilabel-indicator":
-            one_hot = np.asarray(y)
+            one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
             if not (one_hot.sum(1) == 1).all():
                 raise ValueError(
                     "HardRegionSampler needs one label per point. Multilabel and "
@@ -346,12 +365,22 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             )
         return y
 
-    def _warn_of_scale(self, codes):
+    def _warn_of_scale(self, codes, groups):
         where = f"within radius {self.radius_:.3g} ({self.metric})"
         n_noisy, n = self.noisy_.sum(), len(self.noisy_)
         of_others = np.abs(self.potentials_[~self.noisy_])
         lost = np.bincount(codes[~self.noisy_], minlength=len(self.classes_)) == 0
-        if n_noisy > n / 2:
+        apart = np.arange(n) if groups is None else np.asarray(groups)
+        alone = np.array(
+            [len(np.unique(apart[codes == c])) == 1 for c in range(len(lost))]
+        )
+        if alone.any():
+            self._warn(
+                f"{self.classes_[alone].tolist()} have one "
+                f"{'row' if groups is None else 'group'} each, hence no neighbours of "
+                "their own class, and count as noise. Add rows, or set sources='all'"
+            )
+        elif n_noisy > n / 2:
             self._warn(
                 f"{n_noisy} of {n} points have no neighbour of their own class {where} "
                 "and count as noise. Increase radius"
@@ -390,9 +419,6 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 numbers[label] = 0
         return numbers
 
-    def _seeds(self):
-        return check_random_state(self.random_state).randint(2**31 - 1, size=2)
-
     def _fit_generator(self, groups):
         X = self._X
         self.generator_, self.active_units_ = None, 0
@@ -400,7 +426,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         if self.generator == "noise":
             self._deviation = X.std(0)
             return
-        seed = int(self._seeds()[0])
+        seed = int(self._seeds[0])
         train, valid = np.arange(len(X)), None
         if groups is not None and len(np.unique(groups)) < 2:
             groups = None
@@ -418,7 +444,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         )
         with torch.no_grad():
             decoded = self.generator_.decode(self.generator_.encode(rows)[0])
-        self._deviation = (rows - decoded).std(0).cpu().numpy()
+        self._deviation = (rows - decoded).std(0, correction=0).cpu().numpy()
         self.reconstruction_r2_, self.active_units_ = self.generator_.report(rows)
         if self.reconstruction_r2_ < 0.3 or not self.active_units_:
             self._warn(
@@ -427,12 +453,12 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 "kl_weight, add rows, or set generator='noise'"
             )
 
-    def _draw(self, rows):
+    def _draw(self, rows, seed):
         """One new point per given row, and the factors drawn from U[0, spread]."""
-        torch_generator = torch.Generator().manual_seed(int(self._seeds()[1]))
+        torch_generator = torch.Generator().manual_seed(int(seed))
         X = torch.as_tensor(self._X[rows], device=self.device)
         deviation = torch.as_tensor(self._deviation, device=self.device).to(X)
-        if self.generator == "noise":
+        if self.generator_ is None:
             new, beta = sample_latent(
                 X, deviation.expand_as(X), self.spread, generator=torch_generator
             )
@@ -454,7 +480,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     def _sources_of(self, label, number):
         """Rows of a class to draw from: all its sources equally often, up to one."""
         (code,) = np.flatnonzero(self.classes_ == label)
-        return _evenly(self._sources[code], number, self._seeds()[1])
+        return _evenly(self._sources[code], number, self._seeds[1])
 
     # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
     # that are defined afterwards.
@@ -479,21 +505,20 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         -------
         X_resampled, y_resampled : objects
             Of the type of X and y, of their dtypes and columns: first all given rows in
-            their order, then the new ones. Whole numbers are rounded.
+            their order, then the new ones. Whole numbers are rounded and kept in the
+            range of their dtype.
         """
         self._fit(X, y, groups)
         n = len(self._X)
         by_class = [self._sources_of(*item) for item in self.sampling_strategy_.items()]
         sources = np.concatenate([np.empty(0, dtype=np.intp), *by_class])
-        new, spread = self._draw(sources)
+        new, spread = self._draw(sources, self._seeds[1])
         self.source_index_ = np.concatenate([np.arange(n), sources])
         self.is_synthetic_ = np.arange(n + len(sources)) >= n
         self.source_potential_ = self.potentials_[self.source_index_]
         self.spread_ = np.concatenate([np.zeros(n), spread])
         if groups is not None:
             self.groups_ = np.asarray(groups)[self.source_index_]
-        elif hasattr(self, "groups_"):
-            del self.groups_
         X_resampled = with_new_rows(X, self.source_index_, new)
         return X_resampled, take_rows(y, self.source_index_)
 
@@ -513,7 +538,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         y_new : ndarray of shape (n_samples,)
             Their labels.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "_sources")
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(
                 f"HardRegionSampler needs n_samples >= 1 to sample; got {n_samples!r}."
@@ -524,8 +549,10 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 "HardRegionSampler needs a point in a hard region to sample from; got "
                 "none. Increase radius, or set sources='all'."
             )
-        rows = _evenly(sources, n_samples, self._seeds()[1])
-        return self._draw(rows)[0], self.classes_[self._codes[rows]]
+        # Not the seed of fit_resample, whose rows would come again.
+        seed = check_random_state(self.random_state).randint(2**31 - 1, size=3)[2]
+        rows = _evenly(sources, n_samples, seed)
+        return self._draw(rows, seed)[0], self.classes_[self._codes[rows]]
 
     def transform(self, X):
         """Potential that each point would have under each class.
@@ -612,6 +639,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
 for _name in ("transform", "fit_transform", "set_output"):
     _guard = available_if(HardRegionSampler._makes_potentials)
     setattr(HardRegionSampler, _name, _guard(getattr(HardRegionSampler, _name)))
+del _name, _guard
 
 
 def _evenly(rows, number, seed):

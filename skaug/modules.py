@@ -210,13 +210,14 @@ class VAE(nn.Module):
 
     def standardise_by(self, X):
         """Take centre and scale of the features from the rows of X."""
-        deviation = X.std(0, correction=0)
-        self.centre.copy_(X.mean(0))
-        self.scale.copy_(torch.where(deviation > 0, deviation, 1.0))
+        constant = (X[:1] == X).all(0)
+        self.centre.copy_(torch.where(constant, X[0], X.mean(0)))
+        # A feature that never varied is decoded to what it was.
+        self.scale.copy_(torch.where(constant, 0.0, X.std(0, correction=0)))
 
     def standardised(self, X):
         """The rows of X in standard units."""
-        return (X - self.centre) / self.scale
+        return (X - self.centre) / torch.where(self.scale > 0, self.scale, 1.0)
 
     def encode(self, X):
         """Mean and standard deviation of the latent distribution of each row."""
@@ -277,8 +278,8 @@ class VAE(nn.Module):
             Latent dimensions whose mean has a variance over X of more than 0.01.
         """
         mean, _ = self.encode(X)
-        residual = (X - self.decode(mean)) / self.scale
-        variance = (X / self.scale).var(0, correction=0).sum()
+        residual = self.standardised(X) - self.standardised(self.decode(mean))
+        variance = self.standardised(X).var(0, correction=0).sum()
         r2 = 1 - residual.square().mean(0).sum() / variance.clamp(min=1e-12)
         return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
 
@@ -325,6 +326,11 @@ def fit_vae(
     vae : VAE
         In evaluation mode. Ctrl-C ends training early with what is there.
 
+    Raises
+    ------
+    ValueError
+        If training diverged: the loss is not finite.
+
     Examples
     --------
     >>> import torch
@@ -359,16 +365,18 @@ def fit_vae(
         X_valid = X_valid.repeat(math.ceil(1000 / len(X_valid)), 1)
         noise_valid = draw(len(X_valid))
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
-    step = looked = told = 0
+    step, looked, told, batches = 0, 0, 0, []
     try:
         while step < min(max_steps, best_step + patience):
-            order = torch.randperm(len(X), generator=generator).to(X.device)
-            for rows in order.split(batch_size):
-                optimizer.zero_grad()
-                loss = trained.loss(X[rows], draw(len(rows)), kl_weight)
-                loss.backward()
-                optimizer.step()
-                step += 1
+            if not batches:
+                order = torch.randperm(len(X), generator=generator).to(X.device)
+                batches = list(order.split(batch_size))
+            rows = batches.pop()
+            optimizer.zero_grad()
+            loss = trained.loss(X[rows], draw(len(rows)), kl_weight)
+            loss.backward()
+            optimizer.step()
+            step += 1
             # At first it gives back the mean, which few rows may happen to like.
             if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
                 looked = step
@@ -382,6 +390,11 @@ def fit_vae(
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         pass
+    if not all(value.isfinite().all() for value in best.values()):
+        raise ValueError(
+            "fit_vae needs a loss that stays finite; training diverged. Decrease lr, "
+            "or look for extreme values in X."
+        )
     for name in ("centre", "scale"):
         best[name] = getattr(vae, name)
     vae.load_state_dict(best)

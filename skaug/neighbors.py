@@ -7,7 +7,6 @@ there, as lists of pairs that never leave the block.
 
 import math
 import time
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -23,8 +22,9 @@ class MetricSpace:
     """Points made ready for a metric, and the pairs of neighbours among them.
 
     Blocks of distances are kept as *closeness*, what a matrix product gives most
-    directly: the cosine similarity, or minus half the squared euclidean distance, or
-    minus the manhattan distance.
+    directly: the cosine similarity, or minus half the squared euclidean distance.
+    Manhattan distances come from differences, and so do euclidean ones where products
+    would round too coarsely even in float64; their closeness is minus the distance.
 
     Parameters
     ----------
@@ -36,18 +36,20 @@ class MetricSpace:
         Where to keep them.
     reach : float, default=None
         Smallest distance that matters. Where rounding in float32 would show against
-        it, points are kept in float64.
+        it, points are kept in float64; where it would show even then, euclidean
+        distances are taken from differences.
 
     Attributes
     ----------
     points : list of torch.Tensor
-        The points: directions, or centred, or scaled.
+        The points: directions, or centred and scaled. A row of zeros, which has no
+        direction, is NaN and near nothing.
     scale : float
         Distances between `points` are as many times smaller.
     """
 
     def __init__(self, metric, arrays, device, reach=None):
-        self.metric, self.scale = metric, 1.0
+        self.metric, self.scale, self.by_product = metric, 1.0, metric != "manhattan"
         if metric != "cosine":
             # A power of two, so that nothing overflows and nothing is rounded.
             largest = max(float(np.abs(X).max()) for X in arrays)
@@ -55,38 +57,36 @@ class MetricSpace:
         self.points = self._made_ready(arrays, device)
         if reach is not None and self.rounding_shows(reach):
             self.points = self._made_ready([X.astype(float) for X in arrays], device)
+            self.by_product = metric == "cosine" or not self.rounding_shows(reach)
 
     def _made_ready(self, arrays, device):
-        # torch warns of arrays that are read-only, as those of pandas are.
-        arrays = [np.require(X, requirements="W") for X in arrays]
+        # torch warns of what is read-only and takes no negative strides.
+        arrays = [np.require(X, requirements=["C", "W"]) for X in arrays]
         points = [torch.as_tensor(X, device=device) for X in arrays]
         if self.metric == "cosine":
             return [_directions(X) for X in points]
         points = [X / self.scale for X in points]
-        if self.metric == "euclidean":
-            centre = points[-1].mean(0)
-            points = [X - centre for X in points]
-        return points
+        # Products are precise near 0. The median is one of the values: differences of
+        # whole numbers stay whole, and outliers do not move it.
+        centre = points[-1].median(0).values
+        return [X - centre for X in points]
 
     def rounding_shows(self, reach):
-        """Whether products in float32 are too coarse for kernels of that width."""
-        if self.points[0].dtype == torch.float64 or self.metric == "manhattan":
+        """Whether products are too coarse for distances of that size."""
+        if not self.by_product:
             return False
-        rounding = self._rounding()
-        reach = reach / self.scale
-        return rounding > 1e-3 * (reach if self.metric == "cosine" else reach**2)
-
-    def _rounding(self):
-        """Rounding of a distance (cosine) or squared distance (euclidean) near 0."""
-        eps = torch.finfo(self.points[0].dtype).eps
+        rounding, reach = 8 * torch.finfo(self.points[0].dtype).eps, reach / self.scale
         if self.metric == "cosine":
-            return 8 * eps
-        return 8 * eps * max(float(X.square().sum(1).max()) for X in self.points)
+            return rounding > 1e-3 * reach
+        largest = max(float(X.square().sum(1).max()) for X in self.points)
+        return rounding * largest > 1e-3 * reach**2
 
     def closeness(self, A, B, out):
         """Write the closeness of all rows of A to all rows of B to `out`."""
-        if self.metric == "manhattan":
-            return torch.neg(torch.cdist(A, B, p=1), out=out)
+        if not self.by_product:
+            power = 1.0 if self.metric == "manhattan" else 2.0
+            mode = "donot_use_mm_for_euclid_dist"
+            return torch.neg(torch.cdist(A, B, p=power, compute_mode=mode), out=out)
         torch.mm(A, B.T, out=out)
         if self.metric == "euclidean":
             out -= A.square().sum(1)[:, None] / 2
@@ -97,7 +97,7 @@ class MetricSpace:
         """Distances between `points` from their closeness."""
         if self.metric == "cosine":
             return 1 - closeness
-        if self.metric == "euclidean":
+        if self.by_product:
             return (-2 * closeness).clamp_(min=0).sqrt_()
         return -closeness
 
@@ -106,11 +106,20 @@ class MetricSpace:
         radius = radius / self.scale
         if self.metric == "cosine":
             return 1 - radius if radius < 2 else -math.inf
-        return -(radius**2) / 2 if self.metric == "euclidean" else -radius
+        return -(radius**2) / 2 if self.by_product else -radius
+
+    def exact_distance(self, A, B):
+        """Distances of the rows of A to those of B beside them, by differences."""
+        difference = (A - B).abs()
+        if self.metric == "cosine":
+            return difference.square().sum(-1) / 2
+        if self.metric == "euclidean":
+            return torch.linalg.vector_norm(difference, dim=-1)
+        return difference.sum(-1)
 
     def pairs(
         self,
-        radius,
+        radii,
         A,
         B=None,
         groups_A=None,
@@ -118,10 +127,29 @@ class MetricSpace:
         block_size=None,
         verbose=0,
     ):
-        """Pairs of neighbours by blocks: (rows of A, rows of B, row, column, distance).
+        """Find the pairs of neighbours, block by block.
 
-        The first two are slices, row and column count from their starts. Without B, the
-        pairs of different points of A, each once.
+        Parameters
+        ----------
+        radii : array of float
+            In ascending order; pairs up to the last are found.
+        A, B : torch.Tensor
+            Of `points`. Without B the pairs of different points of A, each once.
+        groups_A, groups_B : torch.Tensor of int, default=None
+            Points of one group are no neighbours.
+        block_size, verbose : int
+            As for :func:`skaug.potential`.
+
+        Yields
+        ------
+        of_A, of_B : slice
+            Rows of the block.
+        rows, columns : torch.Tensor of shape (n_pairs,), int32
+            Places from the start of the slices.
+        distances : torch.Tensor of shape (n_pairs,), float64
+            Distances between `points`.
+        ring : torch.Tensor of shape (n_pairs,), int32
+            Number of the first radius that holds the pair.
         """
         step = _default_block_size(A) if block_size is None else block_size
         if not isinstance(step, Integral) or not 1 <= step <= 2**15:
@@ -130,7 +158,9 @@ class MetricSpace:
                 f"block are 32-bit numbers; got {block_size!r}."
             )
         step = min(step, len(A))
-        limit = self.least_closeness(radius)
+        # In the dtype of the blocks, so that one radius means the same among others.
+        limits = [self.least_closeness(radius) for radius in radii]
+        limits = -torch.tensor(limits, dtype=A.dtype, device=A.device)
         symmetric = B is None
         if symmetric:
             B, groups_B = A, groups_A
@@ -148,9 +178,8 @@ class MetricSpace:
                 left, right = A[of_A], B[of_B]
                 block = buffer[: len(left) * len(right)].view(len(left), len(right))
                 self.closeness(left, right, out=block)
-                place = _where_at_least(block, limit, mask[: block.numel()])
-                # Beyond products, all is in double precision: it concerns few pairs.
-                closeness = block.view(-1).index_select(0, place).double()
+                place = _where_at_least(block, -limits[-1], mask[: block.numel()])
+                closeness = block.view(-1).index_select(0, place)
                 place = place.int()
                 rows = _divide(place, len(right))
                 columns = place.sub_(rows, alpha=len(right))
@@ -158,54 +187,51 @@ class MetricSpace:
                 if groups_A is not None:
                     apart = at(groups_A[of_A], rows) != at(groups_B[of_B], columns)
                     keep = apart if keep is None else keep & apart
-                found = rows, columns, self.distance(closeness)
                 if keep is not None:
-                    found = (values[keep] for values in found)
-                yield of_A, of_B, *found
+                    rows, columns, closeness = (
+                        values[keep] for values in (rows, columns, closeness)
+                    )
+                ring = torch.zeros_like(rows)
+                if len(limits) > 1:
+                    ring = torch.bucketize(-closeness, limits, out_int32=True)
+                # Beyond products, all is in double precision: it concerns few pairs.
+                yield of_A, of_B, rows, columns, self.distance(closeness.double()), ring
 
     def typical_distance(self, n_neighbors, groups=None, n_queries=1000):
-        """Median distance to the nth neighbour in the user's units."""
+        """Median distance to the nth neighbour, in the user's units; 0 without any."""
         (X,) = self.points
         k = min(n_neighbors, len(X) - 1)
-        rows = torch.linspace(0, len(X) - 1, min(len(X), n_queries)).long()
+        queries = torch.linspace(0, len(X) - 1, min(len(X), n_queries)).long()
+        queries = queries.to(X.device)
         # Without groups, every point is one of its own.
         groups = np.arange(len(X)) if groups is None else groups
         groups = torch.as_tensor(groups, device=X.device)
-        nearest = X.new_full((len(rows), k), -math.inf)
+        nearest = X.new_full((len(queries), k), -math.inf)
+        rows = queries[:, None].expand(-1, k)
         step = _default_block_size(X)
         for start in range(0, len(X), step):
             part = X[start : start + step]
-            block = self.closeness(X[rows], part, X.new_empty(len(rows), len(part)))
-            own = groups[rows, None] == groups[start : start + step]
+            block = self.closeness(
+                X[queries], part, out=X.new_empty(len(queries), len(part))
+            )
+            own = groups[queries, None] == groups[start : start + step]
             block.masked_fill_(own.logical_or_(block.isnan()), -math.inf)
-            nearest = torch.cat([nearest, block], dim=1).topk(k, dim=1).values
-        distances = self.distance(nearest.double())
-        nth = distances[:, -1] if k else distances.new_empty(0)
-        nth = nth[nth.isfinite()]
-        zero = 0.0 if self.metric == "manhattan" else self._rounding()
-        zero = math.sqrt(zero) if self.metric == "euclidean" else zero
-        if len(nth) and nth.median() > zero:
-            return float(nth.median()) * self.scale
-        some = distances[(distances > zero) & distances.isfinite()]
-        return float(some.min()) * self.scale if len(some) else 1.0
+            columns = torch.arange(start, start + len(part), device=X.device)
+            rows = torch.cat([rows, columns.expand(len(queries), -1)], dim=1)
+            nearest = torch.cat([nearest, block], dim=1)
+            nearest, places = nearest.topk(k, dim=1)
+            rows = rows.gather(1, places)
+        distances = self.exact_distance(X[queries, None], X[rows]).sort(dim=1).values
+        found = nearest[:, -1].isfinite() if k else queries < 0
+        return float(distances[found, -1].median()) * self.scale if found.any() else 0.0
 
 
 def _directions(X):
     length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
     safe = torch.finfo(X.dtype).tiny ** 0.25
     if len(X) and not safe < length.min() <= length.max() < 1 / safe:
-        # Squares leave the range of the dtype, or rows are zero.
+        # Squares leave the range of the dtype, or rows are zero and become NaN.
         largest = X.abs().amax(1, keepdim=True)
-        zero = (largest == 0).squeeze(1).nonzero().squeeze(1).tolist()
-        if zero:
-            rows = ", ".join(map(str, zero[:5])) + (", ..." if len(zero) > 5 else "")
-            warnings.warn(
-                f"{len(zero)} rows are all zeros (row {rows}). They have no direction "
-                "and so no neighbours under the cosine metric; set metric='euclidean' "
-                "if zeros mean something.",
-                stacklevel=6,
-            )
-        # 0 / 0 is NaN, which is near nothing.
         X = X / largest
         length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
     return X / length
@@ -222,7 +248,7 @@ def _where_at_least(block, limit, mask):
     if block.device.type != "cpu":
         return torch.ge(block, limit, out=mask).nonzero().squeeze(1)
     # NumPy does this several times as fast as torch.
-    np.greater_equal(block.numpy(), limit, out=mask.numpy())
+    np.greater_equal(block.numpy(), limit.numpy(), out=mask.numpy())
     return torch.from_numpy(np.flatnonzero(mask.numpy()))
 
 

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-__all__ = ["samples_to_add", "take_rows", "with_new_rows"]
+__all__ = ["check_columns", "samples_to_add", "take_rows", "with_new_rows"]
 
 STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
 
@@ -66,6 +66,12 @@ float, dict or callable
                 "dict of numbers of rows."
             )
         target = {minority: int(sampling_strategy * counts[majority])}
+        if target[minority] < counts[minority]:
+            raise ValueError(
+                f"A sampling_strategy of {sampling_strategy!r} would remove rows of "
+                f"class {minority!r}, whose ratio is "
+                f"{counts[minority] / counts[majority]:.2f} already. Give a larger one."
+            )
     elif isinstance(sampling_strategy, dict):
         target = sampling_strategy
     elif callable(sampling_strategy):
@@ -75,15 +81,20 @@ float, dict or callable
             f"sampling_strategy needs to be one of {', '.join(STRATEGIES)}, a ratio, a "
             f"dict or a callable; got {sampling_strategy!r}."
         )
+    if not isinstance(target, dict):
+        raise ValueError(
+            "A sampling_strategy that is a function needs to return a dict; got "
+            f"{target!r}."
+        )
     unknown = [label for label in target if label not in counts]
     if unknown:
         raise ValueError(f"sampling_strategy needs labels of y; got {unknown}.")
     for label, number in target.items():
         if not isinstance(number, Integral) or number < counts[label]:
             raise ValueError(
-                "sampling_strategy needs no fewer rows than there are, since none are "
-                f"removed; got {number!r} for class {label!r}, which has "
-                f"{counts[label]}."
+                "sampling_strategy needs whole numbers of rows, no fewer than there "
+                f"are, since none are removed; got {number!r} for class {label!r}, "
+                f"which has {counts[label]}."
             )
     return {k: int(target[k]) - counts[k] for k in counts if k in target}
 
@@ -119,7 +130,7 @@ def with_new_rows(X, source_index, new):
     source_index : ndarray of shape (n + n_new,)
         The row that each row comes from.
     new : ndarray of shape (n_new, n_features)
-        Values of the new rows; rounded where X has whole numbers.
+        Values of the new rows; rounded and kept in range where X has whole numbers.
 
     Returns
     -------
@@ -141,6 +152,28 @@ def with_new_rows(X, source_index, new):
 
 def _as_dtype(values, dtype):
     dtype = getattr(dtype, "numpy_dtype", dtype)  # of pandas' nullable columns
-    if dtype.kind in "iub":
-        values = np.rint(values)
-    return values.astype(dtype)
+    if dtype.kind in "iu":
+        range_ = np.iinfo(dtype)
+        values = np.rint(values).clip(range_.min, range_.max)
+    return values > 0.5 if dtype.kind == "b" else values.astype(dtype)
+
+
+def check_columns(X):
+    """Refuse columns that no new number can be put into.
+
+    Parameters
+    ----------
+    X : object
+        Rows; only frames have columns to check.
+
+    Raises
+    ------
+    ValueError
+        If a column is categorical or of text.
+    """
+    for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "iloc") else ():
+        if not isinstance(getattr(dtype, "numpy_dtype", dtype), np.dtype):
+            raise ValueError(
+                f"New rows need columns of numbers; got column {name!r} of dtype "
+                f"{dtype}. Encode it, or drop it."
+            )

@@ -32,7 +32,8 @@ References
 
 import math
 import sys
-from numbers import Real
+import warnings
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ from sklearn.utils import check_array
 
 from skaug.neighbors import METRICS, MetricSpace, at
 
-__all__ = ["auto_radius", "class_potentials", "potential", "potential_grid"]
+__all__ = ["auto_radius", "class_potentials", "potential", "potential_grid", "resolve"]
 
 
 def potential(
@@ -126,7 +127,8 @@ def potential(
     array([-1.   ,  0.411, -0.368, -1.   ])
     """
     X, codes, groups = _check_points(X, y, groups)
-    radius, gamma = _resolve(radius, gamma, metric, X, groups, device)
+    radius, gamma = resolve(radius, gamma, metric, X, groups, device)
+    _warn_of_rows_of_zeros(X, metric)
     own, other = _sums(
         X, codes, [radius], [gamma], metric, groups, block_size, device, verbose
     )
@@ -171,14 +173,23 @@ def potential_grid(
            [4]])
     """
     X, codes, groups = _check_points(X, y, groups)
-    radii, gammas = np.atleast_1d(radius), np.atleast_1d(gamma)
-    for value in radii:
-        _check_range(value, 1.0, metric)
-    for value in gammas:
-        _check_range(1.0, value, metric)
+    _check_metric(metric)
+    radii = [_checked_radius(value, metric) for value in np.atleast_1d(radius)]
+    gammas = [_checked_gamma(value) for value in np.atleast_1d(gamma)]
+    if not radii or not gammas:
+        raise ValueError("potential_grid needs a radius and a gamma or more; got none.")
+    _warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
     sums = _sums(
-        X, codes, radii[order], gammas, metric, groups, block_size, device, verbose
+        X,
+        codes,
+        np.take(radii, order),
+        gammas,
+        metric,
+        groups,
+        block_size,
+        device,
+        verbose,
     )
     values, _ = _signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
@@ -242,14 +253,15 @@ def class_potentials(
     if groups is not None:
         both = [_check_groups(groups, X), _check_groups(groups_ref, X_ref)]
         groups, groups_ref = np.split(_codes(np.concatenate(both)), [len(X)])
-    radius, gamma = _resolve(radius, gamma, metric, X_ref, groups_ref, device)
+    radius, gamma = resolve(radius, gamma, metric, X_ref, groups_ref, device)
+    _warn_of_rows_of_zeros(X_ref, metric)
     space = MetricSpace(metric, [X, X_ref], device, reach=min(radius, gamma))
     points, reference = space.points
     n, n_classes = len(X), codes.max() + 1
     codes, groups, groups_ref = _tensors(device, codes, groups, groups_ref)
     sums = torch.zeros(n, n_classes, dtype=torch.float64, device=device)
-    for of_X, of_ref, rows, columns, distances in space.pairs(
-        radius, points, reference, groups, groups_ref, block_size, verbose
+    for of_X, of_ref, rows, columns, distances, _ in space.pairs(
+        [radius], points, reference, groups, groups_ref, block_size, verbose
     ):
         cells = rows * n_classes + at(codes[of_ref], columns)
         weights = _kernel(distances, gamma / space.scale)
@@ -275,8 +287,9 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     Returns
     -------
     radius : float
-        The radius. Where more than half of the points have that many duplicates, the
-        smallest distance above rounding; where all points are one, 1.
+        The radius, measured in float64. Where it would be 0 for duplicates, each
+        distinct point (direction, for cosine) counts once, without groups; where all
+        points are one, or none has a neighbour, it is 1.
 
     Examples
     --------
@@ -287,13 +300,30 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     """
     X = check_array(X, dtype=[np.float64, np.float32])
     groups = None if groups is None else _codes(_check_groups(groups, X))
-    _check_range(1.0, 1.0, metric)
-    space = MetricSpace(metric, [X], device)
+    if not isinstance(n_neighbors, Integral) or n_neighbors < 1:
+        raise ValueError(f"auto_radius needs n_neighbors >= 1; got {n_neighbors!r}.")
+    _check_metric(metric)
+    _warn_of_rows_of_zeros(X, metric)
+    return _auto_radius(X, metric, groups, n_neighbors, device)
+
+
+def _auto_radius(X, metric, groups, n_neighbors, device):
+    space = MetricSpace(metric, [X.astype(np.float64)], device)
     radius = space.typical_distance(n_neighbors, groups)
     if space.rounding_shows(radius):
-        space = MetricSpace(metric, [X], device, reach=radius)
+        space = MetricSpace(metric, [X.astype(np.float64)], device, reach=radius)
         radius = space.typical_distance(n_neighbors, groups)
-    return radius
+    if radius > (1e-14 if metric == "cosine" else 0):
+        return radius
+    distinct = X
+    if metric == "cosine":
+        distinct = space.points[0].cpu().numpy().round(12)
+        distinct = distinct[~np.isnan(distinct).any(axis=1)]
+    distinct = np.unique(distinct, axis=0).astype(np.float64)
+    if not 1 < len(distinct) < len(X):
+        return 1.0
+    space = MetricSpace(metric, [distinct], device)
+    return space.typical_distance(n_neighbors) or 1.0
 
 
 def _kernel(distances, gamma):
@@ -309,21 +339,17 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
     """
     space = MetricSpace(metric, [X], device, reach=min(*radii, *gammas))
     (points,) = space.points
-    codes, groups, borders = _tensors(
-        device, codes, groups, np.asarray(radii, dtype=np.float64) / space.scale
-    )
+    codes, groups = _tensors(device, codes, groups)
     n_radius = len(radii)
     shape = len(gammas), len(X), 2, n_radius
     sums = torch.zeros(shape, dtype=torch.float64, device=device)
-    for left, right, rows, columns, distances in space.pairs(
-        radii[-1], points, groups_A=groups, block_size=block_size, verbose=verbose
+    for left, right, rows, columns, distances, ring in space.pairs(
+        radii, points, groups_A=groups, block_size=block_size, verbose=verbose
     ):
         same = (at(codes[left], rows) == at(codes[right], columns)).int()
         rows, columns = rows.mul_(2).add_(same), columns.mul_(2).add_(same)
         if n_radius > 1:
             # Pairs are counted by the narrowest radius that holds them.
-            ring = torch.bucketize(distances, borders, out_int32=True)
-            ring = ring.clamp_(max=n_radius - 1)
             rows = rows.mul_(n_radius).add_(ring)
             columns = columns.mul_(n_radius).add_(ring)
         for sums_of_gamma, gamma in zip(sums, gammas):
@@ -339,33 +365,62 @@ def _signed(own, other):
     return np.where(noisy, -1.0, other - own), noisy
 
 
-def _resolve(radius, gamma, metric, X, groups, device):
-    """Numbers for "auto" and "scale"."""
-    known = 1.0 if radius == "auto" else radius
-    _check_range(known, 1.0 if gamma == "scale" else gamma, metric)
-    if radius == "auto":
-        radius = auto_radius(X, metric=metric, groups=groups, device=device)
-    if gamma == "scale":
+def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
+    """Numbers for "auto" and "scale", and a check of all three."""
+    _check_metric(metric)
+    if isinstance(radius, str) and radius == "auto":
+        groups = None if groups is None else _codes(_check_groups(groups, X))
+        radius = _auto_radius(X, metric, groups, 10, device)
+    radius = _checked_radius(radius, metric)
+    if isinstance(gamma, str) and gamma == "scale":
+        if radius == math.inf:
+            raise ValueError(
+                "gamma='scale' is half the radius and needs a finite one; got inf. "
+                "Give gamma as a number."
+            )
         gamma = radius / 2
-        _check_range(radius, gamma, metric)
-    return float(radius), float(gamma)
+    return radius, _checked_gamma(gamma)
 
 
-def _check_range(radius, gamma, metric):
-    if metric not in METRICS:
+def _check_metric(metric):
+    if not isinstance(metric, str) or metric not in METRICS:
         raise ValueError(
             f"The potential needs a metric of {', '.join(METRICS)}; got {metric!r}."
         )
+
+
+def _checked_radius(radius, metric):
     largest = METRICS[metric]
-    if not isinstance(radius, Real) or not 0 < radius <= largest:
+    if not _is_number(radius) or not 0 < radius <= largest:
         upper = f"<= {largest:g}" if largest < math.inf else "(inf for all points)"
         raise ValueError(
             f"The potential needs 0 < radius {upper} with the {metric} metric, or "
-            f"'auto'; got {radius!r}."
+            f"'auto'; got {radius!r}. potential_grid takes several."
         )
-    if not isinstance(gamma, Real) or not 0 < gamma < math.inf:
+    return float(radius)
+
+
+def _checked_gamma(gamma):
+    if not _is_number(gamma) or not 0 < gamma < math.inf:
         raise ValueError(
-            f"The potential needs a finite gamma > 0, or 'scale'; got {gamma!r}."
+            f"The potential needs a finite gamma > 0, or 'scale'; got {gamma!r}. "
+            "potential_grid takes several."
+        )
+    return float(gamma)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _warn_of_rows_of_zeros(X, metric):
+    n = int((X == 0).all(axis=1).sum()) if metric == "cosine" else 0
+    if n:
+        warnings.warn(
+            f"Rows of zeros only: {n} of {len(X)}. They have no direction and so no "
+            "neighbours under the cosine metric; set metric='euclidean' if zeros mean "
+            "something.",
+            stacklevel=3,
         )
 
 

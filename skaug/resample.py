@@ -8,7 +8,13 @@ resamples what it is fitted on and predicts on rows as they are.
 from inspect import signature
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+    is_classifier,
+)
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -63,10 +69,10 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    ``fit`` takes ``groups`` and ``sample_weight``. Groups go to the sampler if it takes
-    them; both go to the estimator if it takes them, with new rows inheriting from
-    their source. With metadata routing enabled, what goes where is requested by
-    ``set_fit_request`` of the sampler and of the estimator.
+    ``fit`` takes ``groups``, for whichever of the two takes them, and ``sample_weight``
+    and others for the estimator; new rows inherit from their source. With metadata
+    routing enabled, what goes where is requested by ``set_fit_request`` of the sampler
+    and of the estimator; meta-estimators around it need that to pass weights on.
 
     Examples
     --------
@@ -90,6 +96,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.sampler = sampler
         self.estimator = estimator
 
+    # Weights are not in the signature: a weight of 2 is not two rows to a sampler.
     def fit(self, X, y, **fit_params):
         """Resample and fit.
 
@@ -112,7 +119,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "ResampledClassifier needs a sampler with fit_resample; got "
                 f"{self.sampler!r}. A HardRegionSampler has it with output='samples'."
             )
-        if not hasattr(self.estimator, "fit") or not hasattr(self.estimator, "predict"):
+        if not is_classifier(self.estimator):
             raise TypeError(
                 f"ResampledClassifier needs a classifier; got {self.estimator!r}."
             )
@@ -137,8 +144,18 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if "groups" in fit_params:
             if "groups" in signature(self.sampler.fit_resample).parameters:
                 params.sampler["groups"] = fit_params["groups"]
-            if not has_fit_parameter(self.estimator, "groups"):
+            # A search takes them for its folds, though its signature does not say so.
+            is_search = hasattr(self.estimator, "cv") and hasattr(
+                self.estimator, "refit"
+            )
+            if not is_search and not has_fit_parameter(self.estimator, "groups"):
                 del params.estimator["groups"]
+            if not params.sampler and "groups" not in params.estimator:
+                raise TypeError(
+                    "ResampledClassifier needs a sampler or an estimator that takes "
+                    f"groups; got {self.sampler!r} and {self.estimator!r}. Leave them "
+                    "out."
+                )
         return params
 
     def _resampled(self, name, values, n_resampled):

@@ -231,7 +231,7 @@ def test_legend_of_the_histogram_tells_the_shares(moons):
         noisy = np.mean(sampler.noisy_[names == name])
         expected.append(f"{name}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy")
     assert texts == expected
-    assert display.plot().ax_ is not None
+    assert display.plot().ax_.get_xlabel()
 
 
 def test_sampler_of_a_resampled_classifier(moons):

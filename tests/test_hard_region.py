@@ -1,14 +1,22 @@
 """HardRegionSampler: the draws, whom they come from, and imbalanced-learn's checks."""
 
+import io
+import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from imblearn import pipeline as imblearn_pipeline
-from imblearn.utils import estimator_checks
+from imblearn.utils import check_sampling_strategy, estimator_checks
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -90,7 +98,9 @@ def test_decoder_noise_has_the_deviation_of_the_residual(mixed):
     )
     rows = np.resize(kept.hard_indices_, 20_000)
     # The same draws but for the noise added last.
-    moves = (noisy._draw(rows)[0] - kept._draw(rows)[0]) / noisy._draw(rows)[1][:, None]
+    without, _ = kept._draw(rows, seed=0)
+    with_noise, spread = noisy._draw(rows, seed=0)
+    moves = (with_noise - without) / spread[:, None]
     vae = noisy.generator_
     decoded = vae.decode(vae.encode(torch.tensor(X))[0]).numpy()
     np.testing.assert_allclose(moves.std(0), 3 * (X - decoded).std(0), rtol=0.03)
@@ -121,8 +131,41 @@ def test_provenance_row_by_row(mixed):
     by_chance = np.linalg.norm(X_new[len(X) :] - X[new[::-1]], axis=1)
     assert 0 < np.median(moved) < np.median(by_chance)
     assert ((hard.spread_[len(X) :] > 0) & (hard.spread_[len(X) :] < 1)).all()
-    hard.fit_resample(X, names)
-    assert not hasattr(hard, "groups_")
+
+
+def test_a_second_fit_starts_from_nothing(mixed):
+    X, y = mixed
+    hard = sampler(generator="noise")
+    hard.fit_resample(X, y, groups=np.arange(len(y)) // 3)
+    fresh = sampler(generator="noise").fit(X[60:], y[60:])
+    assert sorted(vars(hard.fit(X[60:], y[60:]))) == sorted(vars(fresh))
+    hard.set_params(output="potentials").fit(X, y)
+    assert not hasattr(hard.set_params(output="samples"), "sampling_strategy_")
+    with pytest.raises(NotFittedError):
+        hard.sample(3)
+
+
+def test_round_trips(mixed):
+    X, y = mixed
+    hard = sampler()
+    X_new, _ = hard.fit_resample(X, y)
+    buffer = io.BytesIO()
+    joblib.dump(hard, buffer)
+    buffer.seek(0)
+    for other in (pickle.loads(pickle.dumps(hard)), joblib.load(buffer)):
+        np.testing.assert_array_equal(other.sample(9)[0], hard.sample(9)[0])
+    np.testing.assert_array_equal(clone(hard).fit_resample(X, y)[0], X_new)
+    features = sampler(output="potentials").fit(X, y)
+    restored = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(restored.transform(X), features.transform(X))
+
+
+def test_samples_drawn_later_are_others(mixed):
+    X, y = mixed
+    hard = sampler(generator="noise")
+    X_new, _ = hard.fit_resample(X, y)
+    later, _ = hard.sample(hard.is_synthetic_.sum())
+    assert not {row.tobytes() for row in later} & {row.tobytes() for row in X_new}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +188,11 @@ def test_sampling_strategy_means_what_it_does_in_imbalanced_learn(
     hard = sampler(generator="noise", sampling_strategy=strategy)
     _, y_new = hard.fit_resample(X, y)
     assert hard.sampling_strategy_ == numbers
+    # But for classes that get nothing, which it leaves out or lists with 0.
+    theirs = check_sampling_strategy(strategy, y, "over-sampling")
+    assert {k: v for k, v in numbers.items() if v} == {
+        k: v for k, v in theirs.items() if v
+    }
     added = np.bincount(y_new, minlength=3) - np.bincount(y)
     assert added.tolist() == [numbers.get(label, 0) for label in range(3)]
     # All sources of a class are used equally often, up to one.
@@ -228,6 +276,38 @@ def test_frames_keep_columns_and_dtypes(mixed):
     assert hard.feature_names_in_.tolist() == frame.columns.tolist()
 
 
+def test_whole_numbers_stay_in_the_range_of_their_dtype(mixed):
+    X, y = mixed
+    rows = np.clip(100 * X + 128, 0, 255).astype(np.uint8)
+    hard = HardRegionSampler(
+        generator="noise", metric="euclidean", spread=5.0, n_samples=50, random_state=0
+    )
+    X_new, _ = hard.fit_resample(rows, y)
+    exact, _ = hard._draw(hard.source_index_[len(X) :], hard._seeds[1])
+    assert exact.min() < 0 and exact.max() > 255
+    np.testing.assert_array_equal(X_new[len(X) :], np.rint(exact).clip(0, 255))
+    flags = np.column_stack([X > 0, X > 1])
+    flags_new, _ = hard.fit_resample(flags, y)
+    assert flags_new.dtype == bool and 0 < flags_new[len(X) :].mean() < 1
+
+
+def test_constant_columns_stay_constant(mixed):
+    X, y = mixed
+    X = np.column_stack([X, np.zeros(len(X)), np.full(len(X), 0.1)])
+    for generator in ("vae", "noise"):
+        hard = sampler(generator=generator, n_samples=2)
+        X_new, _ = hard.fit_resample(X, y)
+        np.testing.assert_allclose(X_new[:, 4:], np.tile([0, 0.1], (len(X_new), 1)))
+
+
+@pytest.mark.parametrize("dtype", ["category", "string"])
+def test_columns_that_are_no_numbers_are_refused_at_once(mixed, dtype):
+    X, y = mixed
+    frame = pd.DataFrame(X).assign(cat=pd.Series(y.astype(str)).astype(dtype))
+    with pytest.raises(ValueError, match="column 'cat' of dtype .* Encode it"):
+        sampler().fit_resample(frame, y)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 def test_arrays_keep_their_dtype(mixed, dtype):
     X, y = (10 * mixed[0]).astype(dtype), mixed[1].astype(np.int8)
@@ -235,8 +315,8 @@ def test_arrays_keep_their_dtype(mixed, dtype):
     assert X_new.dtype == dtype and y_new.dtype == np.int8 and len(X_new) > len(X)
 
 
-# Those that imbalanced-learn runs for any sampler but those for sparse input; its
-# check of sample_indices_ asks for a kind of tags that scikit-learn lacks.
+# Those that imbalanced-learn runs for any sampler, but those for sparse input and that
+# of sample_indices_, which asks for a kind of tags that scikit-learn lacks.
 IMBALANCED_LEARNS_CHECKS = [
     "check_target_type",
     "check_samplers_one_label",
@@ -267,13 +347,6 @@ IMBALANCED_LEARNS_CHECKS = [
 def test_imbalanced_learns_checks(check, params):
     hard = HardRegionSampler(random_state=0, **params)
     getattr(estimator_checks, check)("HardRegionSampler", hard)
-
-
-def test_no_indices_of_samples_that_are_not_there(mixed):
-    # What imbalanced-learn promises of samplers that make new rows.
-    hard = sampler()
-    hard.fit_resample(*mixed)
-    assert not hasattr(hard, "sample_indices_")
 
 
 def test_either_output_in_either_pipeline(mixed):
@@ -395,6 +468,17 @@ def test_warnings_where_classes_do_not_mix():
         sampler(radius=0.1).fit(X, y).sample(3)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_class_of_one_row_or_one_group_is_named(mixed, grouped):
+    X, y = mixed
+    labels = np.array(["run", "sit", "walk"])[y].astype(object)
+    labels[-3 if grouped else -1 :] = "fall"
+    groups = np.arange(len(y)) // 3 if grouped else None
+    message = r"\['fall'\] have one " + ("group" if grouped else "row") + ".*Add rows"
+    with pytest.warns(UserWarning, match=message):
+        sampler(generator="noise").fit(X, labels, groups=groups)
+
+
 def test_a_class_that_is_all_noise_is_named(mixed):
     X, y = mixed
     X = np.vstack([X, [[50.0, -40.0, 0.0, 0.0], [-60.0, 3.0, 0.0, 0.0]]])
@@ -422,12 +506,16 @@ def test_a_good_fit_does_not_warn(mixed):
         ({"latent_dim": 2.5}, "latent_dim >= 1; got 2.5"),
         ({"spread": -1}, "spread >= 0; got -1"),
         ({"radius": 3}, "0 < radius <= 2"),
+        ({"radius": "aut"}, "'auto'; got 'aut'"),
+        ({"radius": None}, "got None"),
         ({"gamma": 0}, "gamma > 0"),
         ({"metric": "l1"}, "cosine, euclidean, manhattan"),
         ({"sampling_strategy": "most"}, "one of auto, .*; got 'most'"),
         ({"sampling_strategy": 0.5}, "two classes .* got 0.5 and 3 classes"),
         ({"sampling_strategy": {7: 50}}, r"labels of y; got \[7\]"),
         ({"sampling_strategy": {0: 5}}, "got 5 for class 0, which has 90"),
+        ({"sampling_strategy": {0: 95.5}}, "whole numbers of rows.*got 95.5"),
+        ({"sampling_strategy": lambda y: None}, "return a dict; got None"),
     ],
 )
 def test_messages_about_parameters(mixed, params, message):
@@ -438,6 +526,12 @@ def test_messages_about_parameters(mixed, params, message):
 
 def test_messages_about_data(mixed):
     X, y = mixed
+    with pytest.raises(ValueError, match=r"0.1 would remove rows.*ratio is 0.67"):
+        sampler(sampling_strategy=0.1).fit(X[y < 2], y[y < 2])
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        sampler().fit(csr_array(X), y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        sampler().fit(np.where(X > 2, np.nan, X), y)
     with pytest.raises(ValueError, match="two classes or more; got one class"):
         sampler().fit(X, np.zeros(len(X)))
     with pytest.raises(ValueError, match="one group per point"):
@@ -458,3 +552,34 @@ def test_har_hard_points_are_still_postures(har):
     hard.fit(StandardScaler().fit_transform(means), y, groups=subject)
     postures = np.isin(y[hard.hard_indices_], [3, 4])
     assert postures.mean() > 0.5 > np.isin(y, [3, 4]).mean()
+
+
+@st.composite
+def tables(draw):
+    n, d = draw(st.integers(4, 20)), draw(st.integers(1, 3))
+    cell = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1.0, 2.0])
+    row = st.lists(cell, min_size=d, max_size=d)
+    X = np.array(draw(st.lists(row, min_size=n, max_size=n)))
+    X = X.astype(draw(st.sampled_from([np.float32, np.float64])))
+    y = draw(st.lists(st.sampled_from("abc"), min_size=n - 2, max_size=n - 2))
+    groups = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    return X, ["a", "b", *y], draw(st.sampled_from([None, groups]))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    tables(),
+    st.sampled_from(["cosine", "euclidean", "manhattan"]),
+    st.sampled_from(["hard", "all"]),
+)
+def test_random_tables_give_finite_samples(table, metric, sources):
+    X, y, groups = table
+    hard = HardRegionSampler(
+        generator="noise", metric=metric, sources=sources, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        X_new, y_new = hard.fit_resample(X, y, groups=groups)
+        features = hard.set_params(output="potentials").fit_transform(X, y, groups)
+    assert np.isfinite(X_new).all() and np.isfinite(features).all()
+    assert len(X_new) == len(y_new) >= len(X)

@@ -1,5 +1,6 @@
 """Default networks: shapes, input normalisation, any size of input. And the VAE."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -103,8 +104,24 @@ def test_vae_returns_to_the_best_epoch():
 def test_vae_takes_constant_features():
     X = toy(40)
     constant = torch.cat([X, torch.ones(40, 1)], dim=1)
-    decoded = fit_vae(constant, max_steps=2).decode(torch.zeros(1, 32).double())
-    assert torch.isfinite(decoded).all()
+    vae = fit_vae(constant, max_steps=2)
+    assert (vae.decode(torch.randn(9, 32).double())[:, -1] == 1).all()
+    assert all(np.isfinite(vae.report(constant)))
+
+
+def test_vae_takes_as_many_steps_as_it_is_given(monkeypatch):
+    steps = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: steps.append(1) or step(self)
+    )
+    fit_vae(toy(1000), latent_dim=2, max_steps=3)
+    assert len(steps) == 3
+
+
+def test_vae_that_diverges_is_an_error():
+    with pytest.raises(ValueError, match="training diverged. Decrease lr"):
+        fit_vae(toy(), latent_dim=2, lr=1e12, max_steps=50)
 
 
 def test_vae_can_be_interrupted_and_repeated(monkeypatch):

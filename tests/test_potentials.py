@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
 from skaug import auto_radius, class_potentials, potential, potential_grid
@@ -95,6 +96,59 @@ def test_two_classes_without_radius_is_the_score_of_rbo():
     minority = y == "minority"
     np.testing.assert_allclose(ours[minority], score[minority] + 1, atol=1e-12)
     np.testing.assert_allclose(ours[~minority], 1 - score[~minority], atol=1e-12)
+
+
+@each_metric
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("radius", [1, 2, 3, 2**0.5])
+def test_ties_of_whole_numbers_are_neighbours(metric, dtype, radius):
+    # Many pairs are at the radius exactly.
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(1, 6, size=(100, 3)).astype(dtype), rng.integers(3, size=100)
+    if metric == "cosine":
+        X, radius = np.eye(3, dtype=dtype)[rng.integers(3, size=100)], 1
+    expected = double_loop(X.astype(float), y, radius, 2.0, metric)
+    for block_size in (None, 64, 7):
+        ours = potential(
+            X, y, radius=radius, gamma=2.0, metric=metric, block_size=block_size
+        )
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+    grid = potential_grid(X, y, radius=[radius, 2], gamma=[2.0], metric=metric)
+    np.testing.assert_allclose(grid[0, 0], expected, rtol=0, atol=1e-6)
+
+
+def test_grid_breaks_ties_in_float32_as_single_calls_do():
+    rng = np.random.default_rng(0)
+    X = (rng.integers(9, size=(100, 1)) / 10).astype(np.float32)
+    y = rng.integers(2, size=100)
+    for metric in ("euclidean", "manhattan"):
+        grid = potential_grid(X, y, radius=[0.1, 0.2, 0.3], gamma=[0.2], metric=metric)
+        for radius, values in zip([0.1, 0.2, 0.3], grid[:, 0]):
+            one = potential(X, y, radius=radius, gamma=0.2, metric=metric)
+            np.testing.assert_allclose(values, one, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e9, 1e12])
+@pytest.mark.parametrize("half", [False, True])
+def test_what_is_far_away_does_not_blur_what_is_near(far, half):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-2, 3, size=(120, 3)).astype(float), rng.integers(2, size=120)
+    X[: 60 if half else 1] += far
+    expected = double_loop(X, y, 1.5, 1.0, "euclidean")
+    ours = potential(X, y, radius=1.5, gamma=1.0, metric="euclidean")
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-10)
+
+
+@each_metric
+def test_arrays_of_any_layout(points, metric):
+    X, y, _ = points
+    expected = potential(X, y, radius=RADII[metric], metric=metric)
+    wide = np.repeat(X, 2, axis=1)[:, ::2]
+    for other in (np.asfortranarray(X), wide, X[::-1].copy()[::-1]):
+        other.flags.writeable = False
+        ours = potential(other, list(y), radius=RADII[metric], metric=metric)
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
+        assert auto_radius(other, metric=metric) == auto_radius(X, metric=metric)
 
 
 @each_metric
@@ -309,10 +363,27 @@ def test_auto_radius_is_the_median_distance_to_the_tenth_neighbour(points, metri
     np.testing.assert_array_equal(potential(X, groups, metric=metric), expected)
 
 
-def test_auto_radius_of_duplicates_and_of_few_points():
-    X = np.repeat([[1.0, 0.0], [1.0, 1.0]], 20, axis=0)
-    X[0] = [1.0, 0.1]
-    assert auto_radius(X, metric="manhattan") == pytest.approx(0.1)
+@each_metric
+def test_auto_radius_counts_duplicates_once(points, metric):
+    X, _, _ = points
+    radius = auto_radius(X, metric=metric)
+    for unit in (1.0, 1e-6, 1e6):
+        repeated = np.repeat(X * unit, 12, axis=0)
+        expected = radius if metric == "cosine" else radius * unit
+        assert auto_radius(repeated, metric=metric) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_auto_radius_of_a_table_with_an_outlier(points, metric, dtype):
+    X = points[0].astype(dtype)
+    radius = auto_radius(X, metric=metric)
+    for far in (3e3, 1e8, 1e12):
+        X[0] = far
+        assert auto_radius(X, metric=metric) == pytest.approx(radius, rel=0.02)
+
+
+def test_auto_radius_of_few_points():
     assert auto_radius(np.ones((30, 2))) == 1
     assert auto_radius([[1.0, 2.0]]) == 1
     assert auto_radius([[1.0], [4.0]], metric="euclidean") == pytest.approx(3)
@@ -324,11 +395,11 @@ def test_rows_of_zeros_have_no_direction(points):
     X, y, _ = points
     with_zero = np.vstack([np.zeros(5), X])
     labels = np.append("run", y)
-    with pytest.warns(UserWarning, match=r"1 rows are all zeros \(row 0\)"):
+    with pytest.warns(UserWarning, match="Rows of zeros only: 1 of 151"):
         potentials = potential(with_zero, labels, radius=2.0)
     assert potentials[0] == -1
     np.testing.assert_allclose(potentials[1:], potential(X, y, radius=2.0), atol=1e-12)
-    with pytest.warns(UserWarning, match="all zeros"):
+    with pytest.warns(UserWarning, match="Rows of zeros only"):
         assert auto_radius(with_zero) == pytest.approx(auto_radius(X), rel=0.05)
 
 
@@ -350,7 +421,10 @@ def test_one_sample_of_a_class_is_noisy(points):
         ({"gamma": 0}, "gamma > 0, or 'scale'; got 0"),
         ({"gamma": -0.05}, "got -0.05"),
         ({"gamma": math.inf}, "finite gamma"),
-        ({"radius": math.inf, "metric": "manhattan"}, "finite gamma"),
+        ({"radius": math.inf, "metric": "manhattan"}, "half the radius and .* finite"),
+        ({"radius": [0.1, 0.2]}, "potential_grid takes several"),
+        ({"radius": True}, "got True"),
+        ({"metric": ["cosine"]}, r"got \['cosine'\]"),
         ({"metric": "minkowski"}, "cosine, euclidean, manhattan; got 'minkowski'"),
         ({"groups": [1, 2]}, r"one group per point; got groups of shape \(2,\)"),
         ({"block_size": 0}, "block_size from 1 to 32768.*got 0"),
@@ -364,6 +438,12 @@ def test_messages(points, settings, message):
 
 def test_messages_about_data(points):
     X, y, _ = points
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        potential(csr_array(X), y)
+    with pytest.raises(ValueError, match="n_neighbors >= 1; got 0"):
+        auto_radius(X, n_neighbors=0)
+    with pytest.raises(ValueError, match="a radius and a gamma or more; got none"):
+        potential_grid(X, y, radius=[], gamma=[1.0])
     with pytest.raises(ValueError, match=r"one label per point; got y of shape \(9,\)"):
         potential(X, y[:9])
     broken = X.copy()
@@ -393,7 +473,7 @@ def tables(draw):
 def test_random_tables_give_finite_potentials(table):
     X, y, metric = table
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "[0-9]+ rows are all zeros")
+        warnings.filterwarnings("ignore", "Rows of zeros only")
         potentials, noisy = potential(X, y, metric=metric, return_noisy=True)
         under_classes = class_potentials(X, X, y, metric=metric)
     assert potentials.shape == noisy.shape == (len(X),)

@@ -1,17 +1,28 @@
 """ResampledClassifier: what is resampled, what is not, and what goes to whom."""
 
+import io
+import pickle
+
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from skorch.dataset import ValidSplit
 
 from skaug import HardRegionSampler, NetClassifier, ResampledClassifier
 
@@ -111,12 +122,47 @@ def test_grid_search_in_a_plain_pipeline(table, sampler):
     assert search.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
 
 
-def test_networks_take_groups_for_what_they_hold_out(table):
+def test_networks_and_searches_take_groups_for_what_they_hold_out(table):
     X, y = table
-    net = NetClassifier(max_epochs=2, random_state=0)
-    model = ResampledClassifier(hard(), net)
-    model.fit(X, y, groups=np.arange(len(y)) // 5)
-    assert model.estimator_.predict(X).shape == y.shape
+    groups, seen = np.arange(len(y)) // 5, []
+
+    class Folds(GroupKFold):
+        def split(self, X, y=None, groups=None):
+            seen.append(groups)
+            return super().split(X, y, groups)
+
+    net = NetClassifier(max_epochs=1, train_split=ValidSplit(Folds(3)), random_state=0)
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=Folds(3))
+    for estimator in (net, search):
+        model = ResampledClassifier(hard(), estimator).fit(X, y, groups=groups)
+        np.testing.assert_array_equal(seen.pop(), model.sampler_.groups_)
+
+
+@pytest.mark.parametrize("keep", ["pickle", "joblib", "clone"])
+def test_round_trips(table, keep):
+    X, y = table
+    names = np.array(["run", "sit", "walk"])[y]
+    fitted = ResampledClassifier(hard(), LogisticRegression()).fit(X, names)
+    if keep == "pickle":
+        other = pickle.loads(pickle.dumps(fitted))
+    elif keep == "joblib":
+        buffer = io.BytesIO()
+        joblib.dump(fitted, buffer)
+        buffer.seek(0)
+        other = joblib.load(buffer)
+    else:
+        other = clone(fitted).fit(X[30:], names[30:]).fit(X, names)
+    np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_calibration_and_cross_validation(table):
+    X, y = table
+    model = ResampledClassifier(hard(), LinearSVC())
+    calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(1), 1, rtol=1e-6)
+    one, two = (cross_val_predict(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    assert (one == y).mean() > 0.6
 
 
 def test_metadata_routing(table):
@@ -171,8 +217,16 @@ def test_methods_are_those_of_the_classifier(table):
             "output='samples'",
         ),
         ((hard(), StandardScaler()), "needs a classifier; got StandardScaler"),
+        ((hard(), LinearRegression()), "needs a classifier; got LinearRegression"),
     ],
 )
 def test_messages(table, parts, message):
     with pytest.raises(TypeError, match=message):
         ResampledClassifier(*parts).fit(*table)
+
+
+def test_groups_that_nobody_takes_are_refused(table):
+    X, y = table
+    model = ResampledClassifier(SMOTE(), LogisticRegression())
+    with pytest.raises(TypeError, match="takes groups; got SMOTE"):
+        model.fit(X, y, groups=np.arange(len(y)))
