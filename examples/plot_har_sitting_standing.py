@@ -59,11 +59,11 @@ for label in har.classes:
 # %%
 # All hard windows are of sitting or standing, most of them of sitting.
 #
-# All walking counts as noisy, which does not mean that its labels are wrong. By default
-# the radius holds ten neighbours of a typical window. A little more than half of the
-# windows are at rest and close together; within a radius that suits them, hardly any
-# window of walking has a neighbour. One radius does not serve classes of so different
-# density.
+# All walking counts as noisy, as the sampler warns, which does not mean that its labels
+# are wrong. By default the radius holds ten neighbours of a typical window. A little
+# more than half of the windows are at rest and close together; within a radius that
+# suits them, hardly any window of walking has a neighbour. One radius does not serve
+# classes of so different density.
 #
 # The pair by itself
 # ------------------

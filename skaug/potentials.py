@@ -41,7 +41,7 @@ from sklearn.utils import check_array
 
 from skaug.neighbors import METRICS, MetricSpace, at
 
-__all__ = ["auto_radius", "class_potentials", "potential", "potential_grid", "resolve"]
+__all__ = ["auto_radius", "class_potentials", "potential", "potential_grid"]
 
 
 def potential(

@@ -304,7 +304,7 @@ def test_constant_columns_stay_constant(mixed):
 def test_columns_that_are_no_numbers_are_refused_at_once(mixed, dtype):
     X, y = mixed
     frame = pd.DataFrame(X).assign(cat=pd.Series(y.astype(str)).astype(dtype))
-    with pytest.raises(ValueError, match="column 'cat' of dtype .* Encode it"):
+    with pytest.raises(ValueError, match=r"column 'cat' of dtype .* Encode it"):
         sampler().fit_resample(frame, y)
 
 

@@ -120,7 +120,7 @@ def test_vae_takes_as_many_steps_as_it_is_given(monkeypatch):
 
 
 def test_vae_that_diverges_is_an_error():
-    with pytest.raises(ValueError, match="training diverged. Decrease lr"):
+    with pytest.raises(ValueError, match="training diverged"):
         fit_vae(toy(), latent_dim=2, lr=1e12, max_steps=50)
 
 
