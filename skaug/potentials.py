@@ -287,9 +287,9 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     Returns
     -------
     radius : float
-        The radius, measured in float64. Where it would be 0 for duplicates, each
-        distinct point (direction, for cosine) counts once, without groups; where all
-        points are one, or none has a neighbour, it is 1.
+        The radius. Where it would be 0 for duplicates, each distinct point (direction,
+        for cosine) counts once, without groups; where all points are one, or none has
+        a neighbour, it is 1.
 
     Examples
     --------
@@ -308,10 +308,10 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
 
 
 def _auto_radius(X, metric, groups, n_neighbors, device):
-    space = MetricSpace(metric, [X.astype(np.float64)], device)
+    space = MetricSpace(metric, [X], device)
     radius = space.typical_distance(n_neighbors, groups)
     if space.rounding_shows(radius):
-        space = MetricSpace(metric, [X.astype(np.float64)], device, reach=radius)
+        space = MetricSpace(metric, [X], device, reach=radius)
         radius = space.typical_distance(n_neighbors, groups)
     if radius > (1e-14 if metric == "cosine" else 0):
         return radius
@@ -414,7 +414,7 @@ def _is_number(value):
 
 
 def _warn_of_rows_of_zeros(X, metric):
-    n = int((X == 0).all(axis=1).sum()) if metric == "cosine" else 0
+    n = int((~X.any(axis=1)).sum()) if metric == "cosine" else 0
     if n:
         warnings.warn(
             f"Rows of zeros only: {n} of {len(X)}. They have no direction and so no "
