@@ -46,8 +46,8 @@ GOALS = {
 }
 MEMORY_GOAL = 32  # MiB, with 30,000 points
 GRID_GOAL = 2.0  # times one call, for ten pairs of a radius and a gamma
-# Times the CPU time, with 10,000 points. With 561 features the half product alone leaves
-# no room for 5 times (2.5 to 3.6 were seen), and the figure is printed only.
+# Times the CPU time, with 10,000 points. With 561 features half of the product alone
+# leaves no room for it (2.5 to 3.6 products were seen): that figure is only printed.
 SKLEARN_GOAL = {64: 5.0}
 
 
