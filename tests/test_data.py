@@ -40,3 +40,11 @@ def test_draws_are_balanced_and_without_repeats():
     rows = data.take(y, 100, seed=0)
     assert len(set(rows)) == 100
     assert np.bincount(y[rows]).tolist() == [25] * 4
+
+
+def test_har_features_are_statistics_beside_spectra(har):
+    X, _, _ = har
+    table = data.har_features(X[:20])
+    assert table.shape == (20, 267) and table.dtype == np.float32
+    np.testing.assert_allclose(table[:, :9], X[:20].mean(2), atol=1e-5)
+    np.testing.assert_array_equal(table[:, -195:], data.har_table(X[:20]))

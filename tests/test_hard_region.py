@@ -425,7 +425,8 @@ def test_the_vaes_held_out_part_has_groups_of_its_own(mixed, monkeypatch):
         return fit_vae(rows, held_out, **kwargs)
 
     monkeypatch.setattr("skaug.hard_region.fit_vae", watched)
-    sampler().fit(X, y, groups=groups)
+    with pytest.warns(UserWarning, match="have one group each"):
+        sampler().fit(X, y, groups=groups)
     ((rows, held_out),) = seen
     assert len(rows) + len(held_out) == len(X)
     sides = [
