@@ -603,7 +603,7 @@ def test_initialize_by_hand_and_load_params(table, tmp_path):
     assert len(warm.history) == 3
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_needs_nothing_but_device(table):
     X, y = table
     before = torch.cuda.get_rng_state()
