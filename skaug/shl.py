@@ -1,0 +1,382 @@
+"""Read recordings in the format of the Sussex-Huawei Locomotion challenge.
+
+The SHL data [1]_ are a folder with one text file per channel. A line is a segment of a
+recording, one minute at 100 Hz, hence 6,000 numbers; the same lines of all files belong
+together. ``Label.txt`` has the activity at each moment in the same shape. Segments are
+shuffled; ``train_order.txt`` has a line per segment with its place in the recording,
+counted from 1. The training part is 16,310 segments, about 1 GB of text per channel.
+
+Text is parsed in blocks straight into the array that is returned, so that little more
+memory is needed than for that array. With a cache even that is on the disk.
+
+References
+----------
+.. [1] H. Gjoreski, M. Ciliberto, L. Wang, F. J. Ordonez Morales, S. Mekki, S. Valentin,
+   D. Roggen, "The University of Sussex-Huawei Locomotion and Transportation Dataset for
+   Multimodal Analytics with Mobile Devices", IEEE Access 6, 2018.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from sklearn.utils import Bunch
+from tqdm import tqdm
+
+from skaug.decimals import NotANumberError, parse_lines
+
+__all__ = ["load_shl"]
+
+AXES = {"Acc": "xyz", "Gyr": "xyz", "Mag": "xyz", "LAcc": "xyz", "Gra": "xyz"}
+AXES["Ori"] = "wxyz"
+CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
+SAMPLING_RATE = 100.0
+BLOCK = 2**18  # bytes of text parsed at a time
+
+
+def load_shl(
+    folder,
+    channels=("Acc", "Gyr", "Mag"),
+    *,
+    segments=None,
+    cache=None,
+    verbose=0,
+):
+    r"""Read a folder in the format of the SHL challenge.
+
+    Parameters
+    ----------
+    folder : str or path
+        With a text file per channel, ``Acc_x.txt`` and so on, all with the same number
+        of lines and of numbers per line; ``Label.txt`` and a file ``*order.txt`` are
+        read if they are there.
+    channels : sequence of str, default=("Acc", "Gyr", "Mag")
+        Sensors, which stand for their axes x, y, z ("Ori": w, x, y, z), or single
+        files such as "Gra_z" and "Pressure". The default is the paper's choice:
+        accelerometer, gyroscope, magnetometer. Units are those of the files: m/s2,
+        rad/s, uT.
+    segments : slice or array-like of int or bool, default=None
+        Which lines to read, as an index of an array, all by default. They come in the
+        order of the files, and lines after the last one are not looked at.
+    cache : str or path, default=None
+        Folder to keep what was read as ``.npy``, beside checksums of the text. When
+        called again with the same text, the arrays are memory maps of these files and
+        nothing is parsed. Without it, all is in memory.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    data : Bunch
+        ``X``: ndarray of shape (n_segments, n_channels, n_times), float32.
+        ``y``: ndarray of shape (n_segments, n_times), uint8, the label at each moment,
+        or None without ``Label.txt``.
+        ``order``: ndarray of shape (n_segments,), the place of each segment in the
+        recording, counted from 0, or None. Segments next to each other in it are from
+        the same trip: keep them on one side of a split with ``order // 60``, say.
+        ``segments``: ndarray of shape (n_segments,), the lines read, counted from 0.
+        ``channels``: list of str, names of the channels.
+        ``sensors``: dict, channel numbers by sensor, as
+        :class:`~skaug.signals.MagnitudeSpectrum` takes them.
+        ``classes``: list of str, names of the labels 0 (unknown) to 8.
+        ``sampling_rate``: float, in Hz.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or the file of a channel is not there.
+    ValueError
+        If a file is not as described; names the file and the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skaug.signals import load_shl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("Acc_x", "Acc_y", "Acc_z"):
+    ...         _ = Path(folder, f"{name}.txt").write_text("0.5 0.25\n1 9.81\n")
+    ...     _ = Path(folder, "Label.txt").write_text("1 1\n2 2\n")
+    ...     data = load_shl(folder, channels=["Acc"])
+    >>> data.X.shape
+    (2, 3, 2)
+    >>> data.sensors
+    {'acc': [0, 1, 2]}
+    >>> data.classes[data.y[1, 0]]
+    'Walk'
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"load_shl needs a folder; got {folder}, which is none. Check its path."
+        )
+    channels, sensors = _resolve(channels)
+    paths = [folder / f"{name}.txt" for name in channels]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"load_shl needs {path.name} in {folder}; got a folder without it. "
+                "Name other channels=, or complete the folder."
+            )
+    label_path = folder / "Label.txt"
+    if label_path.is_file():
+        paths.append(label_path)
+    n_lines, n_times = _size(paths[0])
+    order = _read_order(folder, n_lines, paths[0].name)
+    rows = _rows(segments, n_lines)
+    data = Bunch(
+        order=None if order is None else order[rows],
+        segments=rows,
+        channels=channels,
+        sensors=sensors,
+        classes=list(CLASSES),
+        sampling_rate=SAMPLING_RATE,
+    )
+    shape = len(rows), len(channels), n_times
+    has_labels = paths[-1] == label_path
+    read = _Reader(paths, shape, has_labels, rows, n_lines, verbose)
+    if cache is None:
+        data.X = np.empty(shape, np.float32)
+        data.y = np.empty((len(rows), n_times), np.uint8) if has_labels else None
+        read(data.X, data.y)
+    else:
+        data.X, data.y = _cached(Path(cache), read)
+    return data
+
+
+def _resolve(channels):
+    """Names of files, and channel numbers by sensor."""
+    if isinstance(channels, str):
+        channels = [channels]
+    names, sensors = [], {}
+    for channel in channels:
+        axes = AXES.get(channel)
+        files = [f"{channel}_{axis}" for axis in axes] if axes else [channel]
+        for name in files:
+            sensor = re.sub("_[wxyz]$", "", name).lower()
+            sensors.setdefault(sensor, []).append(len(names))
+            names.append(name)
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(
+            f"load_shl needs channels, each of them once; got {list(channels)}. A "
+            "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y', 'Acc_z'."
+        )
+    return names, sensors
+
+
+def _size(path):
+    """Number of lines of a file, and of numbers in its first line."""
+    n_lines, last = 0, b""
+    with open(path, "rb") as file:
+        first = file.readline()
+        file.seek(0)
+        while block := file.read(2**22):
+            n_lines += block.count(b"\n")
+            last = block[-1:]
+    n_lines += last != b"\n"
+    n_times = len(first.split())
+    if not n_times:
+        raise ValueError(
+            f"{path.name}, line 1: numbers are needed; got "
+            f"{'an empty line' if first else 'an empty file'}."
+        )
+    return n_lines, n_times
+
+
+def _rows(segments, n_lines):
+    if segments is None:
+        return np.arange(n_lines)
+    try:
+        wanted = np.zeros(n_lines, bool)
+        wanted[segments if isinstance(segments, slice) else np.asarray(segments)] = True
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"load_shl needs segments to be an index of {n_lines} lines; got "
+            f"{segments!r}: {error}."
+        ) from None
+    if not wanted.any():
+        raise ValueError(
+            f"load_shl needs a segment to read; got {segments!r}, which is none of the "
+            f"{n_lines} lines."
+        )
+    return np.flatnonzero(wanted)
+
+
+def _blocks(path, size):
+    """Blocks of whole lines of a file, of about that many bytes."""
+    with open(path, "rb") as file:
+        while text := file.read(size) + file.readline():
+            yield text if text.endswith(b"\n") else text + b"\n"
+
+
+class _Reader:
+    """Reads the files into arrays."""
+
+    def __init__(self, paths, shape, has_labels, rows, n_lines, verbose):
+        self.paths, self.shape, self.has_labels = paths, shape, has_labels
+        self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
+
+    def __call__(self, X, y):
+        size = sum(path.stat().st_size for path in self.paths)
+        with tqdm(
+            total=size, unit="B", unit_scale=True, disable=not self.verbose
+        ) as bar:
+            if self.has_labels:  # the smallest, so that its errors come soon
+                self._read(self.paths[-1], y, _check_labels, bar)
+            for i, path in enumerate(self.paths[: self.shape[1]]):
+                self._read(path, X[:, i], None, bar)
+
+    def _read(self, path, out, check, bar):
+        line = 0  # of the block's first
+        # A label is two characters, other numbers are some ten.
+        for text in _blocks(path, BLOCK if check is None else BLOCK // 4):
+            bar.update(len(text))
+            last_line = line + text.count(b"\n")
+            first, last = np.searchsorted(self.rows, [line, last_line])
+            if first < last:
+                wanted = self.rows[first:last] - line
+                if len(wanted) < last_line - line:
+                    lines = text.splitlines(keepends=True)
+                    text = b"".join([lines[i] for i in wanted])
+                values = self._parse(path, text, wanted + line)
+                if check is not None:
+                    check(path, values, wanted + line)
+                out[first:last] = values
+            line = last_line
+            if last == len(self.rows) < self.n_lines:
+                return
+            if line > self.n_lines:
+                break
+        if line != self.n_lines:
+            raise ValueError(
+                f"{path.name}, line {min(line, self.n_lines) + 1}: "
+                f"{self.n_lines} lines are needed, as {self.paths[0].name} has; got "
+                f"{'more' if line > self.n_lines else line}."
+            )
+
+    def _parse(self, path, text, lines):
+        try:
+            values, counts = parse_lines(text)
+        except NotANumberError as error:
+            raise ValueError(
+                f"{path.name}, line {lines[error.line] + 1}: a finite number is "
+                f"needed; got {error.token!r} as number {error.column + 1}."
+            ) from None
+        n_times = self.shape[2]
+        (ragged,) = (counts != n_times).nonzero()
+        if len(ragged):
+            line = lines[ragged[0]] + 1
+            raise ValueError(
+                f"{path.name}, line {line}: {n_times} numbers are needed, as in line 1 "
+                f"of {self.paths[0].name}; got {counts[ragged[0]]}."
+            )
+        return values.reshape(-1, n_times)
+
+
+def _check_labels(path, values, lines):
+    known = np.isin(values, range(len(CLASSES)))
+    if not known.all():
+        i, j = np.argwhere(~known)[0]
+        raise ValueError(
+            f"{path.name}, line {lines[i] + 1}: labels from 0 to {len(CLASSES) - 1} "
+            f"are needed; got {values[i, j]:g} as number {j + 1}."
+        )
+
+
+def _read_order(folder, n_lines, channel):
+    """Places of the segments in the recording from 0, or None."""
+    files = sorted(folder.glob("*order.txt"))
+    if not files:
+        return None
+    if len(files) > 1:
+        raise ValueError(
+            f"load_shl needs one file *order.txt at most; got "
+            f"{[file.name for file in files]}. Leave the one of these segments."
+        )
+    name, text = files[0].name, files[0].read_bytes()
+    try:
+        order, counts = parse_lines(text if text.endswith(b"\n") else text + b"\n")
+    except NotANumberError as error:
+        raise ValueError(
+            f"{name}, line {error.line + 1}: a whole number is needed; got "
+            f"{error.token!r}."
+        ) from None
+    if len(counts) != n_lines or (counts != 1).any():
+        wrong = [*np.flatnonzero(counts != 1), min(len(counts), n_lines)][0]
+        raise ValueError(
+            f"{name}, line {wrong + 1}: one whole number in each of {n_lines} lines is "
+            f"needed, as {channel} has lines; got {len(order)} numbers in {len(counts)}"
+            " lines."
+        )
+    seen = set()
+    for line, place in enumerate(order.tolist()):
+        if place not in range(1, n_lines + 1) or place in seen:
+            raise ValueError(
+                f"{name}, line {line + 1}: places from 1 to {n_lines}, each of them "
+                f"once, are needed; got {place:g}."
+            )
+        seen.add(place)
+    return order.astype(np.intp) - 1
+
+
+def _cached(folder, read):
+    """X and y as memory maps of files in a folder, written there if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(str([path.resolve() for path in read.paths]).encode())
+    key.update(read.rows.tobytes())
+    stem = folder / key.hexdigest()[:16]
+    names = ["X", "y"][: 1 + read.has_labels]
+    arrays = [stem.with_suffix(f".{name}.npy") for name in names]
+    record = stem.with_suffix(".json")
+    if not _is_current(record, read.paths, arrays):
+        # The files get their names when all of them are complete.
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            parts = [Path(unfinished, name) for name in names]
+            kinds = [(np.float32, read.shape), (np.uint8, read.shape[::2])]
+            maps = [open_memmap(part, "w+", *kind) for part, kind in zip(parts, kinds)]
+            read(*maps, *[None] * (2 - len(maps)))
+            for array in maps:
+                array.flush()
+            entries = {path.name: [*_state(path), _digest(path)] for path in read.paths}
+            sizes = [part.stat().st_size for part in parts]
+            description = Path(unfinished, "record")
+            description.write_text(json.dumps({"text": entries, "sizes": sizes}))
+            record.unlink(missing_ok=True)
+            for part, array in zip([*parts, description], [*arrays, record]):
+                os.replace(part, array)
+    X, *y = (np.load(array, mmap_mode="r") for array in arrays)
+    return X, y[0] if y else None
+
+
+def _is_current(record, paths, arrays):
+    """Whether the arrays are complete, and the text is what they were made from."""
+    try:
+        known = json.loads(record.read_text())
+        if known["sizes"] != [array.stat().st_size for array in arrays]:
+            return False
+    except (OSError, ValueError, KeyError):
+        return False
+    for path in paths:
+        *state, digest = known["text"][path.name]
+        # Text that was copied or unpacked anew has another date but the same bytes.
+        if state != _state(path) and digest != _digest(path):
+            return False
+    return True
+
+
+def _state(path):
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _digest(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,314 @@
+"""Frames and spectra: the paper's counts, equalities between routes, invariances."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.transform import Rotation
+from scipy.stats import mode
+from shl_folder import write_shl
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    cross_val_predict,
+    train_test_split,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaug import ISDAClassifier, NetClassifier
+from skaug.signals import Frames, MagnitudeSpectrum, frame_segments, load_shl
+
+SHL = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
+
+
+@pytest.fixture
+def segments():
+    return np.random.default_rng(0).normal(size=(7, 6, 100)).astype(np.float32)
+
+
+def frames_by_slicing(X, frame_length, frame_step):
+    starts = range(0, X.shape[2] - frame_length + 1, frame_step)
+    return np.array([x[:, s : s + frame_length] for x in X for s in starts])
+
+
+def spectrum_by_numpy(frames):
+    """What the paper describes, frame by frame in float64."""
+    rows = []
+    for frame in frames.astype(np.float64):
+        triples = frame.reshape(-1, 3, frame.shape[-1])
+        rows.append(np.abs(np.fft.rfft(np.sqrt((triples**2).sum(1)))).ravel())
+    return np.array(rows)
+
+
+def test_the_papers_counts():
+    # One segment seen 16,310 times: nothing of the real size is allocated.
+    train = np.broadcast_to(np.ones((1, 9, 6000), np.float32), (16_310, 9, 6000))
+    frames = frame_segments(train, frame_length=500, frame_step=250).X
+    assert frames.shape == (375_130, 9, 500)
+    test = frame_segments(train[:5_698], frame_length=500).X
+    assert test.shape == (68_376, 9, 500)
+    spectrum = MagnitudeSpectrum(sampling_rate=100).fit(frames)
+    assert spectrum.transform(frames[:: 375_130 // 20]).shape[1] == 753
+    assert len(spectrum.get_feature_names_out()) == 753
+
+
+@pytest.mark.parametrize(("length", "step"), [(10, 10), (10, 5), (33, 7), (100, 1)])
+def test_frames_are_slices_of_segments(segments, length, step):
+    frames = frame_segments(segments, frame_length=length, frame_step=step)
+    expected = frames_by_slicing(segments, length, step)
+    assert frames.X.shape == expected.shape and frames.X.dtype == np.float32
+    np.testing.assert_array_equal(np.asarray(frames.X), expected)
+    per_segment = len(expected) // 7
+    np.testing.assert_array_equal(frames.groups, np.repeat(np.arange(7), per_segment))
+
+
+def test_frames_are_indexed_as_an_array(segments):
+    frames = Frames(segments, 20, 10)
+    array = frames_by_slicing(segments, 20, 10)
+    mask = np.arange(len(array)) % 3 == 0
+    for key in [slice(5, 40, 2), [3, 3, -1], mask, np.arange(0), slice(None, None, -1)]:
+        np.testing.assert_array_equal(np.asarray(frames[key]), array[key])
+        np.testing.assert_array_equal(np.asarray(frames[key, ...]), array[key])
+    np.testing.assert_array_equal(frames[::2][3], array[6])
+    np.testing.assert_array_equal(frames[10:20][[0, -1], 2], array[[10, 19], 2])
+    assert [len(frame) for frame in frames[:3]] == [6, 6, 6]
+    with pytest.raises(IndexError):
+        frames[len(array)]
+
+
+def test_frames_copy_nothing_before_they_are_used(segments):
+    frames = Frames(segments, 20, 10)[5:30]
+    segments[:] = 1
+    assert (np.asarray(frames) == 1).all()
+    copy = np.asarray(frames)
+    copy[:] = 2
+    assert (segments == 1).all()
+    with pytest.raises(ValueError, match="need to be copied"):
+        np.array(frames, copy=False)
+
+
+def test_frames_are_pickled_split_and_shown(segments):
+    frames = Frames(segments, 20, 10)
+    back = pickle.loads(pickle.dumps(frames[4:9]))
+    np.testing.assert_array_equal(np.asarray(back), np.asarray(frames)[4:9])
+    train, test = train_test_split(frames, random_state=0)
+    assert isinstance(train, Frames) and len(train) + len(test) == len(frames)
+    assert repr(frames) == "Frames of shape (63, 6, 20), 10 samples apart, float32"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, str, object])
+def test_labels_are_the_most_frequent_of_a_frame(segments, dtype):
+    codes = np.random.default_rng(0).integers(0, 4, size=(7, 100)).cumsum(1) // 40 % 3
+    y = (
+        np.array(["bike", "run", "walk"])[codes].astype(dtype)
+        if dtype
+        in (
+            str,
+            object,
+        )
+        else codes.astype(dtype)
+    )
+    frames = frame_segments(segments, y, frame_length=16, frame_step=3)
+    windows = frames_by_slicing(codes[:, None], 16, 3)[:, 0]
+    expected, count = mode(windows, axis=1)  # the smallest of equally frequent ones
+    found = (
+        frames.y if dtype not in (str, object) else pd.factorize(frames.y, sort=True)[0]
+    )
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(frames.purity, count / 16)
+    assert frames.y.dtype.kind == np.asarray(y).dtype.kind
+
+
+def test_labels_and_groups_of_segments(segments):
+    y, groups = np.array(list("abcabca")), np.arange(7) // 2
+    frames = frame_segments(segments, y, groups, frame_length=50, frame_step=25)
+    np.testing.assert_array_equal(frames.y, np.repeat(y, 3))
+    np.testing.assert_array_equal(frames.groups, np.repeat(groups, 3))
+    assert (frames.purity == 1).all()
+    assert frame_segments(segments, frame_length=50).y is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.zeros((6, 100))}, r"\(n_segments, n_channels, n_times\); got \(6, 1"),
+        ({"frame_length": 101}, "frame_length <= 100, the samples of a segment; got"),
+        ({"frame_length": 2.5}, "frame_length to be a number of samples >= 1; got 2.5"),
+        ({"frame_step": 0}, "frame_step to be a number of samples >= 1; got 0"),
+        ({"y": np.zeros(6)}, r"y of shape \(7,\) or \(7, 100\).*; got \(6,\)"),
+        ({"groups": np.zeros(8)}, r"a group for each of 7 segments; got shape \(8,\)"),
+    ],
+)
+def test_what_does_not_match_is_refused(segments, change, message):
+    with pytest.raises(ValueError, match=message):
+        frame_segments(**{"X": segments, "frame_length": 10, **change})
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 31, 128, 500])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)]
+)
+def test_the_spectrum_is_numpys(n_times, dtype, tolerance):
+    X = 3 + np.random.default_rng(0).normal(size=(20, 6, n_times)).astype(dtype)
+    found = MagnitudeSpectrum().fit_transform(X)
+    expected = spectrum_by_numpy(X)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=tolerance * expected.max(), rtol=0)
+
+
+def test_a_channel_by_itself_keeps_its_sign():
+    X = np.random.default_rng(0).normal(size=(5, 4, 32))
+    spectrum = MagnitudeSpectrum(sensors={"pressure": [3], "acc": [0, 1, 2]})
+    found = spectrum.fit_transform(X)
+    np.testing.assert_allclose(found[:, :17], np.abs(np.fft.rfft(X[:, 3])), rtol=1e-10)
+    np.testing.assert_allclose(found[:, 17:], spectrum_by_numpy(X[:, :3]), rtol=1e-10)
+    table = MagnitudeSpectrum().fit_transform(X[:, 3])
+    np.testing.assert_array_equal(table, found[:, :17])
+
+
+@pytest.mark.parametrize("frequency", [0.2, 12.4, 37.0, 50.0])
+def test_a_sine_lands_in_its_bin(frequency):
+    time = np.arange(500) / 100
+    sine = np.cos(2 * np.pi * frequency * time + (0.7 if frequency < 50 else 0))
+    X = np.zeros((1, 3, 500))
+    X[:, 1] = 9.8 + sine
+    spectrum = MagnitudeSpectrum(sensors={"acc": [0, 1, 2]}, sampling_rate=100)
+    features = spectrum.fit_transform(X)[0]
+    names = spectrum.get_feature_names_out()
+    assert names[features[1:].argmax() + 1] == f"acc_magnitude_{frequency:g}Hz"
+    assert features[0] == pytest.approx(500 * 9.8)
+    # A sine of amplitude 1 has n / 2 there, and n at half of the sampling rate.
+    assert features[1:].max() == pytest.approx(500 if frequency == 50 else 250)
+    others = np.delete(features[1:], features[1:].argmax())
+    assert np.abs(others).max() < 1e-9
+
+
+def test_turning_the_device_changes_nothing():
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(30, 3, 128)) + [[1], [2], [9]]).astype(np.float32)
+    turned = Rotation.random(30, random_state=0).as_matrix() @ X
+    a, b = (MagnitudeSpectrum().fit_transform(x) for x in (X, turned.astype("float32")))
+    np.testing.assert_allclose(a, b, atol=1e-5 * a.max(), rtol=0)
+
+
+@pytest.mark.parametrize("window", [None, "hann", "hamming", "blackman"])
+def test_windows_and_logarithms(window):
+    X = np.random.default_rng(0).normal(size=(5, 3, 64))
+    weights = 1.0
+    if window is not None:
+        numpys = {"hann": np.hanning}.get(window) or getattr(np, window)
+        weights = numpys(65)[:-1]  # periodic
+    magnitude = np.sqrt((X**2).sum(1))
+    expected = np.log1p(np.abs(np.fft.rfft(weights * magnitude)))
+    found = MagnitudeSpectrum(window=window, log=True).fit_transform(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_block_size_frames_or_array_change_nothing(segments):
+    frames = Frames(segments, 30, 7)
+    whole = MagnitudeSpectrum().fit_transform(np.asarray(frames))
+    for block_size in (1, 5, 1000):
+        spectrum = MagnitudeSpectrum(block_size=block_size)
+        np.testing.assert_array_equal(spectrum.fit_transform(frames), whole)
+    reordered = frames[::-3]
+    np.testing.assert_array_equal(spectrum.transform(reordered), whole[::-3])
+
+
+def test_from_text_to_features_equals_the_direct_route(tmp_path):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(6, 9, 200)) * 5).astype(np.float32)
+    y = rng.integers(1, 9, size=(6, 200))
+    data = load_shl(write_shl(tmp_path / "shl", X, SHL, y), cache=tmp_path / "cache")
+    frames = frame_segments(data.X, data.y, frame_length=50, frame_step=25)
+    spectrum = MagnitudeSpectrum(data.sensors, sampling_rate=data.sampling_rate)
+    found = spectrum.fit_transform(frames.X)
+    expected = spectrum_by_numpy(frames_by_slicing(X, 50, 25))
+    np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max(), rtol=0)
+    labels, _ = mode(frames_by_slicing(y[:, None], 50, 25)[:, 0], axis=1)
+    np.testing.assert_array_equal(frames.y, labels)
+    assert spectrum.get_feature_names_out()[26] == "gyr_magnitude_0Hz"
+
+
+def test_names_and_frames_of_pandas():
+    X = np.random.default_rng(0).normal(size=(5, 6, 10))
+    spectrum = MagnitudeSpectrum().set_output(transform="pandas").fit(X)
+    frame = spectrum.transform(X)
+    assert frame.columns[0] == "sensor0_magnitude_bin0"
+    assert frame.columns[-1] == "sensor1_magnitude_bin5"
+    series = pd.DataFrame(X[:, 0], columns=[f"t{i}" for i in range(10)])
+    spectrum = MagnitudeSpectrum(sampling_rate=20).fit(series)
+    assert spectrum.get_feature_names_out()[-1] == "signal_10Hz"
+    with pytest.raises(ValueError, match="feature names should match"):
+        spectrum.transform(series[series.columns[::-1]])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "X", "message"),
+    [
+        (
+            {},
+            np.zeros((5, 4, 8)),
+            "sensors= where channels do not come in threes; got 4",
+        ),
+        (
+            {},
+            np.zeros((5, 3, 8, 8)),
+            r"\(n, n_channels, n_times\).*; got \(5, 3, 8, 8\)",
+        ),
+        (
+            {"sensors": {"acc": [0, 3]}},
+            np.zeros((5, 3, 8)),
+            "channels from 0 to 2; got",
+        ),
+        ({"sensors": {"acc": []}}, np.zeros((5, 3, 8)), "name channels from 0 to 2"),
+        ({"window": "box"}, np.zeros((5, 3, 8)), "window to be one of .*; got 'box'"),
+        ({"sampling_rate": 0}, np.zeros((5, 3, 8)), "sampling_rate > 0, in Hz"),
+        ({"block_size": 0}, np.zeros((5, 3, 8)), "block_size >= 1; got 0"),
+        ({}, np.full((5, 3, 8), np.nan), "NaN"),
+        ({}, Frames(np.full((1, 3, 80), np.nan), 8, 8), "finite samples; got NaN"),
+    ],
+)
+def test_bad_input_gets_a_sentence(parameters, X, message):
+    with pytest.raises(ValueError, match=message):
+        MagnitudeSpectrum(**parameters).fit_transform(X)
+
+
+def test_another_shape_than_in_fit_is_refused(segments):
+    spectrum = MagnitudeSpectrum().fit(segments)
+    with pytest.raises(ValueError, match=r"\(n, 6, 100\), as in fit; got \(7, 6, 99\)"):
+        spectrum.transform(segments[:, :, 1:])
+    with pytest.raises(ValueError, match=r"\(n, 6, 100\), as in fit; got \(7, 6, 50\)"):
+        spectrum.transform(Frames(segments, 50, 50)[:7])
+    with pytest.raises(ValueError, match="6 features"):
+        spectrum.transform(segments[:, :3])
+
+
+@pytest.mark.parametrize(
+    "classifier", [LogisticRegression(), ISDAClassifier(max_epochs=10, random_state=0)]
+)
+def test_frames_go_through_a_grouped_grid_search(classifier):
+    rng = np.random.default_rng(0)
+    y = np.repeat(["still", "walk"], 12)
+    X = rng.normal(size=(24, 3, 200))
+    X[12:, 0] += 3 * np.sin(np.arange(200) / 3)
+    frames = frame_segments(X, y, frame_length=50, frame_step=25)
+    pipe = make_pipeline(MagnitudeSpectrum(), StandardScaler(), clone(classifier))
+    grid = {"magnitudespectrum__log": [False, True]}
+    grid["magnitudespectrum__window"] = [None, "hann"]
+    search = GridSearchCV(pipe, grid, cv=GroupKFold(3), n_jobs=2, error_score="raise")
+    search.fit(frames.X, frames.y, groups=frames.groups)
+    assert search.best_score_ > 0.9
+    assert set(search.predict(frames.X[::5])) == {"still", "walk"}
+
+
+def test_a_net_takes_frames_as_signals(segments):
+    frames = frame_segments(segments, np.arange(7) % 2, frame_length=25)
+    net = NetClassifier(max_epochs=2, random_state=0)
+    options = {"groups": frames.groups, "cv": GroupKFold(3)}
+    found = cross_val_predict(net, frames.X, frames.y, **options)
+    expected = cross_val_predict(net, np.asarray(frames.X), frames.y, **options)
+    np.testing.assert_array_equal(found, expected)
