@@ -15,6 +15,8 @@ from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
+from skaug.signals import MagnitudeSpectrum
+
 OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 N_TRAIN = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
 
@@ -113,9 +115,7 @@ def take(y, n, seed):
 
 def har_table(X):
     """Log spectra of the magnitudes of HAR's three sensors, (n, 9, 128) to (n, 195)."""
-    magnitude = np.sqrt(np.square(X.reshape(len(X), 3, 3, -1)).sum(2))
-    spectrum = np.abs(np.fft.rfft(magnitude, axis=-1))
-    return np.log1p(spectrum).reshape(len(X), -1).astype(np.float32)
+    return MagnitudeSpectrum(log=True).fit_transform(X)
 
 
 def har_features(X):

@@ -75,6 +75,7 @@ def test_frames_are_indexed_as_an_array(segments):
         np.testing.assert_array_equal(np.asarray(frames[key, ...]), array[key])
     np.testing.assert_array_equal(frames[::2][3], array[6])
     np.testing.assert_array_equal(frames[10:20][[0, -1], 2], array[[10, 19], 2])
+    np.testing.assert_array_equal(frames[7, :, 3:5], array[7, :, 3:5])
     assert [len(frame) for frame in frames[:3]] == [6, 6, 6]
     with pytest.raises(IndexError):
         frames[len(array)]
