@@ -125,8 +125,10 @@ def _parse(padded, chars, text, start, end, length):
     length -= negative
     has_exponent = b"e" in text or b"E" in text
     if has_exponent:
-        exponent, size, odd_exponent = _exponents(chars, end, length)
-        end, length = end - size, length - size
+        some, exponent, odd_exponent = _exponents(chars, end, length)
+        end = end.copy()
+        end[some] -= 4
+        length[some] -= 4
 
     # A token is its last eight or, around a dot, nine characters, and what is before.
     value, power, dotted, odd = _last_characters(words, chars, end, length)
@@ -142,8 +144,9 @@ def _parse(padded, chars, text, start, end, length):
         power[longer] += decimals + 8 * head_dotted
         odd[longer] |= wrong
     if has_exponent:
-        power -= exponent
-        odd |= odd_exponent | (power < 0) | (power > MAX_POWER)
+        exponent = power[some] - exponent
+        power[some] = exponent
+        odd[some] |= odd_exponent | (exponent < 0) | (exponent > MAX_POWER)
     negative = negative.view(np.uint8)
     negative *= np.uint8(MAX_POWER + 1)
     power += negative
@@ -151,15 +154,15 @@ def _parse(padded, chars, text, start, end, length):
 
 
 def _exponents(chars, end, length):
-    """Exponents of the form e+00, their sizes in characters, and which are wrong."""
-    mark, sign, tens, units = (chars.take(end - i, mode="clip") for i in (4, 3, 2, 1))
+    """Which tokens end in an exponent like e+00, the exponents, and which are wrong."""
+    (some,) = ((chars.take(end - 4, mode="clip") | 0x20) == ord("e")).nonzero()
+    some = some[length[some] > 4]
+    sign, tens, units = (chars.take(end[some] - i) for i in (3, 2, 1))
     tens, units = tens - np.uint8(ZERO), units - np.uint8(ZERO)
-    mark |= np.uint8(0x20)
-    there = (mark == ord("e")) & (length > 4)
     right = ((sign == PLUS) | (sign == MINUS)) & (tens < 10) & (units < 10)
-    exponent = (tens * np.uint8(10) + units) * there.view(np.int8).astype(np.int64)
+    exponent = np.int64(10) * tens + units
     np.negative(exponent, out=exponent, where=sign == MINUS)
-    return exponent, there.view(np.int8) << np.int8(2), there & ~right
+    return some, exponent, ~right
 
 
 def _last_characters(words, chars, end, length):

@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,7 +37,7 @@ AXES = {"Acc": "xyz", "Gyr": "xyz", "Mag": "xyz", "LAcc": "xyz", "Gra": "xyz"}
 AXES["Ori"] = "wxyz"
 CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
 SAMPLING_RATE = 100.0
-BLOCK = 2**18  # bytes of text parsed at a time
+BLOCK = 2**19  # bytes of text parsed at a time
 
 
 def load_shl(
@@ -222,6 +223,9 @@ class _Reader:
         self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
 
     def __call__(self, X, y):
+        # glibc keeps what is freed, up to twice the largest array that was ever freed,
+        # instead of asking the system for the same memory at every block.
+        np.empty(2**23, np.uint8)
         size = sum(path.stat().st_size for path in self.paths)
         with tqdm(
             total=size, unit="B", unit_scale=True, disable=not self.verbose
@@ -232,26 +236,29 @@ class _Reader:
                 self._read(path, X[:, i], None, bar)
 
     def _read(self, path, out, check, bar):
-        line = 0  # of the block's first
+        everything = len(self.rows) == self.n_lines
+        line = done = 0  # lines passed, rows filled
         # A label is two characters, other numbers are some ten.
         for text in _blocks(path, BLOCK if check is None else BLOCK // 4):
             bar.update(len(text))
-            last_line = line + text.count(b"\n")
-            first, last = np.searchsorted(self.rows, [line, last_line])
-            if first < last:
-                wanted = self.rows[first:last] - line
-                if len(wanted) < last_line - line:
-                    lines = text.splitlines(keepends=True)
-                    text = b"".join([lines[i] for i in wanted])
-                values = self._parse(path, text, wanted + line)
-                if check is not None:
-                    check(path, values, wanted + line)
-                out[first:last] = values
-            line = last_line
-            if last == len(self.rows) < self.n_lines:
-                return
+            lines = range(line, sys.maxsize)  # numbers of the lines in text
+            if not everything:
+                passed = text.split(b"\n")[:-1]
+                first, last = np.searchsorted(self.rows, [line, line + len(passed)])
+                lines = self.rows[first:last]
+                text = b"".join([passed[i - line] + b"\n" for i in lines])
+                line += len(passed)
+            values = self._parse(path, text, lines)
+            if everything:
+                line += len(values)
             if line > self.n_lines:
                 break
+            if check is not None:
+                check(path, values, lines)
+            out[done : done + len(values)] = values
+            done += len(values)
+            if done == len(self.rows) and not everything:
+                return
         if line != self.n_lines:
             raise ValueError(
                 f"{path.name}, line {min(line, self.n_lines) + 1}: "

@@ -31,6 +31,7 @@ from skaug import (
     ResampledClassifier,
 )
 from skaug.covariance import KINDS
+from skaug.signals import MagnitudeSpectrum
 
 # skorch's constructor sets history_, initialized_ and virtual_params_.
 EXPECTED_FAILURES = {
@@ -64,6 +65,13 @@ SAMPLERS = [
 @pytest.mark.filterwarnings("ignore:Rows of zeros only:UserWarning")
 @parametrize_with_checks(SAMPLERS)
 def test_scikit_learns_checks_of_samplers(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [MagnitudeSpectrum(), MagnitudeSpectrum(log=True, window="hann", sampling_rate=50)]
+)
+def test_scikit_learns_checks_of_transformers(estimator, check):
     check(estimator)
 
 
