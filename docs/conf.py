@@ -31,8 +31,8 @@ autodoc_default_options = {
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
-# compare.py is a command, and without the data the page on them has nothing to show.
-left_out = ["compare.py"] if data_folder() else ["compare.py", "plot_har_"]
+# These are commands, and without the data the page on them has nothing to show.
+left_out = ["compare"] if data_folder() else ["compare", "plot_har_"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
