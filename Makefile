@@ -19,6 +19,7 @@ setup: .venv/installed
 
 demo: setup
 	$(BIN)/python examples/compare.py
+	$(BIN)/python examples/compare_signals.py
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest

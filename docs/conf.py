@@ -32,7 +32,8 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
 # These are commands, and without the data the page on them has nothing to show.
-left_out = ["compare"] if data_folder() else ["compare", "plot_har_"]
+commands = r"compare\w*\.py"
+left_out = [commands] if data_folder() else [commands, "plot_har_"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

@@ -241,7 +241,7 @@ def print_summary(rows, overlap, options):
         for metric in METRICS
     )
     print(f"Reading (95 % confidence): {reading}.")
-    if options.data:
+    if overlap:
         print(
             "Folds share training rows; the standard errors are enlarged for that "
             "(Nadeau and Bengio, 2003) but may still be optimistic."
@@ -286,18 +286,41 @@ def save_figure(rows, overlap, title, path):
     print(f"Saved {path}")
 
 
+def compare_and_save(title, splits, overlap, options, *data, name="compare"):
+    """Compare the two networks and show, and save, what came out."""
+    print(title)
+    rows = compare(splits, options, *data)
+    print_summary(rows, overlap, options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    save_rows(rows, options.output / f"{name}.csv")
+    save_figure(rows, overlap, title, options.output / f"{name}.png")
+
+
 def check_options(options):
     """Stop at numbers that no comparison can be made with."""
     if not options.data and (options.target or options.groups):
         stop("--data beside --target or --groups", "none", "Name the CSV file.")
-    least = {"seeds": 1 if options.data else 2, "folds": 3, "epochs": 1}
-    for name, value in least.items():
-        if getattr(options, name) < value:
-            stop(f"{name} of {value} or more", getattr(options, name), "Raise it.")
+    check_numbers(options, seeds=1 if options.data else 2, folds=3)
     if not 30 <= options.n_train <= 900:
         stop("n_train from 30 to 900", options.n_train, "Digits have 1797 rows.")
+
+
+def check_numbers(options, **least):
+    """Stop at numbers too small, and at strengths that are none."""
+    for name, value in {**least, "epochs": 1}.items():
+        if getattr(options, name) < value:
+            stop(f"{name} of {value} or more", getattr(options, name), "Raise it.")
     if not all(0 < strength < math.inf for strength in options.strengths):
         stop("strengths above 0", options.strengths, "0 is the plain network anyway.")
+
+
+def add_network_options(add, output, epochs):
+    """Options of the networks, the processes and the files, to a parser."""
+    add("--strengths", type=float, nargs="+", default=[0.25, 1, 4], metavar="STRENGTH")
+    passes = f"passes over the training rows ({epochs})"
+    add("--epochs", type=int, default=epochs, help=passes)
+    add("--n-jobs", type=int, default=2, help="splits at a time (2)")
+    add("--output", type=Path, default=output, help=f"folder for files ({output})")
 
 
 def read_options(arguments):
@@ -312,10 +335,7 @@ def read_options(arguments):
     add("--seeds", type=int, help="repeats (10 draws, or 3 times all folds)")
     add("--folds", type=int, default=5, help="folds for --data (5)")
     add("--n-train", type=int, default=300, help="training rows of digits (300)")
-    add("--strengths", type=float, nargs="+", default=[0.25, 1, 4], metavar="STRENGTH")
-    add("--epochs", type=int, default=30, help="passes over the training rows (30)")
-    add("--n-jobs", type=int, default=2, help="splits at a time (2)")
-    add("--output", type=Path, default=Path("demo"), help="folder for files (demo)")
+    add_network_options(add, Path("demo"), epochs=30)
     options = parser.parse_args(arguments)
     # Repeating cross-validation hardly makes it surer: the rows stay the same.
     if options.seeds is None:
@@ -325,7 +345,7 @@ def read_options(arguments):
 
 
 def main(arguments=None):
-    """Compare the two networks and show, and save, what came out."""
+    """Compare the two networks on the data that the command line names."""
     options = read_options(arguments)
     if options.data:
         X, y, groups = load_table(options)
@@ -338,12 +358,7 @@ def main(arguments=None):
         splits = draws(y, options.n_train, options.seeds)
         prepare, overlap = StandardScaler(), 0
         title = f"digits: {options.seeds} draws of {options.n_train} training rows"
-    print(title)
-    rows = compare(splits, options, X, y, groups, prepare)
-    print_summary(rows, overlap, options)
-    options.output.mkdir(parents=True, exist_ok=True)
-    save_rows(rows, options.output / "compare.csv")
-    save_figure(rows, overlap, title, options.output / "compare.png")
+    compare_and_save(title, splits, overlap, options, X, y, groups, prepare)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import os
 import re
 import sys
 import tempfile
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def load_shl(
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"load_shl needs a folder; got {folder}, which is none. Check its path."
+            f"load_shl needs a folder; got {folder}, which is not one. Check its path."
         )
     channels, sensors = _resolve(channels)
     paths = [folder / f"{name}.txt" for name in channels]
@@ -192,8 +193,13 @@ def _size(path):
 def _rows(segments, n_lines):
     if segments is None:
         return np.arange(n_lines)
+    wanted = np.zeros(n_lines, bool)
+    if isinstance(segments, Integral):
+        raise ValueError(
+            f"load_shl needs segments to be a slice or a list; got {segments}. The "
+            f"first {segments} are slice({segments}), and [{segments}] is one of them."
+        )
     try:
-        wanted = np.zeros(n_lines, bool)
         wanted[segments if isinstance(segments, slice) else np.asarray(segments)] = True
     except (IndexError, ValueError) as error:
         raise ValueError(
