@@ -38,7 +38,9 @@ AXES = {"Acc": "xyz", "Gyr": "xyz", "Mag": "xyz", "LAcc": "xyz", "Gra": "xyz"}
 AXES["Ori"] = "wxyz"
 CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
 SAMPLING_RATE = 100.0
-BLOCK = 2**19  # bytes of text parsed at a time
+BLOCK = 2**18  # bytes of text parsed at a time
+LONGEST_LINE = 2**24  # bytes
+CACHE_FORMAT = 1  # to be raised when what is cached for the same text changes
 
 
 def load_shl(
@@ -63,12 +65,12 @@ def load_shl(
         accelerometer, gyroscope, magnetometer. Units are those of the files: m/s2,
         rad/s, uT.
     segments : slice or array-like of int or bool, default=None
-        Which lines to read, as an index of an array, all by default. They come in the
-        order of the files, and lines after the last one are not looked at.
+        Which lines to read, as an index of an array, all by default. They come once
+        each, in the order of the files, and lines after the last one are not looked at.
     cache : str or path, default=None
         Folder to keep what was read as ``.npy``, beside checksums of the text. When
-        called again with the same text, the arrays are memory maps of these files and
-        nothing is parsed. Without it, all is in memory.
+        called again with the same text, nothing is parsed. The arrays are memory maps
+        of these files then, and cannot be written to. Without it, all is in memory.
     verbose : int, default=0
         Whether to show a progress bar.
 
@@ -84,8 +86,9 @@ def load_shl(
         ``segments``: ndarray of shape (n_segments,), the lines read, counted from 0.
         ``channels``: list of str, names of the channels.
         ``sensors``: dict, channel numbers by sensor, as
-        :class:`~skaug.signals.MagnitudeSpectrum` takes them.
-        ``classes``: list of str, names of the labels 0 (unknown) to 8.
+        :class:`~skaug.signals.MagnitudeSpectrum` takes them. (The magnitude of "Ori",
+        a unit quaternion, is always 1.)
+        ``classes``: list of str, SHL's names of the labels 0 (unknown) to 8.
         ``sampling_rate``: float, in Hz.
 
     Raises
@@ -93,7 +96,8 @@ def load_shl(
     FileNotFoundError
         If the folder or the file of a channel is not there.
     ValueError
-        If a file is not as described; names the file and the line.
+        If a file is not as described; names the file and the line. What cannot be seen
+        is a file that is cut off within the digits of its very last number.
 
     Examples
     --------
@@ -119,15 +123,15 @@ def load_shl(
         )
     channels, sensors = _resolve(channels)
     paths = [folder / f"{name}.txt" for name in channels]
+    label_path = folder / "Label.txt"
+    has_labels = os.path.lexists(label_path)
+    paths += [label_path] * has_labels
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(
                 f"load_shl needs {path.name} in {folder}; got a folder without it. "
                 "Name other channels=, or complete the folder."
             )
-    label_path = folder / "Label.txt"
-    if label_path.is_file():
-        paths.append(label_path)
     n_lines, n_times = _size(paths[0])
     order = _read_order(folder, n_lines, paths[0].name)
     rows = _rows(segments, n_lines)
@@ -140,7 +144,6 @@ def load_shl(
         sampling_rate=SAMPLING_RATE,
     )
     shape = len(rows), len(channels), n_times
-    has_labels = paths[-1] == label_path
     read = _Reader(paths, shape, has_labels, rows, n_lines, verbose)
     if cache is None:
         data.X = np.empty(shape, np.float32)
@@ -153,8 +156,9 @@ def load_shl(
 
 def _resolve(channels):
     """Names of files, and channel numbers by sensor."""
-    if isinstance(channels, str):
-        channels = [channels]
+    channels = [channels] if isinstance(channels, str) else list(channels)
+    if not all(isinstance(channel, str) for channel in channels):
+        raise TypeError(f"load_shl needs names as channels; got {channels}.")
     names, sensors = [], {}
     for channel in channels:
         axes = AXES.get(channel)
@@ -165,7 +169,7 @@ def _resolve(channels):
             names.append(name)
     if len(set(names)) < len(names) or not names:
         raise ValueError(
-            f"load_shl needs channels, each of them once; got {list(channels)}. A "
+            f"load_shl needs channels, each of them once; got {channels}. A "
             "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y', 'Acc_z'."
         )
     return names, sensors
@@ -173,52 +177,68 @@ def _resolve(channels):
 
 def _size(path):
     """Number of lines of a file, and of numbers in its first line."""
-    n_lines, last = 0, b""
+    n_ends, tail = 0, b""
     with open(path, "rb") as file:
-        first = file.readline()
+        first = file.readline(LONGEST_LINE)
         file.seek(0)
         while block := file.read(2**22):
-            n_lines += block.count(b"\n")
-            last = block[-1:]
-    n_lines += last != b"\n"
+            n_ends += block.count(b"\n")
+            tail = (tail + block)[-4096:]
     n_times = len(first.split())
     if not n_times:
         raise ValueError(
             f"{path.name}, line 1: numbers are needed; got "
             f"{'an empty line' if first else 'an empty file'}."
         )
-    return n_lines, n_times
+    _check_line_ends(path, first, 0)
+    blank_end = tail[len(tail.rstrip()) :]
+    return n_ends - blank_end.count(b"\n") + 1, n_times
+
+
+def _check_line_ends(path, text, line):
+    """Refuse ends of lines that are no newline, as old Macintoshes wrote."""
+    if b"\r" in text and text.count(b"\r") > text.count(b"\r\n"):
+        line += text.partition(b"\r")[0].count(b"\n")
+        raise ValueError(
+            f"{path.name}, line {line + 1}: lines that end in a newline are needed; got"
+            " a carriage return without one."
+        )
 
 
 def _rows(segments, n_lines):
     if segments is None:
         return np.arange(n_lines)
-    wanted = np.zeros(n_lines, bool)
     if isinstance(segments, Integral):
         raise ValueError(
             f"load_shl needs segments to be a slice or a list; got {segments}. The "
             f"first {segments} are slice({segments}), and [{segments}] is one of them."
         )
+    wanted = np.zeros(n_lines, bool)
+    index = segments if isinstance(segments, slice) else np.asarray(segments)
     try:
-        wanted[segments if isinstance(segments, slice) else np.asarray(segments)] = True
+        if isinstance(index, slice) or index.size:
+            wanted[index] = True
     except (IndexError, ValueError) as error:
         raise ValueError(
-            f"load_shl needs segments to be an index of {n_lines} lines; got "
-            f"{segments!r}: {error}."
+            f"load_shl needs segments to be an index of {n_lines} lines; got one with "
+            f"which {error}."
         ) from None
     if not wanted.any():
         raise ValueError(
-            f"load_shl needs a segment to read; got {segments!r}, which is none of the "
+            f"load_shl needs a segment to read; got segments that are none of the "
             f"{n_lines} lines."
         )
     return np.flatnonzero(wanted)
 
 
 def _blocks(path, size):
-    """Blocks of whole lines of a file, of about that many bytes."""
+    """Blocks of whole lines, of about that many bytes, up to the last number."""
     with open(path, "rb") as file:
-        while text := file.read(size) + file.readline():
-            yield text if text.endswith(b"\n") else text + b"\n"
+        while text := file.read(size) + file.readline(LONGEST_LINE):
+            if not file.peek(1):
+                text = text.rstrip() + b"\n"
+            if text != b"\n":
+                yield text
 
 
 class _Reader:
@@ -229,9 +249,6 @@ class _Reader:
         self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
 
     def __call__(self, X, y):
-        # glibc keeps what is freed, up to twice the largest array that was ever freed,
-        # instead of asking the system for the same memory at every block.
-        np.empty(2**23, np.uint8)
         size = sum(path.stat().st_size for path in self.paths)
         with tqdm(
             total=size, unit="B", unit_scale=True, disable=not self.verbose
@@ -239,14 +256,15 @@ class _Reader:
             if self.has_labels:  # the smallest, so that its errors come soon
                 self._read(self.paths[-1], y, _check_labels, bar)
             for i, path in enumerate(self.paths[: self.shape[1]]):
-                self._read(path, X[:, i], None, bar)
+                self._read(path, X[:, i], _check_range, bar)
 
     def _read(self, path, out, check, bar):
         everything = len(self.rows) == self.n_lines
         line = done = 0  # lines passed, rows filled
         # A label is two characters, other numbers are some ten.
-        for text in _blocks(path, BLOCK if check is None else BLOCK // 4):
+        for text in _blocks(path, BLOCK // 4 if check is _check_labels else BLOCK):
             bar.update(len(text))
+            _check_line_ends(path, text, line)
             lines = range(line, sys.maxsize)  # numbers of the lines in text
             if not everything:
                 passed = text.split(b"\n")[:-1]
@@ -259,8 +277,7 @@ class _Reader:
                 line += len(values)
             if line > self.n_lines:
                 break
-            if check is not None:
-                check(path, values, lines)
+            check(path, values, lines)
             out[done : done + len(values)] = values
             done += len(values)
             if done == len(self.rows) and not everything:
@@ -291,6 +308,16 @@ class _Reader:
         return values.reshape(-1, n_times)
 
 
+def _check_range(path, values, lines):
+    limit = np.finfo(np.float32).max
+    if values.max(initial=0) > limit or values.min(initial=0) < -limit:
+        i, j = np.argwhere(np.abs(values) > limit)[0]
+        raise ValueError(
+            f"{path.name}, line {lines[i] + 1}: numbers within the range of float32 are"
+            f" needed; got {values[i, j]:g} as number {j + 1}."
+        )
+
+
 def _check_labels(path, values, lines):
     known = np.isin(values, range(len(CLASSES)))
     if not known.all():
@@ -303,7 +330,7 @@ def _check_labels(path, values, lines):
 
 def _read_order(folder, n_lines, channel):
     """Places of the segments in the recording from 0, or None."""
-    files = sorted(folder.glob("*order.txt"))
+    files = sorted(path for path in folder.glob("*order.txt") if path.is_file())
     if not files:
         return None
     if len(files) > 1:
@@ -313,7 +340,7 @@ def _read_order(folder, n_lines, channel):
         )
     name, text = files[0].name, files[0].read_bytes()
     try:
-        order, counts = parse_lines(text if text.endswith(b"\n") else text + b"\n")
+        order, counts = parse_lines(text.rstrip())
     except NotANumberError as error:
         raise ValueError(
             f"{name}, line {error.line + 1}: a whole number is needed; got "
@@ -322,43 +349,54 @@ def _read_order(folder, n_lines, channel):
     if len(counts) != n_lines or (counts != 1).any():
         wrong = [*np.flatnonzero(counts != 1), min(len(counts), n_lines)][0]
         raise ValueError(
-            f"{name}, line {wrong + 1}: one whole number in each of {n_lines} lines is "
-            f"needed, as {channel} has lines; got {len(order)} numbers in {len(counts)}"
-            " lines."
+            f"{name}, line {wrong + 1}: a number for each of the {n_lines} lines of "
+            f"{channel} is needed, one per line; got {len(order)} numbers in "
+            f"{len(counts)} lines."
         )
-    seen = set()
-    for line, place in enumerate(order.tolist()):
-        if place not in range(1, n_lines + 1) or place in seen:
-            raise ValueError(
-                f"{name}, line {line + 1}: places from 1 to {n_lines}, each of them "
-                f"once, are needed; got {place:g}."
-            )
-        seen.add(place)
-    return order.astype(np.intp) - 1
+    order -= 1
+    right = np.isin(order, np.arange(n_lines))
+    first_of = np.unique(order, return_index=True)[1]
+    right &= np.isin(np.arange(n_lines), first_of)  # not a place that came before
+    if not right.all():
+        line = right.argmin()
+        raise ValueError(
+            f"{name}, line {line + 1}: places from 1 to {n_lines}, each of them once, "
+            f"are needed; got {order[line] + 1:g}."
+        )
+    return order.astype(np.intp)
 
 
 def _cached(folder, read):
     """X and y as memory maps of files in a folder, written there if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(str([path.resolve() for path in read.paths]).encode())
-    key.update(read.rows.tobytes())
+    what = str((CACHE_FORMAT, [path.resolve() for path in read.paths]))
+    key = hashlib.sha256(what.encode() + read.rows.tobytes())
     stem = folder / key.hexdigest()[:16]
-    names = ["X", "y"][: 1 + read.has_labels]
-    arrays = [stem.with_suffix(f".{name}.npy") for name in names]
+    kinds = [(np.float32, read.shape), (np.uint8, read.shape[::2])]
+    kinds = kinds[: 1 + read.has_labels]
+    arrays = [stem.with_suffix(f".{name}.npy") for name in ("X", "y")[: len(kinds)]]
     record = stem.with_suffix(".json")
-    if not _is_current(record, read.paths, arrays):
+    if not _is_current(record, read.paths, arrays, kinds):
         # The files get their names when all of them are complete.
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            parts = [Path(unfinished, name) for name in names]
-            kinds = [(np.float32, read.shape), (np.uint8, read.shape[::2])]
+            parts = [Path(unfinished, array.name) for array in arrays]
             maps = [open_memmap(part, "w+", *kind) for part, kind in zip(parts, kinds)]
+            states = [_state(path) for path in read.paths]
             read(*maps, *[None] * (2 - len(maps)))
             for array in maps:
                 array.flush()
-            entries = {path.name: [*_state(path), _digest(path)] for path in read.paths}
-            sizes = [part.stat().st_size for part in parts]
-            description = Path(unfinished, "record")
-            description.write_text(json.dumps({"text": entries, "sizes": sizes}))
+            entries = {
+                path.name: [*state, _digest(path)]
+                for path, state in zip(read.paths, states)
+            }
+            for path, state in zip(read.paths, states):
+                if state != _state(path):
+                    raise ValueError(
+                        f"{path.name}, line 1: a file at rest is needed; got one that "
+                        "changed while it was read. Load it again."
+                    )
+            description = Path(unfinished, record.name)
+            description.write_text(json.dumps(entries))
             record.unlink(missing_ok=True)
             for part, array in zip([*parts, description], [*arrays, record]):
                 os.replace(part, array)
@@ -366,19 +404,26 @@ def _cached(folder, read):
     return X, y[0] if y else None
 
 
-def _is_current(record, paths, arrays):
-    """Whether the arrays are complete, and the text is what they were made from."""
+def _is_current(record, paths, arrays, kinds):
+    """Whether the arrays are whole, and the text is what they were made from."""
     try:
-        known = json.loads(record.read_text())
-        if known["sizes"] != [array.stat().st_size for array in arrays]:
-            return False
-    except (OSError, ValueError, KeyError):
+        entries = json.loads(record.read_text())
+        known = {path.name: entries[path.name] for path in paths}
+        for array, kind in zip(arrays, kinds):
+            kept = np.load(array, mmap_mode="r")
+            if (kept.dtype, kept.shape) != kind:
+                return False
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    for path in paths:
-        *state, digest = known["text"][path.name]
-        # Text that was copied or unpacked anew has another date but the same bytes.
-        if state != _state(path) and digest != _digest(path):
-            return False
+    states = {path.name: _state(path) for path in paths}
+    if all(known[name][:2] == state for name, state in states.items()):
+        return True
+    # Text that was unpacked anew has another date but the same bytes.
+    digests = {path.name: _digest(path) for path in paths}
+    if any(known[name][2:] != [digest] for name, digest in digests.items()):
+        return False
+    now = {name: [*states[name], digests[name]] for name in states}
+    record.write_text(json.dumps(now))
     return True
 
 

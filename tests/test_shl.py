@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from shl_folder import write_shl
 
+from skaug.shl import _Reader
 from skaug.signals import load_shl
 
 CHANNELS = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
@@ -44,7 +45,11 @@ def test_what_was_written_is_read(recording, folder):
     "segments",
     [slice(3), slice(-2, None), slice(1, 12, 5), [7, 2, 4], np.arange(12) % 3 == 1],
 )
-def test_segments_are_an_index_of_the_lines(recording, folder, segments):
+@pytest.mark.parametrize("block", [2**18, 1500])
+def test_segments_are_an_index_of_the_lines(
+    recording, folder, segments, block, monkeypatch
+):
+    monkeypatch.setattr("skaug.shl.BLOCK", block)
     data = load_shl(folder, segments=segments)
     rows = np.sort(np.arange(12)[segments])
     np.testing.assert_array_equal(data.X, recording[0][rows])
@@ -80,7 +85,7 @@ def test_other_white_space_and_no_last_line_end(recording, folder):
         elif i == 1:
             path.write_bytes(text.replace("\n", "\r\n").replace(" ", "\t").encode())
         else:
-            path.write_text("  " + text.replace("\n", "  \n  ").rstrip(" "))
+            path.write_text("  " + text.replace("\n", "  \n  ").rstrip(" ") + "\n \n")
     np.testing.assert_array_equal(load_shl(folder).X, recording[0])
 
 
@@ -190,7 +195,7 @@ DAMAGE = {
     ),
     "a line less in the first channel": (
         lambda f: drop_line(f, "Acc_x.txt", 5),
-        r"train_order\.txt, line 12: .* 11 lines .* as Acc_x\.txt has lines; got 12",
+        r"train_order\.txt, line 12: a number for each of the 11 lines of Acc_x\.txt",
     ),
     "not a number": (
         lambda f: replace_line(f, "Mag_y.txt", 3, as_number("abc")),
@@ -207,6 +212,30 @@ DAMAGE = {
     "NaN": (
         lambda f: replace_line(f, "Mag_y.txt", 3, as_number("NaN")),
         r"Mag_y\.txt, line 3: a finite number is needed; got 'NaN'",
+    ),
+    "beyond float32": (
+        lambda f: replace_line(f, "Mag_y.txt", 3, as_number("-1e39")),
+        r"Mag_y\.txt, line 3: .* range of float32 are needed; got -1e\+39 as number 3",
+    ),
+    "control character at the end of a line": (
+        lambda f: replace_line(f, "Mag_y.txt", 5, lambda line: line + " \x1a"),
+        r"Mag_y\.txt, line 5: a finite number is needed; got '\\x1a' as number 51",
+    ),
+    "old line ends": (
+        lambda f: (f / "Gyr_z.txt").write_bytes(
+            (f / "Gyr_z.txt").read_bytes().replace(b"\n", b"\r")
+        ),
+        r"Gyr_z\.txt, line 1: lines that end in a newline are needed; got a carriage",
+    ),
+    "old line ends in the first channel": (
+        lambda f: (f / "Acc_x.txt").write_bytes(
+            (f / "Acc_x.txt").read_bytes().replace(b"\n", b"\r")
+        ),
+        r"Acc_x\.txt, line 1: lines that end in a newline are needed; got a carriage",
+    ),
+    "labels that lead nowhere": (
+        lambda f: [(f / "Label.txt").unlink(), (f / "Label.txt").symlink_to("none")],
+        r"Label\.txt in .*train; got a folder without it",
     ),
     "wide characters": (
         lambda f: (f / "Gyr_z.txt").write_text(
@@ -228,7 +257,7 @@ DAMAGE = {
     ),
     "short order": (
         lambda f: drop_line(f, "train_order.txt", 4),
-        r"train_order\.txt, line 12: one whole number in each of 12 lines.*; got 11",
+        r"train_order\.txt, line 12: a number for each of the 12 lines of .*; got 11",
     ),
     "repeated place": (
         lambda f: replace_line(
@@ -252,7 +281,11 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_named_and_nothing_is_cached(folder, tmp_path, damage):
+@pytest.mark.parametrize("block", [2**18, 1500])
+def test_damage_is_named_and_nothing_is_cached(
+    folder, tmp_path, damage, block, monkeypatch
+):
+    monkeypatch.setattr("skaug.shl.BLOCK", block)  # two lines or so
     act, message = DAMAGE[damage]
     act(folder)
     cache = tmp_path / "cache"
@@ -271,12 +304,33 @@ def test_damage_is_named_and_nothing_is_cached(folder, tmp_path, damage):
         ({"segments": [12]}, "index of 12 lines"),
         ({"segments": 5}, r"a slice or a list; got 5. The first 5 are slice\(5\)"),
         ({"segments": slice(5, 5)}, "needs a segment to read"),
+        ({"segments": []}, "needs a segment to read"),
+        ({"segments": np.ones(900, bool)}, "index of 12 lines; got one with which"),
         ({"segments": [0.5]}, "index of 12 lines"),
     ],
 )
 def test_arguments_are_checked(folder, arguments, message):
     with pytest.raises((FileNotFoundError, ValueError), match=message):
         load_shl(folder, **arguments)
+
+
+def test_a_damaged_line_is_named_among_chosen_segments(folder):
+    replace_line(folder, "Mag_y.txt", 8, lambda line: line + " \x1a")
+    for segments in ([7], [2, 7], slice(3, 10)):
+        with pytest.raises(ValueError, match=r"Mag_y\.txt, line 8: .* as number 51"):
+            load_shl(folder, segments=segments)
+    load_shl(folder, segments=[2, 6])
+
+
+def test_a_folder_with_the_name_of_an_order_is_none(folder):
+    (folder / "train_order.txt").unlink()
+    (folder / "train_order.txt").mkdir()
+    assert load_shl(folder).order is None
+
+
+def test_names_of_channels_are_text(folder):
+    with pytest.raises(TypeError, match=r"needs names as channels; got \[1\]"):
+        load_shl(folder, channels=[1])
 
 
 def written(cache):
@@ -295,10 +349,15 @@ def test_the_cache_is_used_while_the_text_is_the_same(recording, folder, tmp_pat
     np.testing.assert_array_equal(again.y, y)
     os.utime(folder / "Gyr_x.txt", (1, 1))  # another date, the same text
     load_shl(folder, cache=cache)
-    assert written(cache) == before
+    after = written(cache)
+    assert [after[name] == before[name] for name in sorted(before)] == [1, 0, 1]
+    load_shl(folder, cache=cache)  # the date is known now
+    assert written(cache) == after
     part = load_shl(folder, ["Gyr_x"], segments=[3], cache=cache)
     np.testing.assert_array_equal(part.X, X[[3], 3:4])
     assert len(written(cache)) == 6
+    part = load_shl(folder, ["Gyr_x"], segments=[4], cache=cache)
+    np.testing.assert_array_equal(part.X, X[[4], 3:4])
 
 
 def test_the_cache_is_made_anew_for_other_text(recording, folder, tmp_path):
@@ -319,6 +378,33 @@ def test_a_damaged_cache_is_made_anew(recording, folder, tmp_path, kind, harm):
     (path,) = cache.glob(f"*{kind}")
     os.truncate(path, path.stat().st_size // 2) if harm == "cut" else path.unlink()
     np.testing.assert_array_equal(load_shl(folder, cache=cache).X, recording[0])
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", "null", '{"Acc_x.txt": []}', "", "{"])
+def test_a_damaged_record_is_made_anew(recording, folder, tmp_path, record):
+    cache = tmp_path / "cache"
+    load_shl(folder, cache=cache)
+    (path,) = cache.glob("*.json")
+    path.write_text(record)
+    np.testing.assert_array_equal(load_shl(folder, cache=cache).X, recording[0])
+    (array,) = cache.glob("*X.npy")
+    array.write_bytes(bytes(array.stat().st_size))
+    np.testing.assert_array_equal(load_shl(folder, cache=cache).X, recording[0])
+
+
+def test_text_that_changes_while_it_is_read_is_not_cached(
+    folder, tmp_path, monkeypatch
+):
+    read = _Reader.__call__
+
+    def read_and_change(self, X, y):
+        read(self, X, y)
+        replace_line(folder, "Acc_x.txt", 1, as_number("9.75", 1))
+
+    monkeypatch.setattr(_Reader, "__call__", read_and_change)
+    with pytest.raises(ValueError, match=r"Acc_x\.txt, .* changed while it was read"):
+        load_shl(folder, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_interruption_leaves_no_cache(folder, tmp_path, monkeypatch):
