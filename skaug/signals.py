@@ -37,14 +37,16 @@ WINDOWS = ("hann", "hamming", "blackman")
 class Frames:
     """Frames of segments, copied when they are used and not before.
 
-    It can be indexed, split and measured like an array of shape (n_frames, n_channels,
-    frame_length): slices, row numbers and masks give other ``Frames``, a single row
-    number an array, and ``numpy.asarray`` copies all frames.
+    They can be indexed, split and measured like an array of shape (n_frames,
+    n_channels, frame_length). A slice, row numbers or a mask of the first axis give
+    other ``Frames``; any other index gives an array, for which all frames are copied
+    unless it is a single row number. So does ``numpy.asarray``.
 
     Parameters
     ----------
-    segments : ndarray of shape (n_segments, n_channels, n_times)
-        What the frames are cut from; a memory map will do.
+    segments : array-like of shape (n_segments, n_channels, n_times)
+        What the frames are cut from; a memory map will do. Pickled frames carry all
+        of it.
     frame_length : int
         Samples per frame.
     frame_step : int
@@ -58,6 +60,11 @@ class Frames:
         That of the segments.
     ndim : int
         3.
+
+    Raises
+    ------
+    ValueError
+        If there is no segment, or a frame is longer than a segment.
 
     Examples
     --------
@@ -75,6 +82,24 @@ class Frames:
     ndim = 3
 
     def __init__(self, segments, frame_length, frame_step):
+        if not isinstance(segments, np.ndarray):
+            segments = np.asarray(segments)
+        if segments.ndim != 3 or 0 in segments.shape:
+            raise ValueError(
+                "Frames needs segments of shape (n_segments, n_channels, n_times); got "
+                f"{segments.shape}. A single recording is X[None]."
+            )
+        for name, value in (("frame_length", frame_length), ("frame_step", frame_step)):
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(
+                    f"Frames needs {name} to be a number of samples >= 1; got "
+                    f"{value!r}."
+                )
+        if frame_length > segments.shape[2]:
+            raise ValueError(
+                f"Frames needs frame_length <= {segments.shape[2]}, the samples of a "
+                f"segment; got {frame_length}."
+            )
         self.segments = segments
         self.frame_length = frame_length
         self.frame_step = frame_step
@@ -95,14 +120,17 @@ class Frames:
         return len(self._rows)
 
     def __getitem__(self, key):
-        if isinstance(key, tuple):
-            key, *rest = key
-            if any(other not in (Ellipsis, slice(None)) for other in rest):
-                array = np.asarray(self[key])
-                return array[(slice(None),) * (array.ndim == self.ndim) + tuple(rest)]
+        # scikit-learn asks for [rows, ...].
+        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
+            key = key[0]
+        if isinstance(key, Integral) and not isinstance(key, bool):
+            return self._copy(self._rows[key])
+        is_rows = isinstance(key, (slice, range)) or (
+            not isinstance(key, (tuple, bool)) and np.ndim(key) == 1
+        )
+        if not is_rows:
+            return np.asarray(self)[key]
         rows = self._rows[key]
-        if np.ndim(rows) == 0:
-            return self._copy(rows)
         frames = Frames.__new__(Frames)
         frames.__dict__.update(self.__dict__, _rows=rows)
         return frames
@@ -132,7 +160,7 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     X : array-like of shape (n_segments, n_channels, n_times)
         Segments.
     y : array-like of shape (n_segments,) or (n_segments, n_times), default=None
-        Labels of any dtype, of segments or of each moment of them.
+        Labels of segments or of each moment of them: numbers or strings, none missing.
     groups : array-like of shape (n_segments,), default=None
         Subject, trip or the like of each segment; by default every segment is a group.
     frame_length : int
@@ -170,26 +198,9 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     >>> frames.y[22:24], frames.groups[22:24]
     (array(['run', 'sit'], dtype='<U3'), array([0, 1]))
     """
-    X = X if hasattr(X, "shape") and hasattr(X, "strides") else np.asarray(X)
-    if X.ndim != 3:
-        raise ValueError(
-            "frame_segments needs X of shape (n_segments, n_channels, n_times); got "
-            f"{X.shape}. A single recording is X[None]."
-        )
-    frame_step = frame_length if frame_step is None else frame_step
-    for name, value in {"frame_length": frame_length, "frame_step": frame_step}.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(
-                f"frame_segments needs {name} to be a number of samples >= 1; got "
-                f"{value!r}."
-            )
-    if frame_length > X.shape[2]:
-        raise ValueError(
-            f"frame_segments needs frame_length <= {X.shape[2]}, the samples of a "
-            f"segment; got {frame_length}."
-        )
-    frames = Frames(X, int(frame_length), int(frame_step))
-    per_segment = len(frames) // max(len(X), 1)
+    frames = Frames(X, frame_length, frame_length if frame_step is None else frame_step)
+    X = frames.segments
+    per_segment = len(frames) // len(X)
     groups = np.arange(len(X)) if groups is None else np.asarray(groups)
     if groups.shape != (len(X),):
         raise ValueError(
@@ -199,6 +210,7 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     labels = purity = None
     if y is not None:
         y = np.asarray(y)
+        _check_labels(y)
         if y.shape == (len(X),):
             labels, purity = np.repeat(y, per_segment), np.ones(len(frames))
         elif y.shape == (len(X), X.shape[2]):
@@ -216,22 +228,36 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
 
 def _most_frequent(y, frame_length, frame_step, n_segments=256):
     """Label of each frame and its share, some segments at a time."""
+    start = np.arange(0, y.shape[1] - frame_length + 1, frame_step)
     labels, purity = [], []
     for i in range(0, len(y), n_segments):
-        some = y[i : i + n_segments]
-        classes = np.unique(some)
-        best = np.zeros((len(some), (y.shape[1] - frame_length) // frame_step + 1))
-        code = np.zeros(best.shape, np.intp)
-        for c, label in enumerate(classes):
-            sums = np.cumsum(some == label, axis=1, dtype=np.int32)
-            sums = np.pad(sums, ((0, 0), (1, 0)))
-            count = sums[:, frame_length:] - sums[:, :-frame_length]
-            count = count[:, ::frame_step]
-            code[count > best] = c
-            np.maximum(best, count, out=best)
-        labels.append(classes[code].ravel())
-        purity.append(best.ravel() / frame_length)
+        classes, codes = np.unique(y[i : i + n_segments], return_inverse=True)
+        codes = codes.reshape(-1, y.shape[1])
+        label, most = np.zeros((2, len(codes), len(start)), np.intp)
+        for code in range(len(classes)):
+            sums = np.pad(np.cumsum(codes == code, axis=1), ((0, 0), (1, 0)))
+            count = sums[:, start + frame_length] - sums[:, start]
+            label[count > most] = code
+            np.maximum(most, count, out=most)
+        labels.append(classes[label].ravel())
+        purity.append(most.ravel() / frame_length)
     return np.concatenate(labels), np.concatenate(purity)
+
+
+def _check_labels(y):
+    missing = y != y  # NaN
+    if y.dtype == object:
+        missing |= y == None  # noqa: E711
+        kinds = {type(label).__name__ for label in y.flat}
+        if len(kinds) > 1 and not np.any(missing):
+            raise ValueError(
+                f"frame_segments needs labels of one type; got {sorted(kinds)}."
+            )
+    if np.any(missing):
+        raise ValueError(
+            f"frame_segments needs a label everywhere; got {np.sum(missing)} missing. "
+            "Give these moments a label of their own and leave it out afterwards."
+        )
 
 
 class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
@@ -269,12 +295,13 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Size of the second axis of X.
     feature_names_in_ : ndarray of str
-        When X was a frame with string columns.
+        When X was a DataFrame with string columns.
 
     Raises
     ------
     ValueError
-        If the channels do not make sensors, or X has another shape than in fit.
+        If the channels do not make sensors, X has another shape than in fit, or there
+        are NaN or infinite samples, or such that their squares are too large.
 
     See Also
     --------
@@ -345,10 +372,16 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
                 f"MagnitudeSpectrum needs sampling_rate > 0, in Hz, or None; got "
                 f"{rate!r}."
             )
-        if self.window is not None and self.window not in WINDOWS:
+        if self.window is not None and not (
+            isinstance(self.window, str) and self.window in WINDOWS
+        ):
             raise ValueError(
                 f"MagnitudeSpectrum needs window to be one of {WINDOWS} or None; got "
                 f"{self.window!r}."
+            )
+        if not isinstance(self.log, (bool, np.bool_)):
+            raise ValueError(
+                f"MagnitudeSpectrum needs log to be True or False; got {self.log!r}."
             )
         if not isinstance(self.block_size, Integral) or self.block_size < 1:
             raise ValueError(
@@ -356,7 +389,17 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             )
 
     def _check(self, X, reset):
+        if not reset and getattr(X, "ndim", 3) == 2 == len(self.input_shape_):
+            raise ValueError(
+                f"MagnitudeSpectrum needs frames of shape {self.input_shape_} as in "
+                f"fit, stacked; got {X.shape}. A single frame is X[None]."
+            )
         if isinstance(X, Frames):
+            if not len(X) or X.dtype.kind not in "iufb":
+                raise ValueError(
+                    "MagnitudeSpectrum needs a frame or more, of real numbers; got "
+                    f"{X!r}."
+                )
             if reset:
                 self.n_features_in_ = X.shape[1]
                 self.__dict__.pop("feature_names_in_", None)
@@ -364,10 +407,10 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             X = validate_data(
                 self, X, dtype=[np.float32, np.float64], allow_nd=True, reset=reset
             )
-            if X.ndim > 3:
+            if X.ndim > 3 or 0 in X.shape:
                 raise ValueError(
                     "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
-                    f" n_times); got {X.shape}."
+                    f" n_times), none of them 0; got {X.shape}."
                 )
         if not reset and X.shape[1:] != self.input_shape_:
             expected = ", ".join(map(str, ("n", *self.input_shape_)))
@@ -380,13 +423,11 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
     def _resolve_sensors(self):
         n_channels = 1 if len(self.input_shape_) == 1 else self.input_shape_[0]
         if self.sensors is not None:
-            numbers = [i for channels in self.sensors.values() for i in channels]
-            if not all(len(channels) for channels in self.sensors.values()) or not set(
-                numbers
-            ) <= set(range(n_channels)):
+            if not _are_sensors(self.sensors, n_channels):
                 raise ValueError(
-                    f"MagnitudeSpectrum needs sensors to name channels from 0 to "
-                    f"{n_channels - 1}; got {self.sensors}."
+                    "MagnitudeSpectrum needs sensors to be a dict of names and lists "
+                    f"of channels from 0 to {n_channels - 1}, each of them once; got "
+                    f"{self.sensors!r}. Give {{'acc': [0, 1, 2]}}, say."
                 )
             return {name: list(channels) for name, channels in self.sensors.items()}
         if n_channels == 1:
@@ -412,7 +453,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         -------
         features : ndarray of shape (n, n_sensors * n_frequencies)
             The spectrum of the first sensor, of the second, and so on; float64 where X
-            is, else float32.
+            is an array of float64, else float32.
         """
         check_is_fitted(self)
         return self._transform(self._check(X, reset=False))
@@ -444,19 +485,24 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             )
         for i in range(0, len(X), self.block_size):
             block = np.array(X[i : i + self.block_size], dtype)
+            if isinstance(X, Frames) and not np.isfinite(block).all():
+                raise ValueError(
+                    "MagnitudeSpectrum needs finite samples; got NaN or infinity among "
+                    f"frames {i} to {i + len(block) - 1}. Leave such frames out."
+                )
             block = torch.from_numpy(block).reshape(len(block), -1, X.shape[-1])
             signals = self._magnitudes(block)  # (n, n_sensors, n_times)
             if window is not None:
                 signals *= window
             coefficients = torch.fft.rfft(signals)
             torch.abs(coefficients, out=out[i : i + len(block)])
+        if not np.isfinite(features.max()):
+            raise ValueError(
+                f"MagnitudeSpectrum needs samples whose squares {features.dtype} can "
+                "hold; got larger ones. Scale X."
+            )
         if self.log:
             out.log1p_()
-        if isinstance(X, Frames) and not np.isfinite(features.sum()):
-            raise ValueError(
-                "MagnitudeSpectrum needs finite samples; got NaN or infinity. Leave "
-                "these frames out."
-            )
         return features.reshape(len(X), -1)
 
     def _magnitudes(self, block):
@@ -502,3 +548,19 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _are_sensors(sensors, n_channels):
+    """Whether it is {"acc": [0, 1, 2], ...}, of channels that there are."""
+    return (
+        isinstance(sensors, dict)
+        and len(sensors) > 0
+        and all(
+            isinstance(name, str)
+            and isinstance(channels, (list, tuple, range, np.ndarray))
+            and len(channels) == len(set(channels)) > 0
+            and all(isinstance(i, Integral) and 0 <= i < n_channels for i in channels)
+            and not any(isinstance(i, (bool, np.bool_)) for i in channels)
+            for name, channels in sensors.items()
+        )
+    )
