@@ -94,7 +94,7 @@ def parse_lines(text):
     chars = padded[PAD - 1 : PAD + len(text)]
     blanks = np.flatnonzero(chars <= ord(" "))
     kinds = chars.take(blanks)
-    newlines = blanks[kinds == ord("\n")]
+    newlines = blanks.take(np.flatnonzero(kinds == ord("\n")))
     start, end = blanks[:-1] + 1, blanks[1:]
     length = end - start
     if not length.all():  # more than one blank in a row
@@ -145,6 +145,8 @@ def _parse(padded, chars, text, start, end, length):
     negative = chars.take(start) == MINUS
     length -= negative
     has_exponent = b"e" in text or b"E" in text
+    if has_exponent:  # a few are left to float
+        has_exponent = np.count_nonzero(chars | 0x20 == ord("e")) > len(end) / 50
     if has_exponent:
         some, exponent, odd_exponent = _exponents(chars, end, length)
         end = end.copy()
@@ -153,10 +155,10 @@ def _parse(padded, chars, text, start, end, length):
 
     # A token is its last eight or, around a dot, nine characters, and what is before.
     value, power, dotted, odd = _last_characters(words, chars, end, length)
-    taken = dotted.view(np.int8) + np.int8(8)
-    (longer,) = (length > taken).nonzero()
+    longer = np.flatnonzero((length > 9) | ((length > 8) & ~dotted))
     if len(longer):
-        end, length = (x[longer] - taken[longer] for x in (end, length))
+        taken = 8 + dotted[longer]
+        end, length = end[longer] - taken, length[longer] - taken
         head, decimals, head_dotted, wrong = _last_characters(words, chars, end, length)
         head *= np.uint64(10**8)
         head += value[longer]
@@ -219,13 +221,16 @@ def _last_characters(words, chars, end, length):
     dotted = dot != 0
     after = np.left_shift(dot, np.uint64(1), out=zeros)
     np.negative(after, out=after)  # a mask of the bytes after the dot
+    undotted = np.flatnonzero(~dotted)
+    whole = word.take(undotted)
     # Shift what is before the dot over it, and a ninth character in.
     before = np.right_shift(dot, np.uint64(7), out=dot)
     before -= np.uint64(1)
     before &= word
-    before <<= np.uint64(8) if dotted.all() else 8 * dotted.astype(np.uint64)
+    before <<= np.uint64(8)
     word &= after
     word |= before
+    word[undotted] = whole
     ninth = chars.take(end - 9, mode="clip")
     ninth ^= np.uint8(ZERO)
     ninth *= dotted & (length > 8)
@@ -233,9 +238,10 @@ def _last_characters(words, chars, end, length):
 
     not_digits = np.add(word, TO_TOP, out=before)
     not_digits |= word
-    not_digits &= TOPS
-    wrong = not_digits != 0
-    wrong |= length <= dotted
+    wrong = length < 2
+    wrong &= length <= dotted
+    if np.bitwise_or.reduce(not_digits) & TOPS:
+        wrong |= (not_digits & TOPS) != 0
     after &= ONES
     after *= ONES
     after >>= np.uint64(56)  # how many bytes are after the dot
