@@ -69,7 +69,7 @@ def by_numpy(folder, sensor):
 
 
 def by_pandas(folder, sensor):
-    """Array of a sensor's channels, by pandas with its faster settings for wide files."""
+    """Array of a sensor's channels, by pandas with faster settings for wide files."""
     options = {"sep": " ", "header": None, "dtype": np.float32, "low_memory": False}
     paths = [Path(folder, f"{sensor}_{axis}.txt") for axis in "xyz"]
     frames = [pd.read_csv(path, **options) for path in paths]
