@@ -38,7 +38,7 @@ AXES = {"Acc": "xyz", "Gyr": "xyz", "Mag": "xyz", "LAcc": "xyz", "Gra": "xyz"}
 AXES["Ori"] = "wxyz"
 CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
 SAMPLING_RATE = 100.0
-BLOCK = 2**18  # bytes of text parsed at a time
+BLOCK = 2**19  # bytes of text parsed at a time
 LONGEST_LINE = 2**24  # bytes
 CACHE_FORMAT = 1  # to be raised when what is cached for the same text changes
 
