@@ -265,7 +265,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
 
     The magnitude of a sensor with axes x, y, z is the root of x^2 + y^2 + z^2 at each
     moment; turning the device does not change it. Its spectrum is
-    ``abs(numpy.fft.rfft(magnitude))``, which does not depend on when in a frame
+    ``abs(numpy.fft.rfft(magnitude))``, to which it hardly matters when in a frame
     something happens. What is lost is posture: how gravity falls on the axes.
 
     Parameters
