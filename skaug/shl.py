@@ -16,21 +16,18 @@ References
    Multimodal Analytics with Mobile Devices", IEEE Access 6, 2018.
 """
 
-import hashlib
-import json
 import os
 import re
 import sys
-import tempfile
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from skaug.decimals import NotANumberError, parse_lines
+from skaug.npy_cache import cached
 
 __all__ = ["load_shl"]
 
@@ -40,7 +37,6 @@ CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subwa
 SAMPLING_RATE = 100.0
 BLOCK = 2**19  # bytes of text parsed at a time
 LONGEST_LINE = 2**24  # bytes
-CACHE_FORMAT = 1  # to be raised when what is cached for the same text changes
 
 
 def load_shl(
@@ -150,7 +146,11 @@ def load_shl(
         data.y = np.empty((len(rows), n_times), np.uint8) if has_labels else None
         read(data.X, data.y)
     else:
-        data.X, data.y = _cached(Path(cache), read)
+        kinds = {"X": (np.float32, shape)}
+        if has_labels:
+            kinds["y"] = np.uint8, shape[::2]
+        data.X, *y = cached(cache, rows.tolist(), paths, kinds, read)
+        data.y = y[0] if y else None
     return data
 
 
@@ -248,7 +248,7 @@ class _Reader:
         self.paths, self.shape, self.has_labels = paths, shape, has_labels
         self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
 
-    def __call__(self, X, y):
+    def __call__(self, X, y=None):
         size = sum(path.stat().st_size for path in self.paths)
         with tqdm(
             total=size, unit="B", unit_scale=True, disable=not self.verbose
@@ -364,77 +364,3 @@ def _read_order(folder, n_lines, channel):
             f"are needed; got {order[line] + 1:g}."
         )
     return order.astype(np.intp)
-
-
-def _cached(folder, read):
-    """X and y as memory maps of files in a folder, written there if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    what = str((CACHE_FORMAT, [path.resolve() for path in read.paths]))
-    key = hashlib.sha256(what.encode() + read.rows.tobytes())
-    stem = folder / key.hexdigest()[:16]
-    kinds = [(np.float32, read.shape), (np.uint8, read.shape[::2])]
-    kinds = kinds[: 1 + read.has_labels]
-    arrays = [stem.with_suffix(f".{name}.npy") for name in ("X", "y")[: len(kinds)]]
-    record = stem.with_suffix(".json")
-    if not _is_current(record, read.paths, arrays, kinds):
-        # The files get their names when all of them are complete.
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            parts = [Path(unfinished, array.name) for array in arrays]
-            maps = [open_memmap(part, "w+", *kind) for part, kind in zip(parts, kinds)]
-            states = [_state(path) for path in read.paths]
-            read(*maps, *[None] * (2 - len(maps)))
-            for array in maps:
-                array.flush()
-            entries = {
-                path.name: [*state, _digest(path)]
-                for path, state in zip(read.paths, states)
-            }
-            for path, state in zip(read.paths, states):
-                if state != _state(path):
-                    raise ValueError(
-                        f"{path.name}, line 1: a file at rest is needed; got one that "
-                        "changed while it was read. Load it again."
-                    )
-            description = Path(unfinished, record.name)
-            description.write_text(json.dumps(entries))
-            record.unlink(missing_ok=True)
-            for part, array in zip([*parts, description], [*arrays, record]):
-                os.replace(part, array)
-    X, *y = (np.load(array, mmap_mode="r") for array in arrays)
-    return X, y[0] if y else None
-
-
-def _is_current(record, paths, arrays, kinds):
-    """Whether the arrays are whole, and the text is what they were made from."""
-    try:
-        entries = json.loads(record.read_text())
-        known = {path.name: entries[path.name] for path in paths}
-        for array, kind in zip(arrays, kinds):
-            kept = np.load(array, mmap_mode="r")
-            if (kept.dtype, kept.shape) != kind:
-                return False
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    states = {path.name: _state(path) for path in paths}
-    if all(known[name][:2] == state for name, state in states.items()):
-        return True
-    # Text that was unpacked anew has another date but the same bytes.
-    digests = {path.name: _digest(path) for path in paths}
-    if any(known[name][2:] != [digest] for name, digest in digests.items()):
-        return False
-    now = {name: [*states[name], digests[name]] for name in states}
-    record.write_text(json.dumps(now))
-    return True
-
-
-def _state(path):
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _digest(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

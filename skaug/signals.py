@@ -1,10 +1,9 @@
 """From recordings to a table of features: segments, frames, spectra.
 
-A recording comes in segments, (n_segments, n_channels, n_times). ``frame_segments``
-cuts them into frames, which may overlap, with a label and a group each; no sample is
-copied before a frame is used. ``MagnitudeSpectrum`` turns frames into the features that
-IHDA [1]_ uses for wearable sensors: the magnitude of each sensor at each time, which
-does not depend on how the device is held, and the size of its Fourier coefficients.
+``load_shl`` reads a recording in segments, ``frame_segments`` cuts them into frames,
+and ``MagnitudeSpectrum`` turns frames into the features that IHDA [1]_ uses for
+wearable sensors: the magnitude of each sensor at each time, which does not depend on how
+the device is held, and the size of its Fourier coefficients.
 With the accelerometer, gyroscope and magnetometer of the SHL data and frames of 5
 seconds at 100 Hz these are 3 x 251 = 753 features.
 
@@ -18,246 +17,19 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Bunch
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
     validate_data,
 )
 
+from skaug.frames import Frames, frame_segments
 from skaug.shl import load_shl
 
 __all__ = ["Frames", "MagnitudeSpectrum", "frame_segments", "load_shl"]
 
 WINDOWS = ("hann", "hamming", "blackman")
-
-
-class Frames:
-    """Frames of segments, copied when they are used and not before.
-
-    They can be indexed, split and measured like an array of shape (n_frames,
-    n_channels, frame_length). A slice, row numbers or a mask of the first axis give
-    other ``Frames``; any other index gives an array, for which all frames are copied
-    unless it is a single row number. So does ``numpy.asarray``.
-
-    Parameters
-    ----------
-    segments : array-like of shape (n_segments, n_channels, n_times)
-        What the frames are cut from; a memory map will do. Pickled frames carry all
-        of it.
-    frame_length : int
-        Samples per frame.
-    frame_step : int
-        Samples from the start of a frame to that of the next one in a segment.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_frames, n_channels, frame_length).
-    dtype : numpy.dtype
-        That of the segments.
-    ndim : int
-        3.
-
-    Raises
-    ------
-    ValueError
-        If there is no segment, or a frame is longer than a segment.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skaug.signals import Frames
-    >>> frames = Frames(np.arange(12.0).reshape(1, 1, 12), frame_length=6, frame_step=3)
-    >>> frames.shape
-    (3, 1, 6)
-    >>> frames[1]
-    array([[3., 4., 5., 6., 7., 8.]])
-    >>> np.asarray(frames[::2]).shape
-    (2, 1, 6)
-    """
-
-    ndim = 3
-
-    def __init__(self, segments, frame_length, frame_step):
-        if not isinstance(segments, np.ndarray):
-            segments = np.asarray(segments)
-        if segments.ndim != 3 or 0 in segments.shape:
-            raise ValueError(
-                "Frames needs segments of shape (n_segments, n_channels, n_times); got "
-                f"{segments.shape}. A single recording is X[None]."
-            )
-        for name, value in (("frame_length", frame_length), ("frame_step", frame_step)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(
-                    f"Frames needs {name} to be a number of samples >= 1; got "
-                    f"{value!r}."
-                )
-        if frame_length > segments.shape[2]:
-            raise ValueError(
-                f"Frames needs frame_length <= {segments.shape[2]}, the samples of a "
-                f"segment; got {frame_length}."
-            )
-        self.segments = segments
-        self.frame_length = frame_length
-        self.frame_step = frame_step
-        per_segment = (segments.shape[2] - frame_length) // frame_step + 1
-        self._rows = np.arange(len(segments) * per_segment)
-
-    @property
-    def shape(self):
-        """Shape of the array that the frames are like."""
-        return len(self._rows), self.segments.shape[1], self.frame_length
-
-    @property
-    def dtype(self):
-        """Type of the samples."""
-        return self.segments.dtype
-
-    def __len__(self):
-        return len(self._rows)
-
-    def __getitem__(self, key):
-        # scikit-learn asks for [rows, ...].
-        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
-            key = key[0]
-        if isinstance(key, Integral) and not isinstance(key, bool):
-            return self._copy(self._rows[key])
-        is_rows = isinstance(key, (slice, range)) or (
-            not isinstance(key, (tuple, bool)) and np.ndim(key) == 1
-        )
-        if not is_rows:
-            return np.asarray(self)[key]
-        rows = self._rows[key]
-        frames = Frames.__new__(Frames)
-        frames.__dict__.update(self.__dict__, _rows=rows)
-        return frames
-
-    def __array__(self, dtype=None, copy=None):
-        if copy is False:
-            raise ValueError("Frames need to be copied to become an array.")
-        return self._copy(self._rows).astype(dtype or self.dtype, copy=False)
-
-    def _copy(self, rows):
-        view = sliding_window_view(self.segments, self.frame_length, axis=2)
-        view = view[:, :, :: self.frame_step].swapaxes(1, 2)
-        return view[np.divmod(rows, view.shape[1])]
-
-    def __repr__(self):
-        return (
-            f"Frames of shape {self.shape}, {self.frame_step} samples apart, "
-            f"{self.dtype}"
-        )
-
-
-def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
-    """Cut segments into frames, each with a label and a group.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_segments, n_channels, n_times)
-        Segments.
-    y : array-like of shape (n_segments,) or (n_segments, n_times), default=None
-        Labels of segments or of each moment of them: numbers or strings, none missing.
-    groups : array-like of shape (n_segments,), default=None
-        Subject, trip or the like of each segment; by default every segment is a group.
-    frame_length : int
-        Samples per frame; 5 seconds at 100 Hz are 500.
-    frame_step : int, default=None
-        Samples from one frame to the next; by default frames do not overlap. The paper
-        takes half of `frame_length` to train and all of it to test. What is left at the
-        end of a segment is dropped.
-
-    Returns
-    -------
-    frames : Bunch
-        ``X``: :class:`Frames`, of shape (n_frames, n_channels, frame_length), in the
-        order of segments and of time.
-        ``y``: ndarray of shape (n_frames,), the most frequent label of each frame, the
-        first in sorted order of equally frequent ones; None without labels.
-        ``purity``: ndarray of shape (n_frames,), the share of a frame that has its
-        label; None without labels.
-        ``groups``: ndarray of shape (n_frames,). Split by them: frames that overlap, or
-        are of one person, resemble each other.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, or a frame is longer than a segment.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skaug.signals import frame_segments
-    >>> X = np.zeros((2, 9, 6000), np.float32)
-    >>> frames = frame_segments(X, ["run", "sit"], frame_length=500, frame_step=250)
-    >>> frames.X.shape
-    (46, 9, 500)
-    >>> frames.y[22:24], frames.groups[22:24]
-    (array(['run', 'sit'], dtype='<U3'), array([0, 1]))
-    """
-    frames = Frames(X, frame_length, frame_length if frame_step is None else frame_step)
-    X = frames.segments
-    per_segment = len(frames) // len(X)
-    groups = np.arange(len(X)) if groups is None else np.asarray(groups)
-    if groups.shape != (len(X),):
-        raise ValueError(
-            f"frame_segments needs a group for each of {len(X)} segments; got shape "
-            f"{groups.shape}."
-        )
-    labels = purity = None
-    if y is not None:
-        y = np.asarray(y)
-        _check_labels(y)
-        if y.shape == (len(X),):
-            labels, purity = np.repeat(y, per_segment), np.ones(len(frames))
-        elif y.shape == (len(X), X.shape[2]):
-            labels, purity = _most_frequent(y, frames.frame_length, frames.frame_step)
-        else:
-            raise ValueError(
-                f"frame_segments needs y of shape ({len(X)},) or ({len(X)}, "
-                f"{X.shape[2]}), a label for each segment or each moment; got "
-                f"{y.shape}."
-            )
-    return Bunch(
-        X=frames, y=labels, purity=purity, groups=np.repeat(groups, per_segment)
-    )
-
-
-def _most_frequent(y, frame_length, frame_step, n_segments=256):
-    """Label of each frame and its share, some segments at a time."""
-    start = np.arange(0, y.shape[1] - frame_length + 1, frame_step)
-    labels, purity = [], []
-    for i in range(0, len(y), n_segments):
-        classes, codes = np.unique(y[i : i + n_segments], return_inverse=True)
-        codes = codes.reshape(-1, y.shape[1])
-        label, most = np.zeros((2, len(codes), len(start)), np.intp)
-        for code in range(len(classes)):
-            sums = np.pad(np.cumsum(codes == code, axis=1), ((0, 0), (1, 0)))
-            count = sums[:, start + frame_length] - sums[:, start]
-            label[count > most] = code
-            np.maximum(most, count, out=most)
-        labels.append(classes[label].ravel())
-        purity.append(most.ravel() / frame_length)
-    return np.concatenate(labels), np.concatenate(purity)
-
-
-def _check_labels(y):
-    missing = y != y  # NaN
-    if y.dtype == object:
-        missing |= y == None  # noqa: E711
-        kinds = {type(label).__name__ for label in y.flat}
-        if len(kinds) > 1 and not np.any(missing):
-            raise ValueError(
-                f"frame_segments needs labels of one type; got {sorted(kinds)}."
-            )
-    if np.any(missing):
-        raise ValueError(
-            f"frame_segments needs a label everywhere; got {np.sum(missing)} missing. "
-            "Give these moments a label of their own and leave it out afterwards."
-        )
 
 
 class MagnitudeSpectrum(TransformerMixin, BaseEstimator):

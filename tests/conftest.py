@@ -53,3 +53,9 @@ def table():
         class_sep=2.0,
         random_state=0,
     )
+
+
+@pytest.fixture
+def segments():
+    """Seven segments of six channels."""
+    return np.random.default_rng(0).normal(size=(7, 6, 100)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A writer of folders in the format of the SHL challenge."""
+"""A writer of folders in the format of the SHL challenge, and frames by slicing."""
 
 from pathlib import Path
 
@@ -21,3 +21,9 @@ def write_shl(folder, X, channels, y=None, order=None, fmt="%.9g"):
     if order is not None:
         np.savetxt(folder / "train_order.txt", np.asarray(order) + 1, fmt="%d")
     return folder
+
+
+def frames_by_slicing(X, frame_length, frame_step):
+    """Frames of segments as one would write them down."""
+    starts = range(0, X.shape[2] - frame_length + 1, frame_step)
+    return np.array([x[:, s : s + frame_length] for x in X for s in starts])

@@ -397,7 +397,7 @@ def test_text_that_changes_while_it_is_read_is_not_cached(
 ):
     read = _Reader.__call__
 
-    def read_and_change(self, X, y):
+    def read_and_change(self, X, y=None):
         read(self, X, y)
         replace_line(folder, "Acc_x.txt", 1, as_number("9.75", 1))
 
@@ -411,7 +411,9 @@ def test_interruption_leaves_no_cache(folder, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skaug.shl._digest", stop)  # the last thing before the renames
+    monkeypatch.setattr(
+        "skaug.npy_cache._digest", stop
+    )  # the last thing before the renames
     with pytest.raises(KeyboardInterrupt):
         load_shl(folder, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())

@@ -1,20 +1,17 @@
-"""Frames and spectra: the paper's counts, equalities between routes, invariances."""
-
-import pickle
+"""Spectra: the paper's counts, equalities between routes, invariances."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 from scipy.stats import mode
-from shl_folder import write_shl
+from shl_folder import frames_by_slicing, write_shl
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     cross_val_predict,
-    train_test_split,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,16 +20,6 @@ from skaug import ISDAClassifier, NetClassifier
 from skaug.signals import Frames, MagnitudeSpectrum, frame_segments, load_shl
 
 SHL = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
-
-
-@pytest.fixture
-def segments():
-    return np.random.default_rng(0).normal(size=(7, 6, 100)).astype(np.float32)
-
-
-def frames_by_slicing(X, frame_length, frame_step):
-    starts = range(0, X.shape[2] - frame_length + 1, frame_step)
-    return np.array([x[:, s : s + frame_length] for x in X for s in starts])
 
 
 def spectrum_by_numpy(frames):
@@ -54,121 +41,6 @@ def test_the_papers_counts():
     spectrum = MagnitudeSpectrum(sampling_rate=100).fit(frames)
     assert spectrum.transform(frames[:: 375_130 // 20]).shape[1] == 753
     assert len(spectrum.get_feature_names_out()) == 753
-
-
-@pytest.mark.parametrize(("length", "step"), [(10, 10), (10, 5), (33, 7), (100, 1)])
-def test_frames_are_slices_of_segments(segments, length, step):
-    frames = frame_segments(segments, frame_length=length, frame_step=step)
-    expected = frames_by_slicing(segments, length, step)
-    assert frames.X.shape == expected.shape and frames.X.dtype == np.float32
-    np.testing.assert_array_equal(np.asarray(frames.X), expected)
-    per_segment = len(expected) // 7
-    np.testing.assert_array_equal(frames.groups, np.repeat(np.arange(7), per_segment))
-
-
-def test_frames_are_indexed_as_an_array(segments):
-    frames = Frames(segments, 20, 10)
-    array = frames_by_slicing(segments, 20, 10)
-    mask = np.arange(len(array)) % 3 == 0
-    for key in [
-        *(slice(5, 40, 2), [3, 3, -1], mask, np.arange(0), slice(None, None, -1), []),
-        *(range(4, 9), mask.tolist()),
-    ]:
-        assert isinstance(frames[key], Frames) and isinstance(frames[key, ...], Frames)
-        np.testing.assert_array_equal(np.asarray(frames[key]), array[key])
-        np.testing.assert_array_equal(np.asarray(frames[key, ...]), array[key])
-    np.testing.assert_array_equal(frames[::2][3], array[6])
-    for key in [
-        *(7, -1, (7, slice(None), slice(3, 5)), (slice(10, 20), 2), (), None, True),
-        *((..., 0), ([0, 1], [0, 1]), ([1, 2], slice(None), [3, 4]), ([0, -1], 2)),
-        *((slice(None), np.array([0, 1])), np.array([[1, 2], [3, 4]]), (mask, 0)),
-    ]:
-        np.testing.assert_array_equal(frames[key], array[key])
-    assert [len(frame) for frame in frames[:3]] == [6, 6, 6]
-    with pytest.raises(IndexError):
-        frames[len(array)]
-    with pytest.raises(IndexError):
-        frames[mask[:-1]]
-
-
-def test_frames_copy_nothing_before_they_are_used(segments):
-    frames = Frames(segments, 20, 10)[5:30]
-    segments[:] = 1
-    assert (np.asarray(frames) == 1).all()
-    copy = np.asarray(frames)
-    copy[:] = 2
-    assert (segments == 1).all()
-    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
-        with pytest.raises(ValueError, match="need to be copied"):
-            np.array(frames, copy=False)
-
-
-def test_frames_are_pickled_split_and_shown(segments):
-    frames = Frames(segments, 20, 10)
-    back = pickle.loads(pickle.dumps(frames[4:9]))
-    np.testing.assert_array_equal(np.asarray(back), np.asarray(frames)[4:9])
-    train, test = train_test_split(frames, random_state=0)
-    assert isinstance(train, Frames) and len(train) + len(test) == len(frames)
-    assert repr(frames) == "Frames of shape (63, 6, 20), 10 samples apart, float32"
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int64, str, object])
-def test_labels_are_the_most_frequent_of_a_frame(segments, dtype):
-    codes = np.random.default_rng(0).integers(0, 4, size=(7, 100)).cumsum(1) // 40 % 3
-    y = (
-        np.array(["bike", "run", "walk"])[codes].astype(dtype)
-        if dtype
-        in (
-            str,
-            object,
-        )
-        else codes.astype(dtype)
-    )
-    frames = frame_segments(segments, y, frame_length=16, frame_step=3)
-    windows = frames_by_slicing(codes[:, None], 16, 3)[:, 0]
-    expected, count = mode(windows, axis=1)  # the smallest of equally frequent ones
-    found = (
-        frames.y if dtype not in (str, object) else pd.factorize(frames.y, sort=True)[0]
-    )
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_allclose(frames.purity, count / 16)
-    assert frames.y.dtype.kind == np.asarray(y).dtype.kind
-
-
-def test_labels_of_many_segments():
-    y = np.repeat(np.arange(600) % 5, 20).reshape(600, 20)
-    X = np.broadcast_to(np.zeros((1, 1, 1)), (600, 1, 20))
-    frames = frame_segments(X, y, frame_length=10)
-    np.testing.assert_array_equal(frames.y, np.repeat(np.arange(600) % 5, 2))
-
-
-def test_labels_and_groups_of_segments(segments):
-    y, groups = np.array(list("abcabca")), np.arange(7) // 2
-    frames = frame_segments(segments, y, groups, frame_length=50, frame_step=25)
-    np.testing.assert_array_equal(frames.y, np.repeat(y, 3))
-    np.testing.assert_array_equal(frames.groups, np.repeat(groups, 3))
-    assert (frames.purity == 1).all()
-    assert frame_segments(segments, frame_length=50).y is None
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"X": np.zeros((6, 100))}, r"\(n_segments, n_channels, n_times\); got \(6, 1"),
-        ({"X": np.zeros((0, 3, 100))}, r"n_times\); got \(0, 3, 100\)"),
-        ({"y": np.full((7, 100), np.nan)}, "a label everywhere; got 700 missing"),
-        ({"y": np.array([*"abcdef", None])}, "a label everywhere; got 1 missing"),
-        ({"y": np.array([*"abcdef", 1], object)}, r"of one type; got \['int', 'str'\]"),
-        ({"frame_length": 101}, "frame_length <= 100, the samples of a segment; got"),
-        ({"frame_length": 2.5}, "frame_length to be a number of samples >= 1; got 2.5"),
-        ({"frame_step": 0}, "frame_step to be a number of samples >= 1; got 0"),
-        ({"y": np.zeros(6)}, r"y of shape \(7,\) or \(7, 100\).*; got \(6,\)"),
-        ({"groups": np.zeros(8)}, r"a group for each of 7 segments; got shape \(8,\)"),
-    ],
-)
-def test_what_does_not_match_is_refused(segments, change, message):
-    with pytest.raises(ValueError, match=message):
-        frame_segments(**{"X": segments, "frame_length": 10, **change})
 
 
 @pytest.mark.parametrize("n_times", [1, 2, 31, 128, 500])
