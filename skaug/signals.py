@@ -2,10 +2,10 @@
 
 ``load_shl`` reads a recording in segments, ``frame_segments`` cuts them into frames,
 and ``MagnitudeSpectrum`` turns frames into the features that IHDA [1]_ uses for
-wearable sensors: the magnitude of each sensor at each time, which does not depend on how
-the device is held, and the size of its Fourier coefficients.
-With the accelerometer, gyroscope and magnetometer of the SHL data and frames of 5
-seconds at 100 Hz these are 3 x 251 = 753 features.
+wearable sensors: the magnitude of each sensor at each time, which does not depend on
+how the device is held, and the size of its Fourier coefficients. With the
+accelerometer, gyroscope and magnetometer of the SHL data and frames of 5 seconds at 100
+Hz these are 3 x 251 = 753 features.
 
 References
 ----------

@@ -411,9 +411,8 @@ def test_interruption_leaves_no_cache(folder, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(
-        "skaug.npy_cache._digest", stop
-    )  # the last thing before the renames
+    # The last thing before the files get their names.
+    monkeypatch.setattr("skaug.npy_cache._digest", stop)
     with pytest.raises(KeyboardInterrupt):
         load_shl(folder, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())
