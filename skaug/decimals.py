@@ -156,6 +156,12 @@ def _parse(padded, chars, text, start, end, length):
     # A token is its last eight or, around a dot, nine characters, and what is before.
     value, power, dotted, odd = _last_characters(words, chars, end, length)
     longer = np.flatnonzero((length > 9) | ((length > 8) & ~dotted))
+    # What is before eight digits is mostly "0." and changes nothing but their power.
+    plain = longer[(length.take(longer) == 10) & ~dotted.take(longer)]
+    place = end.take(plain)
+    plain = plain[(chars.take(place - 10) == ZERO) & (chars.take(place - 9) == DOT)]
+    power[plain], length[plain] = 8, 8
+    longer = longer[length.take(longer) > 8]
     if len(longer):
         taken = 8 + dotted[longer]
         end, length = end[longer] - taken, length[longer] - taken
