@@ -37,6 +37,7 @@ CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subwa
 SAMPLING_RATE = 100.0
 BLOCK = 2**19  # bytes of text parsed at a time
 LONGEST_LINE = 2**24  # bytes
+WAY_OUT = "Mend the line, or leave it out by segments=."
 
 
 def load_shl(
@@ -156,9 +157,12 @@ def load_shl(
 
 def _resolve(channels):
     """Names of files, and channel numbers by sensor."""
-    channels = [channels] if isinstance(channels, str) else list(channels)
-    if not all(isinstance(channel, str) for channel in channels):
-        raise TypeError(f"load_shl needs names as channels; got {channels}.")
+    channels = [channels] if isinstance(channels, str) else channels
+    if not np.iterable(channels) or not all(isinstance(c, str) for c in channels):
+        raise TypeError(
+            f"load_shl needs a list of names as channels; got {channels!r}. Give "
+            "['Acc', 'Pressure'], say."
+        )
     names, sensors = [], {}
     for channel in channels:
         axes = AXES.get(channel)
@@ -169,7 +173,7 @@ def _resolve(channels):
             names.append(name)
     if len(set(names)) < len(names) or not names:
         raise ValueError(
-            f"load_shl needs channels, each of them once; got {channels}. A "
+            f"load_shl needs channels, each of them once; got {list(channels)}. A "
             "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y', 'Acc_z'."
         )
     return names, sensors
@@ -201,7 +205,7 @@ def _check_line_ends(path, text, line):
         line += text.partition(b"\r")[0].count(b"\n")
         raise ValueError(
             f"{path.name}, line {line + 1}: lines that end in a newline are needed; got"
-            " a carriage return without one."
+            " a carriage return without one. Convert the file."
         )
 
 
@@ -286,7 +290,7 @@ class _Reader:
             raise ValueError(
                 f"{path.name}, line {min(line, self.n_lines) + 1}: "
                 f"{self.n_lines} lines are needed, as {self.paths[0].name} has; got "
-                f"{'more' if line > self.n_lines else line}."
+                f"{'more' if line > self.n_lines else line}. Complete the shorter file."
             )
 
     def _parse(self, path, text, lines):
@@ -295,7 +299,7 @@ class _Reader:
         except NotANumberError as error:
             raise ValueError(
                 f"{path.name}, line {lines[error.line] + 1}: a finite number is "
-                f"needed; got {error.token!r} as number {error.column + 1}."
+                f"needed; got {error.token!r} as number {error.column + 1}. " + WAY_OUT
             ) from None
         n_times = self.shape[2]
         (ragged,) = (counts != n_times).nonzero()
@@ -303,7 +307,7 @@ class _Reader:
             line = lines[ragged[0]] + 1
             raise ValueError(
                 f"{path.name}, line {line}: {n_times} numbers are needed, as in line 1 "
-                f"of {self.paths[0].name}; got {counts[ragged[0]]}."
+                f"of {self.paths[0].name}; got {counts[ragged[0]]}. {WAY_OUT}"
             )
         return values.reshape(-1, n_times)
 
@@ -314,7 +318,7 @@ def _check_range(path, values, lines):
         i, j = np.argwhere(np.abs(values) > limit)[0]
         raise ValueError(
             f"{path.name}, line {lines[i] + 1}: numbers within the range of float32 are"
-            f" needed; got {values[i, j]:g} as number {j + 1}."
+            f" needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
         )
 
 
@@ -324,7 +328,7 @@ def _check_labels(path, values, lines):
         i, j = np.argwhere(~known)[0]
         raise ValueError(
             f"{path.name}, line {lines[i] + 1}: labels from 0 to {len(CLASSES) - 1} "
-            f"are needed; got {values[i, j]:g} as number {j + 1}."
+            f"are needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
         )
 
 
@@ -344,7 +348,7 @@ def _read_order(folder, n_lines, channel):
     except NotANumberError as error:
         raise ValueError(
             f"{name}, line {error.line + 1}: a whole number is needed; got "
-            f"{error.token!r}."
+            f"{error.token!r}. Mend the line, or take the file away."
         ) from None
     if len(counts) != n_lines or (counts != 1).any():
         wrong = [*np.flatnonzero(counts != 1), min(len(counts), n_lines)][0]
