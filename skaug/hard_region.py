@@ -40,9 +40,8 @@ from sklearn.utils.validation import (
     column_or_1d,
     validate_data,
 )
-from skorch.dataset import ValidSplit
 
-from skaug.modules import fit_vae
+from skaug.generators import fit_generator
 from skaug.oversampling import (
     check_columns,
     samples_to_add,
@@ -50,56 +49,15 @@ from skaug.oversampling import (
     with_new_rows,
 )
 from skaug.potentials import class_potentials, potential, resolve
-from skaug.splits import hold_out
 
-__all__ = ["HardRegionSampler", "sample_latent"]
+__all__ = ["HardRegionSampler"]
 
 # What only some fits set.
 OF_SAMPLES = (
     *("source_index_", "is_synthetic_", "source_potential_", "spread_", "groups_"),
     *("sampling_strategy_", "generator_", "reconstruction_r2_", "active_units_"),
-    *("_sources", "_seeds", "_deviation"),
+    *("_sources", "_seeds", "_variation"),
 )
-
-
-def sample_latent(mean, deviation, spread=1.0, *, generator=None):
-    r"""Draw :math:`z = \mu + \beta \sigma \epsilon` (Eq. 4 of IHDA).
-
-    Parameters
-    ----------
-    mean, deviation : torch.Tensor of shape (n, latent_dim)
-        Of the latent distribution of each row.
-    spread : float, default=1.0
-        :math:`\beta` is drawn from U[0, spread], once per row. With 1 the variance of
-        z is a third of the variance of the latent distribution.
-    generator : torch.Generator, default=None
-        Source of randomness, on the CPU.
-
-    Returns
-    -------
-    z : torch.Tensor of shape (n, latent_dim)
-        One draw per row.
-    beta : torch.Tensor of shape (n, 1)
-        What was drawn for the rows.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skaug.hard_region import sample_latent
-    >>> z, beta = sample_latent(torch.zeros(5, 3), torch.ones(5, 3), spread=0.0)
-    >>> bool((z == 0).all())
-    True
-    """
-    beta = _uniform(len(mean), spread, generator).to(mean)
-    return mean + beta * deviation * _normal(mean.shape, generator).to(mean), beta
-
-
-def _uniform(n, spread, generator):
-    return spread * torch.rand(n, 1, generator=generator, dtype=torch.float64)
-
-
-def _normal(shape, generator):
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
 class HardRegionSampler(TransformerMixin, BaseEstimator):
@@ -420,33 +378,24 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         return numbers
 
     def _fit_generator(self, groups):
-        X = self._X
-        self.generator_, self.active_units_ = None, 0
-        self.reconstruction_r2_ = float("nan")
-        if self.generator == "noise":
-            self._deviation = X.std(0)
-            return
-        seed = int(self._seeds[0])
-        train, valid = np.arange(len(X)), None
-        if groups is not None and len(np.unique(groups)) < 2:
-            groups = None
-        if len(X) >= 10:
-            split = ValidSplit(0.1, stratified=False)
-            train, valid = hold_out(split, self._codes, groups, random_state=seed)
-        rows = torch.as_tensor(X, device=self.device)
-        self.generator_ = fit_vae(
-            rows[train],
-            None if valid is None else rows[valid],
+        self._variation, report = fit_generator(
+            self.generator,
+            torch.as_tensor(self._X, device=self.device),
+            torch.as_tensor(self._codes, device=self.device),
+            groups,
+            spread=self.spread,
+            keep_residual=self.keep_residual,
+            decoder_noise=self.decoder_noise,
             latent_dim=self.latent_dim,
             kl_weight=self.kl_weight,
-            random_state=seed,
+            random_state=int(self._seeds[0]),
             verbose=self.verbose,
         )
-        with torch.no_grad():
-            decoded = self.generator_.decode(self.generator_.encode(rows)[0])
-        self._deviation = (rows - decoded).std(0, correction=0).cpu().numpy()
-        self.reconstruction_r2_, self.active_units_ = self.generator_.report(rows)
-        if self.reconstruction_r2_ < 0.3 or not self.active_units_:
+        self.generator_ = getattr(self._variation, "vae", None)
+        self.reconstruction_r2_ = report["r2"]
+        self.active_units_ = report["active_units"]
+        collapsed = self.reconstruction_r2_ < 0.3 or not self.active_units_
+        if self.generator == "vae" and collapsed:
             self._warn(
                 f"the VAE explains {max(self.reconstruction_r2_, 0):.0%} of the "
                 f"variance with {self.active_units_} active latent units. Decrease "
@@ -455,26 +404,12 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
 
     def _draw(self, rows, seed):
         """One new point per given row, and the factors drawn from U[0, spread]."""
+        X, codes = (
+            torch.as_tensor(array[rows], device=self.device)
+            for array in (self._X, self._codes)
+        )
         torch_generator = torch.Generator().manual_seed(int(seed))
-        X = torch.as_tensor(self._X[rows], device=self.device)
-        deviation = torch.as_tensor(self._deviation, device=self.device).to(X)
-        if self.generator_ is None:
-            new, beta = sample_latent(
-                X, deviation.expand_as(X), self.spread, generator=torch_generator
-            )
-            return new.cpu().numpy(), beta.squeeze(1).cpu().numpy()
-        vae = self.generator_
-        with torch.no_grad():
-            mean, latent_deviation = vae.encode(X)
-            z, beta = sample_latent(
-                mean, latent_deviation, self.spread, generator=torch_generator
-            )
-            new = vae.decode(z)
-            if self.keep_residual:
-                new = X + (new - vae.decode(mean))
-            if self.decoder_noise:
-                noise = _normal(X.shape, torch_generator).to(X)
-                new = new + self.decoder_noise * beta * deviation * noise
+        new, beta = self._variation.draw(X, codes, torch_generator)
         return new.cpu().numpy(), beta.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):

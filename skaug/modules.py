@@ -186,6 +186,9 @@ class VAE(nn.Module):
         Dimension of the latent space.
     hidden : int, default=256
         Width of the one hidden layer on either side.
+    n_classes : int, default=0
+        If not 0, both sides are also told the class of each row, as one of so many
+        codes: a conditional autoencoder. It is given as `codes` to all methods.
 
     Examples
     --------
@@ -197,13 +200,18 @@ class VAE(nn.Module):
     (torch.Size([5, 4]), torch.Size([5, 20]))
     """
 
-    def __init__(self, n_features, latent_dim=32, hidden=256):
+    def __init__(self, n_features, latent_dim=32, hidden=256, n_classes=0):
         super().__init__()
+        self.n_classes = n_classes
         self.encoder = nn.Sequential(
-            nn.Linear(n_features, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent_dim)
+            nn.Linear(n_features + n_classes, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 2 * latent_dim),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, n_features)
+            nn.Linear(latent_dim + n_classes, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, n_features),
         )
         self.register_buffer("centre", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
@@ -219,21 +227,29 @@ class VAE(nn.Module):
         """The rows of X in standard units."""
         return (X - self.centre) / torch.where(self.scale > 0, self.scale, 1.0)
 
-    def encode(self, X):
+    def encode(self, X, codes=None):
         """Mean and standard deviation of the latent distribution of each row."""
-        mean, log_variance = self._encode(self.standardised(X))
+        mean, log_variance = self._encode(self.standardised(X), codes)
         return mean, (log_variance / 2).exp()
 
-    def decode(self, z):
+    def decode(self, z, codes=None):
         """Vectors from latent ones."""
-        return self.decoder(z) * self.scale + self.centre
+        return self._decode(z, codes) * self.scale + self.centre
 
-    def _encode(self, X):
-        mean, log_variance = self.encoder(X).chunk(2, dim=1)
+    def _encode(self, X, codes):
+        mean, log_variance = self.encoder(self._told(X, codes)).chunk(2, dim=1)
         # Far outside what it has seen, the exponential would overflow.
         return mean, log_variance.clamp(-20, 20)
 
-    def loss(self, X, noise, kl_weight=1.0):
+    def _decode(self, z, codes):
+        return self.decoder(self._told(z, codes))
+
+    def _told(self, X, codes):
+        if not self.n_classes:
+            return X
+        return torch.cat([X, nn.functional.one_hot(codes, self.n_classes).to(X)], dim=1)
+
+    def loss(self, X, noise, kl_weight=1.0, codes=None):
         """Summed squared error of the standardised features plus the KL divergence.
 
         Eq. 2 of IHDA, a mean over rows of sums over dimensions. With a mean over
@@ -247,6 +263,8 @@ class VAE(nn.Module):
             Standard normal draws.
         kl_weight : float, default=1.0
             Weight of the divergence.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
 
         Returns
         -------
@@ -254,20 +272,22 @@ class VAE(nn.Module):
             The mean over rows.
         """
         X = self.standardised(X)
-        mean, log_variance = self._encode(X)
+        mean, log_variance = self._encode(X, codes)
         z = mean + (log_variance / 2).exp() * noise
-        error = (self.decoder(z) - X).square().sum(1)
+        error = (self._decode(z, codes) - X).square().sum(1)
         divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
         return (error + kl_weight * divergence).mean()
 
     @torch.no_grad()
-    def report(self, X):
+    def report(self, X, codes=None):
         """Say how much of the variation in X the latent space carries.
 
         Parameters
         ----------
         X : torch.Tensor of shape (n, n_features)
             Vectors.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
 
         Returns
         -------
@@ -277,8 +297,8 @@ class VAE(nn.Module):
         active_units : int
             Latent dimensions whose mean has a variance over X of more than 0.01.
         """
-        mean, _ = self.encode(X)
-        residual = self.standardised(X) - self.standardised(self.decode(mean))
+        mean, _ = self.encode(X, codes)
+        residual = self.standardised(X) - self.standardised(self.decode(mean, codes))
         variance = self.standardised(X).var(0, correction=0).sum()
         r2 = 1 - residual.square().mean(0).sum() / variance.clamp(min=1e-12)
         return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
@@ -288,6 +308,9 @@ def fit_vae(
     X,
     X_valid=None,
     *,
+    codes=None,
+    codes_valid=None,
+    n_classes=0,
     latent_dim=32,
     hidden=256,
     kl_weight=1.0,
@@ -308,7 +331,9 @@ def fit_vae(
         Held-out vectors. Training stops when their loss has not fallen for `patience`
         steps and returns to the best epoch from 200 steps on. Without them it runs for
         `max_steps`.
-    latent_dim, hidden : int
+    codes, codes_valid : torch.Tensor of shape (n,) and (n_valid,), default=None
+        Class of each row, for a conditional autoencoder.
+    n_classes, latent_dim, hidden : int
         As for :class:`VAE`.
     kl_weight : float, default=1.0
         Weight of the divergence; less for sharper copies and less variation.
@@ -346,7 +371,7 @@ def fit_vae(
     devices = [X.device] if X.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(random_state)
-        vae = VAE(X.shape[1], latent_dim, hidden).to(X)
+        vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
     vae.standardise_by(X)
     trained = copy.deepcopy(vae).float()
     # In standard units from here on, where single precision is precise enough.
@@ -362,10 +387,12 @@ def fit_vae(
 
     if X_valid is not None:
         # The same noise every time and much of it, or luck would choose the epoch.
-        X_valid = X_valid.repeat(math.ceil(1000 / len(X_valid)), 1)
+        times = math.ceil(1000 / len(X_valid))
+        X_valid = X_valid.repeat(times, 1)
+        codes_valid = None if codes_valid is None else codes_valid.repeat(times)
         noise_valid = draw(len(X_valid))
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
-    step, looked, told, batches = 0, 0, 0, []
+    step, looked, printed, batches = 0, 0, 0, []
     try:
         while step < min(max_steps, best_step + patience):
             if not batches:
@@ -373,7 +400,8 @@ def fit_vae(
                 batches = list(order.split(batch_size))
             rows = batches.pop()
             optimizer.zero_grad()
-            loss = trained.loss(X[rows], draw(len(rows)), kl_weight)
+            told = None if codes is None else codes[rows]
+            loss = trained.loss(X[rows], draw(len(rows)), kl_weight, told)
             loss.backward()
             optimizer.step()
             step += 1
@@ -381,12 +409,12 @@ def fit_vae(
             if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
                 looked = step
                 with torch.no_grad():
-                    loss = trained.loss(X_valid, noise_valid, kl_weight)
+                    loss = trained.loss(X_valid, noise_valid, kl_weight, codes_valid)
                 if loss < best_loss:
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
-            if verbose and step >= told + 500:
-                told = step
+            if verbose and step >= printed + 500:
+                printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         pass

@@ -558,6 +558,25 @@ class NetClassifier(NeuralNetClassifier):
             self._check_shape(X)
         return X, self._encode(y)
 
+    def encode(self, X, y):
+        """Rows and labels as the network is trained on them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, signals or images shaped like those of ``fit``.
+        y : array-like of shape (n,)
+            Labels among ``classes_``.
+
+        Returns
+        -------
+        X : ndarray of shape (n, ...)
+            In float32.
+        codes : ndarray of shape (n,)
+            Numbers of the labels, 0 ... n_classes - 1.
+        """
+        return self._check_training_data(X, y, None, reset=False)
+
     def _encode(self, y):
         code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
         codes = np.array([code_of.get(label, -1) for label in y.tolist()])

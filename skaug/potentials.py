@@ -41,7 +41,13 @@ from sklearn.utils import check_array
 
 from skaug.neighbors import METRICS, MetricSpace, at
 
-__all__ = ["auto_radius", "class_potentials", "potential", "potential_grid"]
+__all__ = [
+    "auto_radius",
+    "class_potentials",
+    "kernel_sums",
+    "potential",
+    "potential_grid",
+]
 
 
 def potential(
@@ -126,14 +132,64 @@ def potential(
     >>> potential(X, y, radius=2, gamma=2, metric="euclidean").round(3)
     array([-1.   ,  0.411, -0.368, -1.   ])
     """
+    values, noisy = signed(
+        *kernel_sums(
+            X,
+            y,
+            radius=radius,
+            gamma=gamma,
+            metric=metric,
+            groups=groups,
+            block_size=block_size,
+            device=device,
+            verbose=verbose,
+        )
+    )
+    return (values, noisy) if return_noisy else values
+
+
+def kernel_sums(
+    X,
+    y,
+    *,
+    radius="auto",
+    gamma="scale",
+    metric="cosine",
+    groups=None,
+    block_size=None,
+    device="cpu",
+    verbose=0,
+):
+    """Weight of each point's neighbours of its own class, and of other classes.
+
+    The potential is their difference, -1 where the first is 0.
+
+    Parameters
+    ----------
+    X, y, radius, gamma, metric, groups, block_size, device, verbose : objects
+        As for :func:`potential`.
+
+    Returns
+    -------
+    own, other : ndarray of shape (n,)
+        Sums of the kernel over neighbours, in float64; 0 only without any.
+
+    Examples
+    --------
+    >>> from skaug.potentials import kernel_sums
+    >>> own, other = kernel_sums(
+    ...     [[0.0], [1.0], [3.0]], ["a", "b", "b"], radius=2, metric="euclidean"
+    ... )
+    >>> own.round(3), other.round(3)
+    (array([0.   , 0.018, 0.018]), array([0.368, 0.368, 0.   ]))
+    """
     X, codes, groups = _check_points(X, y, groups)
     radius, gamma = resolve(radius, gamma, metric, X, groups, device)
     _warn_of_rows_of_zeros(X, metric)
     own, other = _sums(
         X, codes, [radius], [gamma], metric, groups, block_size, device, verbose
     )
-    values, noisy = _signed(own[0, :, 0], other[0, :, 0])
-    return (values, noisy) if return_noisy else values
+    return own[0, :, 0], other[0, :, 0]
 
 
 def potential_grid(
@@ -191,7 +247,7 @@ def potential_grid(
         device,
         verbose,
     )
-    values, _ = _signed(*sums)  # (n_gamma, n, n_radius)
+    values, _ = signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
 
 
@@ -267,7 +323,7 @@ def class_potentials(
         weights = _kernel(distances, gamma / space.scale)
         sums[of_X].view(-1).index_add_(0, cells, weights)
     own = sums.cpu().numpy()
-    values, _ = _signed(own, own.sum(1, keepdims=True) - own)
+    values, _ = signed(own, own.sum(1, keepdims=True) - own)
     return values
 
 
@@ -360,7 +416,8 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
     return sums[:, :, 1], sums[:, :, 0]
 
 
-def _signed(own, other):
+def signed(own, other):
+    """The potential from the two sums, and where it is noisy."""
     noisy = own == 0
     return np.where(noisy, -1.0, other - own), noisy
 

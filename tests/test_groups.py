@@ -60,7 +60,7 @@ def sides(monkeypatch):
         seen.append((set(groups[train]), set(groups[valid])))
         return train, valid
 
-    for room in ("net", "hard_region"):
+    for room in ("net", "generators"):
         monkeypatch.setattr(f"skaug.{room}.hold_out", watched)
     return seen
 

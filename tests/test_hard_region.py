@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skaug import HardRegionSampler, class_potentials, potential
-from skaug.hard_region import sample_latent
+from skaug.generators import sample_latent
 from skaug.modules import fit_vae
 
 
@@ -424,7 +424,7 @@ def test_the_vaes_held_out_part_has_groups_of_its_own(mixed, monkeypatch):
         seen.append((rows.numpy(), held_out.numpy()))
         return fit_vae(rows, held_out, **kwargs)
 
-    monkeypatch.setattr("skaug.hard_region.fit_vae", watched)
+    monkeypatch.setattr("skaug.generators.fit_vae", watched)
     with pytest.warns(UserWarning, match="have one group each"):
         sampler().fit(X, y, groups=groups)
     ((rows, held_out),) = seen

@@ -1,0 +1,27 @@
+"""Import torchvision also beside a torch built without CUDA.
+
+The package index serves a torchvision built for CUDA. Beside a CPU-only torch its
+compiled operators do not load, and the import fails when it declares their shapes. No
+transform and no classification network needs them: declaring the two operators, without
+any implementation, lets the rest be imported.
+"""
+
+import torch
+
+__all__ = ["torchvision"]
+
+_SCHEMAS = {
+    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+
+# Operators live as long as the library that declared them.
+_library = None
+try:
+    import torchvision
+except RuntimeError:
+    _library = torch.library.Library("torchvision", "FRAGMENT")
+    for _name, _schema in _SCHEMAS.items():
+        if not hasattr(torch.ops.torchvision, _name):
+            _library.define(_schema)
+    import torchvision

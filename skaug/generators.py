@@ -1,0 +1,317 @@
+r"""New feature vectors near given ones, of the same class.
+
+Four generators with one method, ``draw``. Every new vector has its own factor
+:math:`\beta`, drawn from U[0, ``spread``], which says how far it goes from its source:
+
+- :class:`LatentVariation`: :math:`z = \mu + \beta \sigma \epsilon` in the latent space
+  of a variational autoencoder (Eq. 4 of IHDA [1]_), conditional on the class or not;
+- :class:`ClassGaussian`: normal with the covariance of the class;
+- :class:`FeatureNoise`: normal with the variance of each feature.
+
+References
+----------
+.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
+   for Deep Networks", NeurIPS 2020.
+"""
+
+import math
+
+import numpy as np
+import torch
+from skorch.dataset import ValidSplit
+
+from skaug.modules import fit_vae
+from skaug.splits import hold_out
+
+__all__ = [
+    "GENERATORS",
+    "ClassGaussian",
+    "FeatureNoise",
+    "LatentVariation",
+    "fit_generator",
+    "sample_latent",
+]
+
+GENERATORS = ("vae", "cvae", "gaussian", "noise")
+
+
+def sample_latent(mean, deviation, spread=1.0, *, generator=None):
+    r"""Draw :math:`z = \mu + \beta \sigma \epsilon` (Eq. 4 of IHDA).
+
+    Parameters
+    ----------
+    mean, deviation : torch.Tensor of shape (n, latent_dim)
+        Of the latent distribution of each row.
+    spread : float, default=1.0
+        :math:`\beta` is drawn from U[0, spread], once per row. With 1 the variance of
+        z is a third of the variance of the latent distribution.
+    generator : torch.Generator, default=None
+        Source of randomness, on the CPU.
+
+    Returns
+    -------
+    z : torch.Tensor of shape (n, latent_dim)
+        One draw per row.
+    beta : torch.Tensor of shape (n, 1)
+        What was drawn for the rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.generators import sample_latent
+    >>> z, beta = sample_latent(torch.zeros(5, 3), torch.ones(5, 3), spread=0.0)
+    >>> bool((z == 0).all())
+    True
+    """
+    beta = _uniform(len(mean), spread, generator).to(mean)
+    return mean + beta * deviation * _normal(mean.shape, generator).to(mean), beta
+
+
+# In double precision for any dtype, so that the draws do not depend on it.
+def _uniform(n, spread, generator):
+    return spread * torch.rand(n, 1, generator=generator, dtype=torch.float64)
+
+
+def _normal(shape, generator):
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+class FeatureNoise:
+    """Normal noise with the standard deviation of each feature.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, n_features)
+        Vectors to learn from.
+    spread : float, default=1.0
+        The factor of each new vector is drawn from U[0, spread].
+
+    Attributes
+    ----------
+    deviation : torch.Tensor of shape (n_features,)
+        Standard deviation of each feature.
+    """
+
+    def __init__(self, X, spread=1.0):
+        self.spread = spread
+        self.deviation = X.std(0, correction=0)
+
+    def draw(self, X, codes, generator):
+        """Draw one new vector per source.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Sources.
+        codes : torch.Tensor of shape (n,)
+            Their classes; not looked at.
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        new : torch.Tensor of shape (n, n_features)
+            New vectors.
+        beta : torch.Tensor of shape (n, 1)
+            The factor of each.
+        """
+        return sample_latent(X, self.deviation, self.spread, generator=generator)
+
+
+class ClassGaussian:
+    r"""Normal with the covariance of the class, times the factor squared.
+
+    No covariance matrix is formed: a sum of the class's n centred vectors with standard
+    normal weights over :math:`\sqrt n` has it.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, n_features)
+        Vectors to learn from.
+    codes : torch.Tensor of shape (n,)
+        Their classes.
+    spread : float, default=1.0
+        The factor of each new vector is drawn from U[0, spread].
+
+    Attributes
+    ----------
+    centred : dict of int to torch.Tensor of shape (n_of_class, n_features)
+        Vectors of each class minus their mean, over the root of their number.
+    """
+
+    def __init__(self, X, codes, spread=1.0):
+        self.spread = spread
+        self.centred = {}
+        for code in codes.unique().tolist():
+            rows = X[codes == code]
+            self.centred[code] = (rows - rows.mean(0)) / math.sqrt(len(rows))
+
+    def draw(self, X, codes, generator):
+        """Draw one new vector per source.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Sources.
+        codes : torch.Tensor of shape (n,)
+            Their classes.
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        new : torch.Tensor of shape (n, n_features)
+            New vectors.
+        beta : torch.Tensor of shape (n, 1)
+            The factor of each.
+        """
+        beta, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
+        for code in codes.unique().tolist():
+            rows = (codes == code).nonzero().squeeze(1)
+            weights = _normal((len(rows), len(self.centred[code])), generator).to(X)
+            new[rows] += beta[rows] * (weights @ self.centred[code])
+        return new, beta
+
+
+class LatentVariation:
+    """Variation in the latent space of a variational autoencoder.
+
+    Parameters
+    ----------
+    vae : VAE
+        A trained autoencoder.
+    X : torch.Tensor of shape (n, n_features)
+        Vectors to measure its error on.
+    codes : torch.Tensor of shape (n,), default=None
+        Their classes, for a conditional autoencoder.
+    spread : float, default=1.0
+        The factor of each new vector is drawn from U[0, spread].
+    keep_residual : bool, default=True
+        Whether to add the difference of decoded vectors to the source, rather than
+        return decoded vectors, which lack what the autoencoder cannot represent.
+    decoder_noise : float, default=2.0
+        Normal noise added to each feature, as a multiple of the factor and of the
+        standard deviation of the autoencoder's error.
+
+    Attributes
+    ----------
+    deviation : torch.Tensor of shape (n_features,)
+        Standard deviation of the autoencoder's error.
+    """
+
+    def __init__(
+        self, vae, X, codes=None, spread=1.0, keep_residual=True, decoder_noise=2.0
+    ):
+        self.vae = vae
+        self.spread = spread
+        self.keep_residual = keep_residual
+        self.decoder_noise = decoder_noise
+        with torch.no_grad():
+            mean, _ = vae.encode(X, codes)
+            self.deviation = (X - vae.decode(mean, codes)).std(0, correction=0)
+
+    @torch.no_grad()
+    def draw(self, X, codes, generator):
+        """Draw one new vector per source (Eq. 7 of IHDA).
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Sources.
+        codes : torch.Tensor of shape (n,)
+            Their classes.
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        new : torch.Tensor of shape (n, n_features)
+            New vectors.
+        beta : torch.Tensor of shape (n, 1)
+            The factor of each.
+        """
+        mean, deviation = self.vae.encode(X, codes)
+        z, beta = sample_latent(mean, deviation, self.spread, generator=generator)
+        new = self.vae.decode(z, codes)
+        if self.keep_residual:
+            new = X + (new - self.vae.decode(mean, codes))
+        if self.decoder_noise:
+            noise = _normal(X.shape, generator).to(X)
+            new = new + self.decoder_noise * beta * self.deviation * noise
+        return new, beta
+
+
+def fit_generator(
+    kind,
+    X,
+    codes,
+    groups=None,
+    *,
+    spread=1.0,
+    keep_residual=True,
+    decoder_noise=2.0,
+    random_state=0,
+    **vae_params,
+):
+    """Make a generator of new vectors like those given.
+
+    Parameters
+    ----------
+    kind : {"vae", "cvae", "gaussian", "noise"}
+        "vae" and "cvae", which is conditional on the class, are trained; a tenth of the
+        rows is held out from them, by groups, to stop in time.
+    X : torch.Tensor of shape (n, n_features)
+        Vectors.
+    codes : torch.Tensor of shape (n,)
+        Their classes.
+    groups : array-like of shape (n,), default=None
+        Subject, segment or the like of each.
+    spread, keep_residual, decoder_noise : object
+        As for :class:`LatentVariation`.
+    random_state : int, default=0
+        Seed.
+    **vae_params
+        Passed to :func:`~skaug.modules.fit_vae`.
+
+    Returns
+    -------
+    generator : object with ``draw``
+        The generator.
+    report : dict
+        Of a trained one: ``r2`` and ``active_units`` on all rows, ``r2_held_out``, see
+        :meth:`~skaug.modules.VAE.report`; otherwise NaN and 0.
+    """
+    report = {"r2": math.nan, "r2_held_out": math.nan, "active_units": 0}
+    if kind == "noise":
+        return FeatureNoise(X, spread), report
+    if kind == "gaussian":
+        return ClassGaussian(X, codes, spread), report
+    train, valid = np.arange(len(X)), None
+    if groups is not None and len(np.unique(groups)) < 2:
+        groups = None
+    if len(X) >= 10:
+        split = ValidSplit(0.1, stratified=False)
+        train, valid = hold_out(split, codes.cpu(), groups, random_state=random_state)
+    train, valid = (
+        None if rows is None else torch.as_tensor(rows, device=X.device)
+        for rows in (train, valid)
+    )
+    seen = codes if kind == "cvae" else None
+
+    def part(values, rows):
+        return None if rows is None or values is None else values[rows]
+
+    vae = fit_vae(
+        X[train],
+        part(X, valid),
+        codes=part(seen, train),
+        codes_valid=part(seen, valid),
+        n_classes=0 if seen is None else int(codes.max()) + 1,
+        random_state=random_state,
+        **vae_params,
+    )
+    report["r2"], report["active_units"] = vae.report(X, seen)
+    if valid is not None:
+        report["r2_held_out"], _ = vae.report(X[valid], part(seen, valid))
+    variation = LatentVariation(vae, X, seen, spread, keep_residual, decoder_noise)
+    return variation, report

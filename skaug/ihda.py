@@ -1,0 +1,1022 @@
+r"""IHDA: augmentation of a trained network, level by level, in its own features.
+
+The activations :math:`h_l(x)` of a level are vectors like any other: a variational
+autoencoder learns them, new ones are drawn from it, and all layers above the level are
+fine-tuned on what it gives. Then comes the next level. Nothing below the level changes,
+and the network that comes out is as fast as the one that went in.
+
+===========================  ===========================================================
+the paper [1]_               here
+===========================  ===========================================================
+:math:`h_l`, l = 1 ... L     ``levels``, cut by :class:`~skaug.layers.Levels`
+p, p / (1 + log l)           ``skip_probability``, ``skip_rule``
+:math:`g_l` (Eq. 2)          ``generator``, ``latent_dim``, ``kl_weight``
+w, dist, :math:`\gamma`      ``radius``, ``metric``, ``gamma``
+:math:`O_l` (Eq. 6)          ``sources``
+:math:`N_{(\mu,\sigma)}`     ``n_samples``
+:math:`\beta` (Eq. 4)        drawn from U[0, ``spread``] for every sample
+:math:`h^l_A` (Eq. 7)        what ``sample`` returns
+fine-tuning, its two         ``trainable="above"`` (all layers), ``trainable="head"``
+options                      (the predictor)
+===========================  ===========================================================
+
+What the paper leaves open decides whether it helps. Read literally (decoded means of
+hard points, nothing else in the batches) it destroys accuracy on small data; that is
+:meth:`IHDAFinetuner.paper`. The defaults are the reading that was found to do no harm:
+all points are sources, half of each batch is real, and samples keep what the autoencoder
+cannot represent.
+
+References
+----------
+.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
+   for Deep Networks", NeurIPS 2020.
+"""
+
+import copy
+import math
+import time
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Bunch, _safe_indexing, check_random_state
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from skorch import NeuralNetClassifier
+from skorch.dataset import ValidSplit
+from skorch.utils import is_dataset, to_tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from skaug.generators import GENERATORS, fit_generator
+from skaug.layers import INPUT, Levels
+from skaug.net import NetClassifier
+from skaug.potentials import auto_radius, kernel_sums, resolve, signed
+from skaug.splits import hold_out
+
+__all__ = ["IHDAFinetuner", "level_skip_probability"]
+
+SOURCES = ("all", "potential", "region", "top", "random")
+# Of the kernel's weight around a point of sources="region", each side has 15 % or more.
+MIXED = 0.7
+BYTES_AT_ONCE = 2**25
+
+
+def level_skip_probability(number, probability, rule="relaxed"):
+    """Probability of skipping a level (Algorithm 2, line 3, of IHDA).
+
+    Parameters
+    ----------
+    number : int
+        The level's number, from 1.
+    probability : float
+        The paper's p.
+    rule : {"relaxed", "constant", "printed"}, default="relaxed"
+        "relaxed" is ``p / (1 + log(number))``: what the text describes and what fits
+        its Table 4, where p = 0 augments every level. "constant" is p for all.
+        "printed" is ``1 / (1 + p log(number))``, which skips every level at p = 0.
+
+    Returns
+    -------
+    probability : float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from skaug.ihda import level_skip_probability
+    >>> [round(level_skip_probability(l, 0.5), 2) for l in (1, 2, 10)]
+    [0.5, 0.3, 0.15]
+    """
+    log = math.log(number)
+    if rule == "printed":
+        return 1 / (1 + probability * log)
+    return probability if rule == "constant" else probability / (1 + log)
+
+
+class IHDAFinetuner(ClassifierMixin, BaseEstimator):
+    """Train a network, then fine-tune it on samples made in its own features.
+
+    Parameters
+    ----------
+    estimator : skorch.NeuralNetClassifier, default=None
+        What is trained and fine-tuned: a :class:`NetClassifier` (by default), an
+        :class:`ISDAClassifier`, whose loss is kept while fine-tuning, or any
+        classifier of skorch with codes for labels. It is cloned and never changed.
+        Its network ends in an ``nn.Linear``.
+    prefit : bool, default=False
+        Whether `estimator` is trained already; a copy of it is fine-tuned. Cloning, as
+        a grid search does, would lose its training: wrap it in
+        ``sklearn.frozen.FrozenEstimator`` there, which needs no `prefit`.
+    levels : {"auto", "hidden"} or list of str, default="auto"
+        Where to augment. "hidden" is all blocks of the network, see
+        :class:`~skaug.layers.Levels`; "auto" is the input and all blocks for tables,
+        and the last two blocks for signals and images, where noise on the input
+        did harm. A list has names of modules, and ``"input"``.
+    sources : {"all", "potential", "region", "top", "random"}, default="all"
+        What samples are made from. "potential" is the paper's: points of positive
+        :func:`potential`. It adds copies of the rarer class wherever classes mix, so
+        that recall of confused classes rises and accuracy falls. "region" takes the
+        points of all classes there: of the weight around a point, both its own class
+        and others have 15 % or more. "top" takes the `share` of each class that has
+        the highest potential, "random" takes a `share` of all points.
+    share : float, default=None
+        For "top" and "random". ``None`` takes as many as have positive potential.
+    radius : float, "auto", tuple, or list or dict of these, default="auto"
+        Reach of a neighbourhood; "auto" is ``("knn", 10)``, the median distance to the
+        tenth neighbour. A list has one value per level, a dict one by name.
+    gamma : float or "scale", default="scale"
+        Width of the kernel; "scale" is half the radius, the paper has 0.05.
+    metric : {"cosine", "euclidean", "manhattan"}, default="cosine"
+        The distance.
+    generator : {"vae", "cvae", "gaussian", "noise"}, default="vae"
+        How samples are made: by a variational autoencoder, not conditional on the class
+        or conditional, by a normal distribution with the covariance of the class, or by
+        one with the variances of the features, which is nearly as good and needs no
+        training.
+    keep_residual : bool, default=True
+        Whether samples keep what the autoencoder cannot represent of their source;
+        the paper's do not.
+    decoder_noise : float, default=2.0
+        Noise on each feature in units of the autoencoder's error; 0 in the paper.
+    spread : float, default=1.0
+        How far samples go from their source: every one has a factor from U[0, spread].
+    n_samples : int, default=3
+        Samples per source; the paper names 3, 5 and 10.
+    latent_dim, kl_weight : int and float, default=32 and 1.0
+        Of the autoencoder, see :func:`~skaug.modules.fit_vae`.
+    vae_steps : int or "auto", default="auto"
+        Training steps of each autoencoder, at most. "auto" is ten passes over the rows,
+        but 60 steps or more and 400 or less.
+    synthetic_share : float, default=0.5
+        Share of synthetic samples in each batch; 1 is the paper's, read literally.
+    trainable : {"above", "head"}, default="above"
+        What is trained: all layers above the level, or the last one only.
+    batch_norm : {"train", "frozen", "recalibrate"}, default="train"
+        Whether batch normalisation above the level takes its statistics from the
+        batches, synthetic samples included, or stays as it was. "recalibrate" trains,
+        and takes new averages from the real rows after each level.
+    tune_share : float, default=0.3
+        Steps of fine-tuning, of all levels together, as a share of those of the base
+        training. Skipped levels leave theirs unused.
+    tune_lr : float, default=0.4
+        Learning rate at the start of each level, as a multiple of the estimator's; it
+        falls to 0 along half a cosine.
+    skip_probability : float, default=0.0
+        The paper's p: levels are skipped at random, low ones more often.
+    skip_rule : {"relaxed", "constant", "printed"}, default="relaxed"
+        See :func:`~skaug.ihda.level_skip_probability`.
+    balance : bool, default=False
+        Whether rows and sources are drawn so that classes come equally often, for
+        imbalanced data; ``batch_norm="frozen"`` is advised with it.
+    validation : float or int, default=None
+        A share, or a number of folds of which one is held out, by `groups`: a level is
+        undone if the loss on that part rises. It is lost to training, which cost more
+        than the guard saved with the defaults; use it with ``sources="potential"``.
+    control : {"real"}, default=None
+        "real" makes the twin of equal compute: the same levels, steps, batches and
+        rates with real rows only, as with ``synthetic_share=0``, bit for bit.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all draws; also of the estimator if its own is ``None``.
+    verbose : int, default=0
+        1 prints a line per level.
+
+    Attributes
+    ----------
+    estimator_ : skorch.NeuralNetClassifier
+        The fine-tuned estimator, as usable as any other.
+    levels_ : list of Bunch
+        One record per level, ready for ``pandas.DataFrame(levels_)``: ``level``,
+        ``skipped``, ``radius``, ``gamma``, ``hard_share`` (of points with positive
+        potential; these are NaN where `sources` does not ask for them), ``n_sources``
+        and ``n_samples`` by class, ``r2``, ``r2_held_out`` and ``active_units`` of the
+        autoencoder, ``steps``, ``loss_before`` and ``loss_after`` on the real training
+        rows, ``held_out_before`` and ``held_out_after`` with `validation`,
+        ``accepted``, ``seconds``.
+    generators_ : dict of str to object
+        The generator of each level that was augmented, see :mod:`skaug.generators`.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of ``predict_proba``.
+    n_features_in_, feature_names_in_ : int, ndarray
+        Those of `estimator_`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter is out of range, a level is unknown or does not cut the network,
+        the estimator is no classifier of skorch, or groups do not match; says what to
+        do.
+    NotFittedError
+        If `prefit` is set and the estimator is not fitted.
+
+    Warns
+    -----
+    UserWarning
+        If a level has no sources, fewer than 1 % or more than 30 % of its points have
+        positive potential, its activations are all zero or its autoencoder collapsed,
+        or batches are synthetic only.
+
+    See Also
+    --------
+    HardRegionSampler : The same samples for any classifier, in the input space.
+
+    References
+    ----------
+    .. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data
+       Augmentation for Deep Networks", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug import IHDAFinetuner, NetClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> ihda = IHDAFinetuner(NetClassifier(max_epochs=20), random_state=0).fit(X, y)
+    >>> [record.level for record in ihda.levels_]
+    ['input', 'blocks.0', 'blocks.1']
+    >>> ihda.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        prefit=False,
+        levels="auto",
+        sources="all",
+        share=None,
+        radius="auto",
+        gamma="scale",
+        metric="cosine",
+        generator="vae",
+        keep_residual=True,
+        decoder_noise=2.0,
+        spread=1.0,
+        n_samples=3,
+        latent_dim=32,
+        kl_weight=1.0,
+        vae_steps="auto",
+        synthetic_share=0.5,
+        trainable="above",
+        batch_norm="train",
+        tune_share=0.3,
+        tune_lr=0.4,
+        skip_probability=0.0,
+        skip_rule="relaxed",
+        balance=False,
+        validation=None,
+        control=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.prefit = prefit
+        self.levels = levels
+        self.sources = sources
+        self.share = share
+        self.radius = radius
+        self.gamma = gamma
+        self.metric = metric
+        self.generator = generator
+        self.keep_residual = keep_residual
+        self.decoder_noise = decoder_noise
+        self.spread = spread
+        self.n_samples = n_samples
+        self.latent_dim = latent_dim
+        self.kl_weight = kl_weight
+        self.vae_steps = vae_steps
+        self.synthetic_share = synthetic_share
+        self.trainable = trainable
+        self.batch_norm = batch_norm
+        self.tune_share = tune_share
+        self.tune_lr = tune_lr
+        self.skip_probability = skip_probability
+        self.skip_rule = skip_rule
+        self.balance = balance
+        self.validation = validation
+        self.control = control
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def paper(cls, estimator=None, **params):
+        """The paper's reading, literally; expect it to cost accuracy.
+
+        Sources are the points of positive potential with gamma = 0.05, samples are
+        decoded as they are, and nothing else is in the batches. What the paper chooses
+        by validation is left to you: ``radius``, here 1, and ``skip_probability``,
+        here 0 as for its sensor data.
+
+        Parameters
+        ----------
+        estimator : skorch.NeuralNetClassifier, default=None
+            As for the constructor.
+        **params
+            Parameters to set otherwise.
+
+        Returns
+        -------
+        finetuner : IHDAFinetuner
+            Not fitted.
+        """
+        literal = {
+            "levels": "hidden",
+            "sources": "potential",
+            "radius": 1.0,
+            "gamma": 0.05,
+            "metric": "cosine",
+            "generator": "vae",
+            "keep_residual": False,
+            "decoder_noise": 0.0,
+            "n_samples": 5,
+            "synthetic_share": 1.0,
+            "trainable": "above",
+        }
+        return cls(estimator, **{**literal, **params})
+
+    def fit(self, X, y, groups=None):
+        """Train the estimator unless it is, then fine-tune it level by level.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Training rows, signals or images.
+        y : array-like of shape (n,)
+            Labels.
+        groups : array-like of shape (n,), default=None
+            Subject, segment or the like of each row: rows of one group are no
+            neighbours, and what is held out has groups of its own.
+
+        Returns
+        -------
+        self : IHDAFinetuner
+            The fitted estimator. After Ctrl-C, fine-tuned as far as it came.
+        """
+        for _ in self.staged_fit(X, y, groups):
+            pass
+        return self
+
+    def staged_fit(self, X, y, groups=None):
+        """Fit as :meth:`fit` does, stopping to look after each level.
+
+        Parameters
+        ----------
+        X, y, groups : array-like
+            As for :meth:`fit`.
+
+        Yields
+        ------
+        self : IHDAFinetuner
+            After the base training, then after each level; usable each time.
+        """
+        self._check_parameters()
+        if is_dataset(X):
+            raise TypeError(
+                f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
+                "the arrays behind it."
+            )
+        if groups is not None and np.shape(groups) != np.shape(y)[:1]:
+            raise ValueError(
+                "IHDAFinetuner needs one group per row; got groups of shape "
+                f"{np.shape(groups)} for {np.shape(y)[0]} labels."
+            )
+        random = check_random_state(self.random_state)
+        seed_of_base, seed_of_split, seed_of_skips, *seeds = random.randint(
+            np.iinfo(np.int32).max, size=1003
+        )
+        train = held_out = None
+        if self.validation is not None:
+            split = ValidSplit(self.validation, stratified=True)
+            train, held_out = hold_out(
+                split, np.asarray(y), groups, random_state=seed_of_split
+            )
+        net = self._trained(X, y, groups, train, seed_of_base)
+        X, codes = _encoded(net, X, y)
+        if len(np.unique(codes)) < 2:
+            raise ValueError(
+                "IHDAFinetuner needs two classes or more; got one class, "
+                f"{net.classes_[codes[:1]].tolist()}."
+            )
+        levels, names = self._cut(net, X)
+        part = _Part(net, X, codes, groups, train)
+        guard = None if held_out is None else _Part(net, X, codes, groups, held_out)
+        self.estimator_, self.levels_, self.generators_ = net, [], {}
+        yield self
+        draws = np.random.RandomState(seed_of_skips).uniform(size=len(names))
+        for number, name in enumerate(names, 1):
+            chance = level_skip_probability(
+                number, self.skip_probability, self.skip_rule
+            )
+            record = Bunch(
+                level=name,
+                skipped=bool(draws[number - 1] < chance),
+                **{"radius": math.nan, "gamma": math.nan, "hard_share": math.nan},
+                **{"n_sources": {}, "n_samples": {}},
+                **{"r2": math.nan, "r2_held_out": math.nan, "active_units": 0},
+                **{"steps": 0, "loss_before": math.nan, "loss_after": math.nan},
+                **{"held_out_before": math.nan, "held_out_after": math.nan},
+                **{"accepted": True, "seconds": 0.0},
+            )
+            self.levels_.append(record)
+            try:
+                if not record.skipped:
+                    start = time.perf_counter()
+                    n_levels = len(names)
+                    seed = int(seeds[number % len(seeds)])
+                    self._augment(levels, record, part, guard, n_levels, seed)
+                    record.seconds = time.perf_counter() - start
+            except KeyboardInterrupt:
+                return
+            if self.verbose:
+                self._tell(record)
+            yield self
+
+    def _trained(self, X, y, groups, train, seed):
+        """The estimator to fine-tune: a copy, or a clone trained on the rows given."""
+        net, prefit = self.estimator, self.prefit
+        if isinstance(net, FrozenEstimator):
+            net, prefit = net.estimator, True
+        net = NetClassifier() if net is None else net
+        if not isinstance(net, NeuralNetClassifier):
+            raise TypeError(
+                "IHDAFinetuner needs a NetClassifier or another NeuralNetClassifier of "
+                f"skorch; got {net!r}."
+            )
+        if prefit:
+            if not (getattr(net, "initialized_", False) and hasattr(net, "classes_")):
+                raise NotFittedError(
+                    "IHDAFinetuner needs a fitted estimator with prefit=True; got an "
+                    f"unfitted {type(net).__name__}. Fit it, or set prefit=False."
+                )
+            return copy.deepcopy(net)
+        net = clone(net)
+        if net.get_params(deep=False).get("random_state", seed) is None:
+            net.set_params(random_state=int(seed))
+        if train is not None:
+            X, y = _safe_indexing(X, train), _safe_indexing(y, train)
+            groups = None if groups is None else _safe_indexing(groups, train)
+        if groups is not None and has_fit_parameter(net, "groups"):
+            return net.fit(X, y, groups=groups)
+        return net.fit(X, y)
+
+    def _cut(self, net, X):
+        """The network's levels and the names of those to augment, in order."""
+        # Two rows that differ, so that a connection past a level shows.
+        other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
+        rows = to_tensor(X[[0, other]], device=net.device)
+        by_rule = isinstance(self.levels, str)
+        levels = Levels(
+            net.module_,
+            rows,
+            None if by_rule else self.levels,
+            classifier_layer=getattr(net, "classifier_layer", None),
+        )
+        if self.levels == "auto":
+            is_table = X.ndim == 2
+            return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
+        return levels, levels.names
+
+    def _augment(self, levels, record, part, guard, n_levels, seed):
+        """Lines 4 to 7 of Algorithm 2 for one level."""
+        net, name = self.estimator_, record.level
+        for rows in (part, guard):
+            if rows is not None:
+                rows.reach(levels, name)
+        h = part.h.flatten(1)
+        if not h.any():
+            self._warn(record, "all activations are 0, so it is left alone")
+            record.skipped = True
+            return
+        share = 0.0 if self.control else self.synthetic_share
+        batch_size = net.batch_size if net.batch_size > 0 else len(h)
+        batch_size = min(batch_size, len(h))
+        n_synthetic = round(share * batch_size)
+        sources = self._choose_sources(record, part, seed) if n_synthetic else []
+        if n_synthetic and not len(sources):
+            self._warn(record, "no point is a source. Increase radius")
+            if n_synthetic == batch_size:
+                record.skipped = True
+                return
+            n_synthetic = 0
+        epochs = len(net.history) or net.max_epochs
+        base_steps = epochs * math.ceil(len(h) / batch_size)
+        record.steps = max(1, round(self.tune_share * base_steps / n_levels))
+        rng = np.random.RandomState(seed)
+        synthetic = None
+        if n_synthetic:
+            if n_synthetic == batch_size:
+                self._warn(
+                    record,
+                    "batches are synthetic only, which cost accuracy on all data that "
+                    "we tried. Decrease synthetic_share",
+                )
+            self._fit_generator(record, part, seed)
+            synthetic = _SyntheticSet(
+                self.generators_[name],
+                h,
+                part.codes,
+                np.repeat(sources, self.n_samples),
+                int(rng.randint(2**31 - 1)),
+                self.balance,
+                record.steps * n_synthetic,
+            ).batches(n_synthetic)
+            counts = np.bincount(part.codes.cpu()[sources], minlength=len(net.classes_))
+            record.n_sources = dict(zip(net.classes_.tolist(), counts.tolist()))
+            record.n_samples = {
+                label: self.n_samples * n for label, n in record.n_sources.items()
+            }
+        real = _endless(part.codes.cpu().numpy(), rng, self.balance)
+        real = _slices(real, batch_size - n_synthetic)
+
+        record.loss_before = part.loss(levels, name)
+        if guard is not None:
+            record.held_out_before = guard.loss(levels, name)
+            before = copy.deepcopy(_state(net))
+        try:
+            self._tune(levels, record, part, real, synthetic, seed)
+        finally:
+            record.loss_after = part.loss(levels, name)
+            if guard is not None:
+                record.held_out_after = guard.loss(levels, name)
+                # Not "<=": a loss that is not a number is no improvement.
+                record.accepted = not record.held_out_after > record.held_out_before
+                record.accepted &= not math.isnan(record.held_out_after)
+                if not record.accepted:
+                    for module, state in zip(_parts(net), before):
+                        module.load_state_dict(state)
+
+    def _choose_sources(self, record, part, seed):
+        """Rows that samples are made from; what the potential says goes on record."""
+        n, rng = len(part.h), np.random.RandomState(seed)
+        potentials = mixed = None
+        if self.sources in ("potential", "region", "top") or (
+            self.sources == "random" and self.share is None
+        ):
+            h = part.h.flatten(1).cpu().numpy()
+            device = self.estimator_.device
+            radius = self._radius_of(record.level)
+            if isinstance(radius, tuple):
+                radius = auto_radius(
+                    h,
+                    metric=self.metric,
+                    groups=part.groups,
+                    n_neighbors=radius[1],
+                    device=device,
+                )
+            record.radius, record.gamma = resolve(
+                radius, self.gamma, self.metric, h, part.groups, device
+            )
+            own, other = kernel_sums(
+                h,
+                part.codes.cpu().numpy(),
+                radius=record.radius,
+                gamma=record.gamma,
+                metric=self.metric,
+                groups=part.groups,
+                device=device,
+            )
+            potentials, _ = signed(own, other)
+            with np.errstate(invalid="ignore"):
+                mixed = np.abs(other - own) < MIXED * (other + own)
+            record.hard_share = float((potentials > 0).mean())
+            if not 0.01 <= record.hard_share <= 0.3 and self.sources != "region":
+                few = record.hard_share < 0.01
+                self._warn(
+                    record,
+                    f"{record.hard_share:.1%} of the points have positive potential "
+                    f"within radius {record.radius:.3g}. "
+                    + ("Increase radius" if few else "Decrease radius"),
+                )
+        if self.sources == "all":
+            return np.arange(n)
+        if self.sources == "potential":
+            return np.flatnonzero(potentials > 0)
+        if self.sources == "region":
+            return np.flatnonzero(mixed)
+        share = record.hard_share if self.share is None else self.share
+        if self.sources == "random":
+            return np.sort(rng.permutation(n)[: round(share * n)])
+        # By rank within the class, or the commoner of two mixed classes would have none.
+        codes = part.codes.cpu().numpy()
+        order = np.lexsort((-potentials, codes))
+        first = np.searchsorted(codes[order], codes[order])
+        rank, size = np.arange(n) - first, np.bincount(codes)[codes[order]]
+        return np.sort(order[rank < np.ceil(share * size)])
+
+    def _radius_of(self, level):
+        radius = self.radius
+        if isinstance(radius, dict):
+            radius = radius[level]
+        elif isinstance(radius, (list, np.ndarray)):
+            radius = radius[len(self.levels_) - 1]
+        return radius
+
+    def _fit_generator(self, record, part, seed):
+        h = part.h.flatten(1)
+        steps = self.vae_steps
+        if steps == "auto":
+            steps = min(max(60, 10 * math.ceil(len(h) / 128)), 400)
+        generator, report = fit_generator(
+            self.generator,
+            h,
+            part.codes,
+            part.groups,
+            spread=self.spread,
+            keep_residual=self.keep_residual,
+            decoder_noise=self.decoder_noise,
+            random_state=seed,
+            latent_dim=self.latent_dim,
+            kl_weight=self.kl_weight,
+            max_steps=steps,
+        )
+        self.generators_[record.level] = generator
+        record.update(report)
+        trained = self.generator in ("vae", "cvae")
+        if trained and (record.r2 < 0.3 or not record.active_units):
+            self._warn(
+                record,
+                f"the autoencoder explains {max(record.r2, 0):.0%} of the variance "
+                f"with {record.active_units} active latent units. Decrease kl_weight, "
+                "increase vae_steps, or set generator='noise'",
+            )
+
+    def _tune(self, levels, record, part, real, synthetic, seed):
+        """Line 7 of Algorithm 2: train what lies above the level on mixed batches."""
+        net, name = self.estimator_, record.level
+        head = net.module_.get_submodule(levels.head)
+        frozen = []
+        if self.trainable == "head":
+            frozen = [layer for layer in net.module_.modules() if layer is not head]
+        elif self.batch_norm == "frozen":
+            frozen = _batch_norms(net.module_.modules())
+        trained = levels.parameters_above(name)
+        if self.trainable == "head":
+            trained &= set(head.parameters())
+        shape = part.h.shape[1:]
+        with (
+            _own_generators(net.device, seed),
+            _optimizing(net, trained) as rates,
+            levels.resumed(name, frozen),
+        ):
+            for step in range(record.steps):
+                factor = (1 + math.cos(math.pi * step / record.steps)) / 2
+                for group, rate in zip(net.optimizer_.param_groups, rates):
+                    group["lr"] = rate * self.tune_lr * factor
+                rows = torch.as_tensor(next(real), device=part.h.device)
+                h, codes = part.h[rows], part.codes[rows]
+                if synthetic is not None:
+                    new, codes_of_new = next(synthetic)
+                    h = torch.cat([h, new.unflatten(1, shape)])
+                    codes = torch.cat([codes, codes_of_new])
+                net.train_step((h, codes))
+        if self.batch_norm == "recalibrate":
+            self._recalibrate(levels, name, part)
+
+    def _recalibrate(self, levels, name, part):
+        """New averages of batch normalisation above the level, from real rows."""
+        module = self.estimator_.module_
+        below = set(levels.modules_below(name))
+        norms = [
+            layer for layer in _batch_norms(module.modules()) if layer not in below
+        ]
+        norms = [layer for layer in norms if layer.track_running_stats]
+        momenta = [layer.momentum for layer in norms]
+        for layer in norms:
+            layer.reset_running_stats()
+            layer.momentum = None  # an average of all batches
+        others = [layer for layer in module.modules() if layer not in norms]
+        with torch.no_grad(), levels.resumed(name, others):
+            for h, _ in part.batches():
+                module.train()
+                module(h)
+        for layer, momentum in zip(norms, momenta):
+            layer.momentum = momentum
+
+    def sample(self, X, y, level=None, *, n_samples=1):
+        """Activations of a level and samples made from them.
+
+        Parameters
+        ----------
+        X, y : array-like
+            Rows and labels to make samples from, such as those of ``fit``.
+        level : str, default=None
+            One that was augmented; the last one by default.
+        n_samples : int, default=1
+            Samples per row.
+
+        Returns
+        -------
+        real : ndarray of shape (n, ...)
+            Activations of the rows.
+        synthetic : ndarray of shape (n * n_samples, ...)
+            Samples; those of one row follow each other.
+        source_index : ndarray of shape (n * n_samples,)
+            The row that each is made from.
+        """
+        check_is_fitted(self)
+        level = next(reversed(self.generators_), None) if level is None else level
+        if level not in self.generators_:
+            raise ValueError(
+                f"IHDAFinetuner needs a level that was augmented; got {level!r}. Such "
+                f"are {list(self.generators_)}."
+            )
+        net = self.estimator_
+        X, codes = _encoded(net, X, y)
+        part = _Part(net, X, codes, None, None)
+        part.reach(self._cut(net, X)[0], level)
+        h, rows = part.h.flatten(1), np.repeat(np.arange(len(X)), n_samples)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        made = _SyntheticSet(
+            self.generators_[level], h, part.codes, rows, int(seed), None, len(rows)
+        )
+        new = torch.cat([new for new, _ in made.pieces()])
+        shape = part.h.shape[1:]
+        return part.h.cpu().numpy(), new.unflatten(1, shape).cpu().numpy(), rows
+
+    def _check_parameters(self):
+        choices = {
+            "sources": SOURCES,
+            "generator": GENERATORS,
+            "trainable": ("above", "head"),
+            "batch_norm": ("train", "frozen", "recalibrate"),
+            "skip_rule": ("relaxed", "constant", "printed"),
+            "control": (None, "real"),
+        }
+        if isinstance(self.levels, str):
+            choices["levels"] = ("auto", "hidden")
+        for name, values in choices.items():
+            if getattr(self, name) not in values:
+                allowed = ", ".join(map(repr, values))
+                hint = " or a list of names" if name == "levels" else ""
+                raise ValueError(
+                    f"IHDAFinetuner needs {name} to be one of {allowed}{hint}; got "
+                    f"{getattr(self, name)!r}."
+                )
+        if not isinstance(self.levels, str) and not len(self.levels):
+            raise ValueError("IHDAFinetuner needs a level or more; got none.")
+        limits = {
+            **{"synthetic_share": 1, "skip_probability": 1},
+            **dict.fromkeys(("decoder_noise", "spread", "kl_weight"), math.inf),
+            **dict.fromkeys(("tune_share", "tune_lr"), math.inf),
+        }
+        for name, upper in limits.items():
+            value = getattr(self, name)
+            if not _is_number(value) or not 0 <= value <= upper or value == math.inf:
+                to = f" and <= {upper}" if upper < math.inf else ""
+                raise ValueError(f"IHDAFinetuner needs {name} >= 0{to}; got {value!r}.")
+        for name in ("n_samples", "latent_dim", "vae_steps"):
+            value = getattr(self, name)
+            auto = name == "vae_steps" and value == "auto"
+            if not auto and not (isinstance(value, Integral) and value >= 1):
+                raise ValueError(f"IHDAFinetuner needs {name} >= 1; got {value!r}.")
+        if self.share is not None and not (
+            _is_number(self.share) and 0 < self.share <= 1
+        ):
+            raise ValueError(f"IHDAFinetuner needs 0 < share <= 1; got {self.share!r}.")
+        if self.validation is not None and not (
+            _is_number(self.validation)
+            and (0 < self.validation < 1 or self.validation >= 2)
+        ):
+            raise ValueError(
+                "IHDAFinetuner needs validation to be a share between 0 and 1, or a "
+                f"number of folds >= 2; got {self.validation!r}."
+            )
+
+    def _warn(self, record, what):
+        warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}.", stacklevel=5)
+
+    @staticmethod
+    def _tell(record):
+        if record.skipped:
+            print(f"IHDA, level {record.level}: skipped")
+            return
+        print(
+            f"IHDA, level {record.level}: {record.steps} steps, loss on real rows "
+            f"{record.loss_before:.4f} -> {record.loss_after:.4f}, "
+            f"{record.seconds:.1f} s"
+        )
+
+    @property
+    def classes_(self):
+        """Labels in the order of the columns of ``predict_proba``."""
+        return self.estimator_.classes_
+
+    @property
+    def n_features_in_(self):
+        """Number of columns seen in fit."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of columns seen in fit, if they had names."""
+        return self.estimator_.feature_names_in_
+
+    def predict(self, X):
+        """Predict labels with the fine-tuned network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n,)
+            Labels.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    def predict_proba(self, X):
+        """Class probabilities from the fine-tuned network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+
+class _Part:
+    """Rows of one part of the data and their activations at the current level."""
+
+    def __init__(self, net, X, codes, groups, rows):
+        rows = slice(None) if rows is None else rows
+        self.net, self.X = net, X[rows]
+        self.codes = torch.as_tensor(codes[rows], device=net.device)
+        self.groups = None if groups is None else np.asarray(groups)[rows]
+        self.h = self.level = None
+
+    def reach(self, levels, name):
+        """Compute the activations of a level, from those of the level before."""
+        # They are the only thing kept whole; the batches on the way are not.
+        h = None
+        with levels.resumed(self.level or INPUT):
+            for rows, batch in self._batches_of(self.X if self.h is None else self.h):
+                out = levels.output(name, batch)
+                if h is None:
+                    h = out.new_empty(len(self.X), *out.shape[1:])
+                h[rows] = out
+        self.h, self.level = h, name
+
+    def _batches_of(self, values):
+        for start in range(0, len(values), 512):
+            rows = slice(start, start + 512)
+            yield rows, to_tensor(values[rows], device=self.net.device)
+
+    def batches(self):
+        """Activations and codes, batch by batch."""
+        for rows, h in self._batches_of(self.h):
+            yield h, self.codes[rows]
+
+    def loss(self, levels, name):
+        """Mean loss of the network, without augmentation."""
+        total = 0.0
+        with levels.resumed(name), torch.no_grad():
+            for h, codes in self.batches():
+                output = self.net.evaluation_step((h, codes), training=False)
+                loss = self.net.get_loss(output, codes, X=h, training=False)
+                total += float(loss) * len(h)
+        return total / len(self.h)
+
+
+class _SyntheticSet:
+    """The set h_A of a level (Eq. 7), made piece by piece and the same at every pass."""
+
+    def __init__(self, generator, h, codes, rows, seed, balance, n_needed):
+        self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
+        self.rng = np.random.RandomState(seed)
+        self.rows = rows
+        if balance is not None:
+            places = next(_endless(codes.cpu().numpy()[rows], self.rng, balance))
+            self.rows = rows[places[:n_needed]]
+        size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
+        self.starts = range(0, len(self.rows), size)
+        # What behind a ReLU is never negative stays so.
+        self.floor = 0.0 if (h >= 0).all() else -math.inf
+
+    def pieces(self):
+        """All samples and their codes."""
+        for number, start in enumerate(self.starts):
+            rows = torch.as_tensor(
+                self.rows[start : start + self.starts.step], device=self.h.device
+            )
+            codes = self.codes[rows]
+            # Piece by piece a seed of its own: no other piece need be made before.
+            torch_generator = torch.Generator().manual_seed(self.seed + number)
+            new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
+            yield new.clamp_(min=self.floor), codes
+
+    def batches(self, size):
+        """Batches without end, in a new order at each pass but for its pieces."""
+        rest, kept = None, None
+        while True:
+            for new, codes in self.pieces() if kept is None else kept:
+                if len(self.starts) == 1:
+                    kept = [(new, codes)]
+                order = torch.as_tensor(
+                    self.rng.permutation(len(new)), device=new.device
+                )
+                new, codes = new[order], codes[order]
+                if rest is not None:
+                    new, codes = torch.cat([rest[0], new]), torch.cat([rest[1], codes])
+                n = len(new) // size * size
+                yield from zip(new[:n].split(size), codes[:n].split(size))
+                rest = new[n:], codes[n:]
+
+
+def _endless(codes, rng, balance):
+    """Passes over row numbers in random order; balanced, all classes equally often."""
+    of_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    most = max(map(len, of_class))
+    while True:
+        if balance:
+            rows = [np.resize(rng.permutation(rows), most) for rows in of_class]
+            yield rng.permutation(np.concatenate(rows))
+        else:
+            yield rng.permutation(len(codes))
+
+
+def _slices(passes, size):
+    """Row numbers in batches of one size, going on from pass to pass."""
+    rows = np.empty(0, dtype=np.intp)
+    while True:
+        while len(rows) < size:
+            rows = np.concatenate([rows, next(passes)])
+        yield rows[:size]
+        rows = rows[size:]
+
+
+def _encoded(net, X, y):
+    """Rows and codes as the network is trained on them."""
+    if isinstance(net, NetClassifier):
+        return net.encode(X, y)
+    X, codes = np.asarray(X), np.asarray(y)
+    if (
+        codes.dtype.kind not in "iu"
+        or not np.isin(codes, range(len(net.classes_))).all()
+    ):
+        raise ValueError(
+            f"IHDAFinetuner needs labels 0 ... n_classes - 1 for a {type(net).__name__};"
+            f" got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
+        )
+    return X, codes
+
+
+@contextmanager
+def _own_generators(device, seed):
+    """Run on torch generators of one's own."""
+    device = torch.device(device)
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _optimizing(net, trained):
+    """A fresh optimizer of some parameters in place of the net's; yields its rates."""
+    optimizer = net.optimizer_
+    others = [
+        p for p in net.module_.parameters() if p.requires_grad and p not in trained
+    ]
+    try:
+        for parameter in others:
+            parameter.requires_grad_(False)
+        net.initialize_optimizer()
+        yield [group["lr"] for group in net.optimizer_.param_groups]
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
+        net.optimizer_.zero_grad()
+        net.optimizer_ = optimizer
+
+
+def _batch_norms(layers):
+    return [layer for layer in layers if isinstance(layer, _BatchNorm)]
+
+
+def _parts(net):
+    criterion = net.criterion_
+    has_state = isinstance(criterion, torch.nn.Module)
+    return [net.module_, criterion] if has_state else [net.module_]
+
+
+def _state(net):
+    return [module.state_dict() for module in _parts(net)]
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
