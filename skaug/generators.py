@@ -28,11 +28,13 @@ __all__ = [
     "ClassGaussian",
     "FeatureNoise",
     "LatentVariation",
+    "SyntheticSet",
     "fit_generator",
     "sample_latent",
 ]
 
 GENERATORS = ("vae", "cvae", "gaussian", "noise")
+BYTES_AT_ONCE = 2**25
 
 
 def sample_latent(mean, deviation, spread=1.0, *, generator=None):
@@ -315,3 +317,85 @@ def fit_generator(
         report["r2_held_out"], _ = vae.report(X[valid], part(seen, valid))
     variation = LatentVariation(vae, X, seen, spread, keep_residual, decoder_noise)
     return variation, report
+
+
+class SyntheticSet:
+    """Samples of many sources, made piece by piece and the same ones at every pass.
+
+    What IHDA calls :math:`h^l_A` (Eq. 7). Of a convolutional layer it can be many times
+    the data, so no more than a piece exists at a time.
+
+    Parameters
+    ----------
+    generator : object with ``draw``
+        From :func:`fit_generator`.
+    h : torch.Tensor of shape (n, n_features)
+        Vectors.
+    codes : torch.Tensor of shape (n,)
+        Their classes.
+    sources : ndarray of shape (n_samples,)
+        The row of `h` that each sample is made from.
+    seed : int, default=0
+        Seed of the samples and of the order of batches.
+
+    Attributes
+    ----------
+    sources : ndarray of shape (n_samples,)
+        As given.
+    """
+
+    def __init__(self, generator, h, codes, sources, seed=0):
+        self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
+        self.sources = sources
+        self._size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
+        # What behind a ReLU is never negative stays so.
+        self._floor = 0.0 if (h >= 0).all() else -math.inf
+
+    def pieces(self):
+        """Go through the samples once, in their order.
+
+        Yields
+        ------
+        new : torch.Tensor of shape (piece, n_features)
+            Samples.
+        codes : torch.Tensor of shape (piece,)
+            Classes of their sources.
+        """
+        starts = range(0, len(self.sources), self._size)
+        for number, start in enumerate(starts):
+            rows = torch.as_tensor(
+                self.sources[start : start + self._size], device=self.h.device
+            )
+            codes = self.codes[rows]
+            # A seed for each piece: it comes out the same in every pass.
+            torch_generator = torch.Generator().manual_seed(self.seed + number)
+            new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
+            yield new.clamp_(min=self._floor), codes
+
+    def batches(self, size):
+        """Batches of one size, pass after pass.
+
+        Parameters
+        ----------
+        size : int
+            Samples per batch.
+
+        Yields
+        ------
+        new : torch.Tensor of shape (size, n_features)
+            Samples; within a piece in a new order at each pass.
+        codes : torch.Tensor of shape (size,)
+            Classes of their sources.
+        """
+        rng = np.random.RandomState(self.seed)
+        only = list(self.pieces()) if len(self.sources) <= self._size else None
+        new, codes = self.h[:0], self.codes[:0]
+        while True:
+            for piece in only or self.pieces():
+                order = torch.as_tensor(rng.permutation(len(piece[1])))
+                order = order.to(self.h.device)
+                new = torch.cat([new, piece[0][order]])
+                codes = torch.cat([codes, piece[1][order]])
+                n = len(codes) // size * size
+                yield from zip(new[:n].split(size), codes[:n].split(size))
+                new, codes = new[n:], codes[n:]

@@ -23,8 +23,8 @@ options                      (the predictor)
 What the paper leaves open decides whether it helps. Read literally (decoded means of
 hard points, nothing else in the batches) it destroys accuracy on small data; that is
 :meth:`IHDAFinetuner.paper`. The defaults are the reading that was found to do no harm:
-all points are sources, half of each batch is real, and samples keep what the autoencoder
-cannot represent.
+all points are sources, half of each batch is real, and samples keep what the
+autoencoder cannot represent.
 
 References
 ----------
@@ -36,7 +36,6 @@ import copy
 import math
 import time
 import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -49,20 +48,15 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from skaug.generators import GENERATORS, fit_generator
+from skaug.finetuning import LevelRows, batches_of_rows, finetune, passes, recalibrate
+from skaug.generators import GENERATORS, SyntheticSet, fit_generator
 from skaug.layers import INPUT, Levels
 from skaug.net import NetClassifier
-from skaug.potentials import auto_radius, kernel_sums, resolve, signed
+from skaug.sources import SOURCES, choose_sources
 from skaug.splits import hold_out
 
 __all__ = ["IHDAFinetuner", "level_skip_probability"]
-
-SOURCES = ("all", "potential", "region", "top", "random")
-# Of the kernel's weight around a point of sources="region", each side has 15 % or more.
-MIXED = 0.7
-BYTES_AT_ONCE = 2**25
 
 
 def level_skip_probability(number, probability, rule="relaxed"):
@@ -148,8 +142,9 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
     latent_dim, kl_weight : int and float, default=32 and 1.0
         Of the autoencoder, see :func:`~skaug.modules.fit_vae`.
     vae_steps : int or "auto", default="auto"
-        Training steps of each autoencoder, at most. "auto" is ten passes over the rows,
-        but 60 steps or more and 400 or less.
+        Training steps of each autoencoder, at most. "auto" is about five passes over
+        the rows, but 30 steps or more and 400 or less: a generator that is half
+        trained served as well as one that is trained out.
     synthetic_share : float, default=0.5
         Share of synthetic samples in each batch; 1 is the paper's, read literally.
     trainable : {"above", "head"}, default="above"
@@ -161,7 +156,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
         training. Skipped levels leave theirs unused.
-    tune_lr : float, default=0.4
+    tune_lr : float, default=0.2
         Learning rate at the start of each level, as a multiple of the estimator's; it
         falls to 0 along half a cosine.
     skip_probability : float, default=0.0
@@ -262,7 +257,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         trainable="above",
         batch_norm="train",
         tune_share=0.3,
-        tune_lr=0.4,
+        tune_lr=0.2,
         skip_probability=0.0,
         skip_rule="relaxed",
         balance=False,
@@ -400,8 +395,19 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 f"{net.classes_[codes[:1]].tolist()}."
             )
         levels, names = self._cut(net, X)
-        part = _Part(net, X, codes, groups, train)
-        guard = None if held_out is None else _Part(net, X, codes, groups, held_out)
+        groups = None if groups is None else np.asarray(groups)
+        part, guard = (
+            None
+            if rows is None
+            else LevelRows(
+                net,
+                levels,
+                X[rows],
+                codes[rows],
+                None if groups is None else groups[rows],
+            )
+            for rows in (slice(None) if train is None else train, held_out)
+        )
         self.estimator_, self.levels_, self.generators_ = net, [], {}
         yield self
         draws = np.random.RandomState(seed_of_skips).uniform(size=len(names))
@@ -423,9 +429,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             try:
                 if not record.skipped:
                     start = time.perf_counter()
-                    n_levels = len(names)
                     seed = int(seeds[number % len(seeds)])
-                    self._augment(levels, record, part, guard, n_levels, seed)
+                    self._augment(record, part, guard, len(names), seed)
                     record.seconds = time.perf_counter() - start
             except KeyboardInterrupt:
                 return
@@ -465,11 +470,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         """The network's levels and the names of those to augment, in order."""
         # Two rows that differ, so that a connection past a level shows.
         other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
-        rows = to_tensor(X[[0, other]], device=net.device)
         by_rule = isinstance(self.levels, str)
         levels = Levels(
             net.module_,
-            rows,
+            to_tensor(X[[0, other]], device=net.device),
             None if by_rule else self.levels,
             classifier_layer=getattr(net, "classifier_layer", None),
         )
@@ -478,146 +482,99 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
-    def _augment(self, levels, record, part, guard, n_levels, seed):
+    def _augment(self, record, part, held_out, n_levels, seed):
         """Lines 4 to 7 of Algorithm 2 for one level."""
-        net, name = self.estimator_, record.level
-        for rows in (part, guard):
-            if rows is not None:
-                rows.reach(levels, name)
-        h = part.h.flatten(1)
-        if not h.any():
+        net = self.estimator_
+        for rows in filter(None, (part, held_out)):
+            rows.reach(record.level)
+        if not part.h.any():
             self._warn(record, "all activations are 0, so it is left alone")
             record.skipped = True
             return
-        share = 0.0 if self.control else self.synthetic_share
-        batch_size = net.batch_size if net.batch_size > 0 else len(h)
-        batch_size = min(batch_size, len(h))
-        n_synthetic = round(share * batch_size)
-        sources = self._choose_sources(record, part, seed) if n_synthetic else []
-        if n_synthetic and not len(sources):
-            self._warn(record, "no point is a source. Increase radius")
-            if n_synthetic == batch_size:
-                record.skipped = True
-                return
-            n_synthetic = 0
-        epochs = len(net.history) or net.max_epochs
-        base_steps = epochs * math.ceil(len(h) / batch_size)
+        n, codes = len(part.h), part.codes.cpu().numpy()
+        batch_size = min(net.batch_size, n) if net.batch_size > 0 else n
+        base_steps = (len(net.history) or net.max_epochs) * math.ceil(n / batch_size)
         record.steps = max(1, round(self.tune_share * base_steps / n_levels))
-        rng = np.random.RandomState(seed)
-        synthetic = None
+        n_synthetic = 0
+        if self.control is None:
+            n_synthetic = round(self.synthetic_share * batch_size)
         if n_synthetic:
-            if n_synthetic == batch_size:
-                self._warn(
-                    record,
-                    "batches are synthetic only, which cost accuracy on all data that "
-                    "we tried. Decrease synthetic_share",
-                )
-            self._fit_generator(record, part, seed)
-            synthetic = _SyntheticSet(
-                self.generators_[name],
-                h,
-                part.codes,
-                np.repeat(sources, self.n_samples),
-                int(rng.randint(2**31 - 1)),
-                self.balance,
-                record.steps * n_synthetic,
-            ).batches(n_synthetic)
-            counts = np.bincount(part.codes.cpu()[sources], minlength=len(net.classes_))
-            record.n_sources = dict(zip(net.classes_.tolist(), counts.tolist()))
-            record.n_samples = {
-                label: self.n_samples * n for label, n in record.n_sources.items()
-            }
-        real = _endless(part.codes.cpu().numpy(), rng, self.balance)
-        real = _slices(real, batch_size - n_synthetic)
-
-        record.loss_before = part.loss(levels, name)
-        if guard is not None:
-            record.held_out_before = guard.loss(levels, name)
-            before = copy.deepcopy(_state(net))
+            sources = self._choose_sources(record, part, codes, seed)
+            if not len(sources):
+                self._warn(record, "no point is a source. Increase radius")
+                if n_synthetic == batch_size:
+                    record.skipped, record.steps = True, 0
+                    return
+                n_synthetic = 0
+        rng = np.random.RandomState(seed)
+        real = synthetic = None
+        if n_synthetic < batch_size:
+            size = batch_size - n_synthetic
+            real = batches_of_rows(codes, size, rng, self.balance)
+        if n_synthetic:
+            synthetic = self._synthetic(record, part, codes, sources, n_synthetic, seed)
+        batches = _mixed(part, real, synthetic)
+        record.loss_before = part.loss()
+        if held_out is not None:
+            record.held_out_before = held_out.loss()
+            before = copy.deepcopy([module.state_dict() for module in _parts(net)])
         try:
-            self._tune(levels, record, part, real, synthetic, seed)
+            finetune(
+                part,
+                batches,
+                record.steps,
+                rate=self.tune_lr,
+                trainable=self.trainable,
+                frozen_norms=self.batch_norm == "frozen",
+                seed=seed,
+            )
+            if self.batch_norm == "recalibrate":
+                recalibrate(part)
         finally:
-            record.loss_after = part.loss(levels, name)
-            if guard is not None:
-                record.held_out_after = guard.loss(levels, name)
-                # Not "<=": a loss that is not a number is no improvement.
-                record.accepted = not record.held_out_after > record.held_out_before
-                record.accepted &= not math.isnan(record.held_out_after)
+            if held_out is not None:
+                record.held_out_after = held_out.loss()
+                # Neither is a loss that is not a number.
+                record.accepted = record.held_out_after <= record.held_out_before
                 if not record.accepted:
                     for module, state in zip(_parts(net), before):
                         module.load_state_dict(state)
+            record.loss_after = part.loss()
 
-    def _choose_sources(self, record, part, seed):
+    def _choose_sources(self, record, part, codes, seed):
         """Rows that samples are made from; what the potential says goes on record."""
-        n, rng = len(part.h), np.random.RandomState(seed)
-        potentials = mixed = None
-        if self.sources in ("potential", "region", "top") or (
-            self.sources == "random" and self.share is None
-        ):
-            h = part.h.flatten(1).cpu().numpy()
-            device = self.estimator_.device
-            radius = self._radius_of(record.level)
-            if isinstance(radius, tuple):
-                radius = auto_radius(
-                    h,
-                    metric=self.metric,
-                    groups=part.groups,
-                    n_neighbors=radius[1],
-                    device=device,
-                )
-            record.radius, record.gamma = resolve(
-                radius, self.gamma, self.metric, h, part.groups, device
-            )
-            own, other = kernel_sums(
-                h,
-                part.codes.cpu().numpy(),
-                radius=record.radius,
-                gamma=record.gamma,
-                metric=self.metric,
-                groups=part.groups,
-                device=device,
-            )
-            potentials, _ = signed(own, other)
-            with np.errstate(invalid="ignore"):
-                mixed = np.abs(other - own) < MIXED * (other + own)
-            record.hard_share = float((potentials > 0).mean())
-            if not 0.01 <= record.hard_share <= 0.3 and self.sources != "region":
-                few = record.hard_share < 0.01
-                self._warn(
-                    record,
-                    f"{record.hard_share:.1%} of the points have positive potential "
-                    f"within radius {record.radius:.3g}. "
-                    + ("Increase radius" if few else "Decrease radius"),
-                )
-        if self.sources == "all":
-            return np.arange(n)
-        if self.sources == "potential":
-            return np.flatnonzero(potentials > 0)
-        if self.sources == "region":
-            return np.flatnonzero(mixed)
-        share = record.hard_share if self.share is None else self.share
-        if self.sources == "random":
-            return np.sort(rng.permutation(n)[: round(share * n)])
-        # By rank within the class, or the commoner of two mixed classes would have none.
-        codes = part.codes.cpu().numpy()
-        order = np.lexsort((-potentials, codes))
-        first = np.searchsorted(codes[order], codes[order])
-        rank, size = np.arange(n) - first, np.bincount(codes)[codes[order]]
-        return np.sort(order[rank < np.ceil(share * size)])
-
-    def _radius_of(self, level):
         radius = self.radius
         if isinstance(radius, dict):
-            radius = radius[level]
+            radius = radius[record.level]
         elif isinstance(radius, (list, np.ndarray)):
             radius = radius[len(self.levels_) - 1]
-        return radius
+        sources, report = choose_sources(
+            self.sources,
+            part.h.flatten(1).cpu().numpy(),
+            codes,
+            part.groups,
+            share=self.share,
+            radius=radius,
+            gamma=self.gamma,
+            metric=self.metric,
+            random_state=seed,
+            device=self.estimator_.device,
+        )
+        record.update(report)
+        if self.sources == "potential" and not 0.01 <= record.hard_share <= 0.3:
+            few = record.hard_share < 0.01
+            self._warn(
+                record,
+                f"{record.hard_share:.1%} of the points have positive potential within "
+                f"radius {record.radius:.3g}. {'Increase' if few else 'Decrease'} "
+                "radius, or set sources='region'",
+            )
+        return sources
 
-    def _fit_generator(self, record, part, seed):
-        h = part.h.flatten(1)
-        steps = self.vae_steps
+    def _synthetic(self, record, part, codes, sources, size, seed):
+        """Batches of samples, their generator trained on the level's activations."""
+        h, steps = part.h.flatten(1), self.vae_steps
         if steps == "auto":
-            steps = min(max(60, 10 * math.ceil(len(h) / 128)), 400)
+            steps = _vae_steps(len(h))
         generator, report = fit_generator(
             self.generator,
             h,
@@ -631,7 +588,6 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             kl_weight=self.kl_weight,
             max_steps=steps,
         )
-        self.generators_[record.level] = generator
         record.update(report)
         trained = self.generator in ("vae", "cvae")
         if trained and (record.r2 < 0.3 or not record.active_units):
@@ -641,58 +597,18 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 f"with {record.active_units} active latent units. Decrease kl_weight, "
                 "increase vae_steps, or set generator='noise'",
             )
-
-    def _tune(self, levels, record, part, real, synthetic, seed):
-        """Line 7 of Algorithm 2: train what lies above the level on mixed batches."""
-        net, name = self.estimator_, record.level
-        head = net.module_.get_submodule(levels.head)
-        frozen = []
-        if self.trainable == "head":
-            frozen = [layer for layer in net.module_.modules() if layer is not head]
-        elif self.batch_norm == "frozen":
-            frozen = _batch_norms(net.module_.modules())
-        trained = levels.parameters_above(name)
-        if self.trainable == "head":
-            trained &= set(head.parameters())
-        shape = part.h.shape[1:]
-        with (
-            _own_generators(net.device, seed),
-            _optimizing(net, trained) as rates,
-            levels.resumed(name, frozen),
-        ):
-            for step in range(record.steps):
-                factor = (1 + math.cos(math.pi * step / record.steps)) / 2
-                for group, rate in zip(net.optimizer_.param_groups, rates):
-                    group["lr"] = rate * self.tune_lr * factor
-                rows = torch.as_tensor(next(real), device=part.h.device)
-                h, codes = part.h[rows], part.codes[rows]
-                if synthetic is not None:
-                    new, codes_of_new = next(synthetic)
-                    h = torch.cat([h, new.unflatten(1, shape)])
-                    codes = torch.cat([codes, codes_of_new])
-                net.train_step((h, codes))
-        if self.batch_norm == "recalibrate":
-            self._recalibrate(levels, name, part)
-
-    def _recalibrate(self, levels, name, part):
-        """New averages of batch normalisation above the level, from real rows."""
-        module = self.estimator_.module_
-        below = set(levels.modules_below(name))
-        norms = [
-            layer for layer in _batch_norms(module.modules()) if layer not in below
-        ]
-        norms = [layer for layer in norms if layer.track_running_stats]
-        momenta = [layer.momentum for layer in norms]
-        for layer in norms:
-            layer.reset_running_stats()
-            layer.momentum = None  # an average of all batches
-        others = [layer for layer in module.modules() if layer not in norms]
-        with torch.no_grad(), levels.resumed(name, others):
-            for h, _ in part.batches():
-                module.train()
-                module(h)
-        for layer, momentum in zip(norms, momenta):
-            layer.momentum = momentum
+        self.generators_[record.level] = generator
+        counts = np.bincount(codes[sources], minlength=len(self.classes_)).tolist()
+        record.n_sources = dict(zip(self.classes_.tolist(), counts))
+        record.n_samples = {
+            label: self.n_samples * count for label, count in record.n_sources.items()
+        }
+        sources = np.repeat(sources, self.n_samples)
+        rng = np.random.RandomState(seed)
+        order = next(passes(codes[sources], rng, self.balance))
+        # Those that no batch would reach are not made.
+        sources = sources[order][: record.steps * size]
+        return SyntheticSet(generator, h, part.codes, sources, seed).batches(size)
 
     def sample(self, X, y, level=None, *, n_samples=1):
         """Activations of a level and samples made from them.
@@ -724,13 +640,11 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             )
         net = self.estimator_
         X, codes = _encoded(net, X, y)
-        part = _Part(net, X, codes, None, None)
-        part.reach(self._cut(net, X)[0], level)
+        part = LevelRows(net, self._cut(net, X)[0], X, codes)
+        part.reach(level)
         h, rows = part.h.flatten(1), np.repeat(np.arange(len(X)), n_samples)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        made = _SyntheticSet(
-            self.generators_[level], h, part.codes, rows, int(seed), None, len(rows)
-        )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        made = SyntheticSet(self.generators_[level], h, part.codes, rows, seed)
         new = torch.cat([new for new, _ in made.pieces()])
         shape = part.h.shape[1:]
         return part.h.cpu().numpy(), new.unflatten(1, shape).cpu().numpy(), rows
@@ -846,116 +760,6 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         return self.estimator_.predict_proba(X)
 
 
-class _Part:
-    """Rows of one part of the data and their activations at the current level."""
-
-    def __init__(self, net, X, codes, groups, rows):
-        rows = slice(None) if rows is None else rows
-        self.net, self.X = net, X[rows]
-        self.codes = torch.as_tensor(codes[rows], device=net.device)
-        self.groups = None if groups is None else np.asarray(groups)[rows]
-        self.h = self.level = None
-
-    def reach(self, levels, name):
-        """Compute the activations of a level, from those of the level before."""
-        # They are the only thing kept whole; the batches on the way are not.
-        h = None
-        with levels.resumed(self.level or INPUT):
-            for rows, batch in self._batches_of(self.X if self.h is None else self.h):
-                out = levels.output(name, batch)
-                if h is None:
-                    h = out.new_empty(len(self.X), *out.shape[1:])
-                h[rows] = out
-        self.h, self.level = h, name
-
-    def _batches_of(self, values):
-        for start in range(0, len(values), 512):
-            rows = slice(start, start + 512)
-            yield rows, to_tensor(values[rows], device=self.net.device)
-
-    def batches(self):
-        """Activations and codes, batch by batch."""
-        for rows, h in self._batches_of(self.h):
-            yield h, self.codes[rows]
-
-    def loss(self, levels, name):
-        """Mean loss of the network, without augmentation."""
-        total = 0.0
-        with levels.resumed(name), torch.no_grad():
-            for h, codes in self.batches():
-                output = self.net.evaluation_step((h, codes), training=False)
-                loss = self.net.get_loss(output, codes, X=h, training=False)
-                total += float(loss) * len(h)
-        return total / len(self.h)
-
-
-class _SyntheticSet:
-    """The set h_A of a level (Eq. 7), made piece by piece and the same at every pass."""
-
-    def __init__(self, generator, h, codes, rows, seed, balance, n_needed):
-        self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
-        self.rng = np.random.RandomState(seed)
-        self.rows = rows
-        if balance is not None:
-            places = next(_endless(codes.cpu().numpy()[rows], self.rng, balance))
-            self.rows = rows[places[:n_needed]]
-        size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
-        self.starts = range(0, len(self.rows), size)
-        # What behind a ReLU is never negative stays so.
-        self.floor = 0.0 if (h >= 0).all() else -math.inf
-
-    def pieces(self):
-        """All samples and their codes."""
-        for number, start in enumerate(self.starts):
-            rows = torch.as_tensor(
-                self.rows[start : start + self.starts.step], device=self.h.device
-            )
-            codes = self.codes[rows]
-            # Piece by piece a seed of its own: no other piece need be made before.
-            torch_generator = torch.Generator().manual_seed(self.seed + number)
-            new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
-            yield new.clamp_(min=self.floor), codes
-
-    def batches(self, size):
-        """Batches without end, in a new order at each pass but for its pieces."""
-        rest, kept = None, None
-        while True:
-            for new, codes in self.pieces() if kept is None else kept:
-                if len(self.starts) == 1:
-                    kept = [(new, codes)]
-                order = torch.as_tensor(
-                    self.rng.permutation(len(new)), device=new.device
-                )
-                new, codes = new[order], codes[order]
-                if rest is not None:
-                    new, codes = torch.cat([rest[0], new]), torch.cat([rest[1], codes])
-                n = len(new) // size * size
-                yield from zip(new[:n].split(size), codes[:n].split(size))
-                rest = new[n:], codes[n:]
-
-
-def _endless(codes, rng, balance):
-    """Passes over row numbers in random order; balanced, all classes equally often."""
-    of_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    most = max(map(len, of_class))
-    while True:
-        if balance:
-            rows = [np.resize(rng.permutation(rows), most) for rows in of_class]
-            yield rng.permutation(np.concatenate(rows))
-        else:
-            yield rng.permutation(len(codes))
-
-
-def _slices(passes, size):
-    """Row numbers in batches of one size, going on from pass to pass."""
-    rows = np.empty(0, dtype=np.intp)
-    while True:
-        while len(rows) < size:
-            rows = np.concatenate([rows, next(passes)])
-        yield rows[:size]
-        rows = rows[size:]
-
-
 def _encoded(net, X, y):
     """Rows and codes as the network is trained on them."""
     if isinstance(net, NetClassifier):
@@ -966,56 +770,35 @@ def _encoded(net, X, y):
         or not np.isin(codes, range(len(net.classes_))).all()
     ):
         raise ValueError(
-            f"IHDAFinetuner needs labels 0 ... n_classes - 1 for a {type(net).__name__};"
-            f" got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
+            f"IHDAFinetuner needs labels 0 ... n_classes - 1 for {type(net).__name__}; "
+            f"got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
         )
     return X, codes
 
 
-@contextmanager
-def _own_generators(device, seed):
-    """Run on torch generators of one's own."""
-    device = torch.device(device)
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
+def _mixed(part, real, synthetic):
+    """Batches of activations: of rows given by number, of samples, or of both."""
+    while True:
+        batch = []
+        if real is not None:
+            rows = torch.as_tensor(next(real), device=part.h.device)
+            batch.append((part.h[rows], part.codes[rows]))
+        if synthetic is not None:
+            new, codes = next(synthetic)
+            batch.append((new.unflatten(1, part.h.shape[1:]), codes))
+        yield tuple(map(torch.cat, zip(*batch)))
 
 
-@contextmanager
-def _optimizing(net, trained):
-    """A fresh optimizer of some parameters in place of the net's; yields its rates."""
-    optimizer = net.optimizer_
-    others = [
-        p for p in net.module_.parameters() if p.requires_grad and p not in trained
-    ]
-    try:
-        for parameter in others:
-            parameter.requires_grad_(False)
-        net.initialize_optimizer()
-        yield [group["lr"] for group in net.optimizer_.param_groups]
-    finally:
-        for parameter in others:
-            parameter.requires_grad_(True)
-        net.optimizer_.zero_grad()
-        net.optimizer_ = optimizer
-
-
-def _batch_norms(layers):
-    return [layer for layer in layers if isinstance(layer, _BatchNorm)]
+def _vae_steps(n):
+    """Passes over the rows, as many as the base training would not notice much."""
+    return min(max(30, 10 * math.ceil(n / 256)), 400)
 
 
 def _parts(net):
+    """What a step changes."""
     criterion = net.criterion_
     has_state = isinstance(criterion, torch.nn.Module)
     return [net.module_, criterion] if has_state else [net.module_]
-
-
-def _state(net):
-    return [module.state_dict() for module in _parts(net)]
 
 
 def _is_number(value):

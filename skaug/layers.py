@@ -282,7 +282,7 @@ class Levels:
                 leaves += [last] if weights and last else []
                 begun = weights or last
                 last = key if begun and len(self._ends.get(key, [])) == 1 else last
-            elif holds_head or isinstance(child, _CONTAINERS) and weights > 1:
+            elif holds_head or (isinstance(child, _CONTAINERS) and weights > 1):
                 blocks += self._blocks(key, child)
             elif weights:
                 blocks.append(key)
