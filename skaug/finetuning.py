@@ -181,7 +181,7 @@ def finetune(
     frozen = _batch_norms(layers) if frozen_norms else []
     if trainable == "head":
         head = net.module_.get_submodule(levels.head)
-        trained &= set(head.parameters())
+        trained = trained & set(head.parameters())
         frozen = [layer for layer in layers if layer is not head]
     with (
         _own_generators(net.device, seed),

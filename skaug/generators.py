@@ -397,5 +397,6 @@ class SyntheticSet:
                 new = torch.cat([new, piece[0][order]])
                 codes = torch.cat([codes, piece[1][order]])
                 n = len(codes) // size * size
-                yield from zip(new[:n].split(size), codes[:n].split(size))
+                if n:  # split would give an empty batch
+                    yield from zip(new[:n].split(size), codes[:n].split(size))
                 new, codes = new[n:], codes[n:]

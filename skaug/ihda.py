@@ -378,9 +378,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 f"{np.shape(groups)} for {np.shape(y)[0]} labels."
             )
         random = check_random_state(self.random_state)
-        seed_of_base, seed_of_split, seed_of_skips, *seeds = random.randint(
-            np.iinfo(np.int32).max, size=1003
-        )
+        seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train = held_out = None
         if self.validation is not None:
             split = ValidSplit(self.validation, stratified=True)
@@ -396,46 +394,34 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             )
         levels, names = self._cut(net, X)
         groups = None if groups is None else np.asarray(groups)
-        part, guard = (
-            None
-            if rows is None
-            else LevelRows(
-                net,
-                levels,
-                X[rows],
-                codes[rows],
-                None if groups is None else groups[rows],
-            )
-            for rows in (slice(None) if train is None else train, held_out)
-        )
+
+        def part(rows):
+            own = None if groups is None else groups[rows]
+            return LevelRows(net, levels, X[rows], codes[rows], own)
+
+        rows = part(slice(None) if train is None else train)
+        guard = None if held_out is None else part(held_out)
         self.estimator_, self.levels_, self.generators_ = net, [], {}
         yield self
-        draws = np.random.RandomState(seed_of_skips).uniform(size=len(names))
-        for number, name in enumerate(names, 1):
+        radii = self._radii(names)
+        seeds = random.randint(2**31 - 1, size=len(names))
+        draws = random.uniform(size=len(names))
+        for number, (name, seed, draw) in enumerate(zip(names, seeds, draws), 1):
             chance = level_skip_probability(
                 number, self.skip_probability, self.skip_rule
             )
-            record = Bunch(
-                level=name,
-                skipped=bool(draws[number - 1] < chance),
-                **{"radius": math.nan, "gamma": math.nan, "hard_share": math.nan},
-                **{"n_sources": {}, "n_samples": {}},
-                **{"r2": math.nan, "r2_held_out": math.nan, "active_units": 0},
-                **{"steps": 0, "loss_before": math.nan, "loss_after": math.nan},
-                **{"held_out_before": math.nan, "held_out_after": math.nan},
-                **{"accepted": True, "seconds": 0.0},
-            )
+            record = _new_record(name, skipped=bool(draw < chance))
             self.levels_.append(record)
             try:
                 if not record.skipped:
                     start = time.perf_counter()
-                    seed = int(seeds[number % len(seeds)])
-                    self._augment(record, part, guard, len(names), seed)
+                    share = self.tune_share / len(names)
+                    self._augment(record, rows, guard, radii[name], share, int(seed))
                     record.seconds = time.perf_counter() - start
             except KeyboardInterrupt:
                 return
             if self.verbose:
-                self._tell(record)
+                _tell(record)
             yield self
 
     def _trained(self, X, y, groups, train, seed):
@@ -482,7 +468,20 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
-    def _augment(self, record, part, held_out, n_levels, seed):
+    def _radii(self, names):
+        """What was given as radius for each level."""
+        radius = self.radius
+        if isinstance(radius, dict) and set(radius) >= set(names):
+            return radius
+        if isinstance(radius, (list, np.ndarray)) and len(radius) == len(names):
+            return dict(zip(names, radius))
+        if isinstance(radius, (list, np.ndarray, dict)):
+            raise ValueError(
+                f"IHDAFinetuner needs a radius for every level {names}; got {radius}."
+            )
+        return dict.fromkeys(names, radius)
+
+    def _augment(self, record, part, held_out, radius, tune_share, seed):
         """Lines 4 to 7 of Algorithm 2 for one level."""
         net = self.estimator_
         for rows in filter(None, (part, held_out)):
@@ -494,12 +493,12 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         n, codes = len(part.h), part.codes.cpu().numpy()
         batch_size = min(net.batch_size, n) if net.batch_size > 0 else n
         base_steps = (len(net.history) or net.max_epochs) * math.ceil(n / batch_size)
-        record.steps = max(1, round(self.tune_share * base_steps / n_levels))
+        record.steps = max(1, round(tune_share * base_steps))
         n_synthetic = 0
         if self.control is None:
             n_synthetic = round(self.synthetic_share * batch_size)
         if n_synthetic:
-            sources = self._choose_sources(record, part, codes, seed)
+            sources = self._choose_sources(record, part, codes, radius, seed)
             if not len(sources):
                 self._warn(record, "no point is a source. Increase radius")
                 if n_synthetic == batch_size:
@@ -511,6 +510,12 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if n_synthetic < batch_size:
             size = batch_size - n_synthetic
             real = batches_of_rows(codes, size, rng, self.balance)
+        else:
+            self._warn(
+                record,
+                "batches are synthetic only, which cost accuracy on all data that we "
+                "tried. Decrease synthetic_share",
+            )
         if n_synthetic:
             synthetic = self._synthetic(record, part, codes, sources, n_synthetic, seed)
         batches = _mixed(part, real, synthetic)
@@ -540,13 +545,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                         module.load_state_dict(state)
             record.loss_after = part.loss()
 
-    def _choose_sources(self, record, part, codes, seed):
+    def _choose_sources(self, record, part, codes, radius, seed):
         """Rows that samples are made from; what the potential says goes on record."""
-        radius = self.radius
-        if isinstance(radius, dict):
-            radius = radius[record.level]
-        elif isinstance(radius, (list, np.ndarray)):
-            radius = radius[len(self.levels_) - 1]
         sources, report = choose_sources(
             self.sources,
             part.h.flatten(1).cpu().numpy(),
@@ -701,17 +701,6 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
     def _warn(self, record, what):
         warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}.", stacklevel=5)
 
-    @staticmethod
-    def _tell(record):
-        if record.skipped:
-            print(f"IHDA, level {record.level}: skipped")
-            return
-        print(
-            f"IHDA, level {record.level}: {record.steps} steps, loss on real rows "
-            f"{record.loss_before:.4f} -> {record.loss_after:.4f}, "
-            f"{record.seconds:.1f} s"
-        )
-
     @property
     def classes_(self):
         """Labels in the order of the columns of ``predict_proba``."""
@@ -774,6 +763,36 @@ def _encoded(net, X, y):
             f"got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
         )
     return X, codes
+
+
+def _new_record(level, skipped):
+    unknown = (
+        *("radius", "gamma", "hard_share", "r2", "r2_held_out"),
+        *("loss_before", "loss_after", "held_out_before", "held_out_after"),
+    )
+    return Bunch(
+        level=level,
+        skipped=skipped,
+        n_sources={},
+        n_samples={},
+        active_units=0,
+        steps=0,
+        accepted=True,
+        seconds=0.0,
+        **dict.fromkeys(unknown, math.nan),
+    )
+
+
+def _tell(record):
+    if record.skipped:
+        print(f"IHDA, level {record.level}: skipped")
+        return
+    undone = "" if record.accepted else " (undone)"
+    print(
+        f"IHDA, level {record.level}: {record.steps} steps, loss on real rows "
+        f"{record.loss_before:.4f} -> {record.loss_after:.4f}{undone}, "
+        f"{record.seconds:.1f} s"
+    )
 
 
 def _mixed(part, real, synthetic):

@@ -270,7 +270,7 @@ class Levels:
     def _blocks(self, name="", layer=None):
         """Names of the blocks inside a module, up to the head."""
         layer = self.module if layer is None else layer
-        blocks, leaves, last = [], [], None
+        blocks, leaves, begun = [], [], False
         for key, child in layer.named_children():
             key = f"{name}.{key}" if name else key
             if key == self.head:
@@ -278,17 +278,18 @@ class Levels:
             weights = _n_weights(child)
             holds_head = self.head.startswith(key + ".")
             if not any(True for _ in child.children()):
-                # A layer with a weight begins a new block of leaves.
-                leaves += [last] if weights and last else []
-                begun = weights or last
-                last = key if begun and len(self._ends.get(key, [])) == 1 else last
+                begun = begun or bool(weights)
+                if len(self._ends.get(key, [])) == 1 and begun:
+                    # What follows a layer with a weight belongs to its block.
+                    leaves = leaves if weights else leaves[:-1]
+                    leaves.append(key)
             elif holds_head or (isinstance(child, _CONTAINERS) and weights > 1):
                 blocks += self._blocks(key, child)
             elif weights:
                 blocks.append(key)
             if holds_head:
                 break
-        return blocks or leaves + ([last] if last else [])
+        return blocks or leaves
 
     def _problem(self, name, rows):
         """Why the network cannot be cut at a level, or None."""

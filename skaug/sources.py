@@ -31,10 +31,11 @@ def choose_sources(
     ----------
     rule : {"all", "potential", "region", "top", "random"}
         "potential" takes the points of positive potential (Eq. 6 of IHDA). Where two
-        classes mix, those are the points of the rarer one. "region" takes both: the
-        points around which their own class and the others have 15 % of the kernel's
-        weight or more. "top" takes the `share` of each class with the highest
-        potential, "random" a `share` of all points.
+        classes mix, those are the points of the rarer one. "region" takes both: all
+        points around which their own class, they themselves included, and the others
+        have 15 % of the kernel's weight or more each; noisy points excepted. "top"
+        takes the `share` of each class with the highest potential, "random" a `share`
+        of all points.
     h : ndarray of shape (n, n_features)
         The points.
     codes : ndarray of shape (n,)
@@ -85,7 +86,7 @@ def choose_sources(
         groups=groups,
         device=device,
     )
-    potentials, _ = signed(own, other)
+    potentials, noisy = signed(own, other)
     hard = potentials > 0
     report = {"radius": radius, "gamma": gamma, "hard_share": float(hard.mean())}
     share = report["hard_share"] if share is None else share
@@ -94,7 +95,9 @@ def choose_sources(
     if rule == "top":
         return _top_of_each_class(potentials, codes, share), report
     if rule == "region":
-        hard = np.abs(other - own) < MIXED * (other + own)
+        # The point itself counts, so that two at one spot get the same answer.
+        mixed = np.abs(other - own - 1) < MIXED * (other + own + 1)
+        hard = mixed & ~noisy
     return np.flatnonzero(hard), report
 
 

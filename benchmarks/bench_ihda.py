@@ -1,0 +1,305 @@
+"""Does IHDA help? Paired differences to the twin of equal compute, 8 seeds, 5 sets.
+
+A seed draws the training rows, the weights and the order of batches. The base network
+is trained once; every arm fine-tunes a copy of it and is scored once on the official
+test rows (digits: rows never drawn from; har: nine other subjects). Differences are to
+the arm "real": the same levels, steps, batches and rates without samples.
+
+- base: no fine-tuning. default: all points as sources, from an autoencoder. noise: the
+  same sources, noise on the features. paper: read literally.
+- random, potential: hard points of each level as sources, or as many random ones.
+- region balanced, top of class: two ideas for the class that is recalled worst.
+
+Table 4 of the paper is repeated on har and cifar10: hidden levels, sources of positive
+potential, all else as by default. Its twin runs all levels; a level that is skipped
+leaves its steps unused, so that these arms take fewer.
+
+Levels are means over seeds, differences means and the half width of the two-sided 95 %
+t interval. Seeds share the test rows: the intervals speak for other draws and weights,
+not for other subjects. The best temperature is picked on the test rows for every arm
+alike, which takes calibration out. Cost is the seconds of fine-tuning over those of the
+base training, one thread each. Hard: points of positive potential, level by level.
+
+    python benchmarks/bench_ihda.py [--seeds 8] [--sets har ...] [--output FILE.json]
+    python benchmarks/bench_ihda.py --summary FILE.json ...
+"""
+
+import argparse
+import json
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+import sklearn
+import torch
+from joblib import Parallel, delayed
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from scipy.stats import t as student
+from tqdm import tqdm
+
+from data import har_table, load, take
+from skaug import IHDAFinetuner, NetClassifier
+
+N_TRAIN = {
+    "har": 1000,
+    "cifar10": 3000,
+    "digits": 300,
+    "mnist": 500,
+    "fashion_mnist": 2000,
+}
+FEW = partial(IHDAFinetuner, n_samples=5)
+ARMS = {
+    "real": partial(IHDAFinetuner, control="real"),
+    "default": IHDAFinetuner,
+    "noise": partial(IHDAFinetuner, generator="noise"),
+    "random": partial(FEW, sources="random"),
+    "potential": partial(FEW, sources="potential"),
+    "paper": IHDAFinetuner.paper,
+    "region balanced": partial(FEW, sources="region", balance=True),
+    "top of class": partial(FEW, sources="top", share=0.2),
+}
+HIDDEN = partial(FEW, levels="hidden", sources="potential")
+TABLE_4 = {
+    "real": partial(IHDAFinetuner, levels="hidden", control="real"),
+    "p=0": partial(HIDDEN, skip_probability=0),
+    "p=1": partial(HIDDEN, skip_probability=1),
+    "p=0.35": partial(HIDDEN, skip_probability=0.35),
+    "same p": partial(HIDDEN, skip_probability=0.35, skip_rule="constant"),
+    "head only": partial(HIDDEN, skip_probability=0.35, trainable="head"),
+    "random selection": partial(HIDDEN, skip_probability=0.35, sources="random"),
+}
+WITH_TABLE_4 = ["har", "cifar10"]
+# Decimals that are printed.
+METRICS = {
+    "accuracy": 2,
+    "balanced accuracy": 2,
+    "worst class": 2,
+    "worst subject": 2,
+    "log-loss": 3,
+    "log-loss at best temperature": 3,
+    "cost": 2,
+}
+# Set, arm, metric and where the whole interval of the difference to "real" has to lie.
+CLAIMS = [
+    ("har", "default", "log-loss", "<", -0.04),
+    ("har", "default", "accuracy", ">", -0.3),
+    ("cifar10", "default", "log-loss at best temperature", "<", -0.01),
+    ("digits", "default", "accuracy", ">", -0.5),
+    ("mnist", "default", "accuracy", ">", -0.5),
+    ("fashion_mnist", "default", "accuracy", ">", -0.5),
+    ("har", "paper", "accuracy", "<", -5),
+]
+LONG, MOST = 30, 0.3  # seconds of base training, cost of the default
+EXPECTED = ("IHDAFinetuner", "Rows of zeros only")
+# scikit-learn's log_loss has the same floor for probabilities of this precision.
+FLOOR = np.log(np.finfo(np.float32).eps)
+
+
+def rows_of(name, seed):
+    """Training rows of a seed with their subjects, and all test rows with theirs."""
+    data = load(name)
+    rows = take(data.y_train, N_TRAIN[name], seed)
+    X, y, X_test = data.X_train[rows], data.y_train[rows], data.X_test
+    if name != "har":
+        return X, y, None, X_test, data.y_test, None
+    subjects, others = data.subject_train[rows], data.subject_test
+    return har_table(X), y, subjects, har_table(X_test), data.y_test, others
+
+
+def scores(model, X, y, subjects):
+    """Metrics on test rows, those of shares in points, and the recall of each class."""
+    proba = model.predict_proba(X).astype(float)
+    right = model.classes_[proba.argmax(1)] == y
+    logs = np.log(np.maximum(proba, np.finfo(np.float32).tiny))
+    true = np.arange(len(y)), np.searchsorted(model.classes_, y)
+
+    def loss(log_temperature):
+        tempered = log_softmax(logs / np.exp(log_temperature), axis=1)
+        return -np.maximum(tempered[true], FLOOR).mean()
+
+    recalls = 100 * shares(right, y)
+    best = minimize_scalar(loss, bounds=(-3, 3), method="bounded").fun
+    result = {
+        "accuracy": 100 * right.mean(),
+        "balanced accuracy": recalls.mean(),
+        "worst class": recalls.min(),
+        "log-loss": loss(0),
+        "log-loss at best temperature": best,
+    }
+    if subjects is not None:
+        result["worst subject"] = 100 * shares(right, subjects).min()
+    result = {metric: round(float(value), 5) for metric, value in result.items()}
+    return {**result, "recalls": recalls.round(3).tolist()}
+
+
+def shares(right, parts):
+    """Share of right answers in each part."""
+    return np.array([right[parts == part].mean() for part in np.unique(parts)])
+
+
+def run_arm(make, base, seed, rows):
+    """Scores of one arm, its seconds, and what its levels tell."""
+    X, y, groups, *test = rows
+    model = make(base, prefit=True, random_state=seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        model.fit(X, y, groups=groups)
+        seconds = time.perf_counter() - start
+    known = 0
+    for w in caught:
+        is_known = w.category is UserWarning and str(w.message).startswith(EXPECTED)
+        known += is_known
+        # Where all points are sources, nothing is expected.
+        if not is_known or model.sources == "all":
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    hard = [None if np.isnan(r.hard_share) else r.hard_share for r in model.levels_]
+    return {
+        **scores(model, *test),
+        "seconds": round(seconds, 3),
+        "hard": hard,
+        "levels": sum(not record.skipped for record in model.levels_),
+        "warnings": known,
+    }
+
+
+def run_seed(name, seed):
+    """The base training of a seed and all arms on its rows."""
+    torch.set_num_threads(1)
+    rows = X, y, *_ = rows_of(name, seed)
+    # The first training of a process loads a good deal of torch.
+    NetClassifier(max_epochs=1).fit(X[:100], y[:100])
+    start = time.perf_counter()
+    base = NetClassifier(random_state=seed).fit(X, y)
+    seconds = time.perf_counter() - start
+    untuned = {"seconds": 0, "hard": [], "levels": 0, "warnings": 0}
+    untuned = {**scores(base, *rows[3:]), **untuned}
+    run = {"set": name, "seed": seed, "seconds": round(seconds, 3)}
+    tables = {"arms": ARMS} | ({"table 4": TABLE_4} if name in WITH_TABLE_4 else {})
+    for key, arms in tables.items():
+        run[key] = {"base": dict(untuned)}
+        for arm, make in arms.items():
+            run[key][arm] = run_arm(make, base, seed, rows)
+        for scored in run[key].values():
+            scored["cost"] = round(scored["seconds"] / seconds, 5)
+    return run
+
+
+def interval(runs, key, arm, metric):
+    """Mean paired difference to "real" and the half width of its 95 % interval."""
+    pairs = [run[key][arm][metric] - run[key]["real"][metric] for run in runs]
+    n = len(pairs)
+    error = np.std(pairs, ddof=1) / n**0.5 if n > 1 else np.nan
+    return np.mean(pairs), student.ppf(0.975, n - 1) * error
+
+
+def table(runs, key):
+    """Lines of one table, arms one below the other."""
+    metrics = [metric for metric in METRICS if metric in runs[0][key]["real"]]
+    columns = [c for metric in metrics for c in (metric, "- real")]
+    columns = ["arm", *columns, "levels", "hard, %", "warnings"]
+    yield "| " + " | ".join(columns) + " |"
+    yield "| --- |" + " --- |" * (len(columns) - 1)
+    for arm in runs[0][key]:
+        cells = [arm]
+        for metric in metrics:
+            digits = METRICS[metric]
+            level = np.mean([run[key][arm][metric] for run in runs])
+            mean, half = interval(runs, key, arm, metric)
+            text = f"{mean:+.{digits}f} ± {half:.{digits}f}"
+            cells += [f"{level:.{digits}f}", "" if arm == "real" else text]
+        cells.append(f"{np.mean([run[key][arm]['levels'] for run in runs]):.1f}")
+        cells.append(hard_shares([run[key][arm]["hard"] for run in runs]))
+        cells.append(str(sum(run[key][arm]["warnings"] for run in runs)))
+        yield "| " + " | ".join(cells) + " |"
+
+
+def hard_shares(shares_of_runs):
+    """Mean share of each level in %, over the seeds that know it."""
+    by_level = np.array(shares_of_runs, float).T
+    means = [level[~np.isnan(level)] for level in by_level]
+    texts = [f"{100 * m.mean():.1f}" if len(m) else "-" for m in means]
+    return "" if set(texts) <= {"-"} else " / ".join(texts)
+
+
+def summary(results):
+    """The tables of every set."""
+    lines = []
+    for name, runs in by_set(results).items():
+        seconds = np.mean([run["seconds"] for run in runs])
+        heading = f"{name}, {N_TRAIN[name]} training rows, {len(runs)} seeds"
+        lines += [f"## {heading}, base training {seconds:.1f} s\n"]
+        lines += [*table(runs, "arms"), ""]
+        if "table 4" in runs[0]:
+            lines += [f"### {name}: Table 4\n", *table(runs, "table 4"), ""]
+    return "\n".join(lines)
+
+
+def by_set(results):
+    """Runs of each set that has any."""
+    groups = {name: [r for r in results if r["set"] == name] for name in N_TRAIN}
+    return {name: runs for name, runs in groups.items() if runs}
+
+
+def check(results):
+    """Every claim on the sets that were run; what is missed is raised at the end."""
+    missed, sets = [], by_set(results)
+
+    def claim(text, seen, held):
+        print(f"{text}: {seen}, {'held' if held else 'missed'}")
+        missed.extend([] if held else [text])
+
+    for name, arm, metric, side, limit in CLAIMS:
+        if name in sets:
+            mean, half = interval(sets[name], "arms", arm, metric)
+            held = mean + half < limit if side == "<" else mean - half > limit
+            text = f"{name}: {arm} - real in {metric} {side} {limit:g}"
+            claim(text, f"{mean:+.3f} ± {half:.3f}", held)
+    for name, runs in sets.items():
+        costs = [r["arms"]["default"]["cost"] for r in runs if r["seconds"] > LONG]
+        if costs:
+            mean = np.mean(costs)
+            claim(f"{name}: cost of default <= {MOST}", f"{mean:.3f}", mean <= MOST)
+    if missed:
+        raise AssertionError(f"claims missed: {missed}")
+
+
+def kept(files):
+    """Results of several files; a run that is in two of them is an error."""
+    results = []
+    for path in files:
+        with open(path) as file:
+            results += json.load(file)["results"]
+    if len({(run["set"], run["seed"]) for run in results}) < len(results):
+        raise ValueError("A run is in the files more than once.")
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sets", nargs="+", choices=N_TRAIN, default=list(N_TRAIN))
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--output", help="where to keep the figures of every seed")
+    parser.add_argument("--summary", nargs="+", help="kept figures to print again")
+    options = parser.parse_args()
+    if options.summary:
+        results = kept(options.summary)
+    else:
+        jobs = [(name, seed) for name in options.sets for seed in range(options.seeds)]
+        runs = Parallel(options.n_jobs, return_as="generator")(
+            delayed(run_seed)(*job) for job in jobs
+        )
+        results = list(tqdm(runs, total=len(jobs), smoothing=0))
+    print(summary(results))
+    if options.output:
+        versions = {m.__name__: m.__version__ for m in (torch, sklearn)}
+        with open(options.output, "w") as file:
+            json.dump({**versions, "results": results}, file, indent=1)
+    check(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,384 @@
+"""Displays of IHDA: what is drawn is what fits, scores and samples come to."""
+
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, log_loss, make_scorer, recall_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaug import ActivationDisplay, IHDAFinetuner, LevelGainDisplay, NetClassifier
+
+matplotlib.use("Agg")
+
+# Small autoencoders explain little, which the finetuner tells.
+pytestmark = pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def ihda(net=None, **params):
+    net = NetClassifier(max_epochs=3) if net is None else net
+    small = {"generator": "noise", "tune_share": 0.7, "tune_lr": 1.0, "random_state": 0}
+    return IHDAFinetuner(net, **{**small, **params})
+
+
+@pytest.fixture
+def halves(table):
+    """Training rows and labels, then those to score on."""
+    X, y = table
+    X = X.astype(np.float32)
+    return X[::2], y[::2], X[1::2], y[1::2]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    X, y = digits[0][:200], digits[1][:200]
+    return ihda(generator="vae", vae_steps=30).fit(X, y), X, y
+
+
+def minimal_recall(y_true, y_pred):
+    return recall_score(y_true, y_pred, average=None).min()
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss"])
+def test_stages_are_those_of_plain_fits(halves, scoring):
+    X, y, X_test, y_test = halves
+    finetuner = ihda(generator="vae", vae_steps=10)
+    display = LevelGainDisplay.from_estimator(
+        finetuner, *halves, scoring=scoring, n_repeats=2, random_state=5
+    )
+    score = get_scorer(scoring or "accuracy")
+    for repeat, seed in enumerate((5, 6)):
+        sides = {None: display.scores, "real": display.scores_real}
+        for control, scores in sides.items():
+            model = clone(finetuner).set_params(control=control, random_state=seed)
+            stages = [score(stage, X_test, y_test) for stage in model.staged_fit(X, y)]
+            np.testing.assert_array_equal(scores[repeat], stages)
+    plain = finetuner.set_params(random_state=6).fit(X, y)
+    assert display.scores[1, -1] == score(plain, X_test, y_test)
+    assert display.levels == ["input", "blocks.0", "blocks.1"]
+
+
+def test_both_sides_start_from_one_base_training(halves):
+    display = LevelGainDisplay.from_estimator(
+        ihda(), *halves, scoring="neg_log_loss", n_repeats=3
+    )
+    np.testing.assert_array_equal(display.scores[:, 0], display.scores_real[:, 0])
+    assert display.gain[0] == display.gain_error[0] == 0
+    assert (display.scores[:, 1:] != display.scores_real[:, 1:]).all()
+    # Repeats differ in their base training.
+    assert len(np.unique(display.scores[:, 0])) == 3
+
+
+def test_without_samples_the_sides_are_equal(halves):
+    display = LevelGainDisplay.from_estimator(
+        ihda(synthetic_share=0), *halves, scoring="neg_log_loss", n_repeats=2
+    )
+    np.testing.assert_array_equal(display.scores, display.scores_real)
+    assert len(np.unique(display.scores[0])) == 4
+    np.testing.assert_array_equal(display.gain, 0)
+    np.testing.assert_array_equal(display.gain_error, 0)
+
+
+def test_gain_is_the_paired_difference_with_its_standard_error():
+    scores = np.array([[0.5, 0.8], [0.7, 0.9], [0.6, 1.0]])
+    real = np.array([[0.5, 0.7], [0.7, 0.7], [0.6, 0.7]])
+    skipped = np.zeros((3, 1), bool)
+    display = LevelGainDisplay(scores, real, ["a"], skipped)
+    np.testing.assert_allclose(display.gain, [0, 0.2])
+    # Differences 0.1, 0.2 and 0.3 have a standard deviation of 0.1.
+    np.testing.assert_allclose(display.gain_error, [0, 0.1 / np.sqrt(3)])
+    single = LevelGainDisplay(scores[:1], real[:1], ["a"], skipped[:1])
+    assert np.isnan(single.gain_error).all()
+
+
+def test_curves_and_bands_are_mean_and_standard_error():
+    rng = np.random.default_rng(0)
+    scores, real = rng.uniform(size=(2, 4, 3))
+    display = LevelGainDisplay(scores, real, ["a", "b"], np.zeros((4, 2), bool))
+
+    def check(side, values):
+        mean = values.mean(axis=0)
+        error = values.std(axis=0, ddof=1) / 2
+        np.testing.assert_allclose(display.lines_[side].get_ydata(), mean)
+        corners = display.bands_[side].get_paths()[0].vertices
+        for stage in range(3):
+            heights = corners[corners[:, 0] == stage, 1]
+            np.testing.assert_allclose(heights.min(), mean[stage] - error[stage])
+            np.testing.assert_allclose(heights.max(), mean[stage] + error[stage])
+
+    assert display.plot() is display
+    assert set(display.lines_) == {"ihda", "real"}
+    check("ihda", scores)
+    check("real", real)
+    display.plot(kind="gain")
+    assert set(display.lines_) == {"gain"}
+    check("gain", scores - real)
+    assert display.ax_.get_ylabel() == "score,\ngain over the twin"
+
+
+def test_training_of_a_prefit_estimator_is_kept(halves):
+    X, y, X_test, y_test = halves
+    net = NetClassifier(max_epochs=3, random_state=7).fit(X, y)
+    before = net.predict_proba(X_test)
+    score = -log_loss(y_test, before)
+    prefit, frozen = (
+        LevelGainDisplay.from_estimator(
+            finetuner, *halves, scoring="neg_log_loss", n_repeats=2
+        )
+        for finetuner in (ihda(net, prefit=True), ihda(FrozenEstimator(net)))
+    )
+    np.testing.assert_allclose(prefit.scores[:, 0], score)
+    np.testing.assert_array_equal(prefit.scores, frozen.scores)
+    np.testing.assert_array_equal(prefit.scores_real, frozen.scores_real)
+    np.testing.assert_array_equal(net.predict_proba(X_test), before)
+
+
+def test_the_finetuner_is_not_changed(halves):
+    X, y, X_test, _ = halves
+    finetuner = ihda(random_state=3).fit(X, y)
+    before, params = finetuner.predict_proba(X_test), finetuner.get_params(deep=False)
+    again = LevelGainDisplay.from_estimator(finetuner, *halves)
+    np.testing.assert_array_equal(finetuner.predict_proba(X_test), before)
+    assert finetuner.get_params(deep=False) == params
+    # Its own seed is the first one.
+    assert again.scores[0, -1] == finetuner.score(X_test, halves[3])
+
+
+def test_groups_reach_the_fit(halves):
+    with pytest.raises(ValueError, match="one group per row"):
+        LevelGainDisplay.from_estimator(ihda(), *halves, groups=[0, 1])
+    groups = np.arange(len(halves[0])) // 5
+    display = LevelGainDisplay.from_estimator(ihda(), *halves, groups=groups)
+    assert display.scores.shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    "scoring, name",
+    [
+        (None, "accuracy"),
+        ("neg_log_loss", "negative log loss"),
+        ("balanced_accuracy", "balanced accuracy"),
+        (make_scorer(minimal_recall), "minimal recall"),
+        (get_scorer("accuracy"), "accuracy score"),
+    ],
+)
+def test_score_is_named(halves, scoring, name):
+    display = LevelGainDisplay.from_estimator(
+        ihda(levels=["blocks.1"]), *halves, scoring=scoring
+    )
+    assert display.score_name == display.ax_.get_ylabel() == name
+    display = LevelGainDisplay.from_estimator(
+        ihda(levels=["blocks.1"]), *halves, scoring=scoring, score_name="mine"
+    )
+    assert display.ax_.get_ylabel() == "mine"
+
+
+def ticks(display):
+    return [tick.get_text() for tick in display.ax_.get_xticklabels()]
+
+
+def test_skipped_levels_are_marked(halves):
+    display = LevelGainDisplay.from_estimator(ihda(skip_probability=1), *halves)
+    assert display.skipped[0, 0], "p = 1 skips the first level for certain"
+    assert ticks(display)[:2] == ["base\ntraining", "input\n(skipped)"]
+    for scores in (display.scores[0], display.scores_real[0]):
+        np.testing.assert_array_equal(np.diff(scores)[display.skipped[0]], 0)
+    scores, skipped = np.zeros((3, 3)), np.zeros((3, 2), bool)
+    skipped[:2, 1] = True
+    display = LevelGainDisplay(scores, scores, ["a", "b"], skipped).plot()
+    assert ticks(display) == ["base\ntraining", "a", "b\n(skipped 2 of 3)"]
+
+
+def test_drawing_on_given_axes_and_again(halves):
+    figure, ax = plt.subplots()
+    display = LevelGainDisplay.from_estimator(ihda(), *halves, ax=ax, kind="gain")
+    assert display.ax_ is ax and display.figure_ is figure and not display.bands_
+    assert display.plot().ax_ is not ax
+    display.figure_.canvas.draw()
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["twin, real rows", "with samples"]
+
+
+def test_a_fit_that_was_stopped_is_not_drawn(halves):
+    class Stopped(IHDAFinetuner):
+        def _augment(self, *args):
+            raise KeyboardInterrupt
+
+    finetuner = Stopped(NetClassifier(max_epochs=1), random_state=0)
+    with pytest.raises(KeyboardInterrupt, match="stopped between two levels"):
+        LevelGainDisplay.from_estimator(finetuner, *halves)
+
+
+@pytest.mark.parametrize("level, width", [("input", 64), (None, None)])
+def test_projections_are_those_of_the_real_activations(fitted, level, width):
+    finetuner, X, y = fitted
+    display = ActivationDisplay.from_estimator(finetuner, X, y, level, n_samples=2)
+    real, synthetic, source_index = finetuner.sample(X, y, level, n_samples=2)
+    assert width in (None, real.shape[1])
+    # By hand: the two largest singular vectors of the centred activations.
+    mean = real.mean(axis=0)
+    _, values, axes = np.linalg.svd(real - mean, full_matrices=False)
+    signs = np.sign(np.sum((real - mean) @ axes[:2].T * display.points, axis=0))
+    expected = (real - mean) @ axes[:2].T * signs
+    np.testing.assert_allclose(display.points, expected, atol=1e-3)
+    np.testing.assert_allclose(display.points, PCA(2).fit_transform(real), atol=1e-3)
+    expected = (synthetic - mean) @ axes[:2].T * signs
+    np.testing.assert_allclose(display.synthetic_points, expected, atol=1e-3)
+    np.testing.assert_array_equal(display.source_index, source_index)
+    share = 100 * values[0] ** 2 / np.sum(values**2)
+    assert display.ax_.get_xlabel() == (
+        f"first principal axis ({share:.0f} % of variance)"
+    )
+    assert display.level == (level or "blocks.1")
+    assert display.ax_.get_title() == f"level {display.level}"
+
+
+def test_samples_without_spread_lie_on_their_sources(halves):
+    X, y, *_ = halves
+    finetuner = ihda(spread=0).fit(X, y)
+    display = ActivationDisplay.from_estimator(finetuner, X, y, n_samples=3)
+    np.testing.assert_array_equal(display.source_index, np.repeat(range(len(X)), 3))
+    np.testing.assert_allclose(
+        display.synthetic_points, np.repeat(display.points, 3, axis=0), atol=1e-5
+    )
+
+
+def test_points_have_the_colour_of_their_class(fitted):
+    _, X, y = fitted
+    names = np.array(list("abcdefghij"))[y]
+    display = ActivationDisplay.from_estimator(
+        ihda().fit(X, names), X, names, n_samples=2
+    )
+    display.figure_.canvas.draw()
+    for code, name in enumerate("abcdefghij"):
+        real, made = (display.scatter_[name, kind] for kind in ("real", "synthetic"))
+        rows = np.flatnonzero(names == name)
+        np.testing.assert_array_equal(real.get_offsets(), display.points[rows])
+        of_class = np.isin(display.source_index, rows)
+        expected = display.synthetic_points[of_class]
+        np.testing.assert_array_equal(made.get_offsets(), expected)
+        colour = matplotlib.colors.to_rgb(f"C{code}")
+        np.testing.assert_allclose(real.get_facecolor()[0, :3], colour)
+        np.testing.assert_allclose(made.get_edgecolor()[0, :3], colour)
+        assert len(made.get_facecolor()) == 0
+    texts = [text.get_text() for text in display.legend_.get_texts()]
+    assert texts == [*"abcdefghij", "real", "synthetic"]
+
+
+def test_more_than_ten_classes_have_other_markers():
+    n = 12
+    points = np.random.default_rng(0).normal(size=(n, 2))
+    display = ActivationDisplay(
+        points, points, np.arange(n), np.arange(n), level="a", axis_labels=("x", "y")
+    ).plot()
+    scatter = [display.scatter_[label, "real"] for label in (0, 9, 10)]
+    first, ninth, tenth = (s.get_paths()[0].vertices.shape for s in scatter)
+    assert first == ninth != tenth
+    np.testing.assert_array_equal(
+        scatter[0].get_facecolor(), scatter[2].get_facecolor()
+    )
+
+
+def test_lines_join_samples_to_sources(fitted):
+    finetuner, X, y = fitted
+    display = ActivationDisplay.from_estimator(finetuner, X[:20], y[:20], n_samples=3)
+    segments = np.array(display.lines_.get_segments())
+    np.testing.assert_allclose(segments[:, 0], np.repeat(display.points, 3, axis=0))
+    np.testing.assert_allclose(segments[:, 1], display.synthetic_points)
+    assert display.plot(lines=False).lines_ is None
+    display = ActivationDisplay.from_estimator(finetuner, X, y)
+    assert display.lines_ is None
+    assert len(display.plot(lines=True).lines_.get_segments()) == len(X)
+
+
+def test_activations_of_channels_are_flattened():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6, 100)).astype(np.float32), np.arange(40) % 2
+    finetuner = ihda(NetClassifier(max_epochs=1)).fit(X, y)
+    level = next(iter(finetuner.generators_))
+    display = ActivationDisplay.from_estimator(finetuner, X, y, level)
+    real, _, _ = finetuner.sample(X, y, level)
+    assert real.ndim == 3 and display.points.shape == (40, 2)
+    expected = PCA(2, svd_solver="full").fit_transform(real.reshape(40, -1))
+    np.testing.assert_allclose(np.abs(display.points), np.abs(expected), atol=1e-3)
+
+
+def test_activations_on_given_axes_without_legend(fitted):
+    figure, ax = plt.subplots()
+    display = ActivationDisplay.from_estimator(
+        *fitted, ax=ax, legend=False, scatter_kw={"s": 3}
+    )
+    assert display.ax_ is ax and display.figure_ is figure
+    assert display.legend_ is None
+    assert display.scatter_[0, "real"].get_sizes() == [3]
+    assert display.plot() is display and display.ax_ is not ax
+
+
+@pytest.mark.parametrize("n", [0, 1.5, "many"])
+def test_numbers_below_one_are_refused(halves, fitted, n):
+    with pytest.raises(ValueError, match=r"LevelGainDisplay needs n_repeats >= 1; got"):
+        LevelGainDisplay.from_estimator(ihda(), *halves, n_repeats=n)
+    message = r"ActivationDisplay needs n_samples >= 1; got"
+    with pytest.raises(ValueError, match=message):
+        ActivationDisplay.from_estimator(*fitted, n_samples=n)
+
+
+def test_unknown_kind_seed_and_twin_are_refused(halves):
+    message = "needs kind to be 'scores' or 'gain'; got 'loss'"
+    with pytest.raises(ValueError, match=message):
+        LevelGainDisplay.from_estimator(ihda(), *halves, kind="loss")
+    with pytest.raises(TypeError, match="needs random_state to be an integer or None"):
+        LevelGainDisplay.from_estimator(ihda(), *halves, random_state="a")
+    with pytest.raises(ValueError, match="needs control=None; got 'real'"):
+        LevelGainDisplay.from_estimator(ihda(control="real"), *halves)
+
+
+def test_what_is_no_finetuner_is_refused(halves, fitted):
+    finetuner, X, y = fitted
+    for wrong in (LogisticRegression(), make_pipeline(StandardScaler(), finetuner)):
+        name = type(wrong).__name__
+        message = rf"Display needs an IHDAFinetuner; got a {name}\. Of a pipeline"
+        with pytest.raises(TypeError, match=message):
+            LevelGainDisplay.from_estimator(wrong, *halves)
+        with pytest.raises(TypeError, match=message):
+            ActivationDisplay.from_estimator(wrong, X, y)
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        ActivationDisplay.from_estimator(ihda(), X, y)
+
+
+def test_levels_without_samples_are_refused(halves, fitted):
+    with pytest.raises(ValueError, match=r"got 'head'\. Such are \['input', "):
+        ActivationDisplay.from_estimator(*fitted, level="head")
+    X, y, *_ = halves
+    twin = ihda(control="real").fit(X, y)
+    with pytest.raises(ValueError, match=r"got None\. None was; fit with control=None"):
+        ActivationDisplay.from_estimator(twin, X, y)
+
+
+def test_too_little_for_two_axes_is_refused(fitted):
+    finetuner, X, y = fitted
+    message = r"needs two rows and two activations or more to a row; got shape \(1, 64"
+    with pytest.raises(ValueError, match=message):
+        ActivationDisplay.from_estimator(finetuner, X[:1], y[:1], "input")
+
+
+def test_without_matplotlib_the_way_out_is_named(halves, fitted, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match="pip install matplotlib"):
+        LevelGainDisplay.from_estimator(ihda(), *halves)
+    with pytest.raises(ImportError, match="pip install matplotlib"):
+        ActivationDisplay.from_estimator(*fitted)
