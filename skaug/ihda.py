@@ -441,7 +441,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                     "IHDAFinetuner needs a fitted estimator with prefit=True; got an "
                     f"unfitted {type(net).__name__}. Fit it, or set prefit=False."
                 )
-            return copy.deepcopy(net)
+            return _copied(net)
         net = clone(net)
         if net.get_params(deep=False).get("random_state", seed) is None:
             net.set_params(random_state=int(seed))
@@ -747,6 +747,15 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
+
+
+def _copied(net):
+    # skorch's own way to copy a net is to pickle it, which classes defined in a
+    # function or a notebook are not made for.
+    new = object.__new__(type(net))
+    memo = {id(net): new}
+    new.__dict__.update(copy.deepcopy(net.__dict__, memo))
+    return new
 
 
 def _encoded(net, X, y):
