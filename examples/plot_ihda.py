@@ -15,8 +15,11 @@ path: ``PYTHONPATH=benchmarks python examples/plot_ihda.py``.
 # What is made
 # ------------
 #
-# The network is the default one for tables, with two blocks, and the data are 300 of
-# scikit-learn's digits. Samples keep the class of their source.
+# The network is the default one for tables, with two blocks. Its levels are the input
+# and the two. It is trained on 300 of scikit-learn's digits; all parameters are the
+# defaults.
+
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,6 +27,9 @@ from sklearn.metrics import accuracy_score, log_loss, recall_score
 
 from data import har_table, load, take
 from skaug import ActivationDisplay, IHDAFinetuner, LevelGainDisplay, NetClassifier
+
+# Of the input of so few digits the autoencoder explains about a third; R2 tells below.
+warnings.filterwarnings("ignore", "IHDAFinetuner, level 'input': the autoencoder")
 
 digits = load("digits")
 rows = take(digits.y_train, 300, seed=0)
@@ -46,7 +52,19 @@ for ax, level in zip(axes, ["input", "blocks.1"]):
 plt.show()
 
 # %%
-# TEXT
+# Every row is the source of three samples, of which one is drawn here, hollow, on the
+# principal axes of the real rows. These two axes show less than a third of the
+# variance, and distances on them are to be read with care. At the input the classes
+# overlap, and so do their samples. Behind the last block most classes are apart, and
+# most samples lie in the cloud of their class.
+#
+# Digits
+# ------
+#
+# :meth:`LevelGainDisplay.from_estimator <skaug.LevelGainDisplay.from_estimator>` runs
+# both sides and scores them after each level, here on 719 digits that nothing else was
+# done with. The five repeats differ in the weights and the order of batches, while the
+# rows are the same. A negative log loss is better the higher it is.
 
 test = digits.X_test, digits.y_test
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
@@ -63,14 +81,28 @@ for ax, scoring in zip(axes, [None, "neg_log_loss"]):
 plt.show()
 
 # %%
+# Here nothing is gained. The accuracy ends a tenth of a point below the twin's, and the
+# log loss is better by half a standard error.
+#
+# The bands tell how much the repeats differ, most of it in the base training, which
+# both sides share. What the samples do is the paired difference between the curves:
+# ``gain`` with ``gain_error`` in the display, or ``kind="gain"`` in the figure.
+#
 # People never seen
 # -----------------
+#
+# UCI HAR has windows of a phone on the waist during six activities. The network is
+# trained on spectra of 1,000 windows of 21 people and looked at on nine others. For
+# several scores of the same fits, ``staged_fit`` is called by hand, and the displays
+# are made from arrays. The network of each seed is trained once and given to both
+# sides.
 
 N_REPEATS = 5
 METRICS = ("accuracy", "negative log loss", "recall of the worst class")
 
 
 def metrics(model, X, y):
+    """Three scores of a fitted model, higher ones better."""
     proba = model.predict_proba(X)
     predicted = model.classes_[proba.argmax(axis=1)]
     recalls = recall_score(y, predicted, average=None)
@@ -81,27 +113,38 @@ har = load("har")
 rows = take(har.y_train, 1000, seed=0)
 X, y, subject = har_table(har.X_train[rows]), har.y_train[rows], har.subject_train[rows]
 test = har_table(har.X_test), har.y_test
-print(f"{len(set(subject))} people to train on, {len(set(har.subject_test))} others")
+print(f"{len(set(subject))} people to train on, {len(set(har.subject_test))} others\n")
 
 scores = {None: [], "real": []}
 for seed in range(N_REPEATS):
     net = NetClassifier(random_state=seed).fit(X, y)
-    for control in scores:
-        finetuner = IHDAFinetuner(
-            net, prefit=True, control=control, random_state=seed
-        )
+    for control, of_side in scores.items():
+        finetuner = IHDAFinetuner(net, prefit=True, control=control, random_state=seed)
         stages = finetuner.staged_fit(X, y, subject)
-        scores[control].append([metrics(stage, *test) for stage in stages])
+        of_side.append([metrics(stage, *test) for stage in stages])
 
 levels = [record.level for record in finetuner.levels_]
 skipped = np.zeros((N_REPEATS, len(levels)), dtype=bool)
-figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), layout="constrained")
-print(f"{'':27}{'base':>8}{'twin':>8}{'IHDA':>8}{'gain':>10}")
+figure, axes = plt.subplots(2, 3, figsize=(11, 7), layout="constrained")
+print(f"{'':27}{'base':>7}{'twin':>8}{'IHDA':>8}{'gain':>9}")
 for number, (name, (above, below)) in enumerate(zip(METRICS, axes.T)):
     ihda, real = (np.array(of_side)[..., number] for of_side in scores.values())
     display = LevelGainDisplay(ihda, real, levels, skipped, score_name=name)
     display.plot(above).plot(below, kind="gain")
-    base, last = ihda[:, 0].mean(), (real[:, -1].mean(), ihda[:, -1].mean())
-    print(f"{name:27}{base:8.3f}" + "".join(f"{value:8.3f}" for value in last), end="")
-    print(f"{display.gain[-1]:+10.3f} ± {display.gain_error[-1]:.3f}")
+    base, *last = ihda[:, 0].mean(), real[:, -1].mean(), ihda[:, -1].mean()
+    print(f"{name:26}{base:8.3f}{last[0]:8.3f}{last[1]:8.3f}", end="")
+    print(f"{display.gain[-1]:+9.3f} ± {display.gain_error[-1]:.3f}")
 plt.show()
+
+# %%
+# The accuracy is the same within its error. The log loss is better than the twin's by
+# several standard errors, less because samples improve it than because training on
+# without them makes it worse: compared with the base training, little is gained. The
+# recall of the worst class rises after the first level and falls after the others, to
+# end below the twin's and that of the base training.
+#
+# So on these people samples help the probabilities, not the decisions, and one class
+# may pay for it. Five seeds share their training rows and their test people: the errors speak
+# for other weights, and not for other people. Which level to stop at is not to be read
+# from this figure, as its rows are for testing; that takes people held out from the
+# training part.

@@ -223,8 +223,8 @@ class LevelGainDisplay:
             self._draw("gain", self.gain, self.gain_error, "C2", "o", None)
         else:
             sides = {
-                "real": (self.scores_real, "0.4", "s", "twin, real rows"),
-                "ihda": (self.scores, "C0", "o", "with samples"),
+                "real": (self.scores_real, "0.4", "s", "real-only twin"),
+                "ihda": (self.scores, "C0", "o", "IHDA"),
             }
             for side, (scores, *style) in sides.items():
                 self._draw(side, *_mean_and_error(scores), *style)
@@ -234,10 +234,12 @@ class LevelGainDisplay:
         of_gain = f"{self.score_name},\ngain over the twin"
         label = of_gain if kind == "gain" else self.score_name
         self.ax_.set(xlabel="after", ylabel=label)
-        labels = ["base\ntraining", *map(self._tick, range(len(self.levels)))]
-        self.ax_.set_xticks(range(len(labels)), labels)
-        if len(labels) > 6:
-            self.ax_.tick_params(axis="x", labelrotation=45)
+        labels, style = ["base\ntraining"], {}
+        labels += [self._tick(number) for number in range(len(self.levels))]
+        if len(labels) > 5:  # too many to stand side by side
+            labels = [label.replace("\n", " ") for label in labels]
+            style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        self.ax_.set_xticks(range(len(labels)), labels, **style)
         return self
 
     def _draw(self, side, mean, error, colour, marker, label):
@@ -253,8 +255,8 @@ class LevelGainDisplay:
         n, left_alone = len(self.skipped), int(self.skipped[:, number].sum())
         if not left_alone:
             return self.levels[number]
-        of_all = "" if left_alone == n else f" {left_alone} of {n}"
-        return f"{self.levels[number]}\n(skipped{of_all})"
+        of_all = "" if left_alone == n else f"{left_alone}/{n} "
+        return f"{self.levels[number]}\n({of_all}skipped)"
 
 
 class ActivationDisplay:

@@ -26,6 +26,7 @@ from skorch.dataset import ValidSplit
 
 from skaug import (
     HardRegionSampler,
+    IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
     ResampledClassifier,
@@ -65,6 +66,22 @@ SAMPLERS = [
 @pytest.mark.filterwarnings("ignore:Rows of zeros only:UserWarning")
 @parametrize_with_checks(SAMPLERS)
 def test_scikit_learns_checks_of_samplers(estimator, check):
+    check(estimator)
+
+
+TINY_NET = NetClassifier(max_epochs=20, module__hidden=(16, 8), random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
+@pytest.mark.filterwarnings("ignore:Rows of zeros only:UserWarning")
+@parametrize_with_checks(
+    [
+        IHDAFinetuner(TINY_NET, random_state=0),
+        IHDAFinetuner(TINY_NET, sources="region", generator="noise", random_state=0),
+        IHDAFinetuner.paper(TINY_NET, random_state=0),
+    ]
+)
+def test_scikit_learns_checks_of_finetuners(estimator, check):
     check(estimator)
 
 

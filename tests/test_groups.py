@@ -15,7 +15,13 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import ValidSplit
 
 import skaug
-from skaug import HardRegionSampler, ISDAClassifier, NetClassifier, ResampledClassifier
+from skaug import (
+    HardRegionSampler,
+    IHDAFinetuner,
+    ISDAClassifier,
+    NetClassifier,
+    ResampledClassifier,
+)
 from skaug.signals import MagnitudeSpectrum, frame_segments
 from skaug.splits import hold_out
 
@@ -34,7 +40,16 @@ HOLDING_OUT = {
         HardRegionSampler(radius=2.0, sources="all", latent_dim=2, random_state=0),
         LogisticRegression(),
     ),
+    "ihda": IHDAFinetuner(
+        NetClassifier(max_epochs=2, random_state=0),
+        validation=3,
+        levels=["blocks.1"],
+        latent_dim=2,
+        random_state=0,
+    ),
 }
+# What guards the levels and what stops the autoencoder in time.
+CALLS_PER_FIT = {"ihda": 2}
 
 
 @pytest.fixture
@@ -60,7 +75,7 @@ def sides(monkeypatch):
         seen.append((set(groups[train]), set(groups[valid])))
         return train, valid
 
-    for room in ("net", "generators"):
+    for room in ("net", "generators", "ihda"):
         monkeypatch.setattr(f"skaug.{room}.hold_out", watched)
     return seen
 
@@ -76,7 +91,10 @@ def requesting(name):
 
 
 def search_over(pipe, name):
-    grid = {"sampler": {"model__estimator__C": [0.1, 1]}}
+    grid = {
+        "sampler": {"model__estimator__C": [0.1, 1]},
+        "ihda": {"model__estimator__lr": [1e-3, 1e-2]},
+    }
     return GridSearchCV(
         pipe, grid.get(name, {"model__lr": [1e-3, 1e-2]}), cv=GroupKFold(2)
     )
@@ -103,7 +121,7 @@ def test_no_group_is_on_both_sides(grouped, sides, name, route):
                     search, X, y, cv=GroupKFold(3), params=params, error_score="raise"
                 )
     n_fits = {"search": 5, "nested search": 15, "pipeline": 1, "parameter": 5}[route]
-    assert len(sides) == n_fits
+    assert len(sides) == n_fits * CALLS_PER_FIT.get(name, 1)
     assert all(train and valid and not train & valid for train, valid in sides)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from shl_folder import write_shl
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
@@ -23,6 +24,7 @@ from torch import nn
 from skaug import IHDAFinetuner, ISDAClassifier, NetClassifier
 from skaug.ihda import level_skip_probability
 from skaug.modules import MLP
+from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning"),
@@ -544,3 +546,24 @@ def test_verbose_tells_a_line_per_level(table, capsys):
 def test_default_estimator(table):
     model = IHDAFinetuner(random_state=0).fit(*table)
     assert isinstance(model.estimator_.module_, MLP)
+
+
+def test_from_a_folder_of_recordings_to_ihda(tmp_path):
+    # Text as in the SHL challenge, frames, spectra, scaling, IHDA; blocks held out.
+    rng = np.random.default_rng(0)
+    y = np.tile([1, 2], 12)
+    times = np.arange(200) / 100
+    pace = np.where(y == 1, 2.0, 7.0) + rng.normal(0, 0.3, len(y))
+    X = rng.normal(0, 0.5, (len(y), 3, 200))
+    X += np.sin(2 * np.pi * pace[:, None] * times)[:, None] + 2
+    channels = [f"Acc_{axis}" for axis in "xyz"]
+    data = load_shl(write_shl(tmp_path / "train", X, channels, y), channels)
+    frames = frame_segments(
+        data.X, data.y, np.arange(len(y)) // 4, frame_length=100, frame_step=50
+    )
+    net = NetClassifier(batch_size=16, random_state=0)
+    model = IHDAFinetuner(net, sources="region", latent_dim=4, random_state=0)
+    pipe = make_pipeline(MagnitudeSpectrum(), StandardScaler(), model)
+    grid = {"ihdafinetuner__generator": ["vae", "noise"]}
+    search = GridSearchCV(pipe, grid, cv=GroupKFold(3), error_score="raise")
+    assert search.fit(frames.X, frames.y, groups=frames.groups).best_score_ > 0.9

@@ -200,7 +200,13 @@ def test_skipped_levels_are_marked(halves):
     scores, skipped = np.zeros((3, 3)), np.zeros((3, 2), bool)
     skipped[:2, 1] = True
     display = LevelGainDisplay(scores, scores, ["a", "b"], skipped).plot()
-    assert ticks(display) == ["base\ntraining", "a", "b\n(skipped 2 of 3)"]
+    assert ticks(display) == ["base\ntraining", "a", "b\n(2/3 skipped)"]
+    # Of many levels the labels are tilted and have one line.
+    many = np.tile(skipped, 4)
+    scores = np.zeros((3, 9))
+    display = LevelGainDisplay(scores, scores, list("abababab"), many).plot()
+    assert ticks(display)[:3] == ["base training", "a", "b (2/3 skipped)"]
+    assert display.ax_.get_xticklabels()[0].get_rotation() == 45
 
 
 def test_drawing_on_given_axes_and_again(halves):
@@ -210,7 +216,7 @@ def test_drawing_on_given_axes_and_again(halves):
     assert display.plot().ax_ is not ax
     display.figure_.canvas.draw()
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert texts == ["twin, real rows", "with samples"]
+    assert texts == ["real-only twin", "IHDA"]
 
 
 def test_a_fit_that_was_stopped_is_not_drawn(halves):
