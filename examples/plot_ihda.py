@@ -84,7 +84,7 @@ plt.show()
 # Here nothing is gained. The accuracy ends a tenth of a point below the twin's, and the
 # log loss is better by half a standard error.
 #
-# The bands tell how much the repeats differ, most of it in the base training, which
+# The bands tell how much the repeats differ, part of it in the base training, which
 # both sides share. What the samples do is the paired difference between the curves:
 # ``gain`` with ``gain_error`` in the display, or ``kind="gain"`` in the figure.
 #
@@ -144,7 +144,7 @@ plt.show()
 # end below the twin's and that of the base training.
 #
 # So on these people samples help the probabilities, not the decisions, and one class
-# may pay for it. Five seeds share their training rows and their test people: the errors speak
-# for other weights, and not for other people. Which level to stop at is not to be read
-# from this figure, as its rows are for testing; that takes people held out from the
-# training part.
+# may pay for it. Five seeds share their training rows and their test people: the errors
+# speak for other weights, and not for other people. Which level to stop at is not to be
+# read from this figure, as its rows are for testing; that takes people held out from
+# the training part.

@@ -189,7 +189,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         and ``n_samples`` by class, ``r2``, ``r2_held_out`` and ``active_units`` of the
         autoencoder, ``steps``, ``loss_before`` and ``loss_after`` on the real training
         rows, ``held_out_before`` and ``held_out_after`` with `validation`,
-        ``accepted``, ``seconds``.
+        ``accepted``, ``interrupted`` (by Ctrl-C, which ends the list), ``seconds``.
     generators_ : dict of str to object
         The generator of each level that was augmented, see :mod:`skaug.generators`.
     classes_ : ndarray of shape (n_classes,)
@@ -419,6 +419,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                     self._augment(record, rows, guard, radii[name], share, int(seed))
                     record.seconds = time.perf_counter() - start
             except KeyboardInterrupt:
+                record.interrupted = True
                 return
             if self.verbose:
                 _tell(record)
@@ -590,12 +591,12 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         )
         record.update(report)
         trained = self.generator in ("vae", "cvae")
-        if trained and (record.r2 < 0.3 or not record.active_units):
+        if trained and (record.r2 < 0.1 or not record.active_units):
             self._warn(
                 record,
-                f"the autoencoder explains {max(record.r2, 0):.0%} of the variance "
-                f"with {record.active_units} active latent units. Decrease kl_weight, "
-                "increase vae_steps, or set generator='noise'",
+                f"the autoencoder collapsed: it explains {max(record.r2, 0):.0%} of the "
+                f"variance with {record.active_units} active latent units. Decrease "
+                "kl_weight, increase vae_steps, or set generator='noise'",
             )
         self.generators_[record.level] = generator
         counts = np.bincount(codes[sources], minlength=len(self.classes_)).tolist()
@@ -698,8 +699,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 f"number of folds >= 2; got {self.validation!r}."
             )
 
-    def _warn(self, record, what):
-        warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}.", stacklevel=5)
+    @staticmethod
+    def _warn(record, what):
+        # From here the line of the user's is not at a fixed distance.
+        warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}.", stacklevel=2)
 
     @property
     def classes_(self):
@@ -787,6 +790,7 @@ def _new_record(level, skipped):
         active_units=0,
         steps=0,
         accepted=True,
+        interrupted=False,
         seconds=0.0,
         **dict.fromkeys(unknown, math.nan),
     )

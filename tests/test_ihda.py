@@ -440,7 +440,9 @@ def test_warnings(table):
         ihda(sources="potential", radius=1e-6).fit(X, y)
     with message("batches are synthetic only"):
         ihda(synthetic_share=1.0).fit(X, y)
-    with message("the autoencoder explains .* Decrease kl_weight, increase vae_steps"):
+    with message(
+        "the autoencoder collapsed: .* Decrease kl_weight, increase vae_steps"
+    ):
         ihda(kl_weight=1e4).fit(X, y)
     noise = np.random.default_rng(0).integers(0, 3, len(y))
     with message("have positive potential within radius .* Decrease"):
