@@ -7,6 +7,7 @@ the network take activations.
 
 import math
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +16,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from skaug.layers import INPUT
 
-__all__ = ["LevelRows", "batches_of_rows", "finetune", "passes", "recalibrate"]
+__all__ = [
+    "LevelRows",
+    "batches_of_rows",
+    "finetune",
+    "own_generators",
+    "passes",
+    "recalibrate",
+]
 
 ROWS_AT_ONCE = 512
 
@@ -68,8 +76,11 @@ class LevelRows:
         self.h, self.level = reached, level
 
     def _batches(self):
-        for start in range(0, len(self.codes), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        # Of nearly one size: none has a single row, or counts for less than others.
+        n = len(self.codes)
+        bounds = np.linspace(0, n, math.ceil(n / ROWS_AT_ONCE) + 1).round().astype(int)
+        for start, stop in pairwise(bounds.tolist()):
+            rows = slice(start, stop)
             yield rows, to_tensor(self.h[rows], device=self.net.device)
 
     def batches(self):
@@ -91,7 +102,7 @@ class LevelRows:
         Returns
         -------
         loss : float
-            The mean over rows.
+            Mean of the batches' losses, weighted by their rows.
         """
         total = 0.0
         with self.levels.resumed(self.level), torch.no_grad():
@@ -184,7 +195,7 @@ def finetune(
         trained = trained & set(head.parameters())
         frozen = [layer for layer in layers if layer is not head]
     with (
-        _own_generators(net.device, seed),
+        own_generators(net.device, seed),
         _optimizing(net, trained) as rates,
         levels.resumed(part.level, frozen),
     ):
@@ -228,7 +239,16 @@ def _batch_norms(layers):
 
 
 @contextmanager
-def _own_generators(device, seed):
+def own_generators(device, seed):
+    """Run on torch generators of one's own and leave the global ones as they were.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        The generator of a GPU is set aside as well if it is one.
+    seed : int
+        Seed of both.
+    """
     device = torch.device(device)
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):

@@ -123,8 +123,8 @@ class FeatureNoise:
 class ClassGaussian:
     r"""Normal with the covariance of the class, times the factor squared.
 
-    No covariance matrix is formed: a sum of the class's n centred vectors with standard
-    normal weights over :math:`\sqrt n` has it.
+    Of few vectors no covariance matrix is formed: a sum of the class's n centred
+    vectors with standard normal weights over :math:`\sqrt n` has it.
 
     Parameters
     ----------
@@ -137,16 +137,20 @@ class ClassGaussian:
 
     Attributes
     ----------
-    centred : dict of int to torch.Tensor of shape (n_of_class, n_features)
-        Vectors of each class minus their mean, over the root of their number.
+    factor : dict of int to torch.Tensor of shape (n_directions, n_features)
+        A matrix A of each class with A'A its covariance, of as many rows as the class
+        has vectors or features, whichever is less.
     """
 
     def __init__(self, X, codes, spread=1.0):
         self.spread = spread
-        self.centred = {}
+        self.factor = {}
         for code in codes.unique().tolist():
             rows = X[codes == code]
-            self.centred[code] = (rows - rows.mean(0)) / math.sqrt(len(rows))
+            rows = (rows - rows.mean(0)) / math.sqrt(len(rows))
+            if len(rows) > rows.shape[1]:
+                rows = torch.linalg.qr(rows, mode="r").R
+            self.factor[code] = rows
 
     def draw(self, X, codes, generator):
         """Draw one new vector per source.
@@ -169,9 +173,14 @@ class ClassGaussian:
         """
         beta, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
         for code in codes.unique().tolist():
-            rows = (codes == code).nonzero().squeeze(1)
-            weights = _normal((len(rows), len(self.centred[code])), generator).to(X)
-            new[rows] += beta[rows] * (weights @ self.centred[code])
+            factor = self.factor.get(code)
+            if factor is None:  # no vector of this class was seen, so none moves
+                continue
+            # Weights take no more memory than that of a piece of samples.
+            at_once = max(1, BYTES_AT_ONCE // (8 * len(factor)))
+            for rows in (codes == code).nonzero().squeeze(1).split(at_once):
+                weights = _normal((len(rows), len(factor)), generator).to(X)
+                new[rows] += beta[rows] * (weights @ factor)
         return new, beta
 
 
@@ -208,9 +217,7 @@ class LatentVariation:
         self.spread = spread
         self.keep_residual = keep_residual
         self.decoder_noise = decoder_noise
-        with torch.no_grad():
-            mean, _ = vae.encode(X, codes)
-            self.deviation = (X - vae.decode(mean, codes)).std(0, correction=0)
+        self.deviation = vae.error(X, codes)
 
     @torch.no_grad()
     def draw(self, X, codes, generator):
@@ -281,9 +288,11 @@ def fit_generator(
         The generator.
     report : dict
         Of a trained one: ``r2`` and ``active_units`` on all rows, ``r2_held_out``, see
-        :meth:`~skaug.modules.VAE.report`; otherwise NaN and 0.
+        :meth:`~skaug.modules.VAE.report`; otherwise NaN and 0. ``interrupted`` if
+        Ctrl-C ended its training.
     """
     report = {"r2": math.nan, "r2_held_out": math.nan, "active_units": 0}
+    report["interrupted"] = False
     if kind == "noise":
         return FeatureNoise(X, spread), report
     if kind == "gaussian":
@@ -312,6 +321,7 @@ def fit_generator(
         random_state=random_state,
         **vae_params,
     )
+    report["interrupted"] = vae.interrupted
     report["r2"], report["active_units"] = vae.report(X, seen)
     if valid is not None:
         report["r2_held_out"], _ = vae.report(X[valid], part(seen, valid))

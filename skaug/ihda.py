@@ -44,16 +44,23 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
 
-from skaug.finetuning import LevelRows, batches_of_rows, finetune, passes, recalibrate
+from skaug.finetuning import (
+    LevelRows,
+    batches_of_rows,
+    finetune,
+    own_generators,
+    passes,
+    recalibrate,
+)
 from skaug.generators import GENERATORS, SyntheticSet, fit_generator
 from skaug.layers import INPUT, Levels
 from skaug.net import NetClassifier
-from skaug.sources import SOURCES, choose_sources
+from skaug.sources import SOURCES, check_region, choose_sources
 from skaug.splits import hold_out
 
 __all__ = ["IHDAFinetuner", "level_skip_probability"]
@@ -155,7 +162,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         and takes new averages from the real rows after each level.
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
-        training. Skipped levels leave theirs unused.
+        training in the estimator's history. Skipped levels leave theirs unused.
     tune_lr : float, default=0.2
         Learning rate at the start of each level, as a multiple of the estimator's; it
         falls to 0 along half a cosine.
@@ -170,9 +177,12 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         A share, or a number of folds of which one is held out, by `groups`: a level is
         undone if the loss on that part rises. It is lost to training, which cost more
         than the guard saved with the defaults; use it with ``sources="potential"``.
+        With `prefit`, it is a part of what ``fit`` is given: give rows that the
+        estimator was not trained on.
     control : {"real"}, default=None
         "real" makes the twin of equal compute: the same levels, steps, batches and
-        rates with real rows only, as with ``synthetic_share=0``, bit for bit.
+        rates with real rows only, as with ``synthetic_share=0``, bit for bit. It does
+        not look for sources: a level left out for want of them is not left out here.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -186,7 +196,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         One record per level, ready for ``pandas.DataFrame(levels_)``: ``level``,
         ``skipped``, ``radius``, ``gamma``, ``hard_share`` (of points with positive
         potential; these are NaN where `sources` does not ask for them), ``n_sources``
-        and ``n_samples`` by class, ``r2``, ``r2_held_out`` and ``active_units`` of the
+        and ``n_samples`` (those made) by class, ``r2``, ``r2_held_out`` and
+        ``active_units`` of the
         autoencoder, ``steps``, ``loss_before`` and ``loss_after`` on the real training
         rows, ``held_out_before`` and ``held_out_after`` with `validation`,
         ``accepted``, ``interrupted`` (by Ctrl-C, which ends the list), ``seconds``.
@@ -367,7 +378,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             After the base training, then after each level; usable each time.
         """
         self._check_parameters()
-        if is_dataset(X):
+        if is_dataset(X) or isinstance(X, dict):
             raise TypeError(
                 f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
                 "the arrays behind it."
@@ -381,7 +392,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train = held_out = None
         if self.validation is not None:
-            split = ValidSplit(self.validation, stratified=True)
+            _, counts = np.unique(y, return_counts=True)
+            # Classes of fewer rows than parts cannot be spread over them.
+            stratified = counts.min() >= max(2, self.validation)
+            split = ValidSplit(self.validation, stratified=stratified)
             train, held_out = hold_out(
                 split, np.asarray(y), groups, random_state=seed_of_split
             )
@@ -401,9 +415,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
 
         rows = part(slice(None) if train is None else train)
         guard = None if held_out is None else part(held_out)
+        radii = self._radii(names)
+        self._seed_of_samples = int(random.randint(2**31 - 1))
         self.estimator_, self.levels_, self.generators_ = net, [], {}
         yield self
-        radii = self._radii(names)
         seeds = random.randint(2**31 - 1, size=len(names))
         draws = random.uniform(size=len(names))
         for number, (name, seed, draw) in enumerate(zip(names, seeds, draws), 1):
@@ -415,8 +430,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             try:
                 if not record.skipped:
                     start = time.perf_counter()
-                    share = self.tune_share / len(names)
-                    self._augment(record, rows, guard, radii[name], share, int(seed))
+                    n = len(names)
+                    self._augment(record, rows, guard, radii[name], n, int(seed))
                     record.seconds = time.perf_counter() - start
             except KeyboardInterrupt:
                 record.interrupted = True
@@ -447,25 +462,26 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if net.get_params(deep=False).get("random_state", seed) is None:
             net.set_params(random_state=int(seed))
         if train is not None:
+            if net.classes is None:
+                net.set_params(classes=np.unique(y))  # though all of one be held out
             X, y = _safe_indexing(X, train), _safe_indexing(y, train)
             groups = None if groups is None else _safe_indexing(groups, train)
-        if groups is not None and has_fit_parameter(net, "groups"):
+        if isinstance(net, NetClassifier):
             return net.fit(X, y, groups=groups)
-        return net.fit(X, y)
+        with own_generators(net.device, int(seed)):
+            return net.fit(X, y)
 
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""
-        # Two rows that differ, so that a connection past a level shows.
-        other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
         by_rule = isinstance(self.levels, str)
         levels = Levels(
             net.module_,
-            to_tensor(X[[0, other]], device=net.device),
+            to_tensor(X[_spread(X)], device=net.device),
             None if by_rule else self.levels,
             classifier_layer=getattr(net, "classifier_layer", None),
         )
         if self.levels == "auto":
-            is_table = X.ndim == 2
+            is_table = X.ndim == 2 and X.dtype.kind == "f"
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
@@ -482,33 +498,44 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             )
         return dict.fromkeys(names, radius)
 
-    def _augment(self, record, part, held_out, radius, tune_share, seed):
+    def _augment(self, record, part, held_out, radius, n_levels, seed):
         """Lines 4 to 7 of Algorithm 2 for one level."""
         net = self.estimator_
+        # Seeds of their own: sources at random are not the first rows of the batches.
+        seeds = np.random.SeedSequence(seed).generate_state(4).tolist()
+        losses = [r.loss_after for r in self.levels_ if not math.isnan(r.loss_after)]
+        loss = losses[-1] if losses else part.loss()
         for rows in filter(None, (part, held_out)):
             rows.reach(record.level)
+        record.loss_before = part.loss()
+        same = math.isclose(record.loss_before, loss, rel_tol=1e-3, abs_tol=1e-4)
+        if math.isfinite(loss) and not same:  # what a few rows did not show
+            raise ValueError(
+                f"{type(net.module_).__name__} cannot be cut at level "
+                f"{record.level!r}: the training rows' loss is {loss:.4g}, from its "
+                f"activations {record.loss_before:.4g}. Name other levels."
+            )
         if not part.h.any():
             self._warn(record, "all activations are 0, so it is left alone")
             record.skipped = True
             return
-        n, codes = len(part.h), part.codes.cpu().numpy()
-        batch_size = min(net.batch_size, n) if net.batch_size > 0 else n
-        base_steps = (len(net.history) or net.max_epochs) * math.ceil(n / batch_size)
-        record.steps = max(1, round(tune_share * base_steps))
-        n_synthetic = 0
-        if self.control is None:
-            n_synthetic = round(self.synthetic_share * batch_size)
+        codes = part.codes.cpu().numpy()
+        batch_size = _batch_size(net, len(codes))
+        steps = self.tune_share / n_levels * _base_steps(net, len(codes))
+        record.steps = max(round(steps), 1 if steps else 0)
+        n_synthetic = self._n_synthetic(batch_size)
         if n_synthetic:
-            sources = self._choose_sources(record, part, codes, radius, seed)
+            sources = self._choose_sources(record, part, codes, radius, seeds[0])
             if not len(sources):
-                self._warn(record, "no point is a source. Increase radius")
+                name = "share" if self.sources == "random" and self.share else "radius"
+                self._warn(record, f"no point is a source. Increase {name}")
                 if n_synthetic == batch_size:
                     record.skipped, record.steps = True, 0
                     return
                 n_synthetic = 0
-        rng = np.random.RandomState(seed)
         real = synthetic = None
         if n_synthetic < batch_size:
+            rng = np.random.RandomState(seeds[1])
             size = batch_size - n_synthetic
             real = batches_of_rows(codes, size, rng, self.balance)
         else:
@@ -518,33 +545,48 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 "tried. Decrease synthetic_share",
             )
         if n_synthetic:
-            synthetic = self._synthetic(record, part, codes, sources, n_synthetic, seed)
-        batches = _mixed(part, real, synthetic)
-        record.loss_before = part.loss()
+            synthetic = self._synthetic(
+                record, part, codes, sources, n_synthetic, seeds[2]
+            )
         if held_out is not None:
             record.held_out_before = held_out.loss()
-            before = copy.deepcopy([module.state_dict() for module in _parts(net)])
+        before = copy.deepcopy([module.state_dict() for module in _parts(net)])
         try:
             finetune(
                 part,
-                batches,
+                _mixed(part, real, synthetic),
                 record.steps,
                 rate=self.tune_lr,
                 trainable=self.trainable,
                 frozen_norms=self.batch_norm == "frozen",
-                seed=seed,
+                seed=seeds[3],
             )
             if self.batch_norm == "recalibrate":
                 recalibrate(part)
         finally:
+            record.loss_after = part.loss()
             if held_out is not None:
                 record.held_out_after = held_out.loss()
-                # Neither is a loss that is not a number.
                 record.accepted = record.held_out_after <= record.held_out_before
-                if not record.accepted:
-                    for module, state in zip(_parts(net), before):
-                        module.load_state_dict(state)
-            record.loss_after = part.loss()
+            if not math.isfinite(record.loss_after):
+                self._warn(record, "training diverged and is undone. Decrease tune_lr")
+                record.accepted = False
+            if not record.accepted:
+                for module, state in zip(_parts(net), before):
+                    module.load_state_dict(state)
+                record.loss_after = record.loss_before
+
+    def _n_synthetic(self, batch_size):
+        """Samples per batch: one at least, unless there are to be none."""
+        share = 0.0 if self.control else self.synthetic_share
+        if share in (0.0, 1.0):
+            return round(share * batch_size)
+        if batch_size < 2:
+            raise ValueError(
+                "IHDAFinetuner needs batches of two or more to mix rows and samples; "
+                "got batches of one. Increase the estimator's batch_size."
+            )
+        return min(max(round(share * batch_size), 1), batch_size - 1)
 
     def _choose_sources(self, record, part, codes, radius, seed):
         """Rows that samples are made from; what the potential says goes on record."""
@@ -584,32 +626,35 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             spread=self.spread,
             keep_residual=self.keep_residual,
             decoder_noise=self.decoder_noise,
-            random_state=seed,
+            random_state=seed % 2**31,
             latent_dim=self.latent_dim,
             kl_weight=self.kl_weight,
             max_steps=steps,
         )
+        if report.pop("interrupted"):
+            raise KeyboardInterrupt
         record.update(report)
         trained = self.generator in ("vae", "cvae")
         if trained and (record.r2 < 0.1 or not record.active_units):
             self._warn(
                 record,
-                f"the autoencoder collapsed: it explains {max(record.r2, 0):.0%} of the "
-                f"variance with {record.active_units} active latent units. Decrease "
+                f"the autoencoder collapsed: {max(record.r2, 0):.0%} of the variance "
+                f"explained with {record.active_units} active latent units. Decrease "
                 "kl_weight, increase vae_steps, or set generator='noise'",
             )
         self.generators_[record.level] = generator
-        counts = np.bincount(codes[sources], minlength=len(self.classes_)).tolist()
-        record.n_sources = dict(zip(self.classes_.tolist(), counts))
-        record.n_samples = {
-            label: self.n_samples * count for label, count in record.n_sources.items()
-        }
+        record.n_sources = self._by_class(codes[sources])
         sources = np.repeat(sources, self.n_samples)
         rng = np.random.RandomState(seed)
         order = next(passes(codes[sources], rng, self.balance))
         # Those that no batch would reach are not made.
         sources = sources[order][: record.steps * size]
+        record.n_samples = self._by_class(codes[sources])
         return SyntheticSet(generator, h, part.codes, sources, seed).batches(size)
+
+    def _by_class(self, codes):
+        counts = np.bincount(codes, minlength=len(self.classes_)).tolist()
+        return dict(zip(self.classes_.tolist(), counts))
 
     def sample(self, X, y, level=None, *, n_samples=1):
         """Activations of a level and samples made from them.
@@ -635,17 +680,18 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         level = next(reversed(self.generators_), None) if level is None else level
         if level not in self.generators_:
+            known = list(self.generators_) or "none: nothing was augmented in this fit"
             raise ValueError(
                 f"IHDAFinetuner needs a level that was augmented; got {level!r}. Such "
-                f"are {list(self.generators_)}."
+                f"are {known}."
             )
         net = self.estimator_
         X, codes = _encoded(net, X, y)
         part = LevelRows(net, self._cut(net, X)[0], X, codes)
         part.reach(level)
         h, rows = part.h.flatten(1), np.repeat(np.arange(len(X)), n_samples)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        made = SyntheticSet(self.generators_[level], h, part.codes, rows, seed)
+        generator, seed = self.generators_[level], self._seed_of_samples
+        made = SyntheticSet(generator, h, part.codes, rows, seed)
         new = torch.cat([new for new, _ in made.pieces()])
         shape = part.h.shape[1:]
         return part.h.cpu().numpy(), new.unflatten(1, shape).cpu().numpy(), rows
@@ -661,6 +707,13 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         }
         if isinstance(self.levels, str):
             choices["levels"] = ("auto", "hidden")
+        elif not isinstance(self.levels, (list, tuple, np.ndarray)):
+            raise ValueError(
+                "IHDAFinetuner needs levels to be 'auto', 'hidden' or a list of names; "
+                f"got {self.levels!r}."
+            )
+        elif not len(self.levels):
+            raise ValueError("IHDAFinetuner needs a level or more; got none.")
         for name, values in choices.items():
             if getattr(self, name) not in values:
                 allowed = ", ".join(map(repr, values))
@@ -669,8 +722,11 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                     f"IHDAFinetuner needs {name} to be one of {allowed}{hint}; got "
                     f"{getattr(self, name)!r}."
                 )
-        if not isinstance(self.levels, str) and not len(self.levels):
-            raise ValueError("IHDAFinetuner needs a level or more; got none.")
+        radii = self.radius
+        if isinstance(radii, dict):
+            radii = list(radii.values())
+        for radius in radii if isinstance(radii, (list, np.ndarray)) else [radii]:
+            check_region(radius, self.gamma, self.metric)
         limits = {
             **{"synthetic_share": 1, "skip_probability": 1},
             **dict.fromkeys(("decoder_noise", "spread", "kl_weight"), math.inf),
@@ -692,7 +748,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             raise ValueError(f"IHDAFinetuner needs 0 < share <= 1; got {self.share!r}.")
         if self.validation is not None and not (
             _is_number(self.validation)
-            and (0 < self.validation < 1 or self.validation >= 2)
+            and (
+                0 < self.validation < 1
+                or (self.validation >= 2 and self.validation == int(self.validation))
+            )
         ):
             raise ValueError(
                 "IHDAFinetuner needs validation to be a share between 0 and 1, or a "
@@ -819,6 +878,23 @@ def _mixed(part, real, synthetic):
             new, codes = next(synthetic)
             batch.append((new.unflatten(1, part.h.shape[1:]), codes))
         yield tuple(map(torch.cat, zip(*batch)))
+
+
+def _spread(X, n_probes=8):
+    """Row numbers all over the data, with two rows that differ first if there are."""
+    other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
+    probes = np.linspace(0, len(X) - 1, n_probes).astype(int)
+    return [0, other, *probes.tolist()]
+
+
+def _batch_size(net, n):
+    return min(net.batch_size, n) if net.batch_size > 0 else n
+
+
+def _base_steps(net, n):
+    """Steps of the base training, those of the history where it counts them."""
+    counted = sum(row.get("train_batch_count", 0) for row in net.history)
+    return counted or net.max_epochs * math.ceil(n / _batch_size(net, n))
 
 
 def _vae_steps(n):

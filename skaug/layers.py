@@ -177,7 +177,8 @@ class Levels:
         The network, a function of one tensor, ending in an ``nn.Linear``. It is left
         in evaluation mode.
     rows : torch.Tensor of shape (n, ...)
-        A few real rows, on the network's device; two that differ at least.
+        Some real rows, on the network's device: two that differ at least, better a few
+        more, since a connection past a level may be asleep on some.
     names : sequence of str, default=None
         Dotted names of modules; ``"input"`` is the input of the network. By default all
         blocks before the head: modules made of several layers, such as residual blocks
@@ -220,11 +221,14 @@ class Levels:
 
     def __init__(self, module, rows, names=None, *, classifier_layer=None):
         self.module = module.eval()
-        self.head, _ = linear_head(module, classifier_layer)
         # On its way to the level this row goes along, and is dropped there.
         self._template = rows[:1]
         self._sides = {}
         self._record_calls(rows)
+        self.head, _ = linear_head(module, classifier_layer)
+        if classifier_layer is None and self.head not in self._ends:
+            called = [k for k in self._ends if _is_plain_linear(self._modules[k])]
+            self.head = (called or [self.head])[-1]
         blocks = [name for name in self._blocks() if self._problem(name, rows) is None]
         if names is None and not blocks:
             raise ValueError(
@@ -262,7 +266,7 @@ class Levels:
         handles = [h for item in self._modules.items() for h in watch(*item)]
         try:
             with torch.no_grad():
-                self.module(rows)
+                self.module(rows.clone())
         finally:
             for handle in handles:
                 handle.remove()
@@ -271,13 +275,12 @@ class Levels:
         """Names of the blocks inside a module, up to the head."""
         layer = self.module if layer is None else layer
         blocks, leaves, begun = [], [], False
-        for key, child in layer.named_children():
-            key = f"{name}.{key}" if name else key
+        for key, child in self._children(name, layer):
             if key == self.head:
                 break
             weights = _n_weights(child)
             holds_head = self.head.startswith(key + ".")
-            if not any(True for _ in child.children()):
+            if _is_leaf(child):
                 begun = begun or bool(weights)
                 if len(self._ends.get(key, [])) == 1 and begun:
                     # What follows a layer with a weight belongs to its block.
@@ -290,6 +293,27 @@ class Levels:
             if holds_head:
                 break
         return blocks or leaves
+
+    def _children(self, name, layer):
+        """Names of a module's children and they themselves, in the order of calls."""
+        children = [
+            (f"{name}.{key}" if name else key, child)
+            for key, child in layer.named_children()
+        ]
+
+        def first_call(item):
+            # A ModuleList is never called, what it holds is.
+            inside = [
+                f"{item[0]}.{key}" if key else item[0]
+                for key, _ in item[1].named_modules()
+            ]
+            return min(
+                (self._starts[key][0] for key in inside if key in self._starts),
+                default=None,
+            )
+
+        called = [item for item in children if first_call(item) is not None]
+        return sorted(called, key=first_call)
 
     def _problem(self, name, rows):
         """Why the network cannot be cut at a level, or None."""
@@ -305,6 +329,8 @@ class Levels:
         shared = [key for key in self._used_on_both_sides(name) if key]
         if shared:
             return f"{shared[0]!r} is used before and after it"
+        if not self._has_rows(name, rows):
+            return "the first axis of what the module returns is not that of the rows"
         if not self._resumes(name, rows):
             return (
                 "its activations alone do not give the network's output (a connection "
@@ -325,14 +351,25 @@ class Levels:
             if stateful and min(ends) <= end < max(self._starts[key]):
                 yield key
 
+    def _has_rows(self, name, rows):
+        shapes = [self.output(name, rows[:n]).shape for n in (1, 2, len(rows))]
+        first = [shape[:1] for shape in shapes]
+        return (
+            first == [(1,), (2,), (len(rows),)]
+            and len(shapes[0]) > 1
+            and len({shape[1:] for shape in shapes}) == 1
+        )
+
     @torch.no_grad()
     def _resumes(self, name, rows):
         """Whether the rest gives the network's output, whatever goes along below."""
-        h, expected = self.output(name, rows), self.module(rows)
+        h, expected = self.output(name, rows), self.module(rows.clone())
         scale = expected.abs().max().nan_to_num(0.0)
-        kept = self._template
+        kept, others = self._template, [rows[-1:], rows[len(rows) // 2 :][:1]]
+        if rows.is_floating_point():
+            others += [-rows[:1], rows[:1] + 1]
         try:
-            for self._template in (rows[-1:], -rows[:1], rows[:1] + 1):
+            for self._template in others:
                 output = self.resume(name, h)
                 if output.shape != expected.shape or not output.allclose(
                     expected, rtol=1e-4, atol=1e-5 * float(scale), equal_nan=True
@@ -352,7 +389,8 @@ class Levels:
         if not parameters:
             return set(), set()
         sides = []
-        with torch.enable_grad():
+        # cuDNN would refuse to go backward through a recurrent layer in this mode.
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             h = self._reach(name, self._template)
             for output in (h, self.resume(name, h.detach())):
                 grads = [None] * len(parameters)
@@ -399,6 +437,17 @@ class Levels:
         (end,) = self._ends[name]
         return [self._modules[k] for k, ends in self._ends.items() if max(ends) <= end]
 
+    def _around(self, name):
+        """Modules with buffers of their own inside which the level is computed."""
+        if name == INPUT:
+            return []
+        (end,) = self._ends[name]
+        return [
+            self._modules[key]
+            for key, ends in self._ends.items()
+            if self._modules[key]._buffers and min(self._starts[key]) < end < max(ends)
+        ]
+
     @torch.no_grad()
     def output(self, name, X):
         """Activations of a level, in evaluation mode.
@@ -424,7 +473,7 @@ class Levels:
         self.module.eval()
         handle = self._modules[name].register_forward_hook(stop)
         try:
-            self.module(X)
+            self.module(X.clone())  # a module may work in place
         except _Reached as reached:
             return reached.args[0]
         finally:
@@ -487,15 +536,16 @@ class Levels:
         module : torch.nn.Module
             The network. It leaves the context in evaluation mode.
         """
-        still = [*self.modules_below(name), *frozen]
+        still = [*self.modules_below(name), *self._around(name), *frozen]
         given = None
 
         def enter(_, args):
             nonlocal given
             for layer in still:
                 layer.training = False
-            given = args[0]
-            return None if name == INPUT else (self._template, *args[1:])
+            given = args[0].clone()  # a module may work in place
+            first = given if name == INPUT else self._template.clone()
+            return first, *args[1:]
 
         handles = [self.module.register_forward_pre_hook(enter)]
         if name != INPUT:
@@ -516,9 +566,17 @@ class _Reached(Exception):
     """Leaves a forward pass at a level, with its activations."""
 
 
+def _is_leaf(module):
+    # The children of a layer with weight norm or the like are its parametrisations.
+    return parametrize.is_parametrized(module) or not any(
+        True for _ in module.children()
+    )
+
+
 def _n_weights(module):
     """Number of layers with a weight of two axes or more."""
     return sum(
-        any(p.ndim > 1 for p in layer._parameters.values() if p is not None)
+        any(p.ndim > 1 for p in layer.parameters())
         for layer in module.modules()
+        if _is_leaf(layer) and not isinstance(layer, parametrize.ParametrizationList)
     )

@@ -9,6 +9,7 @@ as well. The variational autoencoder that makes new features comes last.
 """
 
 import copy
+import itertools
 import math
 from itertools import pairwise
 
@@ -203,6 +204,7 @@ class VAE(nn.Module):
     def __init__(self, n_features, latent_dim=32, hidden=256, n_classes=0):
         super().__init__()
         self.n_classes = n_classes
+        self.interrupted = False
         self.encoder = nn.Sequential(
             nn.Linear(n_features + n_classes, hidden),
             nn.ReLU(),
@@ -297,11 +299,45 @@ class VAE(nn.Module):
         active_units : int
             Latent dimensions whose mean has a variance over X of more than 0.01.
         """
-        mean, _ = self.encode(X, codes)
-        residual = self.standardised(X) - self.standardised(self.decode(mean, codes))
-        variance = self.standardised(X).var(0, correction=0).sum()
-        r2 = 1 - residual.square().mean(0).sum() / variance.clamp(min=1e-12)
+        parts = self._parts(X, codes)
+        mean = torch.cat([self.encode(*part)[0] for part in parts])
+        scale = torch.where(self.scale > 0, self.scale, 1.0)
+        error = sum(
+            (self._residual(*part) / scale).square().sum() for part in parts
+        ) / len(X)
+        variance = (X.var(0, correction=0) / scale.square()).sum()
+        r2 = 1 - error / variance.clamp(min=1e-12)
         return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
+
+    @torch.no_grad()
+    def error(self, X, codes=None):
+        """Standard deviation of what decoding the latent means lacks, by feature.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
+
+        Returns
+        -------
+        deviation : torch.Tensor of shape (n_features,)
+            In the units of X.
+        """
+        parts = self._parts(X, codes)
+        mean = sum(self._residual(*part).sum(0) for part in parts) / len(X)
+        squares = sum((self._residual(*p) - mean).square().sum(0) for p in parts)
+        return (squares / len(X)).sqrt()
+
+    def _residual(self, X, codes):
+        return X - self.decode(self.encode(X, codes)[0], codes)
+
+    @staticmethod
+    def _parts(X, codes, size=4096):
+        """Rows piece by piece: reconstructions of all would be several times X."""
+        told = itertools.repeat(None) if codes is None else codes.split(size)
+        return list(zip(X.split(size), told))
 
 
 def fit_vae(
@@ -349,7 +385,8 @@ def fit_vae(
     Returns
     -------
     vae : VAE
-        In evaluation mode. Ctrl-C ends training early with what is there.
+        In evaluation mode. Ctrl-C ends training early with what is there; its
+        ``interrupted`` tells.
 
     Raises
     ------
@@ -417,7 +454,7 @@ def fit_vae(
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
-        pass
+        vae.interrupted = True
     if not all(value.isfinite().all() for value in best.values()):
         raise ValueError(
             "fit_vae needs a loss that stays finite; training diverged. Decrease lr, "

@@ -1,15 +1,46 @@
 """Which points samples are made from, by the potential or without it."""
 
+from numbers import Integral
+
 import numpy as np
 
 from skaug.potentials import auto_radius, kernel_sums, resolve, signed
 
-__all__ = ["SOURCES", "choose_sources"]
+__all__ = ["SOURCES", "check_region", "choose_sources"]
 
 SOURCES = ("all", "potential", "region", "top", "random")
 # Around a point of a "region", its own class and the others have 15 % of the weight or
 # more.
 MIXED = 0.7
+
+
+def check_region(radius, gamma, metric):
+    """Refuse what is no radius, gamma or metric, before there is any data.
+
+    Parameters
+    ----------
+    radius, gamma, metric : object
+        As for :func:`choose_sources`.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range.
+    """
+    by_neighbours = isinstance(radius, tuple)
+    if by_neighbours and not (
+        len(radius) == 2 and radius[0] == "knn" and _is_count(radius[1])
+    ):
+        raise ValueError(
+            "The potential needs a radius as a number, 'auto' or ('knn', number of "
+            f"neighbours); got {radius!r}."
+        )
+    by_rule = by_neighbours or (isinstance(radius, str) and radius == "auto")
+    resolve(1.0 if by_rule else radius, gamma, metric, None)
+
+
+def _is_count(value):
+    return isinstance(value, Integral) and value >= 1 and value is not True
 
 
 def choose_sources(

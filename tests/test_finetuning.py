@@ -126,6 +126,18 @@ def test_recalibrated_statistics_are_those_of_the_rows(fitted):
     assert all(key.startswith(("blocks.1", "blocks.2")) for key in changed(net, before))
 
 
+def test_recalibration_counts_all_rows_alike():
+    # Of 513 rows, a last batch of 512 at most would have one.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(513, 4)).astype(np.float32), np.arange(513) % 2
+    net = NetClassifier(max_epochs=1, random_state=0).fit(X, y)
+    part = LevelRows(net, Levels(net.module_, torch.tensor(X[:4])), X, y)
+    part.reach("input")
+    recalibrate(part)
+    mean = net.module_.input_norm.running_mean
+    np.testing.assert_allclose(mean, X.mean(0), rtol=0, atol=1e-3)
+
+
 def test_isdas_loss_is_kept(table):
     X, y = table
     net = ISDAClassifier(strength=2.0, max_epochs=4, random_state=0).fit(X, y)

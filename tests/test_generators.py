@@ -58,6 +58,10 @@ def test_gaussian_of_classes_mixed_in_one_batch_is_that_of_each():
     # The last feature of class 1 never varies, so that it never moves.
     moved = (new - X)[:, 4] != 0
     assert moved[codes == 0].all() and not moved[codes == 1].any()
+    # It keeps no more than the features need.
+    assert {len(factor) for factor in gaussian.factor.values()} == {5}
+    new, _ = gaussian.draw(X, codes + 1, torch.Generator().manual_seed(0))
+    assert new[codes == 1].equal(X[codes == 1])  # of a class that it never saw
     alone = ClassGaussian(X[:1], codes[:1])
     assert alone.draw(X[:1], codes[:1], torch.Generator())[0].equal(X[:1])
 

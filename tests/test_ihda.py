@@ -21,6 +21,7 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch import nn
 
+import skaug.ihda
 from skaug import IHDAFinetuner, ISDAClassifier, NetClassifier
 from skaug.ihda import level_skip_probability
 from skaug.modules import MLP
@@ -162,7 +163,9 @@ def test_sources_and_generators(har_features, sources, generator):
     model = ihda(sources=sources, generator=generator, n_samples=2, share=0.3)
     model.fit(X, y, groups=subject)
     for record in model.levels_:
-        assert sum(record.n_samples.values()) == 2 * sum(record.n_sources.values())
+        # Two per source, but no more than batches of 64 have room for.
+        n_samples = min(2 * sum(record.n_sources.values()), 32 * record.steps)
+        assert sum(record.n_samples.values()) == n_samples
         assert set(record.n_sources) == set(np.unique(y).tolist())
         assert math.isnan(record.r2) == (generator == "noise")
         known = sources not in ("all", "random")
@@ -227,8 +230,9 @@ def test_balance_lifts_a_rare_class():
 def test_a_level_that_makes_things_worse_is_undone(har_features):
     X, y, subject = (part[:400] for part in har_features)
     # The literal reading at a high rate: bad on purpose.
-    bad = {"tune_lr": 5.0, "synthetic_share": 1.0, "spread": 5.0, "validation": 0.3}
-    guarded = ihda(**bad).fit(X, y, groups=subject)
+    bad = {"tune_lr": 30.0, "synthetic_share": 1.0, "spread": 5.0, "tune_share": 1.0}
+    guarded = clone(ihda(**bad, validation=0.3))
+    guarded.set_params(estimator__max_epochs=40).fit(X, y, groups=subject)
     undone = [r for r in guarded.levels_ if not r.accepted]
     assert undone and all(r.held_out_after > r.held_out_before for r in undone)
     # After a level is undone, the next starts where it started.
@@ -298,7 +302,7 @@ def test_the_same_seed_gives_the_same_weights(table):
     assert same(first, second)
 
 
-@pytest.mark.parametrize("when", ["vae", "steps", "loss"])
+@pytest.mark.parametrize("when", ["vae", "inside the vae", "steps", "loss"])
 def test_after_an_interrupt_the_estimator_is_usable(table, monkeypatch, when):
     X, y = table
     calls = []
@@ -314,13 +318,16 @@ def test_after_an_interrupt_the_estimator_is_usable(table, monkeypatch, when):
 
     if when == "vae":
         target, name, at = "skaug.ihda", "fit_generator", 2
+    elif when == "inside the vae":
+        target, name, at = "skaug.modules.VAE", "loss", 40
     elif when == "loss":
-        target, name, at = "skaug.finetuning.LevelRows", "loss", 5
+        target, name, at = "skaug.finetuning.LevelRows", "loss", 4
     else:
         target, name, at = "skaug.net.NetClassifier", "train_step", 30 + 5
     monkeypatch.setattr(f"{target}.{name}", interrupt(_resolve(f"{target}.{name}"), at))
     model = ihda().fit(X, y)
-    assert len(model.levels_) < 3 or when == "loss"
+    assert len(model.levels_) < 3
+    assert [r.interrupted for r in model.levels_][-1]
     module = model.estimator_.module_
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())
     assert all(p.requires_grad for p in module.parameters())
@@ -449,6 +456,118 @@ def test_warnings(table):
         ihda(sources="potential").fit(X, noise)
 
 
+def test_training_that_diverges_is_undone(table, fitted_net):
+    X, y = table
+    with message("training diverged and is undone. Decrease tune_lr"):
+        model = IHDAFinetuner(
+            fitted_net, prefit=True, tune_lr=1e30, tune_share=1.0, random_state=0
+        ).fit(X, y)
+    assert not any(r.accepted for r in model.levels_)
+    np.testing.assert_array_equal(model.predict_proba(X), fitted_net.predict_proba(X))
+
+
+def test_a_share_is_never_rounded_away(table):
+    X, y = table
+    few = ihda(synthetic_share=1e-6, levels=["input"]).fit(X, y).levels_[0]
+    assert sum(few.n_samples.values()) == few.steps
+    most = ihda(synthetic_share=1 - 1e-6, levels=["input"]).fit(X, y).levels_[0]
+    assert sum(most.n_samples.values()) == min(63 * most.steps, 3 * len(y))
+    net = NetClassifier(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)))
+    net.set_params(batch_size=1, max_epochs=1)
+    with pytest.raises(ValueError, match="needs batches of two or more"):
+        IHDAFinetuner(net).fit(X, y)
+
+
+def test_random_sources_are_not_the_rows_of_the_batches(table, monkeypatch):
+    X, y = table
+    seen = {}
+    choose, batches = skaug.ihda.choose_sources, skaug.ihda.batches_of_rows
+
+    def watched_choice(*args, **kwargs):
+        seen["sources"] = choose(*args, **kwargs)[0]
+        return seen["sources"], {}
+
+    def watched_batches(*args):
+        for rows in batches(*args):
+            seen.setdefault("rows", []).extend(rows)
+            yield rows
+
+    monkeypatch.setattr("skaug.ihda.choose_sources", watched_choice)
+    monkeypatch.setattr("skaug.ihda.batches_of_rows", watched_batches)
+    ihda(sources="random", share=0.3, levels=["input"]).fit(X, y)
+    among = np.isin(seen["rows"][:45], seen["sources"]).mean()
+    assert 0.05 < among < 0.6
+
+
+def test_modules_that_work_in_place_leave_activations_alone(table):
+    X, y = table
+    net = NetClassifier(
+        nn.Sequential(
+            *(nn.Linear(8, 6), nn.LeakyReLU(inplace=True), nn.Linear(6, 6)),
+            *(nn.ReLU(inplace=True), nn.Linear(6, 3)),
+        ),
+        max_epochs=5,
+        random_state=0,
+    )
+    X = X.astype(np.float32)
+    before = X.copy()
+    model = IHDAFinetuner(net, levels=["input", "0", "2"], random_state=0).fit(X, y)
+    np.testing.assert_array_equal(X, before)
+    real, _, _ = model.sample(X, y, "0")
+    assert (real < 0).any()
+
+
+def test_a_connection_that_sleeps_on_most_rows_is_found(table):
+    class Asleep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(8, 4), nn.Linear(4, 3)
+
+        def forward(self, X):
+            return self.head(self.body(X)) + 100 * (X[:, :1] > X.amax() + 1).float()
+
+    X, y = table
+    X = X.astype(np.float32)
+    net = NetClassifier(Asleep, max_epochs=2, random_state=0).fit(X, y)
+    IHDAFinetuner(net, prefit=True, levels=["body"], random_state=0).fit(X, y)
+
+    class Awake(Asleep):
+        def forward(self, X):
+            extra = (X[:, 0] == self.waking).float()[:, None]
+            return super().forward(X) * (1 - extra)
+
+    net.module_.__class__ = Awake
+    net.module_.waking = float(X[77, 0])
+    with pytest.raises(ValueError, match="from its activations .* Name other levels"):
+        IHDAFinetuner(net, prefit=True, levels=["body"], random_state=0).fit(X, y)
+
+
+def test_plain_nets_of_skorch_are_reproducible(table):
+    X, y = table[0].astype(np.float32), table[1]
+    module = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    net = NeuralNetClassifier(
+        lambda: copy.deepcopy(module), criterion=nn.CrossEntropyLoss, verbose=0
+    )
+    state = torch.get_rng_state()
+    first, second = (IHDAFinetuner(net, random_state=0).fit(X, y) for _ in range(2))
+    assert same(first, second)
+    np.testing.assert_array_equal(torch.get_rng_state(), state)
+    # A fifth is held out by skorch, so that an epoch has one step of 120 rows.
+    steps = sum(r.steps for r in first.levels_)
+    assert steps == 2 * round(0.3 * 10 / 2)
+
+
+def test_validation_with_rare_classes(table):
+    X, y = table
+    y = np.array(["a", "b", "c"])[y]
+    rare = np.r_[np.flatnonzero(y != "c"), np.flatnonzero(y == "c")[:1]]
+    for seed in range(3):
+        model = ihda(validation=0.3, random_state=seed, generator="noise")
+        model.fit(X[rare], y[rare], groups=np.arange(len(rare)) // 5)
+        assert model.classes_.tolist() == ["a", "b", "c"]
+        assert model.predict_proba(X).shape == (150, 3)
+
+
 def test_the_papers_reading_without_sources_skips_the_level(table):
     with message("no point is a source"):
         model = IHDAFinetuner.paper(NET, radius=1e-6).fit(*table)
@@ -487,7 +606,16 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"vae_steps": 1.5}, "needs vae_steps >= 1; got 1.5"),
         ({"share": 0}, "needs 0 < share <= 1; got 0"),
         ({"validation": 1.0}, "needs validation to be a share"),
-        ({"sources": "potential", "radius": -1.0}, "0 < radius <= 2"),
+        ({"radius": -1.0}, "0 < radius <= 2"),
+        ({"radius": ("quantile", 3)}, r"or \('knn', number of neighbours\)"),
+        ({"radius": ("knn",)}, r"or \('knn', number of neighbours\)"),
+        ({"metric": "chebyshev"}, "needs a metric of"),
+        ({"gamma": -3}, "finite gamma > 0"),
+        (
+            {"levels": None},
+            "levels to be 'auto', 'hidden' or a list of names; got None",
+        ),
+        ({"validation": 2.5}, "needs validation to be a share"),
         (
             {"sources": "potential", "radius": [0.1]},
             r"a radius for every level \[.*; got \[0.1\]",
@@ -513,6 +641,10 @@ def test_wrong_input(table):
         IHDAFinetuner(StandardScaler()).fit(X, y)
     with pytest.raises(TypeError, match="needs X as an array; got a Dataset"):
         IHDAFinetuner(NET).fit(Dataset(X, y), None)
+    with pytest.raises(TypeError, match="needs X as an array; got a dict"):
+        IHDAFinetuner(NET).fit({"X": X}, y)
+    with pytest.raises(ValueError, match="none: nothing was augmented in this fit"):
+        ihda(control="real").fit(X, y).sample(X, y)
     with pytest.raises(
         ValueError, match=r"one group per row; got groups of shape \(3,"
     ):

@@ -309,6 +309,74 @@ def test_levels_that_do_not_cut_are_refused_with_the_reason(kind, name, why):
         Levels(net, X, [name])
 
 
+class SecondAxis(nn.Module):
+    """A layer that takes the rows along its second axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.body = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, X):
+        h = self.first(X[:, None].transpose(0, 1))
+        return self.head(self.body(h.transpose(0, 1)[:, 0]))
+
+
+def test_a_level_has_the_rows_along_its_first_axis():
+    torch.manual_seed(0)
+    net, X = SecondAxis().eval(), torch.randn(6, 4)
+    assert Levels(net, X).names == ["body"]
+    with pytest.raises(ValueError, match="the first axis of what the module returns"):
+        Levels(net, X, ["first"])
+
+
+class Counting(nn.Module):
+    """Keeps statistics of its own around the level, and an unused last layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4))
+        self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+        self.auxiliary = nn.Linear(7, 2)
+
+    def forward(self, X):
+        if self.training:
+            self.mean.lerp_(X.mean(0), 0.5)
+        return self.head(self.body(X - self.mean))
+
+
+def test_buffers_around_the_level_are_left_alone():
+    torch.manual_seed(0)
+    net, X = Counting(), torch.randn(6, 4)
+    net(X)
+    mean = net.mean.clone()
+    levels = Levels(net, X)
+    assert levels.head == "head"  # not the auxiliary one, which is never called
+    with levels.resumed("body"):
+        net.train()
+        net(levels.output("body", X))
+    assert net.mean.equal(mean)
+
+
+def test_weight_norm_does_not_make_a_layer_a_block():
+    norm = nn.utils.parametrizations.weight_norm
+    net = nn.Sequential(
+        *(norm(nn.Linear(4, 6)), nn.ReLU(), norm(nn.Linear(6, 5)), nn.ReLU()),
+        nn.Linear(5, 3),
+    )
+    assert Levels(net, torch.randn(6, 4)).names == ["1", "3"]
+
+
+def test_tokens():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 5), nn.ReLU()),
+        nn.Linear(5, 3),
+    )
+    X = torch.randint(10, (8, 3))
+    assert Levels(net, X).names == ["1", "3"]
+
+
 def test_blocks_that_do_not_cut_are_left_out():
     torch.manual_seed(0)
     assert Levels(Odd("bypassed"), torch.randn(6, 4)).names == ["body"]
