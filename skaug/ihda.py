@@ -150,8 +150,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         Of the autoencoder, see :func:`~skaug.modules.fit_vae`.
     vae_steps : int or "auto", default="auto"
         Training steps of each autoencoder, at most. "auto" is about five passes over
-        the rows, but 30 steps or more and 400 or less: a generator that is half
-        trained served as well as one that is trained out.
+        the rows, but 100 steps or more and 400 or less: one that is half trained
+        served as well as one that is trained out.
     synthetic_share : float, default=0.5
         Share of synthetic samples in each batch; 1 is the paper's, read literally.
     trainable : {"above", "head"}, default="above"
@@ -163,7 +163,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
         training in the estimator's history. Skipped levels leave theirs unused.
-    tune_lr : float, default=0.2
+    tune_lr : float, default=0.4
         Learning rate at the start of each level, as a multiple of the estimator's; it
         falls to 0 along half a cosine.
     skip_probability : float, default=0.0
@@ -268,7 +268,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         trainable="above",
         batch_norm="train",
         tune_share=0.3,
-        tune_lr=0.2,
+        tune_lr=0.4,
         skip_probability=0.0,
         skip_rule="relaxed",
         balance=False,
@@ -898,8 +898,8 @@ def _base_steps(net, n):
 
 
 def _vae_steps(n):
-    """Passes over the rows, as many as the base training would not notice much."""
-    return min(max(30, 10 * math.ceil(n / 256)), 400)
+    """Training steps of an autoencoder that cost little beside the base training."""
+    return min(max(100, 10 * math.ceil(n / 256)), 400)
 
 
 def _parts(net):

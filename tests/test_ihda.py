@@ -538,7 +538,7 @@ def test_a_connection_that_sleeps_on_most_rows_is_found(table):
 
     net.module_.__class__ = Awake
     net.module_.waking = float(X[77, 0])
-    with pytest.raises(ValueError, match="from its activations .* Name other levels"):
+    with pytest.raises(ValueError, match=r"from its activations .* Name other levels"):
         IHDAFinetuner(net, prefit=True, levels=["body"], random_state=0).fit(X, y)
 
 
