@@ -19,17 +19,12 @@ path: ``PYTHONPATH=benchmarks python examples/plot_ihda.py``.
 # and the two. It is trained on 300 of scikit-learn's digits; all parameters are the
 # defaults.
 
-import warnings
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import accuracy_score, log_loss, recall_score
 
 from data import har_table, load, take
 from skaug import ActivationDisplay, IHDAFinetuner, LevelGainDisplay, NetClassifier
-
-# Of the input of so few digits the autoencoder explains about a third; R2 tells below.
-warnings.filterwarnings("ignore", "IHDAFinetuner, level 'input': the autoencoder")
 
 digits = load("digits")
 rows = take(digits.y_train, 300, seed=0)
@@ -52,11 +47,11 @@ for ax, level in zip(axes, ["input", "blocks.1"]):
 plt.show()
 
 # %%
-# Every row is the source of three samples, of which one is drawn here, hollow, on the
-# principal axes of the real rows. These two axes show less than a third of the
-# variance, and distances on them are to be read with care. At the input the classes
-# overlap, and so do their samples. Behind the last block most classes are apart, and
-# most samples lie in the cloud of their class.
+# Every row is a source; as many samples are made as the batches have room for. One of
+# each row is drawn here, hollow, on the principal axes of the real rows. These two axes
+# show less than a third of the variance, and distances on them are to be read with
+# care. At the input the classes overlap, and so do their samples. Behind the last block
+# most classes are apart, and most samples lie in the cloud of their class.
 #
 # Digits
 # ------
@@ -81,8 +76,8 @@ for ax, scoring in zip(axes, [None, "neg_log_loss"]):
 plt.show()
 
 # %%
-# Here nothing is gained. The accuracy ends a tenth of a point below the twin's, and the
-# log loss is better by half a standard error.
+# Here nothing is gained. The accuracy ends a standard error below the twin's, the log
+# loss where the twin's does.
 #
 # The bands tell how much the repeats differ, part of it in the base training, which
 # both sides share. What the samples do is the paired difference between the curves:
@@ -140,8 +135,8 @@ plt.show()
 # The accuracy is the same within its error. The log loss is better than the twin's by
 # several standard errors, less because samples improve it than because training on
 # without them makes it worse: compared with the base training, little is gained. The
-# recall of the worst class rises after the first level and falls after the others, to
-# end below the twin's and that of the base training.
+# recall of the worst class, which is sitting, falls at the input, most of it taken for
+# standing, and ends below the twin's and that of the base training.
 #
 # So on these people samples help the probabilities, not the decisions, and one class
 # may pay for it. Five seeds share their training rows and their test people: the errors

@@ -127,7 +127,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         For "top" and "random". ``None`` takes as many as have positive potential.
     radius : float, "auto", tuple, or list or dict of these, default="auto"
         Reach of a neighbourhood; "auto" is ``("knn", 10)``, the median distance to the
-        tenth neighbour. A list has one value per level, a dict one by name.
+        tenth neighbour. A list has one value per level, in the order of computation, a
+        dict one by name.
     gamma : float or "scale", default="scale"
         Width of the kernel; "scale" is half the radius, the paper has 0.05.
     metric : {"cosine", "euclidean", "manhattan"}, default="cosine"
@@ -488,15 +489,15 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
     def _radii(self, names):
         """What was given as radius for each level."""
         radius = self.radius
+        if _is_one_radius(radius):
+            return dict.fromkeys(names, radius)
         if isinstance(radius, dict) and set(radius) >= set(names):
             return radius
-        if isinstance(radius, (list, np.ndarray)) and len(radius) == len(names):
+        if not isinstance(radius, dict) and len(radius) == len(names):
             return dict(zip(names, radius))
-        if isinstance(radius, (list, np.ndarray, dict)):
-            raise ValueError(
-                f"IHDAFinetuner needs a radius for every level {names}; got {radius}."
-            )
-        return dict.fromkeys(names, radius)
+        raise ValueError(
+            f"IHDAFinetuner needs a radius for every level {names}; got {radius}."
+        )
 
     def _augment(self, record, part, held_out, radius, n_levels, seed):
         """Lines 4 to 7 of Algorithm 2 for one level."""
@@ -722,10 +723,11 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                     f"IHDAFinetuner needs {name} to be one of {allowed}{hint}; got "
                     f"{getattr(self, name)!r}."
                 )
-        radii = self.radius
-        if isinstance(radii, dict):
-            radii = list(radii.values())
-        for radius in radii if isinstance(radii, (list, np.ndarray)) else [radii]:
+        if not isinstance(self.levels, str):
+            self._radii(self.levels)
+        given = self.radius
+        given = given.values() if isinstance(given, dict) else given
+        for radius in [given] if _is_one_radius(given) else given:
             check_region(radius, self.gamma, self.metric)
         limits = {
             **{"synthetic_share": 1, "skip_probability": 1},
@@ -878,6 +880,10 @@ def _mixed(part, real, synthetic):
             new, codes = next(synthetic)
             batch.append((new.unflatten(1, part.h.shape[1:]), codes))
         yield tuple(map(torch.cat, zip(*batch)))
+
+
+def _is_one_radius(radius):
+    return not isinstance(radius, (list, dict, np.ndarray))
 
 
 def _spread(X, n_probes=8):

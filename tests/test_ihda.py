@@ -97,7 +97,7 @@ def test_no_synthetic_share_is_the_control_bit_for_bit(table):
     ]
 
 
-def test_copies_of_all_points_train_on_real_activations_only(table, fitted_net):
+def test_samples_without_spread_are_copies(table, fitted_net):
     X, y = table
     model = IHDAFinetuner(
         fitted_net, prefit=True, spread=0.0, n_samples=2, random_state=0
