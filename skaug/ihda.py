@@ -726,7 +726,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if not isinstance(self.levels, str):
             self._radii(self.levels)
         given = self.radius
-        given = given.values() if isinstance(given, dict) else given
+        given = list(given.values()) if isinstance(given, dict) else given
         for radius in [given] if _is_one_radius(given) else given:
             check_region(radius, self.gamma, self.metric)
         limits = {
