@@ -379,7 +379,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             After the base training, then after each level; usable each time.
         """
         self._check_parameters()
-        if is_dataset(X) or isinstance(X, dict):
+        if is_dataset(X) or type(X) is dict:  # some sparse arrays are dicts too
             raise TypeError(
                 f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
                 "the arrays behind it."
