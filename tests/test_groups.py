@@ -25,6 +25,8 @@ from skaug import (
 from skaug.signals import MagnitudeSpectrum, frame_segments
 from skaug.splits import hold_out
 
+# Two latent dimensions suffice for asking who is on which side.
+pytestmark = pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
 N_GROUPS = 12
 EARLY = {
     "max_epochs": 3,
