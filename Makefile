@@ -31,7 +31,8 @@ lint: setup
 bench: setup
 	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py benchmarks/bench_potential.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
-		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py; do \
+		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
+		benchmarks/bench_ihda.py; do \
 		echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: .venv/docs-installed
