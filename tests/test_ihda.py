@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
@@ -324,7 +325,9 @@ def test_after_an_interrupt_the_estimator_is_usable(table, monkeypatch, when):
         target, name, at = "skaug.finetuning.LevelRows", "loss", 4
     else:
         target, name, at = "skaug.net.NetClassifier", "train_step", 30 + 5
-    monkeypatch.setattr(f"{target}.{name}", interrupt(_resolve(f"{target}.{name}"), at))
+    monkeypatch.setattr(
+        f"{target}.{name}", interrupt(resolve_name(f"{target}.{name}"), at)
+    )
     model = ihda().fit(X, y)
     assert len(model.levels_) < 3
     assert [r.interrupted for r in model.levels_][-1]
@@ -334,21 +337,6 @@ def test_after_an_interrupt_the_estimator_is_usable(table, monkeypatch, when):
     assert model.score(X, y) > 0.7
     pickle.loads(pickle.dumps(model)).predict(X)
     model.estimator_.partial_fit(X, y, epochs=1)
-
-
-def _resolve(path):
-    import importlib
-
-    parts = path.split(".")
-    for i in range(len(parts), 0, -1):
-        try:
-            found = importlib.import_module(".".join(parts[:i]))
-        except ImportError:
-            continue
-        for part in parts[i:]:
-            found = getattr(found, part)
-        return found
-    raise AssertionError(path)
 
 
 def test_string_labels_frames_and_round_trips(table):
