@@ -387,7 +387,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if groups is not None and np.shape(groups) != np.shape(y)[:1]:
             raise ValueError(
                 "IHDAFinetuner needs one group per row; got groups of shape "
-                f"{np.shape(groups)} for {np.shape(y)[0]} labels."
+                f"{np.shape(groups)} for {np.shape(y)[0]} labels. Give fit as many "
+                "groups as rows."
             )
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
@@ -405,7 +406,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if len(np.unique(codes)) < 2:
             raise ValueError(
                 "IHDAFinetuner needs two classes or more; got one class, "
-                f"{net.classes_[codes[:1]].tolist()}."
+                f"{net.classes_[codes[:1]].tolist()}. Give rows of other classes too."
             )
         levels, names = self._cut(net, X)
         groups = None if groups is None else np.asarray(groups)
@@ -496,7 +497,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if not isinstance(radius, dict) and len(radius) == len(names):
             return dict(zip(names, radius))
         raise ValueError(
-            f"IHDAFinetuner needs a radius for every level {names}; got {radius}."
+            f"IHDAFinetuner needs a radius for every level {names}; got {radius}. Add "
+            "those that lack, or give one for all."
         )
 
     def _augment(self, record, part, held_out, radius, n_levels, seed):
@@ -714,7 +716,10 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 f"got {self.levels!r}."
             )
         elif not len(self.levels):
-            raise ValueError("IHDAFinetuner needs a level or more; got none.")
+            raise ValueError(
+                "IHDAFinetuner needs a level or more; got none. Name one, or set "
+                "levels='auto'."
+            )
         for name, values in choices.items():
             if getattr(self, name) not in values:
                 allowed = ", ".join(map(repr, values))
