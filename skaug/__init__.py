@@ -1,27 +1,34 @@
 """Learned data augmentation for scikit-learn."""
 
+from skaug.batch_augmentation import BatchAugmentation
 from skaug.covariance import ClassCovariance
 from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_region import HardRegionSampler
 from skaug.ihda import IHDAFinetuner
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.level_display import ActivationDisplay, LevelGainDisplay
+from skaug.mixing import ManifoldMixup, TableMixup
 from skaug.net import NetClassifier
 from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
 from skaug.resample import ResampledClassifier
+from skaug.transforms import Cutout
 
 __all__ = [
     "ActivationDisplay",
+    "BatchAugmentation",
     "ClassCovariance",
+    "Cutout",
     "HardRegionDisplay",
     "HardRegionSampler",
     "IHDAFinetuner",
     "ISDAClassifier",
     "ISDALoss",
     "LevelGainDisplay",
+    "ManifoldMixup",
     "NetClassifier",
     "PotentialHistogramDisplay",
     "ResampledClassifier",
+    "TableMixup",
     "auto_radius",
     "class_potentials",
     "potential",

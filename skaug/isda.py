@@ -169,8 +169,10 @@ class ISDALoss(nn.CrossEntropyLoss):
         ----------
         logits : torch.Tensor of shape (n, n_classes)
             Output of the last linear layer.
-        target : torch.Tensor of shape (n,)
-            Class codes.
+        target : torch.Tensor of shape (n,) or (n, n_classes)
+            Class codes; or shares of the classes, for which the loss is that share of
+            the loss with each class. Rows of more than one class are left out of the
+            statistics: they do not tell how a class varies.
         features : torch.Tensor of shape (n, n_features), default=None
             Input of the last linear layer.
         weight : torch.Tensor of shape (n_classes, n_features), default=None
@@ -181,12 +183,34 @@ class ISDALoss(nn.CrossEntropyLoss):
         Returns
         -------
         loss : torch.Tensor of shape ()
-            Mean over the batch.
+            Mean over the batch, or what ``reduction`` says.
         """
-        if features is not None and self.training:
-            self.covariance.update(features, target)
-            logits = augmented_logits(logits, target, weight, self.covariance, strength)
+        if features is None or not self.training:
+            return super().forward(logits, target)
+        if target.is_floating_point():
+            return self._mixed(logits, target, features, weight, strength)
+        self.covariance.update(features, target)
+        logits = augmented_logits(logits, target, weight, self.covariance, strength)
         return super().forward(logits, target)
+
+    def _mixed(self, logits, shares, features, weight, strength):
+        whole = shares.amax(dim=1) > 1 - 1e-6
+        if whole.any():
+            self.covariance.update(features[whole], shares[whole].argmax(dim=1))
+        losses = torch.zeros_like(logits[:, 0])
+        # The most of each row, then the second most, ... as far as there are any.
+        n_mixed = int((shares > 0).sum(dim=1).max())
+        for share, target in zip(*(part.t() for part in shares.topk(n_mixed, dim=1))):
+            losses = losses + share * nn.functional.cross_entropy(
+                augmented_logits(logits, target, weight, self.covariance, strength),
+                target,
+                self.weight,
+                label_smoothing=self.label_smoothing,
+                reduction="none",
+            )
+        if self.reduction == "none":
+            return losses
+        return losses.mean() if self.reduction == "mean" else losses.sum()
 
 
 class ISDAClassifier(NetClassifier):
@@ -367,6 +391,23 @@ class ISDAClassifier(NetClassifier):
         target = to_tensor(y_true, device=self.device)
         strength = self.current_strength()
         return self.criterion_(y_pred, target, features, self._head().weight, strength)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Warn if there was nothing to learn statistics from."""
+        super().on_train_end(net, X=X, y=y, **kwargs)
+        statistics = self.class_covariance_
+        if (
+            self.strength
+            and statistics.kind != "identity"
+            and not statistics.count.any()
+        ):
+            warnings.warn(
+                "ISDAClassifier needs rows of one class to see the class vary; got "
+                "mixed labels in all batches, and ISDA changed nothing. Set the "
+                "probability of the mixing BatchAugmentation below 1, or its "
+                "refine_epochs.",
+                stacklevel=2,
+            )
 
     def _head(self):
         return self.module_.get_submodule(self.classifier_layer_)

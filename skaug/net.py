@@ -226,8 +226,10 @@ class NetClassifier(NeuralNetClassifier):
         X, codes = self._check_training_data(X, y, classes, reset=first)
         if anew:
             self.initialize()
-        if anew or method == "fit" or not hasattr(self, "first_epoch_"):
+        if anew or method == "fit":
             self.first_epoch_ = len(self.history)
+        elif not hasattr(self, "first_epoch_"):  # weights and history from files
+            self.first_epoch_ = 0
         self._groups = groups
         try:
             with self._own_generators():
@@ -494,6 +496,19 @@ class NetClassifier(NeuralNetClassifier):
                 group.pop("initial_lr", None)
         return self
 
+    def _set_params_callback(self, **params):
+        # skorch knows callbacks__name__parameter, but no parameter of a parameter.
+        callbacks = dict(self.callbacks_)
+        for key in [key for key in params if key.count("__") > 2]:
+            _, name, parameter = key.split("__", 2)
+            if callbacks.get(name) is None:
+                raise ValueError(
+                    f"{type(self).__name__} needs a callback named {name!r} to set "
+                    f"{key}; got {list(callbacks)}."
+                )
+            callbacks[name].set_params(**{parameter: params.pop(key)})
+        return super()._set_params_callback(**params)
+
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield the network's output batch by batch, in the order of the rows.
 
@@ -640,4 +655,6 @@ class _Decoder:
         self.classes = classes
 
     def __call__(self, codes):
-        return self.classes[to_numpy(codes)]
+        codes = to_numpy(codes)
+        # Labels mixed by a callback: that of the largest share.
+        return self.classes[codes.argmax(axis=1) if codes.ndim == 2 else codes]

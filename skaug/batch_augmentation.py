@@ -1,0 +1,453 @@
+r"""Refined augmentation: intensive augmentation, switched off for the last epochs.
+
+Mixup, CutMix or AutoAugment keep a network from fitting what does not generalise, but
+they also move the training data away from the real ones: at the end the loss on clean
+training rows is tens of times what it could be. Refined augmentation (He et al.) trains
+on augmented batches first, which leads to a good region, and for the last epochs on
+clean ones at a small, constant learning rate, which leads to a minimum in it.
+
+The switch is a number of epochs in a skorch callback, :class:`BatchAugmentation`, and
+so a hyper-parameter like any other: ``callbacks__augment__refine_epochs`` in a grid.
+
+======================================  ===========================================
+paper                                   here
+======================================  ===========================================
+:math:`g`, the augmentation             ``transform``
+:math:`T_1 + T_2`, all epochs           the net's ``max_epochs``
+:math:`T_2`, refinement                 ``refine_epochs``
+"a reasonably small value"              ``refine_lr``
+"standard augmentation" kept for        ``refine_transform``
+refinement
+probability of CutMix                   ``probability``
+======================================  ===========================================
+
+References
+----------
+.. [1] Z. He, L. Xie, X. Chen, Y. Zhang, Y. Wang, Q. Tian, "Data Augmentation Revisited:
+   Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
+"""
+
+import inspect
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from skorch.callbacks import Callback, EarlyStopping
+from torch import nn
+
+__all__ = ["BatchAugmentation"]
+
+# Lowest rate of refinement, as a share of the first one, when none is given. Schedules
+# may end at 0, which would refine nothing; the paper's lowest is 1/1000 (ImageNet).
+LOWEST_RATE = 1e-3
+
+# Names under which a second argument with a default is taken for the labels.
+LABELS = ("y", "target", "targets", "label", "labels")
+
+
+class BatchAugmentation(Callback):
+    """Augment training batches, and stop doing so for the last epochs.
+
+    A callback for any skorch net. It replaces the batch that is trained on; validation
+    and prediction never see an augmented row. Give it a name to search over it::
+
+        NetClassifier(callbacks=[("augment", BatchAugmentation(TableMixup()))])
+
+    Parameters
+    ----------
+    transform : callable
+        What is done to a batch: called as ``transform(X, y)``, or ``transform(X)`` if
+        it takes one argument, with tensors X of shape (n, ...) and y of shape (n,),
+        on the net's device. It returns X or ``(X, y)``, where y may be class codes or
+        shares of the classes, of shape (n, n_classes). If its signature has them it is
+        also given ``n_classes`` and the net's ``module``. All of
+        ``torchvision.transforms.v2`` will do for images; those that are not made for
+        batches (flips, crops, AutoAugment) make one random choice for the whole batch
+        unless they are put into :class:`skaug.transforms.PerSample`.
+    refine_epochs : int, default=0
+        Number of epochs at the end of `max_epochs` in which batches are left clean. The
+        paper takes a ninth of all epochs. All epochs: no augmentation at all.
+    refine_lr : float, default=None
+        Learning rate of refinement, held for all of its steps. ``None`` holds the rate
+        that the schedule had reached, or a thousandth of the initial one if it had
+        fallen lower.
+    refine_transform : callable, default=None
+        What is done to batches in refinement: the paper keeps crops and flips for
+        images. ``None`` leaves them as they are.
+    probability : float, default=1.0
+        Share of batches that are transformed; the paper's CutMix has 0.5.
+    random_state : int, RandomState instance or None, default=None
+        Seeds what transforms draw from torch's generators. ``None`` takes a seed from
+        the state of the generators in training, which follows the net's own
+        ``random_state`` where it has one. These generators are then set back: with or
+        without augmentation, rows come in the same order.
+
+    Attributes
+    ----------
+    refining_ : bool
+        Whether the current or last epoch was one of refinement.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``: if a parameter is out of range, the transform fails or returns
+        something that cannot be trained on; says what came and what to do.
+    TypeError
+        If batches are not lists of two tensors, or the transform returns none.
+
+    Warns
+    -----
+    UserWarning
+        If early stopping ends training before refinement.
+
+    See Also
+    --------
+    skaug.TableMixup, skaug.ManifoldMixup, skaug.Cutout : Transforms.
+    skaug.RefineCurveDisplay : Losses on clean and augmented rows over epochs.
+
+    Notes
+    -----
+    Whether an epoch is one of refinement is computed from the number of epochs in the
+    net's history. It therefore survives pickling and resuming with ``partial_fit``, and
+    training on after `max_epochs` starts over with augmented batches, as the schedule
+    of the learning rate does. With ``refine_epochs > 0`` the history has the columns
+    ``refining`` and ``lr``, the rate at the start of the epoch.
+
+    Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
+    default of :class:`NetClassifier`, does.
+
+    Two of these callbacks do one after the other what they do.
+
+    References
+    ----------
+    .. [1] Z. He et al., "Data Augmentation Revisited: Rethinking the Distribution Gap
+       between Clean and Augmented Data", arXiv:1909.09148, Section 3.4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skaug import BatchAugmentation, NetClassifier, TableMixup
+    >>> X, y = load_iris(return_X_y=True)
+    >>> augment = BatchAugmentation(TableMixup(alpha=1.0), refine_epochs=5)
+    >>> net = NetClassifier(callbacks=[("augment", augment)], random_state=0)
+    >>> grid = {
+    ...     "callbacks__augment__refine_epochs": [0, 5, 30],  # 30: the plain twin
+    ...     "callbacks__augment__transform__alpha": [0.2, 1.0],
+    ... }
+    >>> round(GridSearchCV(net, grid, cv=3).fit(X, y).best_score_, 1)
+    np.float64(1.0)
+    """
+
+    def __init__(
+        self,
+        transform,
+        refine_epochs=0,
+        refine_lr=None,
+        refine_transform=None,
+        probability=1.0,
+        random_state=None,
+    ):
+        self.transform = transform
+        self.refine_epochs = refine_epochs
+        self.refine_lr = refine_lr
+        self.refine_transform = refine_transform
+        self.probability = probability
+        self.random_state = random_state
+
+    def initialize(self):
+        """Draw a seed, if there is a random state to draw it from."""
+        self.seed_ = None
+        if self.random_state is not None:
+            random_state = check_random_state(self.random_state)
+            self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
+        return self
+
+    def set_params(self, **params):
+        """Set parameters, also those of a transform that has some.
+
+        Parameters
+        ----------
+        **params
+            ``refine_epochs``, ``transform__alpha`` ...
+
+        Returns
+        -------
+        self : BatchAugmentation
+            The callback itself.
+        """
+        if any(name.startswith("transform__") for name in params):
+            # The one in use may be the user's, or that of another net.
+            self.transform = clone(self.transform, safe=False)
+        super().set_params(**params)
+        return self
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Check the parameters."""
+        last = net.max_epochs
+        if not isinstance(self.refine_epochs, Integral) or not (
+            0 <= self.refine_epochs <= last
+        ):
+            raise ValueError(
+                "BatchAugmentation needs refine_epochs to be a whole number from 0 to "
+                f"max_epochs ({last}); got {self.refine_epochs!r}. Refinement is the "
+                "end of these epochs, not more of them."
+            )
+        rate = self.refine_lr
+        if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
+            raise ValueError(
+                f"BatchAugmentation needs refine_lr > 0, or None; got {rate!r}. None "
+                "keeps the rate that the schedule has reached."
+            )
+        share = self.probability
+        if not isinstance(share, Real) or not 0 <= share <= 1:
+            raise ValueError(
+                f"BatchAugmentation needs probability from 0 to 1; got {share!r}. It "
+                "is the share of batches that are transformed."
+            )
+        for name in ("transform", "refine_transform"):
+            value = getattr(self, name)
+            if not callable(value) and not (value is None and name[0] == "r"):
+                raise ValueError(
+                    f"BatchAugmentation needs {name} to be callable; got {value!r}. "
+                    "Give a function of a batch, such as TableMixup()."
+                )
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Find out from the history whether this is an epoch of refinement."""
+        done = len(net.history) - 1 - getattr(net, "first_epoch_", 0)
+        switch = net.max_epochs - self.refine_epochs
+        epoch = done % net.max_epochs
+        self.refining_ = epoch >= switch
+        self.held_rates_ = None
+        if self.refining_ and (switch > 0 or self.refine_lr is not None):
+            self.held_rates_ = self._rates(net, switched_before=epoch > switch)
+        if self.refine_epochs > 0:
+            groups = net.optimizer_.param_groups
+            rates = self.held_rates_ or [group["lr"] for group in groups]
+            net.history.record("refining", bool(self.refining_))
+            net.history.record("lr", rates[0] if len(rates) == 1 else rates)
+        # The epoch decides on what is drawn, so that a resumed net draws the same.
+        names = [callback for _, callback in net.callbacks_]
+        place = next(i for i, callback in enumerate(names) if callback is self)
+        seed = self.seed_ if self.seed_ is not None else _peek()
+        sequence = np.random.SeedSequence((seed, len(net.history), place))
+        self.stream_ = _Stream(int(sequence.generate_state(1)[0]))
+        self.call_ = None
+
+    def _rates(self, net, *, switched_before):
+        """Learning rates of refinement, one for each group of parameters."""
+        groups = net.optimizer_.param_groups
+        if self.refine_lr is not None:
+            return [float(self.refine_lr)] * len(groups)
+        if switched_before and net.history[-2].get("refining"):
+            rates = net.history[-2]["lr"]
+            return rates if isinstance(rates, list) else [rates]
+        lowest = [LOWEST_RATE * group.get("initial_lr", net.lr) for group in groups]
+        return [max(float(group["lr"]), low) for group, low in zip(groups, lowest)]
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        """Replace a training batch."""
+        if not training:
+            return
+        if self.held_rates_ is not None:
+            for group, rate in zip(net.optimizer_.param_groups, self.held_rates_):
+                # For this step only: a scheduler goes on from its own rate.
+                group.setdefault("scheduled_lr", group["lr"])
+                group["lr"] = rate
+        transform = self.refine_transform if self.refining_ else self.transform
+        if transform is not None and self.probability > 0:
+            self._replace(net, batch, transform)
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        """Give the learning rate back to its schedule."""
+        if training and self.held_rates_ is not None:
+            _release(net)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Warn if early stopping left no refinement."""
+        _release(net)
+        if not self.refine_epochs or getattr(self, "refining_", True):
+            return
+        for _, callback in net.callbacks_:
+            if isinstance(callback, EarlyStopping) and (
+                callback.misses_ == callback.patience
+            ):
+                warnings.warn(
+                    "BatchAugmentation needs training to reach its last "
+                    f"{self.refine_epochs} epochs to refine; got early stopping after "
+                    f"{len(net.history)}. Raise its patience, or set max_epochs to "
+                    "where augmented training ends plus refine_epochs.",
+                    stacklevel=2,
+                )
+
+    def _replace(self, net, batch, transform):
+        X, y = _rows_and_targets(batch)
+        if net.device and X.device.type != torch.device(net.device).type:
+            X, y = X.to(net.device), y.to(net.device)
+        if self.call_ is None:
+            self.call_ = _how_to_call(transform, net, X)
+        with_targets, keywords = self.call_
+        with self.stream_.on(X.device):
+            if self.probability < 1 and torch.rand(()) >= self.probability:
+                return
+            try:
+                arguments = (X, y) if with_targets else (X,)
+                result = transform(*arguments, **keywords)
+            except Exception as error:
+                raise ValueError(
+                    f"BatchAugmentation needs a transform for batches of shape "
+                    f"{tuple(X.shape)}; got an error from {_name(transform)}: {error} "
+                    "Give one made for this shape."
+                ) from error
+        batch[0], batch[1] = X, y
+        if result is X:
+            return
+        new_X, new_y = result if isinstance(result, (tuple, list)) else (result, y)
+        _check_rows(transform, X, new_X)
+        _check_targets(transform, net, y, new_X, new_y)
+        batch[0], batch[1] = new_X.to(X.dtype), new_y
+
+
+class _Stream:
+    """Generators of torch's that transforms draw from, beside those of training."""
+
+    def __init__(self, seed):
+        self.seed = seed
+        self.states = {}
+
+    @contextmanager
+    def on(self, device):
+        generators = [torch.default_generator]
+        if device.type == "cuda":
+            index = device.index if device.index is not None else 0
+            generators.append(torch.cuda.default_generators[index])
+        outer = [generator.get_state() for generator in generators]
+        for generator in generators:
+            state = self.states.get(generator.device)
+            if state is None:
+                generator.manual_seed(self.seed)
+            else:
+                generator.set_state(state)
+        try:
+            yield
+        finally:
+            for generator, state in zip(generators, outer):
+                self.states[generator.device] = generator.get_state()
+                generator.set_state(state)
+
+
+def _peek():
+    """A number drawn from torch's generator, which is then set back."""
+    state = torch.get_rng_state()
+    seed = int(torch.randint(2**62, ()))
+    torch.set_rng_state(state)
+    return seed
+
+
+def _release(net):
+    for group in net.optimizer_.param_groups:
+        if "scheduled_lr" in group:
+            group["lr"] = group.pop("scheduled_lr")
+
+
+def _rows_and_targets(batch):
+    if not isinstance(batch, list) or len(batch) != 2:
+        raise TypeError(
+            "BatchAugmentation needs batches that are lists [X, y], which it can change"
+            f"; got a {type(batch).__name__}. Let collate_fn return a list."
+        )
+    X, y = batch
+    if not (isinstance(X, torch.Tensor) and isinstance(y, torch.Tensor)):
+        kinds = f"{type(X).__name__} and {type(y).__name__}"
+        raise TypeError(
+            f"BatchAugmentation needs batches of one tensor X and one tensor y; got "
+            f"{kinds}. Train on arrays, or augment in your data set."
+        )
+    return X, y
+
+
+def _how_to_call(transform, net, X):
+    """Whether a transform takes targets, and the keywords that it wants."""
+    if type(transform).__module__.startswith("torchvision.") and X.ndim != 4:
+        # Some would take the last axes of anything for height and width.
+        raise ValueError(
+            f"BatchAugmentation needs images of shape (n, channels, height, width) for "
+            f"torchvision's {_name(transform)}; got batches of shape {tuple(X.shape)}. "
+            "TableMixup, ManifoldMixup and those of skaug.transforms take tables or "
+            "signals."
+        )
+    # All modules have the same __call__.
+    function = transform.forward if isinstance(transform, nn.Module) else transform
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built in
+        return False, {}
+    known = {"module": lambda: net.module_, "n_classes": lambda: len(net.classes_)}
+    named = {parameter.name for parameter in parameters}
+    keywords = {name: value() for name, value in known.items() if name in named}
+    positional = [
+        p
+        for p in parameters
+        if p.name not in known
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        return True, keywords
+    second = positional[1] if len(positional) > 1 else None
+    with_targets = second is not None and (
+        second.default is second.empty or second.name in LABELS
+    )
+    return with_targets, keywords
+
+
+def _check_rows(transform, X, new_X):
+    name = _name(transform)
+    if not isinstance(new_X, torch.Tensor):
+        raise TypeError(
+            f"BatchAugmentation needs a transform that returns a tensor X, or X and y; "
+            f"got a {type(new_X).__name__} from {name}. Convert it with "
+            "torch.as_tensor."
+        )
+    if X.is_floating_point() and not new_X.is_floating_point():
+        raise ValueError(
+            f"BatchAugmentation needs a transform that keeps rows {X.dtype}; got "
+            f"{new_X.dtype} from {name}. Convert and scale them back at its end."
+        )
+    # A sum is a quarter of the work of looking at every number.
+    if not torch.isfinite(new_X.sum()) and not torch.isfinite(new_X).all():
+        raise ValueError(
+            f"BatchAugmentation needs a transform that returns finite numbers; got NaN "
+            f"or infinity from {name}. Look for a division by 0 or a logarithm in it."
+        )
+
+
+def _check_targets(transform, net, y, new_X, new_y):
+    name = _name(transform)
+    if not isinstance(new_y, torch.Tensor):
+        raise TypeError(
+            "BatchAugmentation needs a transform that returns a tensor y beside X; "
+            f"got a {type(new_y).__name__} from {name}. Convert it with "
+            "torch.as_tensor."
+        )
+    if len(new_y) != len(new_X):
+        raise ValueError(
+            f"BatchAugmentation needs a transform that returns one target per row; got "
+            f"{len(new_X)} rows and {len(new_y)} targets from {name}. Let it take and "
+            "return targets, as transform(X, y)."
+        )
+    mixed = new_y.is_floating_point() and not y.is_floating_point()
+    if mixed and isinstance(net.criterion_, nn.NLLLoss):
+        raise ValueError(
+            "BatchAugmentation needs a loss for mixed labels; got "
+            f"{type(net.criterion_).__name__}, and mixed labels from {name}. Set "
+            "criterion=torch.nn.CrossEntropyLoss and let the module return logits."
+        )
+
+
+def _name(transform):
+    return getattr(transform, "__name__", type(transform).__name__)

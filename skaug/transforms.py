@@ -1,0 +1,273 @@
+"""Augmentations of batches that keep the label, for images, signals and any rows.
+
+They are callables for :class:`skaug.BatchAugmentation`. ``transform(X)`` returns the
+transformed batch and ``transform(X, y)`` returns it with the labels as they came, as
+torchvision's do, so that they can stand inside its ``v2.Compose``. All draw from
+torch's global generators, which BatchAugmentation seeds.
+
+torchvision has most of what images need. For signals no maintained library had these
+three on batches of tensors (docs/architecture.rst says which were looked at).
+"""
+
+import math
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+__all__ = ["Cutout", "Jitter", "PerSample", "Scaling", "TimeWarp"]
+
+
+class _Transform(BaseEstimator):
+    """A function of a batch X of shape (n, ...), with targets passed through."""
+
+    def __call__(self, X, y=None):
+        """Transform a batch.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, ...)
+            Rows.
+        y : torch.Tensor, default=None
+            Labels.
+
+        Returns
+        -------
+        X : torch.Tensor of shape (n, ...)
+            Transformed rows, new memory.
+        y : torch.Tensor
+            Labels as they came; only if they were given.
+        """
+        X = self._transform(X)
+        return X if y is None else (X, y)
+
+    def _check_strength(self):
+        value = self.strength
+        if not isinstance(value, Real) or not 0 <= value < math.inf:
+            raise ValueError(
+                f"{type(self).__name__} needs strength >= 0; got {value!r}. 0 does "
+                "nothing."
+            )
+
+
+class Cutout(_Transform):
+    """Fill a square in each image.
+
+    Centres are drawn uniformly over the pixels of each image, so that squares may hang
+    over the border, as in the paper. (torchvision's RandomErasing keeps its rectangles
+    inside and varies their shape.)
+
+    Parameters
+    ----------
+    size : int
+        Pixels of a side. The papers take 16 of 32 on CIFAR-10.
+    fill : float, default=0.0
+        What the square is filled with: the mean of normalised images, black in others.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, height, width) or size is no whole
+        number of 1 or more.
+
+    References
+    ----------
+    .. [1] T. DeVries, G. Taylor, "Improved Regularization of Convolutional Neural
+       Networks with Cutout", arXiv:1708.04552.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import Cutout
+    >>> _ = torch.manual_seed(0)
+    >>> Cutout(2)(torch.ones(1, 1, 4, 4))[0, 0].sum()
+    tensor(14.)
+    """
+
+    def __init__(self, size, fill=0.0):
+        self.size = size
+        self.fill = fill
+
+    def _transform(self, X):
+        if not isinstance(self.size, Integral) or self.size < 1:
+            raise ValueError(
+                f"Cutout needs size to be a whole number >= 1; got {self.size!r}. Give "
+                "the pixels of a side."
+            )
+        if X.ndim != 4:
+            raise ValueError(
+                "Cutout needs images of shape (n, channels, height, width); got "
+                f"{tuple(X.shape)}."
+            )
+        # One axis at a time: where a pixel is inside the square of its image.
+        inside = []
+        for length in X.shape[2:]:
+            start = torch.randint(length, (len(X), 1)) - self.size // 2
+            pixel = torch.arange(length)
+            inside.append((start <= pixel) & (pixel < start + self.size))
+        square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+        return X.masked_fill(square.to(X.device), self.fill)
+
+
+class Jitter(_Transform):
+    """Add white noise.
+
+    Parameters
+    ----------
+    strength : float, default=0.05
+        Standard deviation of the noise, in units of that of the channel (the feature of
+        a table) over the batch.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import Jitter
+    >>> Jitter()(torch.randn(8, 6, 128)).shape
+    torch.Size([8, 6, 128])
+    """
+
+    def __init__(self, strength=0.05):
+        self.strength = strength
+
+    def _transform(self, X):
+        self._check_strength()
+        others = [axis for axis in range(X.ndim) if axis != 1]
+        scale = X.std(dim=others, keepdim=True, correction=0)
+        return X + self.strength * scale * torch.randn_like(X)
+
+
+class Scaling(_Transform):
+    """Multiply each channel of each row by a random factor near 1.
+
+    Parameters
+    ----------
+    strength : float, default=0.1
+        Factors are drawn from a normal distribution of mean 1 with this standard
+        deviation.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import Scaling
+    >>> X = torch.ones(8, 6, 128)
+    >>> bool((Scaling()(X).std(dim=2) < 1e-6).all())
+    True
+    """
+
+    def __init__(self, strength=0.1):
+        self.strength = strength
+
+    def _transform(self, X):
+        self._check_strength()
+        shape = (*X.shape[:2], *[1] * (X.ndim - 2))
+        return X * (
+            1 + self.strength * torch.randn(shape, dtype=X.dtype, device=X.device)
+        )
+
+
+class TimeWarp(_Transform):
+    """Let time run faster here and slower there, differently in each row.
+
+    The speed is drawn at equally spaced knots and changes linearly between them; all
+    channels of a row are warped alike. First and last sample stay where they are.
+
+    Parameters
+    ----------
+    strength : float, default=0.2
+        Standard deviation of the logarithm of the speed at a knot.
+    n_knots : int, default=6
+        Number of knots, both ends included.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, time), or a parameter is out of range.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import TimeWarp
+    >>> X = torch.linspace(0, 1, 128).expand(8, 6, 128)
+    >>> warped = TimeWarp()(X)
+    >>> bool((warped.diff(dim=2) > 0).all()), bool((warped[..., -1] == 1).all())
+    (True, True)
+    """
+
+    def __init__(self, strength=0.2, n_knots=6):
+        self.strength = strength
+        self.n_knots = n_knots
+
+    def _transform(self, X):
+        self._check_strength()
+        if not isinstance(self.n_knots, Integral) or self.n_knots < 2:
+            raise ValueError(
+                f"TimeWarp needs n_knots to be a whole number >= 2; got "
+                f"{self.n_knots!r}. 2 are the two ends."
+            )
+        if X.ndim != 3:
+            raise ValueError(
+                f"TimeWarp needs signals of shape (n, channels, time); got "
+                f"{tuple(X.shape)}."
+            )
+        n, _, n_times = X.shape
+        if n_times < 2:
+            return X.clone()
+        noise = torch.randn(n, 1, self.n_knots, dtype=X.dtype, device=X.device)
+        speed = nn.functional.interpolate(
+            (self.strength * noise).exp(),
+            n_times - 1,
+            mode="linear",
+            align_corners=True,
+        )[:, 0]
+        # Where each sample of the warped signal lies in the original one.
+        passed = speed.cumsum(dim=1)
+        place = passed / passed[:, -1:] * (n_times - 1)
+        place = torch.cat([torch.zeros_like(place[:, :1]), place], dim=1)
+        left = place.floor().clamp(max=n_times - 2)
+        share = (place - left)[:, None]
+        left = left.long()[:, None].expand(X.shape)
+        return torch.lerp(X.gather(2, left), X.gather(2, left + 1), share)
+
+
+class PerSample(_Transform):
+    """Apply a transform to each row of a batch by itself.
+
+    torchvision's flips, crops, AutoAugment and the like make one random choice per
+    call. Called with a batch they flip all of its images or none. This calls them image
+    by image, which costs a call each.
+
+    Parameters
+    ----------
+    transform : callable
+        Function of one row without the batch axis, such as an image (channels, height,
+        width); all results must have one shape. AutoAugment and RandAugment expect
+        numbers between 0 and 1 in images that are not uint8.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import PerSample
+    >>> _ = torch.manual_seed(0)
+    >>> sometimes = lambda row: row if torch.rand(()) < 0.5 else -row
+    >>> PerSample(sometimes)(torch.ones(6, 1)).ravel()
+    tensor([ 1., -1.,  1.,  1.,  1., -1.])
+    """
+
+    def __init__(self, transform):
+        self.transform = transform
+
+    def _transform(self, X):
+        return torch.stack([self.transform(row) for row in X])
