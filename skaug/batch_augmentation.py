@@ -45,6 +45,13 @@ __all__ = ["BatchAugmentation"]
 # may end at 0, which would refine nothing; the paper's lowest is 1/1000 (ImageNet).
 LOWEST_RATE = 1e-3
 
+# What a transform is given if its signature has it.
+KEYWORDS = {
+    "module": lambda net: net.module_,
+    # A regressor has none.
+    "n_classes": lambda net: len(net.classes_) if hasattr(net, "classes_") else None,
+}
+
 # Names under which a second argument with a default is taken for the labels.
 LABELS = ("y", "target", "targets", "label", "labels")
 
@@ -290,13 +297,14 @@ class BatchAugmentation(Callback):
         if net.device and X.device.type != torch.device(net.device).type:
             X, y = X.to(net.device), y.to(net.device)
         if self.call_ is None:
-            self.call_ = _how_to_call(transform, net, X)
-        with_targets, keywords = self.call_
+            self.call_ = _how_to_call(transform, X)
+        with_targets, wanted = self.call_
         with self.stream_.on(X.device):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
             try:
                 arguments = (X, y) if with_targets else (X,)
+                keywords = {name: KEYWORDS[name](net) for name in wanted}
                 result = transform(*arguments, **keywords)
             except Exception as error:
                 raise ValueError(
@@ -371,7 +379,7 @@ def _rows_and_targets(batch):
     return X, y
 
 
-def _how_to_call(transform, net, X):
+def _how_to_call(transform, X):
     """Whether a transform takes targets, and the keywords that it wants."""
     if type(transform).__module__.startswith("torchvision.") and X.ndim != 4:
         # Some would take the last axes of anything for height and width.
@@ -386,23 +394,20 @@ def _how_to_call(transform, net, X):
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # built in
-        return False, {}
-    known = {"module": lambda: net.module_, "n_classes": lambda: len(net.classes_)}
-    named = {parameter.name for parameter in parameters}
-    keywords = {name: value() for name, value in known.items() if name in named}
-    positional = [
+        return False, ()
+    wanted = tuple(p.name for p in parameters if p.name in KEYWORDS)
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        return True, wanted
+    by_place = [
         p
         for p in parameters
-        if p.name not in known
+        if p.name not in wanted
         and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
-    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
-        return True, keywords
-    second = positional[1] if len(positional) > 1 else None
-    with_targets = second is not None and (
-        second.default is second.empty or second.name in LABELS
+    with_targets = len(by_place) > 1 and (
+        by_place[1].default is inspect.Parameter.empty or by_place[1].name in LABELS
     )
-    return with_targets, keywords
+    return with_targets, wanted
 
 
 def _check_rows(transform, X, new_X):

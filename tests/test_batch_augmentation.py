@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -614,6 +614,24 @@ def test_any_skorch_net(table):
     assert augmented_epochs(model, X) == [1, 2, 3]
     assert all(all(plain(X, rows)) for rows in model.module_.evaluated_on)
     assert model.history[:, "refining"] == [False] * 3 + [True]
+
+
+def test_regression(table):
+    X = np.float32(table[0])
+    y = X[:, :1]
+    seen = []
+
+    class Seen(Callback):
+        def on_batch_end(self, net, batch, training, **kwargs):
+            seen.append(torch.equal(batch[0][:, :1], batch[1]))
+
+    model = NeuralNetRegressor(
+        nn.Linear(8, 1),
+        verbose=0,
+        train_split=None,
+        callbacks=[BatchAugmentation(TableMixup(), refine_epochs=2), Seen()],
+    ).fit(X, y)
+    assert all(seen) and model.history[-1, "refining"]
 
 
 def test_isda_on_mixed_labels_is_the_mixture_of_its_losses(table):
