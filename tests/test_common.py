@@ -25,9 +25,11 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from skaug import (
+    BatchAugmentation,
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
+    ManifoldMixup,
     NetClassifier,
     ResampledClassifier,
 )
@@ -39,14 +41,20 @@ EXPECTED_FAILURES = {
     "check_no_attributes_set_in_init": "skorch sets attributes in its constructor"
 }
 
+AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
 NETS = [
     NetClassifier(max_epochs=20, random_state=0),
+    NetClassifier(max_epochs=20, callbacks=[AUGMENT], random_state=0),
     *(ISDAClassifier(covariance=k, max_epochs=20, random_state=0) for k in KINDS),
 ]
+ISDA = ISDAClassifier(max_epochs=20, random_state=0)
 each_net = pytest.mark.parametrize(
     "net",
     NETS,
-    ids=lambda net: f"{type(net).__name__}-{getattr(net, 'covariance', '')}",
+    ids=lambda net: (
+        f"{type(net).__name__}-{getattr(net, 'covariance', '')}"
+        f"{'-augmented' if net.callbacks else ''}"
+    ),
 )
 
 
@@ -127,14 +135,14 @@ def test_grid_search_over_isdas_parameters(table):
         "covariance": ["full", "diagonal"],
         "schedule": ["epoch"],
     }
-    search = GridSearchCV(NETS[1], grid, cv=2, n_jobs=2, error_score="raise")
+    search = GridSearchCV(ISDA, grid, cv=2, n_jobs=2, error_score="raise")
     assert search.fit(*table).best_params_["schedule"] == "epoch"
 
 
 def test_grouped_search_through_a_pipeline(table):
     X, y = table
     groups = np.arange(len(y)) // 10
-    pipe = make_pipeline(StandardScaler(), clone(NETS[1]))
+    pipe = make_pipeline(StandardScaler(), clone(ISDA))
     search = GridSearchCV(pipe, {"isdaclassifier__strength": [0, 1]}, cv=GroupKFold(3))
     assert search.fit(X, y, groups=groups).best_score_ > 0.7
 
