@@ -10,6 +10,7 @@ from skaug.level_display import ActivationDisplay, LevelGainDisplay
 from skaug.mixing import ManifoldMixup, TableMixup
 from skaug.net import NetClassifier
 from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
+from skaug.refine_display import RefineCurveDisplay
 from skaug.resample import ResampledClassifier
 from skaug.transforms import Cutout
 
@@ -27,6 +28,7 @@ __all__ = [
     "ManifoldMixup",
     "NetClassifier",
     "PotentialHistogramDisplay",
+    "RefineCurveDisplay",
     "ResampledClassifier",
     "TableMixup",
     "auto_radius",

@@ -233,7 +233,8 @@ class BatchAugmentation(Callback):
         self.held_rates_ = None
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             self.held_rates_ = self._rates(net, switched_before=epoch > switch)
-        if self.refine_epochs > 0:
+        # Of two callbacks, the one that refines has the word.
+        if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             groups = net.optimizer_.param_groups
             rates = self.held_rates_ or [group["lr"] for group in groups]
             net.history.record("refining", bool(self.refining_))

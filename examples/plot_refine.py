@@ -1,0 +1,125 @@
+"""
+Mixup, switched off for the last epochs
+=======================================
+
+Mixup trains on mixtures of two rows, and the loss on the real ones stays higher than
+it could be. Refined augmentation leaves the last epochs to real rows, at a small
+learning rate. :class:`~skaug.BatchAugmentation` does both, and
+:class:`~skaug.RefineCurveDisplay` shows what happens to the losses.
+"""  # noqa: D400
+
+# %%
+# The loss on clean rows
+# ----------------------
+#
+# The network is the default one for tables, trained on 300 of scikit-learn's digits for
+# 30 epochs. The last sixth of them is for refinement; all other parameters are the
+# defaults. With ``refine_epochs`` equal to ``max_epochs`` nothing is augmented, which
+# makes the plain twin. The other 1,497 digits are for testing, and nothing is chosen by
+# them. Pixels that are blank in all training rows are left out: the network divides by
+# the spread of each column, and a test row with ink there would be far out of range.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from skaug import BatchAugmentation, NetClassifier, RefineCurveDisplay, TableMixup
+
+N_EPOCHS, N_REFINE = 30, 5
+
+
+def split(seed):
+    """Rows and labels to train on, then those to test on."""
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(
+        X, y, train_size=300, stratify=y, random_state=seed
+    )
+    inked = X.any(axis=0)
+    return X[:, inked], y, X_test[:, inked], y_test
+
+
+def network(augment, seed):
+    """The same start and order of rows for all ways to augment."""
+    return NetClassifier(max_epochs=N_EPOCHS, callbacks=[augment], random_state=seed)
+
+
+mixup = TableMixup()
+ways = {
+    "plain twin": BatchAugmentation(mixup, refine_epochs=N_EPOCHS),
+    "mixup": BatchAugmentation(mixup),
+    "refined mixup": BatchAugmentation(mixup, refine_epochs=N_REFINE),
+}
+
+X, y, X_test, y_test = split(seed=0)
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+for ax, (name, augment) in zip(axes, ways.items()):
+    display = RefineCurveDisplay.from_estimator(
+        network(augment, seed=0),
+        X,
+        y,
+        X_val=X_test,
+        y_val=y_test,
+        ax=ax,
+        legend=name == "refined mixup",
+    )
+    ax.set_title(name)
+    ax.label_outer()
+    clean, test = display.clean_loss[-1], display.valid_loss[-1]
+    print(f"{name:15}clean training rows {clean:.3f}, test rows {test:.3f}")
+plt.show()
+
+# %%
+# Mixed batches are hard to fit. On the rows that they are mixed of, the loss stops at
+# ten times that of the plain twin. Once batches are clean it falls again, and with it,
+# slightly, that on the test rows. The learning rate is held at what the cosine schedule
+# has reached there, 7 % of the first one.
+#
+# Does it help?
+# -------------
+#
+# One split says little. Here are five, each with its own training rows and weights. All
+# ways to augment share them, so that their differences are paired. A control has the
+# learning rates of refinement and goes on with mixup: what the refined net gains over
+# it comes from clean batches, not from the rates.
+
+METRICS = "clean loss", "test loss", "test accuracy"
+ways["control"] = BatchAugmentation(
+    mixup, refine_epochs=N_REFINE, refine_transform=mixup
+)
+scores = {name: [] for name in ways}
+for seed in range(5):
+    X, y, X_test, y_test = split(seed)
+    for name, augment in ways.items():
+        net = network(augment, seed).fit(X, y)
+        clean, test = (
+            log_loss(labels, net.predict_proba(rows))
+            for rows, labels in [(X, y), (X_test, y_test)]
+        )
+        scores[name].append([clean, test, net.score(X_test, y_test)])
+scores = {name: np.array(of_way) for name, of_way in scores.items()}
+
+print(f"{'mean':22}" + "".join(f"{metric:>18}" for metric in METRICS))
+for name, of_way in scores.items():
+    print(f"{name:22}" + "".join(f"{mean:18.3f}" for mean in of_way.mean(axis=0)))
+print("\nrefined mixup minus")
+for name in ("mixup", "control", "plain twin"):
+    gains = scores["refined mixup"] - scores[name]
+    errors = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
+    cells = [f"{mean:+.4f} ± {e:.4f}" for mean, e in zip(gains.mean(axis=0), errors)]
+    print(f"  {name:20}" + "".join(f"{cell:>18}" for cell in cells))
+
+# %%
+# Refinement does what it is meant to do. A fifth of the loss on clean training rows is
+# gone after five epochs, and the test loss falls with it, by nine standard errors, and
+# as much against the control: the clean batches do it. The accuracy rises by 0.3
+# points; the 0.2 points against the control may be chance.
+#
+# But the plain twin is better still. Its test loss is below that of refined mixup by
+# almost four times what refinement has gained, and its accuracy is the same within the
+# error. On this table mixup is not worth having, and refinement mends a fifth of what
+# it costs. Whether that is so on another one, and how many epochs to refine, is a
+# question for cross-validation: ``callbacks__augment__refine_epochs`` in a grid, with
+# ``max_epochs``, the plain twin, among the values. The five splits are of the same
+# digits, and their test rows overlap; the errors do not speak for other tables.
