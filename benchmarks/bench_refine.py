@@ -55,7 +55,7 @@ from torchvision.transforms import v2  # isort: skip
 # Training rows, all epochs and those of refinement.
 SETS = {
     "har": (1000, 30, 8),
-    "fashion_mnist": (5000, 18, 5),
+    "fashion_mnist": (5000, 15, 4),
     "cifar10": (2000, 30, 8),
 }
 ARMS = ["refined", "held", "annealed"]

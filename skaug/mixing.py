@@ -27,7 +27,7 @@ from sklearn.base import BaseEstimator
 
 from skaug.layers import INPUT, Levels
 
-__all__ = ["ManifoldMixup", "TableMixup"]
+__all__ = ["ManifoldMixup", "TableMixup", "unmix"]
 
 # Names of the layers to choose from, by network and what was asked for. Finding them
 # takes several passes through the network.
@@ -90,14 +90,14 @@ class TableMixup(BaseEstimator):
             If alpha is negative or n_classes is missing.
         """
         mix = _draw_mixture(self, X)
-        return (X, y) if mix is None else (mix(X), mix(_shares(y, n_classes)))
+        return (X, y) if mix is None else (mix(X), mix(_shares(self, y, n_classes)))
 
 
 class ManifoldMixup(BaseEstimator):
     """Mix what a randomly chosen layer makes of the rows, and their labels.
 
-    For each batch one of the layers is drawn; while the network sees the batch, a hook
-    mixes the output of that layer. The network is not changed.
+    For each batch one of the layers is drawn, and a hook mixes what it returns in
+    training mode. :class:`BatchAugmentation` removes the hook after the step.
 
     Parameters
     ----------
@@ -115,7 +115,10 @@ class ManifoldMixup(BaseEstimator):
 
     Notes
     -----
-    With ``layers=["input"]`` it is :class:`TableMixup`. The published code minimises
+    With ``layers=["input"]`` it is :class:`TableMixup`, for any network; hidden layers
+    are those at which :class:`skaug.layers.Levels` can cut it. Where several callbacks
+    augment, this one has to come last: others would move rows or labels after it.
+    The published code minimises
     binary cross-entropies of the softmax outputs; here it is the net's own loss.
 
     Examples
@@ -150,8 +153,9 @@ class ManifoldMixup(BaseEstimator):
         Returns
         -------
         X : torch.Tensor of shape (n, ...)
-            Mixed rows, or the rows as they are for a hidden layer. The next call of
-            the network in training mode then has to be with them.
+            Mixed rows, or the rows as they are for a hidden layer. Until the next call
+            of this object or of ``skaug.mixing.unmix(module)``, the network then mixes
+            its hidden activations in training mode.
         y : torch.Tensor of shape (n, n_classes) or as it was
             Mixed targets.
 
@@ -161,6 +165,7 @@ class ManifoldMixup(BaseEstimator):
             If alpha is negative, n_classes is missing, or a layer cannot be mixed at;
             says why and lists the blocks.
         """
+        unmix(module)
         names = self._names(module, X)
         # No draw where there is no choice: then this is TableMixup, bit for bit.
         name = names[torch.randint(len(names), ()) if len(names) > 1 else 0]
@@ -170,8 +175,9 @@ class ManifoldMixup(BaseEstimator):
         if name == INPUT:
             X = mix(X)
         else:
-            _mix_output_once(module, name, mix)
-        return X, mix(_shares(y, n_classes))
+            hook = _MixOutput(module, mix)
+            module.get_submodule(name).register_forward_hook(hook)
+        return X, mix(_shares(self, y, n_classes))
 
     def _names(self, module, X):
         asked = None if self.layers is None else tuple(self.layers)
@@ -187,6 +193,12 @@ class ManifoldMixup(BaseEstimator):
             modes = [(layer, layer.training) for layer in module.modules()]
             try:
                 names = Levels(module, X[:8], asked).names
+            except ValueError as error:
+                raise ValueError(
+                    f"ManifoldMixup needs layers at which {type(module).__name__} can "
+                    f"be cut; got {self.layers!r}: {error} Without any, give "
+                    "layers=['input']."
+                ) from error
             finally:
                 for layer, training in modes:
                     layer.training = training
@@ -195,8 +207,45 @@ class ManifoldMixup(BaseEstimator):
         return names_of[asked]
 
 
+def unmix(module):
+    """Remove what :class:`ManifoldMixup` has put on a network, if anything.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    """
+    for layer in module.modules():
+        for key, hook in list(layer._forward_hooks.items()):
+            if isinstance(hook, _MixOutput):
+                del layer._forward_hooks[key]
+
+
+class _MixOutput:
+    """Forward hook; a class, so that a network that has it can be pickled."""
+
+    def __init__(self, module, mix):
+        self.module = module
+        self.mix = mix
+
+    def __call__(self, _, args, output):
+        # Whoever predicts between two steps is not to see it.
+        return self.mix(output) if self.module.training else output
+
+
+class _Mixture:
+    """Mixes a tensor of as many rows as were drawn for."""
+
+    def __init__(self, share, partners):
+        self.share = share
+        self.partners = partners
+
+    def __call__(self, h):
+        return self.share * h + (1 - self.share) * h[self.partners]
+
+
 def _draw_mixture(mixup, X):
-    """Function that mixes a tensor of as many rows as X, or None for alpha = 0."""
+    """A mixture of the rows of X, or None for alpha = 0."""
     alpha = mixup.alpha
     if not isinstance(alpha, Real) or not 0 <= alpha < math.inf:
         raise ValueError(
@@ -205,36 +254,22 @@ def _draw_mixture(mixup, X):
         )
     if alpha == 0:
         return None
-    concentration = torch.full((2,), float(alpha))
-    share = float(torch.distributions.Dirichlet(concentration, False).sample()[0])
-    partners = torch.randperm(len(X)).to(X.device)
-    return lambda h: share * h + (1 - share) * h[partners]
+    # Two gamma variables of shape alpha, as logarithms: they would underflow for small
+    # alpha. Gamma(a) is Gamma(a + 1) times the a-th root of a uniform variable.
+    gamma = torch.distributions.Gamma(alpha + 1.0, 1.0).sample((2,))
+    first, second = gamma.log() + torch.rand(2).log() / alpha
+    share = float(torch.sigmoid(first - second))
+    return _Mixture(share, torch.randperm(len(X)).to(X.device))
 
 
-def _shares(y, n_classes):
+def _shares(mixup, y, n_classes):
     """Targets as numbers that can be mixed."""
     if y.is_floating_point():
         return y
     if n_classes is None:
         raise ValueError(
-            f"Mixup needs n_classes to mix class codes; got {y.dtype} targets alone. "
-            "Give n_classes=, or shares of the classes as targets."
+            f"{type(mixup).__name__} needs n_classes to mix class codes; got "
+            f"{y.dtype} targets alone. Give n_classes= or shares of the classes; to "
+            "combine it with others, give each transform its own BatchAugmentation."
         )
     return torch.nn.functional.one_hot(y.long(), n_classes).float()
-
-
-def _mix_output_once(module, name, mix):
-    """Mix the output of a layer in the next call of the network, and in no other."""
-
-    def mix_output(_, args, output):
-        if module.training:  # whoever predicts in between is not to see it
-            return mix(output)
-
-    def end(_, args, output):
-        for handle in handles:
-            handle.remove()
-
-    handles = [
-        module.get_submodule(name).register_forward_hook(mix_output),
-        module.register_forward_hook(end, always_call=True),
-    ]

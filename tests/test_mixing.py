@@ -11,6 +11,7 @@ from torch import nn
 
 from skaug import ManifoldMixup, TableMixup
 from skaug._torchvision import torchvision
+from skaug.mixing import unmix
 from skaug.modules import MLP
 
 
@@ -75,6 +76,16 @@ def test_shares_follow_a_beta_distribution(alpha):
     assert stats.kstest(shares.numpy(), stats.beta(alpha, alpha).cdf).pvalue > 0.01
 
 
+def test_small_alpha_hardly_mixes():
+    torch.manual_seed(0)
+    X = torch.tensor([[0.0], [1.0]])
+    mixed = torch.stack([TableMixup(1e-3)(X, X)[0] for _ in range(4000)])
+    inside = ((mixed > 0.01) & (mixed < 0.99)).float().mean()
+    # Of a Beta distribution; half of the batches mix rows with themselves.
+    law = stats.beta(1e-3, 1e-3)
+    assert inside < 2 * (law.cdf(0.99) - law.cdf(0.01))
+
+
 def test_alpha_0_is_the_identity(net):
     X, y = batch()
     for mixup in (TableMixup(0), ManifoldMixup(0)):
@@ -121,23 +132,37 @@ def test_hidden_layers_are_mixed_as_the_rows_would_be(net):
     torch.testing.assert_close(logits, rest)
 
 
-def test_the_hook_lives_for_one_call_in_training(net):
+def test_evaluation_is_never_mixed_and_the_hook_can_be_removed(net):
     X, y = batch()
     expected = net.eval()(X)
     mixup = ManifoldMixup(layers=["blocks.1"])
-    mixup(X, y, module=net, n_classes=3)
-    assert torch.equal(net(X), expected)  # evaluation is never mixed
-    assert not any(layer._forward_hooks for layer in net.modules())
-    drawn(mixup, X, y, module=net.train(), n_classes=3)
-    net(X)
-    assert not any(layer._forward_hooks for layer in net.modules())
+    drawn(mixup, X, y, module=net, n_classes=3)
+    assert torch.equal(net(X), expected)
+    net.train()
+    assert not torch.equal(net(X), expected)
+    again = pickle.loads(pickle.dumps(net))  # interrupted here, it can be kept
+    for other in (net, again):
+        assert any(layer._forward_hooks for layer in other.modules())
+        unmix(other)
+        assert not any(layer._forward_hooks for layer in other.modules())
 
 
-def test_the_hook_is_removed_when_the_network_fails(net):
+def test_a_step_of_several_passes_is_mixed_alike_in_all(net):
     X, y = batch()
-    drawn(ManifoldMixup(layers=["blocks.1"]), X, y, module=net.train(), n_classes=3)
-    with pytest.raises(RuntimeError, match="9 elements not 5"):
-        net(torch.zeros(4, 9))
+    net.train()
+    drawn(ManifoldMixup(layers=["blocks.0"]), X, y, module=net, n_classes=3)
+    first = net(X)
+    net.eval()(X)  # someone looks in between
+    assert torch.equal(net.train()(X), first)
+
+
+def test_the_next_call_replaces_the_hook(net):
+    X, y = batch()
+    for name in ("blocks.0", "blocks.1", "blocks.0"):
+        ManifoldMixup(layers=[name])(X, y, module=net, n_classes=3)
+        hooks = [len(layer._forward_hooks) for layer in net.modules()]
+        assert sum(hooks) == 1
+    ManifoldMixup(layers=["input"])(X, y, module=net, n_classes=3)
     assert not any(layer._forward_hooks for layer in net.modules())
 
 
