@@ -39,6 +39,9 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
+from skaug.mixing import unmix
+from skaug.transforms import check_is_for_images
+
 __all__ = ["BatchAugmentation"]
 
 # Lowest rate of refinement, as a share of the first one, when none is given. Schedules
@@ -79,9 +82,9 @@ class BatchAugmentation(Callback):
         Number of epochs at the end of `max_epochs` in which batches are left clean. The
         paper takes a ninth of all epochs. All epochs: no augmentation at all.
     refine_lr : float, default=None
-        Learning rate of refinement, held for all of its steps. ``None`` holds the rate
-        that the schedule had reached, or a thousandth of the initial one if it had
-        fallen lower.
+        Learning rate of refinement, held for all of its steps and all groups of
+        parameters. ``None`` holds the rate that the schedule had reached, or a
+        thousandth of the initial one if it had fallen lower.
     refine_transform : callable, default=None
         What is done to batches in refinement: the paper keeps crops and flips for
         images. ``None`` leaves them as they are.
@@ -122,12 +125,13 @@ class BatchAugmentation(Callback):
     net's history. It therefore survives pickling and resuming with ``partial_fit``, and
     training on after `max_epochs` starts over with augmented batches, as the schedule
     of the learning rate does. With ``refine_epochs > 0`` the history has the columns
-    ``refining`` and ``lr``, the rate at the start of the epoch.
+    ``refining`` and ``lr``, the rate of the first step of the epoch.
 
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
-    Two of these callbacks do one after the other what they do.
+    Two of these callbacks do one after the other what they do, in the order of the
+    list; :class:`ManifoldMixup` has to come last.
 
     References
     ----------
@@ -187,9 +191,11 @@ class BatchAugmentation(Callback):
         self : BatchAugmentation
             The callback itself.
         """
-        if any(name.startswith("transform__") for name in params):
-            # The one in use may be the user's, or that of another net.
-            self.transform = clone(self.transform, safe=False)
+        for name in ("transform", "refine_transform"):
+            if any(key.startswith(f"{name}__") for key in params):
+                # The one in use may be the user's, or that of another net.
+                transform = params.get(name, getattr(self, name))
+                params[name] = clone(transform, safe=False)
         super().set_params(**params)
         return self
 
@@ -218,11 +224,13 @@ class BatchAugmentation(Callback):
             )
         for name in ("transform", "refine_transform"):
             value = getattr(self, name)
-            if not callable(value) and not (value is None and name[0] == "r"):
+            none = value is None and name == "refine_transform"
+            if not none and (isinstance(value, type) or not callable(value)):
                 raise ValueError(
-                    f"BatchAugmentation needs {name} to be callable; got {value!r}. "
-                    "Give a function of a batch, such as TableMixup()."
+                    f"BatchAugmentation needs {name} to be a function of a batch; got "
+                    f"{value!r}. Give one, or an object such as TableMixup()."
                 )
+        _clear(net)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Find out from the history whether this is an epoch of refinement."""
@@ -230,22 +238,22 @@ class BatchAugmentation(Callback):
         switch = net.max_epochs - self.refine_epochs
         epoch = done % net.max_epochs
         self.refining_ = epoch >= switch
-        self.held_rates_ = None
+        callbacks = [callback for _, callback in net.callbacks_]
+        place = next(i for i, callback in enumerate(callbacks) if callback is self)
+        if not any(isinstance(c, BatchAugmentation) for c in callbacks[:place]):
+            _clear(net)
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
-            self.held_rates_ = self._rates(net, switched_before=epoch > switch)
+            _hold(net, self._rates(net, switched_before=epoch > switch))
         # Of two callbacks, the one that refines has the word.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
-            groups = net.optimizer_.param_groups
-            rates = self.held_rates_ or [group["lr"] for group in groups]
             net.history.record("refining", bool(self.refining_))
-            net.history.record("lr", rates[0] if len(rates) == 1 else rates)
         # The epoch decides on what is drawn, so that a resumed net draws the same.
-        names = [callback for _, callback in net.callbacks_]
-        place = next(i for i, callback in enumerate(names) if callback is self)
         seed = self.seed_ if self.seed_ is not None else _peek()
         sequence = np.random.SeedSequence((seed, len(net.history), place))
         self.stream_ = _Stream(int(sequence.generate_state(1)[0]))
-        self.call_ = None
+        self.transform_ = self.refine_transform if self.refining_ else self.transform
+        self.call_ = self.transform_ is not None and _how_to_call(self.transform_)
+        self.first_batch_ = True
 
     def _rates(self, net, *, switched_before):
         """Learning rates of refinement, one for each group of parameters."""
@@ -255,30 +263,34 @@ class BatchAugmentation(Callback):
         if switched_before and net.history[-2].get("refining"):
             rates = net.history[-2]["lr"]
             return rates if isinstance(rates, list) else [rates]
-        lowest = [LOWEST_RATE * group.get("initial_lr", net.lr) for group in groups]
-        return [max(float(group["lr"]), low) for group, low in zip(groups, lowest)]
+        return [
+            max(group["lr"], LOWEST_RATE * group.get("initial_lr", group["lr"]))
+            for group in groups
+        ]
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         """Replace a training batch."""
         if not training:
             return
-        if self.held_rates_ is not None:
-            for group, rate in zip(net.optimizer_.param_groups, self.held_rates_):
-                # For this step only: a scheduler goes on from its own rate.
-                group.setdefault("scheduled_lr", group["lr"])
-                group["lr"] = rate
-        transform = self.refine_transform if self.refining_ else self.transform
-        if transform is not None and self.probability > 0:
-            self._replace(net, batch, transform)
+        if self.first_batch_:
+            if self.refine_epochs > 0:
+                groups = net.optimizer_.param_groups
+                rates = [float(group.get("held_lr", group["lr"])) for group in groups]
+                net.history.record("lr", rates[0] if len(rates) == 1 else rates)
+            if self.transform_ is not None:
+                _check_shape(self.transform_, batch)
+            self.first_batch_ = False
+        if self.transform_ is not None and self.probability > 0:
+            self._replace(net, batch)
 
     def on_batch_end(self, net, batch=None, training=False, **kwargs):
-        """Give the learning rate back to its schedule."""
-        if training and self.held_rates_ is not None:
-            _release(net)
+        """Leave nothing on the network."""
+        if training and self.call_ and "module" in self.call_[1]:
+            unmix(net.module_)
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Warn if early stopping left no refinement."""
-        _release(net)
+        _clear(net)
         if not self.refine_epochs or getattr(self, "refining_", True):
             return
         for _, callback in net.callbacks_:
@@ -293,12 +305,10 @@ class BatchAugmentation(Callback):
                     stacklevel=2,
                 )
 
-    def _replace(self, net, batch, transform):
-        X, y = _rows_and_targets(batch)
+    def _replace(self, net, batch):
+        X, y = batch
         if net.device and X.device.type != torch.device(net.device).type:
             X, y = X.to(net.device), y.to(net.device)
-        if self.call_ is None:
-            self.call_ = _how_to_call(transform, X)
         with_targets, wanted = self.call_
         with self.stream_.on(X.device):
             if self.probability < 1 and torch.rand(()) >= self.probability:
@@ -306,20 +316,18 @@ class BatchAugmentation(Callback):
             try:
                 arguments = (X, y) if with_targets else (X,)
                 keywords = {name: KEYWORDS[name](net) for name in wanted}
-                result = transform(*arguments, **keywords)
+                result = self.transform_(*arguments, **keywords)
             except Exception as error:
                 raise ValueError(
-                    f"BatchAugmentation needs a transform for batches of shape "
-                    f"{tuple(X.shape)}; got an error from {_name(transform)}: {error} "
-                    "Give one made for this shape."
+                    "BatchAugmentation needs a transform that takes batches of shape "
+                    f"{tuple(X.shape)}; got {type(error).__name__} from "
+                    f"{_name(self.transform_)}: {error}"
                 ) from error
-        batch[0], batch[1] = X, y
-        if result is X:
-            return
-        new_X, new_y = result if isinstance(result, (tuple, list)) else (result, y)
-        _check_rows(transform, X, new_X)
-        _check_targets(transform, net, y, new_X, new_y)
-        batch[0], batch[1] = new_X.to(X.dtype), new_y
+        pair = isinstance(result, (tuple, list))
+        new_X, new_y = result if pair and len(result) == 2 else (result, y)
+        _check_rows(self.transform_, X, new_X)
+        batch[0] = new_X.to(X.dtype)
+        batch[1] = _checked_targets(self.transform_, net, y, new_X, new_y)
 
 
 class _Stream:
@@ -358,38 +366,54 @@ def _peek():
     return seed
 
 
-def _release(net):
-    for group in net.optimizer_.param_groups:
+def _hold(net, rates):
+    """Take steps at these rates, and let schedulers go on from their own."""
+    optimizer = net.optimizer_
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["held_lr"] = rate
+    if not getattr(optimizer, "holds_lr", False):  # lost, as hooks are, in a copy
+        optimizer.register_step_pre_hook(_before_step)
+        optimizer.register_step_post_hook(_after_step)
+        optimizer.holds_lr = True
+
+
+def _before_step(optimizer, args, kwargs):
+    for group in optimizer.param_groups:
+        if "held_lr" in group:
+            group["scheduled_lr"], group["lr"] = group["lr"], group["held_lr"]
+
+
+def _after_step(optimizer, args, kwargs):
+    for group in optimizer.param_groups:
         if "scheduled_lr" in group:
             group["lr"] = group.pop("scheduled_lr")
 
 
-def _rows_and_targets(batch):
+def _clear(net):
+    """Leave nothing of a step, also of one that was broken off."""
+    _after_step(net.optimizer_, (), {})
+    for group in net.optimizer_.param_groups:
+        group.pop("held_lr", None)
+    unmix(net.module_)
+
+
+def _check_shape(transform, batch):
     if not isinstance(batch, list) or len(batch) != 2:
         raise TypeError(
             "BatchAugmentation needs batches that are lists [X, y], which it can change"
             f"; got a {type(batch).__name__}. Let collate_fn return a list."
         )
-    X, y = batch
-    if not (isinstance(X, torch.Tensor) and isinstance(y, torch.Tensor)):
-        kinds = f"{type(X).__name__} and {type(y).__name__}"
+    if not all(isinstance(part, torch.Tensor) for part in batch):
+        kinds = " and ".join(type(part).__name__ for part in batch)
         raise TypeError(
             f"BatchAugmentation needs batches of one tensor X and one tensor y; got "
             f"{kinds}. Train on arrays, or augment in your data set."
         )
-    return X, y
+    check_is_for_images(transform, batch[0], "BatchAugmentation")
 
 
-def _how_to_call(transform, X):
+def _how_to_call(transform):
     """Whether a transform takes targets, and the keywords that it wants."""
-    if type(transform).__module__.startswith("torchvision.") and X.ndim != 4:
-        # Some would take the last axes of anything for height and width.
-        raise ValueError(
-            f"BatchAugmentation needs images of shape (n, channels, height, width) for "
-            f"torchvision's {_name(transform)}; got batches of shape {tuple(X.shape)}. "
-            "TableMixup, ManifoldMixup and those of skaug.transforms take tables or "
-            "signals."
-        )
     # All modules have the same __call__.
     function = transform.forward if isinstance(transform, nn.Module) else transform
     try:
@@ -419,7 +443,7 @@ def _check_rows(transform, X, new_X):
             f"got a {type(new_X).__name__} from {name}. Convert it with "
             "torch.as_tensor."
         )
-    if X.is_floating_point() and not new_X.is_floating_point():
+    if X.is_floating_point() != new_X.is_floating_point():
         raise ValueError(
             f"BatchAugmentation needs a transform that keeps rows {X.dtype}; got "
             f"{new_X.dtype} from {name}. Convert and scale them back at its end."
@@ -432,7 +456,9 @@ def _check_rows(transform, X, new_X):
         )
 
 
-def _check_targets(transform, net, y, new_X, new_y):
+def _checked_targets(transform, net, y, new_X, new_y):
+    if new_y is y and len(y) == len(new_X):
+        return y
     name = _name(transform)
     if not isinstance(new_y, torch.Tensor):
         raise TypeError(
@@ -446,13 +472,32 @@ def _check_targets(transform, net, y, new_X, new_y):
             f"{len(new_X)} rows and {len(new_y)} targets from {name}. Let it take and "
             "return targets, as transform(X, y)."
         )
-    mixed = new_y.is_floating_point() and not y.is_floating_point()
-    if mixed and isinstance(net.criterion_, nn.NLLLoss):
+    if y.is_floating_point() or not new_y.is_floating_point():
+        return new_y.to(y.dtype)
+    criterion = net.criterion_
+    if type(criterion).__module__.startswith("torch.nn") and not isinstance(
+        criterion, nn.CrossEntropyLoss
+    ):
         raise ValueError(
             "BatchAugmentation needs a loss for mixed labels; got "
-            f"{type(net.criterion_).__name__}, and mixed labels from {name}. Set "
+            f"{type(criterion).__name__}, and mixed labels from {name}. Set "
             "criterion=torch.nn.CrossEntropyLoss and let the module return logits."
         )
+    expected = len(new_X), KEYWORDS["n_classes"](net)
+    if new_y.shape != expected:
+        raise ValueError(
+            f"BatchAugmentation needs shares of the classes, of shape {expected}, for "
+            f"mixed labels; got {tuple(new_y.shape)} from {name}. Tell it the number "
+            "of classes."
+        )
+    # Not so that NaN would pass.
+    if not (new_y.sum(dim=1) - 1).abs().max() < 1e-3:
+        raise ValueError(
+            "BatchAugmentation needs shares of the classes that add up to 1 for mixed "
+            f"labels; got {new_y.sum(dim=1).tolist()[:3]} ... from {name}. Divide them "
+            "by their sum."
+        )
+    return new_y
 
 
 def _name(transform):

@@ -171,8 +171,8 @@ class ISDALoss(nn.CrossEntropyLoss):
             Output of the last linear layer.
         target : torch.Tensor of shape (n,) or (n, n_classes)
             Class codes; or shares of the classes, for which the loss is that share of
-            the loss with each class. Rows of more than one class are left out of the
-            statistics: they do not tell how a class varies.
+            the loss with each class. They leave the statistics as they are: rows mixed
+            of two do not tell how a class varies.
         features : torch.Tensor of shape (n, n_features), default=None
             Input of the last linear layer.
         weight : torch.Tensor of shape (n_classes, n_features), default=None
@@ -188,15 +188,12 @@ class ISDALoss(nn.CrossEntropyLoss):
         if features is None or not self.training:
             return super().forward(logits, target)
         if target.is_floating_point():
-            return self._mixed(logits, target, features, weight, strength)
+            return self._mixed(logits, target, weight, strength)
         self.covariance.update(features, target)
         logits = augmented_logits(logits, target, weight, self.covariance, strength)
         return super().forward(logits, target)
 
-    def _mixed(self, logits, shares, features, weight, strength):
-        whole = shares.amax(dim=1) > 1 - 1e-6
-        if whole.any():
-            self.covariance.update(features[whole], shares[whole].argmax(dim=1))
+    def _mixed(self, logits, shares, weight, strength):
         losses = torch.zeros_like(logits[:, 0])
         # The most of each row, then the second most, ... as far as there are any.
         n_mixed = int((shares > 0).sum(dim=1).max())
@@ -396,14 +393,12 @@ class ISDAClassifier(NetClassifier):
         """Warn if there was nothing to learn statistics from."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         statistics = self.class_covariance_
-        if (
-            self.strength
-            and statistics.kind != "identity"
-            and not statistics.count.any()
-        ):
+        trained = any(epoch["batches"] for epoch in self.history)
+        counts = statistics.kind != "identity"
+        if trained and self.strength and counts and not statistics.count.any():
             warnings.warn(
-                "ISDAClassifier needs rows of one class to see the class vary; got "
-                "mixed labels in all batches, and ISDA changed nothing. Set the "
+                "ISDAClassifier needs batches of one label per row for statistics; "
+                "got mixed labels in all batches, and ISDA changed nothing. Set the "
                 "probability of the mixing BatchAugmentation below 1, or its "
                 "refine_epochs.",
                 stacklevel=2,

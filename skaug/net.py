@@ -227,7 +227,7 @@ class NetClassifier(NeuralNetClassifier):
         if anew:
             self.initialize()
         if anew or method == "fit":
-            self.first_epoch_ = len(self.history)
+            self.first_epoch_ = None
         elif not hasattr(self, "first_epoch_"):  # weights and history from files
             self.first_epoch_ = 0
         self._groups = groups
@@ -425,6 +425,12 @@ class NetClassifier(NeuralNetClassifier):
             except TypeError:  # an iterable data set has no length
                 self.batches_per_epoch_ = None
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Begin the cycle of schedules, if this is the first epoch of ``fit``."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        if self.first_epoch_ is None:  # only now: callbacks may have loaded a history
+            self.first_epoch_ = len(self.history) - 1
 
     def epochs_done(self):
         """Epochs of training behind the current batch, counting part of an epoch.

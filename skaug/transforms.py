@@ -19,6 +19,34 @@ from torch import nn
 __all__ = ["Cutout", "Jitter", "PerSample", "Scaling", "TimeWarp"]
 
 
+def check_is_for_images(transform, X, name):
+    """Refuse one of torchvision's transforms for a batch of anything but images.
+
+    Some would take the last axes of any tensor for height and width.
+
+    Parameters
+    ----------
+    transform : callable
+        The transform.
+    X : torch.Tensor
+        The batch.
+    name : str
+        Who is asking, for the message.
+
+    Raises
+    ------
+    ValueError
+        If `transform` is torchvision's and X has not four axes.
+    """
+    if type(transform).__module__.startswith("torchvision.") and X.ndim != 4:
+        raise ValueError(
+            f"{name} needs images of shape (n, channels, height, width) for "
+            f"torchvision's {type(transform).__name__}; got batches of shape "
+            f"{tuple(X.shape)}. TableMixup, ManifoldMixup and those of "
+            "skaug.transforms take tables or signals."
+        )
+
+
 class _Transform(BaseEstimator):
     """A function of a batch X of shape (n, ...), with targets passed through."""
 
@@ -270,4 +298,5 @@ class PerSample(_Transform):
         self.transform = transform
 
     def _transform(self, X):
+        check_is_for_images(self.transform, X, "PerSample")
         return torch.stack([self.transform(row) for row in X])
