@@ -14,7 +14,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier, NeuralNetRegressor
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    LoadInitState,
+    LRScheduler,
+)
 from skorch.dataset import ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
@@ -119,6 +126,27 @@ def test_without_refinement_it_is_the_transform_alone(kind, table):
     assert not same(augmented, net(kind=kind).fit(*table))
 
 
+def test_without_refinement_mixup_is_mixup_drawn_by_epoch(table):
+    class ByHand(Callback):
+        """Mixup from a stream of random numbers of each epoch's own."""
+
+        def on_epoch_begin(self, net, **kwargs):
+            place = [name for name, _ in net.callbacks_].index("augment")
+            seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+            sequence = np.random.SeedSequence((seed, len(net.history), place))
+            self.generator_ = torch.Generator()
+            self.generator_.manual_seed(int(sequence.generate_state(1)[0]))
+
+        def on_batch_begin(self, net, batch, training, **kwargs):
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(self.generator_.get_state())
+                batch[:] = TableMixup()(*batch, n_classes=3)
+                self.generator_.set_state(torch.get_rng_state())
+
+    mixed = net(BatchAugmentation(TableMixup(), random_state=0)).fit(*table)
+    assert same(mixed, net(ByHand()).fit(*table))
+
+
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
 @pytest.mark.parametrize("mixup", [TableMixup(), ManifoldMixup(), Jitter(10)])
 def test_all_epochs_refined_is_no_augmentation(kind, mixup, table):
@@ -190,6 +218,18 @@ def test_weights_and_history_from_files_go_on_in_the_right_epoch(table, tmp_path
     assert other.history[:, "refining"] == [False] * 4 + [True] * 2
     rates = net(augment).fit(*table).history[:, "lr"]
     assert other.history[:, "lr"] == pytest.approx(rates)
+
+
+def test_a_fit_that_goes_on_from_a_checkpoint_ends_refined(table, tmp_path):
+    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
+    checkpoint = Checkpoint(monitor=None, dirname=tmp_path)
+    shapes = {"module__n_features": 8, "module__n_classes": 3}
+    net(augment, callbacks=[("save", checkpoint)], **shapes).partial_fit(
+        *table, epochs=3
+    )
+    load = ("load", LoadInitState(checkpoint))
+    model = net(augment, callbacks=[load], **shapes).fit(*table)
+    assert model.history[:, "refining"] == [False] * 7 + [True] * 2
 
 
 def test_warm_start_and_training_on_begin_anew(table):
@@ -301,6 +341,49 @@ def test_a_scheduler_and_groups_of_parameters_keep_their_own_rates(table):
     ends = [group["lr"] for group in model.optimizer_.param_groups]
     assert ends == pytest.approx([0.1 / 8, 0.003 / 8])
     assert not any("scheduled_lr" in group for group in model.optimizer_.param_groups)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_scheduler_by_batch_goes_on_before_or_after_the_callback(first, table):
+    def end(augment):
+        schedule = LRScheduler("ExponentialLR", gamma=0.9, step_every="batch")
+        both = [("schedule", schedule), ("augment", augment)]
+        model = NetClassifier(
+            lr_schedule="constant",
+            max_epochs=EPOCHS,
+            callbacks=both if first else both[::-1],
+            random_state=0,
+        ).fit(*table)
+        return model.optimizer_.param_groups[0]["lr"]
+
+    held = end(BatchAugmentation(Jitter(), refine_epochs=3, refine_lr=0.1))
+    assert held == pytest.approx(end(no_jitter()))
+
+
+def test_a_frozen_group_of_parameters_stays_frozen(table):
+    model = net(
+        BatchAugmentation(Jitter(), refine_epochs=3),
+        Rates(),
+        lr_schedule="constant",
+        optimizer__param_groups=[("head*", {"lr": 0.0})],
+    ).fit(*table)
+    assert (rates_of(model)[..., 0] == 0).all()
+
+
+def test_after_an_error_in_a_step_of_refinement_nothing_is_held(table):
+    class Fail(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            if net.history[-1].get("refining") and not hasattr(self, "failed_"):
+                self.failed_ = True
+                raise RuntimeError("no memory")
+
+    augment = BatchAugmentation(ManifoldMixup(), refine_epochs=2, refine_lr=0.5)
+    model = net(augment, Fail(), lr_schedule="constant")
+    with pytest.raises(RuntimeError, match="no memory"):
+        model.fit(*table)
+    model.partial_fit(*table, epochs=2)
+    assert model.history[-2:, "lr"] == [0.5, 3e-3]  # the last of six, then the first
+    assert model.optimizer_.param_groups[0]["lr"] == 3e-3
 
 
 def test_two_callbacks_that_hold_a_rate_give_it_back(table):
@@ -495,6 +578,14 @@ def test_early_stopping_before_refinement_warns(table):
 
 
 @pytest.mark.filterwarnings("error")
+def test_early_stopping_that_did_not_stop_does_not_warn(table):
+    stopping = ("stop", EarlyStopping("train_loss", patience=9))
+    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
+    model = net(augment, callbacks=[stopping]).partial_fit(*table, epochs=3)
+    assert len(model.history) == 3
+
+
+@pytest.mark.filterwarnings("error")
 def test_early_stopping_in_refinement_does_not_warn(table):
     stopping = EarlyStopping("train_loss", patience=4, threshold=10)
     augment = BatchAugmentation(TableMixup(), refine_epochs=4)
@@ -532,6 +623,79 @@ def test_user_objects_are_not_changed(table):
     assert fitted.transform.alpha == 0.3 and fitted.refine_epochs == 2
     assert model.get_params()["callbacks__augment__transform__alpha"] == 0.3
     assert clone(model).fit(*table).history[:, "refining"] == [False] * 4 + [True] * 2
+
+
+def test_transforms_given_together_with_their_parameters_are_copied():
+    own, kept = TableMixup(1.0), Jitter(0.5)
+    augment = BatchAugmentation(Jitter(), 1, refine_transform=kept)
+    augment.set_params(
+        transform=own, transform__alpha=0.2, refine_transform__strength=0.1
+    )
+    assert (own.alpha, kept.strength) == (1.0, 0.5)
+    assert augment.transform.alpha == 0.2 and augment.refine_transform.strength == 0.1
+
+
+def hooks(model):
+    return sum(len(layer._forward_hooks) for layer in model.module_.modules())
+
+
+def test_hidden_layers_are_mixed_for_the_whole_step_and_no_longer(table):
+    class Look(Callback):
+        """Predicts just before the step, and watches what goes through it."""
+
+        def on_batch_begin(self, net, batch, training, **kwargs):
+            if training and net.history[-1, "epoch"] > 1:
+                net.predict(table[0][:5])
+            assert hooks(net) == int(training and not net.history[-1]["refining"])
+
+        def on_batch_end(self, net, batch, training, **kwargs):
+            assert hooks(net) == 0
+
+    class Passes(MLP):
+        """Keeps the features of all passes."""
+
+        def __init__(self, n_features, n_classes):
+            super().__init__(n_features, n_classes, hidden=(16, 8))
+            self.mixed = []
+
+        def forward(self, X):
+            hidden = self.blocks(self.input_norm(X))
+            if self.training:
+                alone = nn.Sequential(*self.blocks[-1])(
+                    self.blocks[0](self.input_norm(X))
+                )
+                self.mixed.append(not torch.allclose(hidden, alone))
+            return self.head(hidden)
+
+    augment = BatchAugmentation(ManifoldMixup(layers=["blocks.1"]), refine_epochs=1)
+    model = net(
+        augment,
+        Look(),
+        module=Passes,
+        max_epochs=3,
+        optimizer=torch.optim.LBFGS,
+        optimizer__max_iter=4,
+        lr=0.1,
+        lr_schedule="constant",
+        batch_size=-1,
+        train_split=ValidSplit(3),
+    ).fit(*table)
+    mixed = model.module_.mixed
+    assert len(mixed) > 6  # several passes to a step
+    switch = mixed.index(False)
+    assert switch > 2 and all(mixed[:switch]) and not any(mixed[switch:])
+
+
+def test_an_interrupt_in_the_forward_pass_leaves_no_hook(table):
+    class Stops(MLP):
+        def forward(self, X):
+            if self.training and len(X) == 22:
+                raise KeyboardInterrupt
+            return super().forward(X)
+
+    augment = BatchAugmentation(ManifoldMixup(layers=["blocks.0"]))
+    model = net(augment, module=Stops).fit(*table)
+    assert len(model.history) == 1 and hooks(model) == 0
 
 
 def test_an_unknown_callback_is_named(table):
@@ -589,6 +753,9 @@ def test_images(transform):
     augment = BatchAugmentation(transform, refine_epochs=8, random_state=0)
     model = NetClassifier(callbacks=[augment], max_epochs=20, random_state=0)
     assert model.fit(X, y).score(X, y) > 0.9
+    model.set_params(callbacks=[no_jitter()])
+    first_loss = model.history[0, "train_loss"]
+    assert model.fit(X, y).history[0, "train_loss"] != first_loss
 
 
 def test_signals(har):
@@ -597,6 +764,9 @@ def test_signals(har):
         augment = BatchAugmentation(transform, refine_epochs=1)
         model = NetClassifier(callbacks=[augment], max_epochs=3, random_state=0)
         assert model.fit(X[:300], y[:300]).score(X[:300], y[:300]) > 0.5
+        first_loss = model.history[0, "train_loss"]
+        model.set_params(callbacks=[no_jitter()]).fit(X[:300], y[:300])
+        assert model.history[0, "train_loss"] != first_loss
 
 
 def test_any_skorch_net(table):
@@ -747,6 +917,17 @@ def test_bad_parameters(params, message, table):
         net(augment).fit(*table)
 
 
+def in_place(X):
+    return X.fill_(torch.nan)
+
+
+def shares_of(total):
+    def shares(X, y, n_classes):
+        return X, torch.full((len(X), n_classes), total / n_classes)
+
+    return shares
+
+
 def not_a_number(X):
     return torch.where(X.median() < X, X, torch.nan)
 
@@ -763,6 +944,13 @@ def not_a_number(X):
         (lambda X: X.numpy(), TypeError, "returns a tensor X, or X and y; got a ndarr"),
         (lambda X: None, TypeError, "returns a tensor X, or X and y; got a NoneType"),
         (lambda X: X.byte(), ValueError, "keeps rows torch.float32; got torch.uint8"),
+        (in_place, ValueError, "finite numbers; got NaN or infinity from in_place"),
+        (PerSample(v2.RandomHorizontalFlip()), ValueError, "PerSample needs images"),
+        (lambda X, y: (X, y, y), TypeError, "a tensor X, or X and y; got a tuple"),
+        (shares_of(1.5), ValueError, r"add up to 1 .* got \[1.5"),
+        (shares_of(torch.nan), ValueError, "add up to 1 .* got .nan"),
+        (lambda X, y: (X, y.float()), ValueError, r"shape \(64, 3\).*; got \(64,\)"),
+        (lambda X, y: (X, torch.eye(64)), ValueError, r"\(64, 3\).*; got \(64, 64\)"),
         (lambda X, y: (X, 3), TypeError, "a tensor y beside X; got a int"),
         (lambda X, y: (X, y[:2]), ValueError, "got 64 rows and 2 targets"),
         (ManifoldMixup(layers=["up"]), ValueError, "cannot be cut at level 'up'"),
@@ -771,6 +959,23 @@ def not_a_number(X):
 def test_bad_transforms(transform, error, message, table):
     with pytest.raises(error, match=message):
         net(BatchAugmentation(transform)).fit(*table)
+
+
+def test_numbers_of_double_precision_are_taken_back(table):
+    augment = BatchAugmentation(lambda X, y: (X.double(), y.int()))
+    assert same(net(augment).fit(*table), net().fit(*table))
+
+
+def test_rows_of_integers_are_not_mixed(table):
+    X = np.abs(table[0]).astype(np.int64)
+    model = NeuralNetClassifier(
+        nn.Sequential(nn.Embedding(50, 2), nn.Flatten(), nn.Linear(16, 3)),
+        criterion=nn.CrossEntropyLoss,
+        verbose=0,
+        callbacks=[BatchAugmentation(TableMixup())],
+    )
+    with pytest.raises(ValueError, match=r"keeps rows torch\.int64; got torch\.f"):
+        model.fit(X, table[1])
 
 
 def test_batches_must_be_lists_of_tensors(table):
