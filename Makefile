@@ -29,10 +29,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 bench: setup
-	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py benchmarks/bench_potential.py \
+	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
+		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
-		benchmarks/bench_ihda.py; do \
+		benchmarks/bench_refine.py benchmarks/bench_ihda.py; do \
 		echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: .venv/docs-installed

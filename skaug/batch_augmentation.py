@@ -28,8 +28,8 @@ References
 """
 
 import inspect
+import math
 import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -253,6 +253,7 @@ class BatchAugmentation(Callback):
         self.stream_ = _Stream(int(sequence.generate_state(1)[0]))
         self.transform_ = self.refine_transform if self.refining_ else self.transform
         self.call_ = self.transform_ is not None and _how_to_call(self.transform_)
+        self.device_ = torch.device(net.device or "cpu").type
         self.first_batch_ = True
 
     def _rates(self, net, *, switched_before):
@@ -307,7 +308,7 @@ class BatchAugmentation(Callback):
 
     def _replace(self, net, batch):
         X, y = batch
-        if net.device and X.device.type != torch.device(net.device).type:
+        if X.device.type != self.device_:
             X, y = X.to(net.device), y.to(net.device)
         with_targets, wanted = self.call_
         with self.stream_.on(X.device):
@@ -325,37 +326,40 @@ class BatchAugmentation(Callback):
                 ) from error
         pair = isinstance(result, (tuple, list))
         new_X, new_y = result if pair and len(result) == 2 else (result, y)
-        _check_rows(self.transform_, X, new_X)
-        batch[0] = new_X.to(X.dtype)
+        batch[0] = _checked_rows(self.transform_, X, new_X)
         batch[1] = _checked_targets(self.transform_, net, y, new_X, new_y)
 
 
 class _Stream:
-    """Generators of torch's that transforms draw from, beside those of training."""
+    """Generators of torch's that transforms draw from, beside those of training.
+
+    Entering and leaving must take few microseconds: it is done for every batch.
+    """
 
     def __init__(self, seed):
         self.seed = seed
         self.states = {}
 
-    @contextmanager
     def on(self, device):
-        generators = [torch.default_generator]
+        self.generators = [torch.default_generator]
         if device.type == "cuda":
-            index = device.index if device.index is not None else 0
-            generators.append(torch.cuda.default_generators[index])
-        outer = [generator.get_state() for generator in generators]
-        for generator in generators:
+            self.generators.append(torch.cuda.default_generators[device.index])
+        return self
+
+    def __enter__(self):
+        self.outer = [generator.get_state() for generator in self.generators]
+        for generator in self.generators:
             state = self.states.get(generator.device)
             if state is None:
                 generator.manual_seed(self.seed)
             else:
                 generator.set_state(state)
-        try:
-            yield
-        finally:
-            for generator, state in zip(generators, outer):
-                self.states[generator.device] = generator.get_state()
-                generator.set_state(state)
+
+    def __exit__(self, *error):
+        for generator, state in zip(self.generators, self.outer):
+            self.states[generator.device] = generator.get_state()
+            generator.set_state(state)
+        del self.generators, self.outer
 
 
 def _peek():
@@ -435,29 +439,33 @@ def _how_to_call(transform):
     return with_targets, wanted
 
 
-def _check_rows(transform, X, new_X):
-    name = _name(transform)
+def _checked_rows(transform, X, new_X):
     if not isinstance(new_X, torch.Tensor):
         raise TypeError(
             f"BatchAugmentation needs a transform that returns a tensor X, or X and y; "
-            f"got a {type(new_X).__name__} from {name}. Convert it with "
+            f"got a {type(new_X).__name__} from {_name(transform)}. Convert it with "
             "torch.as_tensor."
         )
+    # A sum is a quarter of the work of looking at every number.
+    if not math.isfinite(new_X.sum()) and not torch.isfinite(new_X).all():
+        raise ValueError(
+            f"BatchAugmentation needs a transform that returns finite numbers; got NaN "
+            f"or infinity from {_name(transform)}. Look for a division by 0 or a "
+            "logarithm in it."
+        )
+    if new_X.dtype == X.dtype:
+        return new_X
     if X.is_floating_point() != new_X.is_floating_point():
         raise ValueError(
             f"BatchAugmentation needs a transform that keeps rows {X.dtype}; got "
-            f"{new_X.dtype} from {name}. Convert and scale them back at its end."
+            f"{new_X.dtype} from {_name(transform)}. Convert and scale them back at "
+            "its end."
         )
-    # A sum is a quarter of the work of looking at every number.
-    if not torch.isfinite(new_X.sum()) and not torch.isfinite(new_X).all():
-        raise ValueError(
-            f"BatchAugmentation needs a transform that returns finite numbers; got NaN "
-            f"or infinity from {name}. Look for a division by 0 or a logarithm in it."
-        )
+    return new_X.to(X.dtype)
 
 
 def _checked_targets(transform, net, y, new_X, new_y):
-    if new_y is y and len(y) == len(new_X):
+    if new_y is y and y.shape[0] == new_X.shape[0]:
         return y
     name = _name(transform)
     if not isinstance(new_y, torch.Tensor):
