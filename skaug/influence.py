@@ -1,0 +1,675 @@
+r"""Influence of training rows on the validation loss, through the last layer, exactly.
+
+What would the validation loss be without this training row, or with an augmented copy
+in its place? For the last linear layer under cross-entropy the first-order answer needs
+no autograd and no approximation beyond itself. With features :math:`a` (a 1 appended
+for the bias), probabilities p and errors :math:`e = p - onehot(y)`,
+
+.. math::
+    g = e\, a^T, \qquad H = \frac1n \sum_i (diag\, p_i - p_i p_i^T) \otimes a_i a_i^T
+    + \delta I, \qquad S = H^{-1} g_{val}.
+
+Removing row i changes the mean validation loss by :math:`\frac1n e_i^T S a_i`, to
+first order. Positive: the row helps, and the loss would rise without it. Replacing it
+by :math:`\tilde z` changes it by :math:`\frac1n (e_i^T S a_i - \tilde e^T S \tilde a)`,
+the paper's :math:`\frac1n I_{aug}` (Eq. 15).
+
+======================================  ===========================================
+paper                                   here
+======================================  ===========================================
+:math:`I_{aug}(z, \tilde z) / n`        ``of_replacement``
+:math:`s_{val}`                         ``validation_direction``
+:math:`H`, damped by :math:`\delta`     ``damping``; all of it is in H, none scaled
+======================================  ===========================================
+
+"Removing" leaves the weight of every other row at 1/n, as scikit-learn's classifiers do
+that are refitted with the same C; :math:`\delta` is 1/(nC) there. Every g sums to 0
+over the classes, and so does every product with H: the null space of the softmax is
+left out exactly, by an orthonormal basis of one dimension less.
+
+References
+----------
+.. [1] P. W. Koh, P. Liang, "Understanding Black-box Predictions via Influence
+   Functions", ICML 2017.
+.. [2] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via Influence
+   Functions", CVPR 2020.
+"""
+
+import math
+import warnings
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skaug.layers import capture_input, linear_head
+
+__all__ = ["LastLayerInfluence", "hessian", "hessian_product", "softmax_errors"]
+
+# Above this many parameters of the last layer "auto" does not factorise the Hessian:
+# it would fill 0.3 GB and take as long to factorise as hundreds of products.
+LARGEST_FACTOR = 6000
+
+# Bytes of the largest temporary array.
+BLOCK_BYTES = 64 * 2**20
+
+
+def softmax_errors(logits, target):
+    """Derivative of cross-entropy by the logits: probabilities minus the labels.
+
+    Parameters
+    ----------
+    logits : torch.Tensor of shape (n, n_classes)
+        Logits.
+    target : torch.Tensor of shape (n,)
+        Class codes.
+
+    Returns
+    -------
+    errors : torch.Tensor of shape (n, n_classes)
+        They sum to 0 in each row.
+    """
+    p = logits.softmax(dim=1)
+    return p - torch.nn.functional.one_hot(target, logits.shape[1]).to(p.dtype)
+
+
+def hessian_product(features, p, V, damping):
+    """Product of the Hessian of the mean cross-entropy with some weights.
+
+    Parameters
+    ----------
+    features : torch.Tensor of shape (n, n_features)
+        Input of the last layer, with a column of ones if it has a bias.
+    p : torch.Tensor of shape (n, n_classes)
+        Probabilities.
+    V : torch.Tensor of shape (n_classes, n_features)
+        Weights.
+    damping : float
+        Added to the diagonal of the Hessian.
+
+    Returns
+    -------
+    product : torch.Tensor of shape (n_classes, n_features)
+        Two products with the features; the Hessian is not formed.
+    """
+    u = features @ V.T
+    u = p * (u - (p * u).sum(dim=1, keepdim=True))
+    return u.T @ features / len(features) + damping * V
+
+
+def sum_zero_basis(n_classes, **kwargs):
+    """Orthonormal basis of the vectors that sum to 0, (n_classes, n_classes - 1)."""
+    # Householder's reflection of the constant vector onto the first axis.
+    v = torch.full((n_classes,), 1 / math.sqrt(n_classes), **kwargs)
+    v[0] -= 1
+    return (torch.eye(n_classes, **kwargs) - 2 * torch.outer(v, v) / v.dot(v))[:, 1:]
+
+
+def hessian(features, p, damping):
+    """Hessian of the mean cross-entropy in the basis without the softmax's null space.
+
+    Parameters
+    ----------
+    features : torch.Tensor of shape (n, n_features)
+        Input of the last layer, with a column of ones if it has a bias.
+    p : torch.Tensor of shape (n, n_classes)
+        Probabilities.
+    damping : float
+        Added to the diagonal.
+
+    Returns
+    -------
+    H : torch.Tensor of shape (m, m), m = (n_classes - 1) * n_features
+        Symmetric.
+    """
+    n, d = features.shape
+    basis = sum_zero_basis(p.shape[1], dtype=p.dtype, device=p.device)
+    k = basis.shape[1]
+    H = features.new_empty(k, d, k, d)
+    mean = p @ basis
+    for row in range(k):
+        # basis' (diag p - p p') basis, one row of it per sample
+        weights = (p * basis[:, row]) @ basis - mean[:, row : row + 1] * mean
+        for column in range(row, k):
+            block = (features * weights[:, column : column + 1]).T @ features / n
+            H[row, :, column] = block
+            if column > row:
+                H[column, :, row] = block.T
+    H = H.reshape(k * d, k * d)
+    H.diagonal().add_(damping)
+    return H
+
+
+def _with_ones(features):
+    return torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+
+
+def _weight_of(head):
+    """Weight of a linear layer in float64, the bias as its last column."""
+    weight = head.weight.detach().double()
+    if head.bias is None:
+        return weight
+    return torch.cat([weight, head.bias.detach().double()[:, None]], dim=1)
+
+
+def _preconditioner(features, p, damping):
+    """Inverse of an average over the classes of the diagonal blocks of the Hessian."""
+    spread = (p * (1 - p)).mean(dim=1, keepdim=True) * p.shape[1] / (p.shape[1] - 1)
+    block = (features * spread).T @ features / len(features)
+    block.diagonal().add_(damping)
+    return torch.linalg.cholesky(block)
+
+
+def _conjugate_gradient(features, p, right, damping, tol, max_iter=2000):
+    """Solve H V = right with products only; right sums to 0 over the classes."""
+    factor = _preconditioner(features, p, damping)
+
+    def precondition(residual):
+        return torch.cholesky_solve(residual.T, factor).T
+
+    V = torch.zeros_like(right)
+    residual = right.clone()
+    z = precondition(residual)
+    step, fit = z.clone(), (residual * z).sum()
+    goal = tol * right.norm()
+    for _ in range(max_iter):
+        if residual.norm() <= goal:
+            return V
+        product = hessian_product(features, p, step, damping)
+        length = fit / (step * product).sum()
+        V += length * step
+        residual -= length * product
+        z = precondition(residual)
+        fit, before = (residual * z).sum(), fit
+        step = z + (fit / before) * step
+    warnings.warn(
+        f"LastLayerInfluence needs its solver to converge; got a relative residual of "
+        f"{float(residual.norm() / right.norm()):.1e} after {max_iter} products. Raise "
+        "damping or tol.",
+        stacklevel=4,
+    )
+    return V
+
+
+def _stochastic_solution(
+    features, p, right, damping, batch_size, generator, n_passes=30
+):
+    """Solve H V = right with products on batches; the mean of the later iterates."""
+    factor = _preconditioner(features, p, damping)
+    n = len(features)
+
+    def preconditioned(V, rows):
+        product = hessian_product(features[rows], p[rows], V, damping)
+        return torch.cholesky_solve(product.T, factor).T
+
+    def batch():
+        return torch.randint(n, (min(batch_size, n),), generator=generator)
+
+    # The steps must not overshoot along any direction of a batch.
+    V = torch.randn(right.shape, generator=generator, dtype=right.dtype)
+    V = V.to(right.device)
+    for _ in range(10):
+        V = preconditioned(V / V.norm(), batch())
+    rate = 0.5 / float(V.norm())
+    start = torch.cholesky_solve(right.T, factor).T
+    V, mean = torch.zeros_like(right), torch.zeros_like(right)
+    n_steps = max(200, n_passes * n // min(batch_size, n))
+    for step in range(n_steps):
+        V = V + rate * (start - preconditioned(V, batch()))
+        if step >= n_steps // 2:
+            mean += (V - mean) / (step - n_steps // 2 + 1)
+    return mean
+
+
+def _softmax_regression(features, target, damping):
+    """Minimum of mean cross-entropy + damping / 2 |W|^2, by Newton's method."""
+    n_classes = int(target.max()) + 1
+    W = features.new_zeros(n_classes, features.shape[1])
+
+    def objective(W):
+        loss = torch.nn.functional.cross_entropy(features @ W.T, target)
+        return float(loss + damping / 2 * W.square().sum())
+
+    value = objective(W)
+    for _ in range(100):
+        logits = features @ W.T
+        errors = softmax_errors(logits, target)
+        gradient = errors.T @ features / len(features) + damping * W
+        if gradient.norm() <= 1e-12 * (1 + W.norm()):
+            break
+        # Far from the minimum an exact step would be wasted.
+        tol = min(1e-2, float(gradient.norm()))
+        step = _conjugate_gradient(
+            features, logits.softmax(dim=1), gradient, damping, tol
+        )
+        size = 1.0
+        while size > 1e-8:
+            new_value = objective(W - size * step)
+            if new_value <= value - 1e-4 * size * float((gradient * step).sum()):
+                break
+            size /= 2
+        else:
+            break
+        W, value = W - size * step, new_value
+    return W
+
+
+def _temperature(logits, target):
+    """What to divide logits by for the lowest mean cross-entropy."""
+    low, high = math.log(1e-2), math.log(1e3)
+    for _ in range(60):  # convex in 1 / temperature: its derivative changes sign once
+        middle = (low + high) / 2
+        errors = softmax_errors(logits / math.exp(middle), target)
+        if (errors * logits).sum() > 0:  # less confidence is better
+            low = middle
+        else:
+            high = middle
+    return math.exp((low + high) / 2)
+
+
+def _parts(n, bytes_per_row):
+    step = max(1, BLOCK_BYTES // bytes_per_row)
+    return [slice(start, start + step) for start in range(0, n, step)]
+
+
+def _clipped(change, loss):
+    if (change < -loss).any():
+        warnings.warn(
+            f"LastLayerInfluence predicts that {(change < -loss).sum()} rows lower "
+            f"the validation loss by more than it is, {loss:.3g}: first order does not "
+            "hold. These are clipped. Raise damping, to 0.1 at least.",
+            stacklevel=3,
+        )
+    return np.maximum(change, -loss)
+
+
+class LastLayerInfluence(BaseEstimator):
+    r"""What training rows do to the validation loss, through the last layer.
+
+    Parameters
+    ----------
+    estimator : NetClassifier or another net of skorch, default=None
+        A fitted net that ends in an ``nn.Linear``; it is used as it is. ``None`` takes
+        the rows for features and fits a softmax regression to them, with the mean
+        cross-entropy plus ``damping / 2`` times the squared weights (bias included).
+    damping : float, default=0.1
+        Added to the diagonal of the Hessian: the weight of the squared weights in the
+        objective whose minimum is asked about. Small values make numbers large and
+        wrong where a network fits its training rows perfectly: trust sizes from 0.1 on,
+        ranks from 0.01 on.
+    solver : {"auto", "cholesky", "cg", "stochastic"}, default="auto"
+        "cholesky" forms and factorises the Hessian, which serves any number of
+        validation rows; "cg" takes products with it only, preconditioned; "stochastic"
+        takes products on batches, for features that do not fit into the fast memory,
+        and is accurate to a few percent. "auto" is "cg" for means over validation rows
+        and "cholesky" for what needs many solutions, where the layer is small enough.
+    calibrate : bool, default=False
+        Whether to divide the validation logits by the temperature that is best for
+        them. An overfitted network's validation gradient otherwise says mostly "be
+        less confident".
+    tol : float, default=1e-10
+        Relative residual at which "cg" ends.
+    batch_size : int, default=512
+        Rows per step of "stochastic".
+    random_state : int, RandomState instance or None, default=None
+        Draws the batches of "stochastic".
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    coef_ : ndarray of shape (n_classes, n_features)
+        Weight of the last layer; its last column is the bias, if there is one.
+    features_ : torch.Tensor of shape (n, n_features)
+        Input of the last layer for the training rows, in float64, with a column of
+        ones if there is a bias.
+    errors_ : torch.Tensor of shape (n, n_classes)
+        Probabilities minus labels of the training rows.
+    n_features_in_ : int
+        Size of the second axis of X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug.influence import LastLayerInfluence
+    >>> X, y = load_iris(return_X_y=True)
+    >>> influence = LastLayerInfluence().fit(X[::2], y[::2])
+    >>> change = influence.predicted_loss_change(X[1::2], y[1::2])
+    >>> change.shape
+    (75,)
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        damping=0.1,
+        solver="auto",
+        calibrate=False,
+        tol=1e-10,
+        batch_size=512,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.damping = damping
+        self.solver = solver
+        self.calibrate = calibrate
+        self.tol = tol
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Take in the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows that the estimator was trained on; features if there is none.
+        y : array-like of shape (n,)
+            Labels.
+
+        Returns
+        -------
+        self : LastLayerInfluence
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or the estimator has no plain linear layer
+            at its end.
+        """
+        self._check_parameters()
+        if self.estimator is None:
+            X, y = validate_data(self, X, y, dtype=np.float64)
+            check_classification_targets(y)
+            self.classes_ = np.unique(y)
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    "LastLayerInfluence needs two classes or more; got one class, "
+                    f"{self.classes_.tolist()}. Give rows of another class too."
+                )
+            features = _with_ones(torch.from_numpy(X))
+            target = torch.from_numpy(np.searchsorted(self.classes_, y))
+            weight = _softmax_regression(features, target, self.damping)
+        else:
+            net = self._net()
+            self.classes_ = net.classes_
+            self.n_features_in_ = net.n_features_in_
+            weight = _weight_of(self._head())
+            features, target = self._features_and_codes(X, y)
+        self.features_ = features
+        self.coef_ = weight.cpu().numpy()
+        self.probabilities_ = (features @ weight.T).softmax(dim=1)
+        self.errors_ = softmax_errors(features @ weight.T, target)
+        self.factor_ = None
+        return self
+
+    def predicted_loss_change(self, X_val, y_val):
+        """Change of the mean validation loss when a training row is removed.
+
+        Parameters
+        ----------
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        change : ndarray of shape (n_train,)
+            Nats per validation row. Positive: the row helps.
+
+        Warns
+        -----
+        UserWarning
+            If the loss would fall by more than it is, which first order can predict
+            and nothing can do; such changes are clipped.
+        """
+        direction, loss = self._direction_and_loss(X_val, y_val)
+        change = self._score(self.features_, self.errors_, direction) / self._n()
+        return _clipped(change.cpu().numpy(), loss)
+
+    def pairwise(self, X_val, y_val):
+        """Change of the loss of each validation row when a training row is removed.
+
+        Parameters
+        ----------
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        change : ndarray of shape (n_train, n_val)
+            Nats. Its mean over validation rows is :meth:`predicted_loss_change`.
+        """
+        features, errors, _ = self._validation(X_val, y_val)
+        k, d = self._basis().shape[1], features.shape[1]
+        change = features.new_empty(self._n(), len(features))
+        reduced = errors @ self._basis()
+        for part in _parts(len(features), 8 * k * d * 2):
+            right = torch.einsum("vk,vd->kdv", reduced[part], features[part])
+            solved = self._solve_reduced(right.reshape(k * d, -1)).reshape(k, d, -1)
+            block = 0
+            for j in range(k):
+                left = self.errors_ @ self._basis()[:, j : j + 1]
+                block = block + left * (self.features_ @ solved[j])
+            change[:, part] = block / self._n()
+        return change.cpu().numpy()
+
+    def validation_direction(self, X_val, y_val):
+        """Inverse Hessian times the gradient of the mean validation loss.
+
+        Parameters
+        ----------
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        direction : torch.Tensor of shape (n_classes, n_features)
+            The paper's s_val. Going against it lowers the validation loss.
+        """
+        return self._direction_and_loss(X_val, y_val)[0]
+
+    def of_replacement(self, X_new, y, direction, rows=None):
+        """Change of the mean validation loss when rows are replaced by other ones.
+
+        Parameters
+        ----------
+        X_new : array-like or torch.Tensor of shape (m, ...)
+            What stands in for training rows, such as augmented copies. Of a tensor
+            that requires a gradient the result has one.
+        y : array-like of shape (m,)
+            Labels.
+        direction : torch.Tensor of shape (n_classes, n_features)
+            Of :meth:`validation_direction`.
+        rows : array-like of shape (m,), default=None
+            Numbers of the training rows that are replaced; all in order by default.
+
+        Returns
+        -------
+        change : torch.Tensor of shape (m,)
+            Nats per validation row, for each replacement alone; those of several add
+            up. Negative: the copy is better for validation than the row.
+        """
+        features, target = self._features_and_codes(X_new, y, differentiable=True)
+        errors = softmax_errors(features @ self._weight().T, target)
+        rows = slice(None) if rows is None else torch.as_tensor(rows)
+        old = self._score(self.features_[rows], self.errors_[rows], direction)
+        return (old - self._score(features, errors, direction)) / self._n()
+
+    def self_influence(self):
+        """Change of a row's own loss when it is removed.
+
+        Returns
+        -------
+        change : ndarray of shape (n_train,)
+            Nats; never negative. Large for rows that the network would get wrong
+            without having seen them: outliers and wrong labels.
+        """
+        basis = self._basis()
+        k, d = basis.shape[1], self.features_.shape[1]
+        change = self.features_.new_empty(self._n())
+        for part in _parts(self._n(), 8 * k * d * 2):
+            right = torch.einsum(
+                "ik,id->kdi", self.errors_[part] @ basis, self.features_[part]
+            ).reshape(k * d, -1)
+            change[part] = (right * self._solve_reduced(right)).sum(dim=0) / self._n()
+        return change.cpu().numpy()
+
+    def group_cosine(self, groups, X_val, y_val):
+        """How well training on groups of rows agrees with the validation gradient.
+
+        Parameters
+        ----------
+        groups : sequence of (X, y)
+            Rows and labels of each group, such as the training rows under one
+            transform each.
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        cosine : ndarray of shape (n_groups,)
+            Between -1 and 1, in the metric of the inverse Hessian; it does not depend
+            on the size of either gradient. Positive: a step on the group's mean
+            gradient lowers the validation loss.
+        """
+        features, errors, _ = self._validation(X_val, y_val)
+        gradient = errors.T @ features / len(features)
+        direction = self._solve(gradient)
+        length = (gradient * direction).sum()
+        cosines = []
+        for X, y in groups:
+            features, target = self._features_and_codes(X, y)
+            errors = softmax_errors(features @ self._weight().T, target)
+            mean = errors.T @ features / len(features)
+            squared = (mean * self._solve(mean)).sum() * length
+            cosines.append(float((mean * direction).sum() / squared.sqrt()))
+        return np.clip(cosines, -1, 1)
+
+    def _check_parameters(self):
+        if not isinstance(self.damping, Real) or not 0 < self.damping < math.inf:
+            raise ValueError(
+                f"LastLayerInfluence needs damping > 0; got {self.damping!r}. Without "
+                "any the Hessian of a softmax cannot be inverted: shifting all logits "
+                "changes no loss."
+            )
+        if self.solver not in ("auto", "cholesky", "cg", "stochastic"):
+            raise ValueError(
+                "LastLayerInfluence needs solver to be 'auto', 'cholesky', 'cg' or "
+                f"'stochastic'; got {self.solver!r}."
+            )
+
+    def _net(self):
+        net = self.estimator
+        net = net.estimator if isinstance(net, FrozenEstimator) else net
+        check_is_fitted(net, "module_")
+        return net
+
+    def _head(self):
+        net = self._net()
+        return linear_head(net.module_, getattr(net, "classifier_layer_", None))[1]
+
+    def _n(self):
+        return len(self.features_)
+
+    def _weight(self):
+        return torch.as_tensor(self.coef_, device=self.features_.device)
+
+    def _basis(self):
+        kwargs = {"dtype": self.features_.dtype, "device": self.features_.device}
+        return sum_zero_basis(len(self.classes_), **kwargs)
+
+    def _score(self, features, errors, direction):
+        return ((features @ direction.T) * errors).sum(dim=1)
+
+    def _validation(self, X_val, y_val):
+        """Features, derivatives by the logits, and mean loss of validation rows."""
+        check_is_fitted(self)
+        features, target = self._features_and_codes(X_val, y_val)
+        logits = features @ self._weight().T
+        scale = 1 / _temperature(logits, target) if self.calibrate else 1.0
+        loss = float(torch.nn.functional.cross_entropy(scale * logits, target))
+        return features, scale * softmax_errors(scale * logits, target), loss
+
+    def _direction_and_loss(self, X_val, y_val):
+        features, errors, loss = self._validation(X_val, y_val)
+        return self._solve(errors.T @ features / len(features)), loss
+
+    def _features_and_codes(self, X, y, differentiable=False):
+        """Input of the last layer in float64, with ones, and class codes."""
+        codes = np.searchsorted(self.classes_, np.asarray(y))
+        codes = codes.clip(max=len(self.classes_) - 1)
+        unknown = self.classes_[codes] != np.asarray(y)
+        if unknown.any():
+            raise ValueError(
+                f"LastLayerInfluence needs labels among {self.classes_.tolist()}; got "
+                f"{np.unique(np.asarray(y)[unknown]).tolist()}."
+            )
+        keep = differentiable and isinstance(X, torch.Tensor)
+        if self.estimator is None:
+            if not keep:
+                X = validate_data(self, X, dtype=np.float64, reset=False)
+            features = _with_ones(torch.as_tensor(X, dtype=torch.float64))
+            return features, torch.from_numpy(codes)
+        net, head = self._net(), self._head()
+        parts = []
+        with capture_input(head) as inputs, torch.set_grad_enabled(keep):
+            if keep:
+                net.module_.eval()
+                net.infer(X)
+            else:
+                for _ in net.forward_iter(X, training=False, device=net.device):
+                    pass
+        parts = [part.double() for part in inputs]
+        features = torch.cat(parts)
+        if head.bias is not None:
+            features = _with_ones(features)
+        return features, torch.from_numpy(codes).to(features.device)
+
+    def _solve(self, gradient):
+        """Inverse Hessian times one gradient (n_classes, n_features)."""
+        solver = self.solver
+        if solver == "auto":
+            solver = "cg" if self.factor_ is None else "cholesky"
+        if solver == "cholesky":
+            basis = self._basis()
+            right = (basis.T @ gradient).reshape(-1, 1)
+            return basis @ self._solve_reduced(right).reshape(basis.shape[1], -1)
+        if solver == "cg":
+            return _conjugate_gradient(
+                self.features_, self.probabilities_, gradient, self.damping, self.tol
+            )
+        generator = torch.Generator()
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        generator.manual_seed(int(seed))
+        return _stochastic_solution(
+            self.features_,
+            self.probabilities_,
+            gradient,
+            self.damping,
+            self.batch_size,
+            generator,
+        )
+
+    def _solve_reduced(self, right):
+        """Inverse Hessian times columns, in the basis of the Hessian."""
+        n_parameters = len(right)
+        if self.solver in ("auto", "cholesky") and (
+            self.solver == "cholesky" or n_parameters <= LARGEST_FACTOR
+        ):
+            if self.factor_ is None:
+                H = hessian(self.features_, self.probabilities_, self.damping)
+                self.factor_ = torch.linalg.cholesky(H)
+            return torch.cholesky_solve(right, self.factor_)
+        basis = self._basis()
+        d = self.features_.shape[1]
+        columns = [
+            basis.T @ self._solve(basis @ column.reshape(-1, d)) for column in right.T
+        ]
+        return torch.stack([column.reshape(-1) for column in columns], dim=1)

@@ -1,0 +1,346 @@
+"""Influence through the last layer: closed forms, solvers, and what retraining says."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from torch import nn
+
+from skaug import NetClassifier
+from skaug.influence import (
+    LastLayerInfluence,
+    _clipped,
+    _temperature,
+    hessian,
+    hessian_product,
+    softmax_errors,
+    sum_zero_basis,
+)
+
+N = 400
+CROSS_ENTROPY = nn.functional.cross_entropy
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Digits, centred: training rows and labels, then those for validation."""
+    X, y = load_digits(return_X_y=True)
+    X = (X - X.mean(axis=0)) / 8
+    return X[:N], y[:N], X[N : 2 * N], y[N : 2 * N]
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Features, weights, labels and probabilities of a small problem, in float64."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(30, 4, generator=generator, dtype=torch.float64)
+    weight = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    target = torch.randint(3, (30,), generator=generator)
+    return features, weight, target, (features @ weight.T).softmax(dim=1)
+
+
+@pytest.fixture(scope="module")
+def net(rows):
+    X, y, *_ = rows
+    return NetClassifier(module__hidden=(16,), max_epochs=10, random_state=0).fit(X, y)
+
+
+def refitted(X, y, damping, n):
+    """Softmax regression with the weight of a row left at 1/n, by scikit-learn."""
+    X = np.column_stack([X, np.ones(len(X))])
+    regression = LogisticRegression(
+        C=1 / (n * damping), fit_intercept=False, tol=1e-10, max_iter=5000
+    )
+    return regression.fit(X, y)
+
+
+def loss_of(regression, X, y):
+    X = np.column_stack([X, np.ones(len(X))])
+    return log_loss(y, regression.predict_proba(X), labels=regression.classes_)
+
+
+# Closed forms
+
+
+def test_errors_hessian_and_products_equal_automatic_differentiation(small):
+    features, weight, target, p = small
+
+    def objective(weight):
+        return CROSS_ENTROPY(features @ weight.T, target) + 0.05 * weight.square().sum()
+
+    gradient = softmax_errors(features @ weight.T, target).T @ features / 30
+    expected = torch.func.grad(objective)(weight) - 0.1 * weight
+    torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-10)
+    H = torch.func.hessian(objective)(weight).reshape(12, 12)
+    V = torch.randn(3, 4, dtype=torch.float64)
+    product = hessian_product(features, p, V, 0.1)
+    torch.testing.assert_close(product.ravel(), H @ V.ravel(), rtol=0, atol=1e-10)
+    basis = torch.kron(
+        sum_zero_basis(3, dtype=torch.float64), torch.eye(4, dtype=torch.float64)
+    )
+    torch.testing.assert_close(
+        basis.T @ H @ basis, hessian(features, p, 0.1), rtol=0, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_basis_is_orthonormal_and_sums_to_zero(n_classes):
+    basis = sum_zero_basis(n_classes, dtype=torch.float64)
+    eye = torch.eye(n_classes - 1, dtype=torch.float64)
+    torch.testing.assert_close(basis.T @ basis, eye)
+    assert basis.sum(dim=0).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("damping", [1e-3, 0.1])
+def test_conjugate_gradients_equal_the_factorisation(rows, damping):
+    X, y, X_val, y_val = rows
+    directions = [
+        LastLayerInfluence(damping=damping, solver=solver, tol=1e-12)
+        .fit(X, y)
+        .validation_direction(X_val, y_val)
+        for solver in ("cg", "cholesky")
+    ]
+    error = (directions[0] - directions[1]).norm() / directions[1].norm()
+    assert error < 1e-8
+    assert directions[0].sum(dim=0).abs().max() < 1e-10 * directions[0].abs().max()
+
+
+def test_the_stochastic_solver_comes_close(rows):
+    X, y, X_val, y_val = rows
+    exact, close = (
+        LastLayerInfluence(solver=solver, random_state=0)
+        .fit(X, y)
+        .predicted_loss_change(X_val, y_val)
+        for solver in ("cg", "stochastic")
+    )
+    assert np.abs(exact - close).max() < 0.05 * np.abs(exact).max()
+    assert spearmanr(exact, close).statistic > 0.99
+
+
+def test_pairs_add_up_to_the_mean_in_every_solver(rows):
+    X, y, X_val, y_val = rows
+    for solver in ("auto", "cg", "cholesky"):
+        influence = LastLayerInfluence(solver=solver).fit(X[:60], y[:60])
+        pairs = influence.pairwise(X_val[:20], y_val[:20])
+        change = influence.predicted_loss_change(X_val[:20], y_val[:20])
+        assert pairs.shape == (60, 20)
+        np.testing.assert_allclose(pairs.mean(axis=1), change, atol=1e-9)
+
+
+def test_the_regression_is_scikit_learns(rows):
+    X, y, *_ = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X, y)
+    coef = refitted(X, y, 0.1, N).coef_
+    np.testing.assert_allclose(influence.coef_, coef, atol=1e-5)
+
+
+# What retraining says
+
+
+@pytest.fixture(scope="module")
+def left_out(rows):
+    """Predicted and true changes for rows left out one by one."""
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X, y)
+    predicted = influence.predicted_loss_change(X_val, y_val)
+    order = np.argsort(predicted)
+    chosen = np.r_[order[:10], order[-10:], order[10:-10:20]]
+    before = loss_of(refitted(X, y, 0.1, N), X_val, y_val)
+    true = [
+        loss_of(refitted(np.delete(X, i, 0), np.delete(y, i), 0.1, N), X_val, y_val)
+        - before
+        for i in chosen
+    ]
+    return predicted[chosen], np.array(true)
+
+
+def test_size_and_sign_of_leaving_out(left_out):
+    predicted, true = left_out
+    assert np.corrcoef(predicted, true)[0, 1] > 0.99
+    assert 0.9 < np.polyfit(predicted, true, 1)[0] < 1.1
+    assert (true[:10] < 0).all() and (true[10:20] > 0).all()
+    assert spearmanr(predicted, true).statistic > 0.99
+
+
+def test_size_and_sign_of_replacing(rows):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X, y)
+    direction = influence.validation_direction(X_val, y_val)
+    chosen = np.arange(0, N, 16)
+    X_new = X[chosen] + np.random.default_rng(0).normal(scale=0.2, size=(25, 64))
+    predicted = influence.of_replacement(X_new, y[chosen], direction, chosen).numpy()
+    before = loss_of(refitted(X, y, 0.1, N), X_val, y_val)
+    true = []
+    for i, row in zip(chosen, X_new):
+        replaced = X.copy()
+        replaced[i] = row
+        true.append(loss_of(refitted(replaced, y, 0.1, N), X_val, y_val) - before)
+    assert np.corrcoef(predicted, true)[0, 1] > 0.99
+    assert 0.9 < np.polyfit(predicted, true, 1)[0] < 1.1
+
+
+# Identities
+
+
+def test_a_row_replaced_by_itself_changes_nothing(rows, net):
+    X, y, X_val, y_val = rows
+    for estimator in (None, net):
+        influence = LastLayerInfluence(estimator).fit(X, y)
+        direction = influence.validation_direction(X_val, y_val)
+        assert (influence.of_replacement(X, y, direction) == 0).all()
+
+
+def test_two_copies_count_twice(rows):
+    X, y, X_val, y_val = rows
+    twice = np.r_[np.arange(60), 0], np.r_[np.arange(1, 60), 0, 0]
+    changes = [
+        LastLayerInfluence(tol=1e-12)
+        .fit(X[i], y[i])
+        .predicted_loss_change(X_val, y_val)
+        for i in twice
+    ]
+    np.testing.assert_allclose(changes[0][0], changes[0][-1])
+    np.testing.assert_allclose(changes[0][0], changes[1][-1], atol=1e-10)
+
+
+def test_at_the_minimum_all_rows_together_are_the_penalty(rows):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X, y)
+    direction = influence.validation_direction(X_val, y_val)
+    # The gradients of all rows add up to -damping times the weights.
+    expected = -0.1 * float((direction * torch.as_tensor(influence.coef_)).sum())
+    total = influence.predicted_loss_change(X_val, y_val).sum()
+    np.testing.assert_allclose(total, expected, rtol=1e-6)
+
+
+def test_strong_damping_leaves_products_of_gradients(rows, net):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(net, damping=1e8).fit(X, y)
+    features, errors, _ = influence._validation(X_val, y_val)
+    gradient = errors.T @ features / len(features)
+    products = ((influence.features_ @ gradient.T) * influence.errors_).sum(dim=1)
+    change = influence.predicted_loss_change(X_val, y_val)
+    np.testing.assert_allclose(1e8 * N * change, products, rtol=1e-6, atol=1e-8)
+
+
+def test_self_influence_is_the_diagonal_of_the_pairs(rows):
+    X, y, *_ = rows
+    influence = LastLayerInfluence().fit(X[:80], y[:80])
+    own = influence.self_influence()
+    np.testing.assert_allclose(own, np.diag(influence.pairwise(X[:80], y[:80])))
+    assert (own > 0).all()
+
+
+def test_cosine_ignores_sizes_and_is_bounded(rows, net):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(net, damping=0.01).fit(X, y)
+    wrong = (y + 1) % 10
+    groups = [(X, y), (X_val, y_val), (X, wrong), (X[:30], y[:30])]
+    cosines = influence.group_cosine(groups, X_val, y_val)
+    assert (np.abs(cosines) <= 1).all()
+    assert cosines[1] == pytest.approx(1)
+    doubled = influence.group_cosine([(np.r_[X, X], np.r_[y, y])], X_val, y_val)
+    np.testing.assert_allclose(doubled[0], cosines[0], rtol=1e-10)
+
+
+def test_calibration_changes_confidence_alone(rows, net):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(net, calibrate=True).fit(X, y)
+    features, errors, loss = influence._validation(X_val, y_val)
+    plain = LastLayerInfluence(net).fit(X, y)._validation(X_val, y_val)
+    logits = features @ influence._weight().T
+    target = torch.from_numpy(y_val)
+    temperature = _temperature(logits, target)
+    assert loss <= plain[2]
+    assert loss == pytest.approx(float(CROSS_ENTROPY(logits / temperature, target)))
+    # Along the logits themselves the calibrated loss is flat.
+    assert abs(float((errors * logits).mean())) < 1e-8
+    assert abs(float((plain[1] * logits).mean())) > 1e-4
+
+
+def test_gradient_in_the_replacement(rows, net):
+    X, y, X_val, y_val = rows
+    linear = LastLayerInfluence().fit(X[:, :5], y)
+    direction = linear.validation_direction(X_val[:, :5], y_val)
+    new = torch.tensor(X[:3, :5] + 0.1, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda new: linear.of_replacement(new, y[:3], direction, np.arange(3)), new
+    )
+    influence = LastLayerInfluence(net).fit(X, y)
+    direction = influence.validation_direction(X_val, y_val)
+    new = torch.tensor(X[:3], dtype=torch.float32, requires_grad=True)
+    change = influence.of_replacement(new, y[:3], direction, np.arange(3)).sum()
+    (gradient,) = torch.autograd.grad(change, new)
+    assert gradient.abs().sum() > 0
+    step = 1e-3 * gradient / gradient.norm()
+    moved = influence.of_replacement(
+        (new + step).detach(), y[:3], direction, np.arange(3)
+    )
+    assert float(moved.sum() - change.detach()) == pytest.approx(
+        1e-3 * float(gradient.norm()), rel=0.1
+    )
+
+
+# Plumbing
+
+
+def test_the_net_is_left_as_it_was(rows, net):
+    X, y, X_val, y_val = rows
+    before = copy.deepcopy(net.module_.state_dict())
+    LastLayerInfluence(net).fit(X, y).predicted_loss_change(X_val, y_val)
+    after = net.module_.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert not any(layer._forward_pre_hooks for layer in net.module_.modules())
+
+
+def test_labels_of_any_kind_clone_and_pickle(rows, net):
+    X, y, X_val, y_val = rows
+    names = np.array(list("abcdefghij"))
+    numbers = LastLayerInfluence().fit(X, y).predicted_loss_change(X_val, y_val)
+    letters = LastLayerInfluence().fit(X, names[y])
+    for influence in (letters, pickle.loads(pickle.dumps(letters))):
+        change = influence.predicted_loss_change(X_val, names[y_val])
+        np.testing.assert_array_equal(change, numbers)
+    frozen = LastLayerInfluence(FrozenEstimator(net))
+    assert clone(frozen).fit(X, y).features_.shape == (N, 17)
+
+
+def test_impossible_sizes_are_clipped_with_a_warning():
+    with pytest.warns(UserWarning, match="1 rows lower the validation loss by more"):
+        change = _clipped(np.array([-2.0, -1.0, 0.1]), 1.0)
+    np.testing.assert_array_equal(change, [-1.0, -1.0, 0.1])
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"damping": 0}, "needs damping > 0; got 0. Without any the Hessian"),
+        ({"damping": -1}, "needs damping > 0; got -1"),
+        ({"solver": "lu"}, "needs solver to be 'auto', .*; got 'lu'"),
+        ({"estimator": NetClassifier(nn.Sequential(nn.Flatten()))}, "not fitted"),
+    ],
+)
+def test_bad_parameters(params, message, rows):
+    X, y, *_ = rows
+    with pytest.raises((ValueError, NotFittedError), match=message):
+        LastLayerInfluence(**params).fit(X, y)
+
+
+def test_bad_labels(rows):
+    X, y, X_val, y_val = rows
+    with pytest.raises(ValueError, match="needs two classes or more; got one class"):
+        LastLayerInfluence().fit(X, np.zeros(N))
+    influence = LastLayerInfluence().fit(X[y < 5], y[y < 5])
+    with pytest.raises(
+        ValueError, match=r"needs labels among .*; got \[5, 6, 7, 8, 9\]"
+    ):
+        influence.predicted_loss_change(X_val, y_val)
