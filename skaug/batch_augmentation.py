@@ -127,10 +127,6 @@ class BatchAugmentation(Callback):
     of the learning rate does. With ``refine_epochs > 0`` the history has the columns
     ``refining`` and ``lr``, the rate of the first step of the epoch.
 
-    At the switch the averages of normalisation layers with ``momentum=None``, such as
-    that of the input in the default networks, start anew: they would otherwise be those
-    of augmented batches to the end.
-
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
@@ -248,8 +244,6 @@ class BatchAugmentation(Callback):
             _clear(net)
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             _hold(net, self._rates(net, switched_before=epoch > switch))
-        if epoch == switch > 0:
-            _restart_averages(net.module_)
         # Of two callbacks, the one that refines has the word.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
@@ -397,17 +391,6 @@ def _after_step(optimizer, args, kwargs):
     for group in optimizer.param_groups:
         if "scheduled_lr" in group:
             group["lr"] = group.pop("scheduled_lr")
-
-
-def _restart_averages(module):
-    """Let normalisations that average over all batches forget the augmented ones.
-
-    Rows are predicted with these averages and trained on with those of their batch. One
-    over augmented batches would fit no longer; exponential ones adapt by themselves.
-    """
-    for layer in module.modules():
-        if getattr(layer, "track_running_stats", False) and layer.momentum is None:
-            layer.reset_running_stats()
 
 
 def _clear(net):
