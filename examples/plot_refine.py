@@ -112,9 +112,9 @@ for name in ("mixup", "control", "plain twin"):
 
 # %%
 # Refinement does what it is meant to do. A fifth of the loss on clean training rows is
-# gone after five epochs, and the test loss falls with it, by nine standard errors, and
-# as much against the control: the clean batches do it. The accuracy rises by 0.3
-# points; the 0.2 points against the control may be chance.
+# gone after five epochs, and the test loss falls with it, by more than ten standard
+# errors, and as much against the control: the clean batches do it. The accuracy rises
+# by 0.2 points, which may be chance.
 #
 # But the plain twin is better still. Its test loss is below that of refined mixup by
 # almost four times what refinement has gained, and its accuracy is the same within the
