@@ -330,6 +330,10 @@ class LastLayerInfluence(BaseEstimator):
         ones if there is a bias.
     errors_ : torch.Tensor of shape (n, n_classes)
         Probabilities minus labels of the training rows.
+    probabilities_ : torch.Tensor of shape (n, n_classes)
+        Probabilities of the training rows.
+    factor_ : torch.Tensor or None
+        Cholesky factor of the Hessian, once something has needed it.
     n_features_in_ : int
         Size of the second axis of X.
 
@@ -562,7 +566,7 @@ class LastLayerInfluence(BaseEstimator):
         if self.solver not in ("auto", "cholesky", "cg", "stochastic"):
             raise ValueError(
                 "LastLayerInfluence needs solver to be 'auto', 'cholesky', 'cg' or "
-                f"'stochastic'; got {self.solver!r}."
+                f"'stochastic'; got {self.solver!r}. 'auto' chooses by size."
             )
 
     def _net(self):
@@ -609,7 +613,8 @@ class LastLayerInfluence(BaseEstimator):
         if unknown.any():
             raise ValueError(
                 f"LastLayerInfluence needs labels among {self.classes_.tolist()}; got "
-                f"{np.unique(np.asarray(y)[unknown]).tolist()}."
+                f"{np.unique(np.asarray(y)[unknown]).tolist()}. Leave these rows out, "
+                "or train with them."
             )
         keep = differentiable and isinstance(X, torch.Tensor)
         if self.estimator is None:
@@ -618,7 +623,6 @@ class LastLayerInfluence(BaseEstimator):
             features = _with_ones(torch.as_tensor(X, dtype=torch.float64))
             return features, torch.from_numpy(codes)
         net, head = self._net(), self._head()
-        parts = []
         with capture_input(head) as inputs, torch.set_grad_enabled(keep):
             if keep:
                 net.module_.eval()
@@ -626,8 +630,7 @@ class LastLayerInfluence(BaseEstimator):
             else:
                 for _ in net.forward_iter(X, training=False, device=net.device):
                     pass
-        parts = [part.double() for part in inputs]
-        features = torch.cat(parts)
+        features = torch.cat(inputs).double()
         if head.bias is not None:
             features = _with_ones(features)
         return features, torch.from_numpy(codes).to(features.device)

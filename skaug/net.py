@@ -510,7 +510,8 @@ class NetClassifier(NeuralNetClassifier):
             if callbacks.get(name) is None:
                 raise ValueError(
                     f"{type(self).__name__} needs a callback named {name!r} to set "
-                    f"{key}; got {list(callbacks)}."
+                    f"{key}; got {list(callbacks)}. Name it in callbacks=, as a pair "
+                    "of a name and the callback."
                 )
             callbacks[name].set_params(**{parameter: params.pop(key)})
         return super()._set_params_callback(**params)

@@ -126,7 +126,7 @@ class Cutout(_Transform):
         if X.ndim != 4:
             raise ValueError(
                 "Cutout needs images of shape (n, channels, height, width); got "
-                f"{tuple(X.shape)}."
+                f"{tuple(X.shape)}. Reshape X, or take another transform."
             )
         # One axis at a time: where a pixel is inside the square of its image.
         inside = []
@@ -248,7 +248,7 @@ class TimeWarp(_Transform):
         if X.ndim != 3:
             raise ValueError(
                 f"TimeWarp needs signals of shape (n, channels, time); got "
-                f"{tuple(X.shape)}."
+                f"{tuple(X.shape)}. Reshape X, or take another transform."
             )
         n, _, n_times = X.shape
         if n_times < 2:
