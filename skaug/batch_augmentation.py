@@ -127,6 +127,11 @@ class BatchAugmentation(Callback):
     of the learning rate does. With ``refine_epochs > 0`` the history has the columns
     ``refining`` and ``lr``, the rate of the first step of the epoch.
 
+    In refinement, layers that average over all batches (``momentum=None``), such as the
+    input's in the default networks, use their averages in training as they do in
+    prediction, and leave them as they are. They are those of augmented batches, and to
+    train on the statistics of clean ones would be to predict on another scale.
+
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
@@ -244,6 +249,8 @@ class BatchAugmentation(Callback):
             _clear(net)
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             _hold(net, self._rates(net, switched_before=epoch > switch))
+        if self.refining_ and switch > 0:
+            _freeze_averages(net.module_)
         # Of two callbacks, the one that refines has the word.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
@@ -393,8 +400,30 @@ def _after_step(optimizer, args, kwargs):
             group["lr"] = group.pop("scheduled_lr")
 
 
+def _freeze_averages(module):
+    """Let layers that average over all batches use their averages in training too.
+
+    Rows are predicted with these averages, which are mostly those of augmented batches,
+    but would be trained on with the statistics of a clean one.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None:
+            layer.register_forward_pre_hook(_use_averages)
+
+
+def _use_averages(layer, args):
+    # At each call, since the network as a whole is set to training before each step.
+    if layer.track_running_stats:
+        layer.eval()
+
+
 def _clear(net):
     """Leave nothing of a step, also of one that was broken off."""
+    for layer in net.module_.modules():
+        for key, hook in list(layer._forward_pre_hooks.items()):
+            if hook is _use_averages:
+                del layer._forward_pre_hooks[key]
+                layer.train(net.module_.training)
     _after_step(net.optimizer_, (), {})
     for group in net.optimizer_.param_groups:
         group.pop("held_lr", None)

@@ -532,10 +532,46 @@ def test_refine_transform_is_kept_in_refinement(table):
     assert all(plain(np.float32(table[0]) + np.float32(0.5), rows))
 
 
+def test_averages_over_all_batches_are_held_and_used_in_refinement(table):
+    class Spy(Callback):
+        def on_train_begin(self, net, **kwargs):
+            norm = net.module_.input_norm
+            self.seen = []
+            norm.register_forward_hook(lambda *call: self.seen.append(call))
+
+        def on_batch_end(self, net, training, **kwargs):
+            norm, (X,), output = self.seen[-1]
+            if training:
+                at_prediction = (X - norm.running_mean) / (
+                    norm.running_var + norm.eps
+                ).sqrt()
+                like_prediction = torch.allclose(output, at_prediction, atol=1e-5)
+                net.history.record_batch("like_prediction", like_prediction)
+                net.history.record_batch("n_averaged", int(norm.num_batches_tracked))
+
+    wider = BatchAugmentation(lambda X: 10 * X + 5, refine_epochs=2)
+    model = net(wider, callbacks=[("spy", Spy())]).fit(*table)
+    clean = np.array(model.history[:, "batches", :, "like_prediction"])
+    n_averaged = np.array(model.history[:, "batches", :, "n_averaged"])
+    assert not clean[:-2].any() and clean[-2:].all()
+    assert (n_averaged[-2:] == n_averaged[-3, -1]).all()
+    # The others go on, and forget augmented batches by themselves.
+    batches = model.history[:, "train_batch_count"]
+    assert model.module_.blocks[0][1].num_batches_tracked == sum(batches)
+    # Nothing is left on the network.
+    assert not model.module_.input_norm._forward_pre_hooks
+    model.partial_fit(*table, epochs=1)
+    assert (
+        model.module_.input_norm.num_batches_tracked == n_averaged[-1, -1] + batches[0]
+    )
+
+
 def test_equal_transforms_in_both_phases_change_the_rate_only(table):
+    module = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
+
     def fit(**params):
         augment = BatchAugmentation(TableMixup(), **params)
-        return net(augment, lr_schedule="constant").fit(*table)
+        return net(augment, lr_schedule="constant", module=module).fit(*table)
 
     held = fit(refine_epochs=2, refine_transform=TableMixup())
     assert same(held, fit())
