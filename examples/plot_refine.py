@@ -72,9 +72,9 @@ plt.show()
 
 # %%
 # Mixed batches are hard to fit. On the rows that they are mixed of, the loss stops at
-# thirty times that of the plain twin. Once batches are clean it falls to less than half,
-# and with it that on the test rows. The learning rate is held at what the cosine schedule
-# has reached there, a sixth of the first one.
+# thirty times that of the plain twin. Once batches are clean it falls to less than
+# half, and with it that on the test rows. The learning rate is held at what the cosine
+# schedule has reached there, a sixth of the first one.
 #
 # Does it help?
 # -------------
@@ -116,10 +116,10 @@ for name in ("mixup", "control", "plain twin"):
 # control: the clean batches do it. The accuracy rises by half a point, of which the
 # control has half.
 #
-# Against the plain twin there is nothing to be had here. Its accuracy is the same within
-# the error, and its test loss is lower still. Nor does refinement work in no time: with
-# 300 rows and five epochs, 25 steps, both losses are higher after it. Whether it helps
-# on another table, and how many epochs it takes, is a question for cross-validation:
-# ``callbacks__augment__refine_epochs`` in a grid, with ``max_epochs``, the plain twin,
-# among the values. The five splits are of the same digits, and their test rows overlap;
-# the errors do not speak for other tables.
+# Against the plain twin there is nothing to be had here. Its accuracy is the same
+# within the error, and its test loss is lower still. Nor does refinement work in no
+# time: with 300 rows and five epochs, 25 steps, both losses are higher after it.
+# Whether it helps on another table, and how many epochs it takes, is a question for
+# cross-validation: ``callbacks__augment__refine_epochs`` in a grid, with
+# ``max_epochs``, the plain twin, among the values. The five splits are of the same
+# digits, and their test rows overlap; the errors do not speak for other tables.
