@@ -239,14 +239,15 @@ class BatchAugmentation(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Find out from the history whether this is an epoch of refinement."""
+        callbacks = [callback for _, callback in net.callbacks_]
+        place = next(i for i, callback in enumerate(callbacks) if callback is self)
+        alike = [c for c in callbacks if isinstance(c, BatchAugmentation)]
+        if alike[0] is self and any(getattr(c, "refining_", False) for c in alike):
+            _clear(net)
         done = len(net.history) - 1 - getattr(net, "first_epoch_", 0)
         switch = net.max_epochs - self.refine_epochs
         epoch = done % net.max_epochs
         self.refining_ = epoch >= switch
-        callbacks = [callback for _, callback in net.callbacks_]
-        place = next(i for i, callback in enumerate(callbacks) if callback is self)
-        if not any(isinstance(c, BatchAugmentation) for c in callbacks[:place]):
-            _clear(net)
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             _hold(net, self._rates(net, switched_before=epoch > switch))
         if self.refining_ and switch > 0:
@@ -259,9 +260,13 @@ class BatchAugmentation(Callback):
         sequence = np.random.SeedSequence((seed, len(net.history), place))
         self.stream_ = _Stream(int(sequence.generate_state(1)[0]))
         self.transform_ = self.refine_transform if self.refining_ else self.transform
-        self.call_ = self.transform_ is not None and _how_to_call(self.transform_)
+        self.call_ = None
+        if self.transform_ is not None:
+            with_targets, wanted = _how_to_call(self.transform_)
+            self.call_ = with_targets, {name: KEYWORDS[name](net) for name in wanted}
         self.device_ = torch.device(net.device or "cpu").type
         self.first_batch_ = True
+        self._rows = None
 
     def _rates(self, net, *, switched_before):
         """Learning rates of refinement, one for each group of parameters."""
@@ -291,14 +296,26 @@ class BatchAugmentation(Callback):
         if self.transform_ is not None and self.probability > 0:
             self._replace(net, batch)
 
-    def on_batch_end(self, net, batch=None, training=False, **kwargs):
-        """Leave nothing on the network."""
-        if training and self.call_ and "module" in self.call_[1]:
+    def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
+        """Leave nothing on the network, and refuse rows that are not finite."""
+        if not training or not self.call_:
+            return
+        if "module" in self.call_[1]:
             unmix(net.module_)
+        # The loss is a number by now, and tells; to look at all rows would take time.
+        if math.isfinite(loss.item()) or self._rows is None:
+            return
+        if not torch.isfinite(self._rows).all():
+            raise ValueError(
+                "BatchAugmentation needs a transform that returns finite numbers; got "
+                f"NaN or infinity from {_name(self.transform_)}. Look for a division "
+                "by 0 or a logarithm in it."
+            )
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Warn if early stopping left no refinement."""
         _clear(net)
+        self.call_ = self._rows = None
         if not self.refine_epochs or getattr(self, "refining_", True):
             return
         for _, callback in net.callbacks_:
@@ -317,13 +334,12 @@ class BatchAugmentation(Callback):
         X, y = batch
         if X.device.type != self.device_:
             X, y = X.to(net.device), y.to(net.device)
-        with_targets, wanted = self.call_
+        with_targets, keywords = self.call_
         with self.stream_.on(X.device):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
             try:
                 arguments = (X, y) if with_targets else (X,)
-                keywords = {name: KEYWORDS[name](net) for name in wanted}
                 result = self.transform_(*arguments, **keywords)
             except Exception as error:
                 raise ValueError(
@@ -333,7 +349,7 @@ class BatchAugmentation(Callback):
                 ) from error
         pair = isinstance(result, (tuple, list))
         new_X, new_y = result if pair and len(result) == 2 else (result, y)
-        batch[0] = _checked_rows(self.transform_, X, new_X)
+        batch[0] = self._rows = _checked_rows(self.transform_, X, new_X)
         batch[1] = _checked_targets(self.transform_, net, y, new_X, new_y)
 
 
@@ -474,13 +490,6 @@ def _checked_rows(transform, X, new_X):
             f"BatchAugmentation needs a transform that returns a tensor X, or X and y; "
             f"got a {type(new_X).__name__} from {_name(transform)}. Convert it with "
             "torch.as_tensor."
-        )
-    # A sum is a quarter of the work of looking at every number.
-    if not math.isfinite(new_X.sum()) and not torch.isfinite(new_X).all():
-        raise ValueError(
-            f"BatchAugmentation needs a transform that returns finite numbers; got NaN "
-            f"or infinity from {_name(transform)}. Look for a division by 0 or a "
-            "logarithm in it."
         )
     if new_X.dtype == X.dtype:
         return new_X
