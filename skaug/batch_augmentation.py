@@ -27,7 +27,6 @@ References
    Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
 """
 
-import inspect
 import math
 import warnings
 from numbers import Integral, Real
@@ -40,7 +39,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from skaug.mixing import unmix
-from skaug.transforms import check_is_for_images
+from skaug.transforms import check_is_for_images, how_to_call, name_of
 
 __all__ = ["BatchAugmentation"]
 
@@ -54,9 +53,6 @@ KEYWORDS = {
     # A regressor has none.
     "n_classes": lambda net: len(net.classes_) if hasattr(net, "classes_") else None,
 }
-
-# Names under which a second argument with a default is taken for the labels.
-LABELS = ("y", "target", "targets", "label", "labels")
 
 
 class BatchAugmentation(Callback):
@@ -262,7 +258,7 @@ class BatchAugmentation(Callback):
         self.transform_ = self.refine_transform if self.refining_ else self.transform
         self.call_ = None
         if self.transform_ is not None:
-            with_targets, wanted = _how_to_call(self.transform_)
+            with_targets, wanted = how_to_call(self.transform_, KEYWORDS)
             self.call_ = with_targets, {name: KEYWORDS[name](net) for name in wanted}
         self.device_ = torch.device(net.device or "cpu").type
         self.first_batch_ = True
@@ -308,7 +304,7 @@ class BatchAugmentation(Callback):
         if not torch.isfinite(self._rows).all():
             raise ValueError(
                 "BatchAugmentation needs a transform that returns finite numbers; got "
-                f"NaN or infinity from {_name(self.transform_)}. Look for a division "
+                f"NaN or infinity from {name_of(self.transform_)}. Look for a division "
                 "by 0 or a logarithm in it."
             )
 
@@ -345,7 +341,7 @@ class BatchAugmentation(Callback):
                 raise ValueError(
                     "BatchAugmentation needs a transform that takes batches of shape "
                     f"{tuple(X.shape)}; got {type(error).__name__} from "
-                    f"{_name(self.transform_)}: {error}"
+                    f"{name_of(self.transform_)}: {error}"
                 ) from error
         pair = isinstance(result, (tuple, list))
         new_X, new_y = result if pair and len(result) == 2 else (result, y)
@@ -461,34 +457,11 @@ def _check_shape(transform, batch):
     check_is_for_images(transform, batch[0], "BatchAugmentation")
 
 
-def _how_to_call(transform):
-    """Whether a transform takes targets, and the keywords that it wants."""
-    # All modules have the same __call__.
-    function = transform.forward if isinstance(transform, nn.Module) else transform
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # built in
-        return False, ()
-    wanted = tuple(p.name for p in parameters if p.name in KEYWORDS)
-    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
-        return True, wanted
-    by_place = [
-        p
-        for p in parameters
-        if p.name not in wanted
-        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    with_targets = len(by_place) > 1 and (
-        by_place[1].default is inspect.Parameter.empty or by_place[1].name in LABELS
-    )
-    return with_targets, wanted
-
-
 def _checked_rows(transform, X, new_X):
     if not isinstance(new_X, torch.Tensor):
         raise TypeError(
             f"BatchAugmentation needs a transform that returns a tensor X, or X and y; "
-            f"got a {type(new_X).__name__} from {_name(transform)}. Convert it with "
+            f"got a {type(new_X).__name__} from {name_of(transform)}. Convert it with "
             "torch.as_tensor."
         )
     if new_X.dtype == X.dtype:
@@ -496,7 +469,7 @@ def _checked_rows(transform, X, new_X):
     if X.is_floating_point() != new_X.is_floating_point():
         raise ValueError(
             f"BatchAugmentation needs a transform that keeps rows {X.dtype}; got "
-            f"{new_X.dtype} from {_name(transform)}. Convert and scale them back at "
+            f"{new_X.dtype} from {name_of(transform)}. Convert and scale them back at "
             "its end."
         )
     return new_X.to(X.dtype)
@@ -505,7 +478,7 @@ def _checked_rows(transform, X, new_X):
 def _checked_targets(transform, net, y, new_X, new_y):
     if new_y is y and y.shape[0] == new_X.shape[0]:
         return y
-    name = _name(transform)
+    name = name_of(transform)
     if not isinstance(new_y, torch.Tensor):
         raise TypeError(
             "BatchAugmentation needs a transform that returns a tensor y beside X; "
@@ -544,7 +517,3 @@ def _checked_targets(transform, net, y, new_X, new_y):
             "by their sum."
         )
     return new_y
-
-
-def _name(transform):
-    return getattr(transform, "__name__", type(transform).__name__)

@@ -1,4 +1,4 @@
-"""Augmentations of batches that keep the label, for images, signals and any rows.
+"""Augmentations of batches that keep the label, for images, signals and tables.
 
 They are callables for :class:`skaug.BatchAugmentation`. ``transform(X)`` returns the
 transformed batch and ``transform(X, y)`` returns it with the labels as they came, as
@@ -6,9 +6,10 @@ torchvision's do, so that they can stand inside its ``v2.Compose``. All draw fro
 torch's global generators, which BatchAugmentation seeds.
 
 torchvision has most of what images need. For signals no maintained library had these
-three on batches of tensors (docs/architecture.rst says which were looked at).
+on batches of tensors (docs/architecture.rst says which were looked at).
 """
 
+import inspect
 import math
 from numbers import Integral, Real
 
@@ -16,7 +17,62 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-__all__ = ["Cutout", "Jitter", "PerSample", "Scaling", "TimeWarp"]
+__all__ = [
+    "ChannelDropout",
+    "Cutout",
+    "Jitter",
+    "PerSample",
+    "SameClassInterpolation",
+    "Scaling",
+    "SensorRotation",
+    "TimeWarp",
+]
+
+# Names under which a second argument with a default is taken for the labels.
+LABELS = ("y", "target", "targets", "label", "labels")
+
+
+def how_to_call(transform, keywords=()):
+    """Whether a transform takes labels, and which of some keywords it has.
+
+    Parameters
+    ----------
+    transform : callable
+        The transform.
+    keywords : collection of str, default=()
+        Names of arguments that could be given.
+
+    Returns
+    -------
+    with_labels : bool
+        Whether to call it as ``transform(X, y)``.
+    wanted : tuple of str
+        Those of the keywords that its signature has.
+    """
+    # All modules have the same __call__.
+    function = transform.forward if isinstance(transform, nn.Module) else transform
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built in
+        return False, ()
+    wanted = tuple(p.name for p in parameters if p.name in keywords)
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        return True, wanted
+    by_place = [
+        p
+        for p in parameters
+        if p.name not in wanted
+        and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    with_labels = len(by_place) > 1 and (
+        by_place[1].default is inspect.Parameter.empty or by_place[1].name in LABELS
+    )
+    return with_labels, wanted
+
+
+def name_of(transform):
+    """What to call a transform in messages and tables."""
+    return getattr(transform, "__name__", type(transform).__name__)
 
 
 def check_is_for_images(transform, X, name):
@@ -144,8 +200,10 @@ class Jitter(_Transform):
     Parameters
     ----------
     strength : float, default=0.05
-        Standard deviation of the noise, in units of that of the channel (the feature of
-        a table) over the batch.
+        Standard deviation of the noise, in units of `scale`.
+    scale : torch.Tensor of shape (n_channels,), default=None
+        Standard deviation of each channel (feature of a table). ``None`` takes it from
+        the batch.
 
     References
     ----------
@@ -159,13 +217,17 @@ class Jitter(_Transform):
     torch.Size([8, 6, 128])
     """
 
-    def __init__(self, strength=0.05):
+    def __init__(self, strength=0.05, scale=None):
         self.strength = strength
+        self.scale = scale
 
     def _transform(self, X):
         self._check_strength()
-        others = [axis for axis in range(X.ndim) if axis != 1]
-        scale = X.std(dim=others, keepdim=True, correction=0)
+        if self.scale is None:
+            others = [axis for axis in range(X.ndim) if axis != 1]
+            scale = X.std(dim=others, keepdim=True, correction=0)
+        else:
+            scale = _by_channel(self.scale, X)
         return X + self.strength * scale * torch.randn_like(X)
 
 
@@ -268,6 +330,134 @@ class TimeWarp(_Transform):
         share = (place - left)[:, None]
         left = left.long()[:, None].expand(X.shape)
         return torch.lerp(X.gather(2, left), X.gather(2, left + 1), share)
+
+
+class SensorRotation(_Transform):
+    """Turn sensors of three axes, as if they had been worn a little differently.
+
+    Channels are taken three by three, each triple a vector in space; all those of a row
+    are turned alike, as they would on one device.
+
+    Parameters
+    ----------
+    strength : float, default=15.0
+        Standard deviation of the angle in degrees; the axis is any.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, time) with a multiple of three channels.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import SensorRotation
+    >>> X = torch.randn(8, 3, 128)
+    >>> turned = SensorRotation()(X)
+    >>> bool(torch.allclose(turned.norm(dim=1), X.norm(dim=1), atol=1e-5))
+    True
+    """
+
+    def __init__(self, strength=15.0):
+        self.strength = strength
+
+    def _transform(self, X):
+        self._check_strength()
+        if X.ndim != 3 or X.shape[1] % 3:
+            raise ValueError(
+                "SensorRotation needs signals of shape (n, channels, time) with three "
+                f"channels to a sensor; got {tuple(X.shape)}. Take another transform."
+            )
+        n = len(X)
+        axis = torch.randn(n, 3, dtype=X.dtype, device=X.device)
+        x, y, z = (axis / axis.norm(dim=1, keepdim=True)).T
+        angle = torch.randn(n, 1, 1, dtype=X.dtype, device=X.device)
+        angle = math.radians(self.strength) * angle
+        zero = torch.zeros_like(x)
+        # Rodrigues: R = 1 + sin(a) K + (1 - cos(a)) K K
+        K = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(n, 3, 3)
+        R = torch.eye(3).to(X) + angle.sin() * K + (1 - angle.cos()) * (K @ K)
+        return (R[:, None] @ X.view(n, -1, 3, X.shape[2])).view(X.shape)
+
+
+class ChannelDropout(_Transform):
+    """Blank channels of signals or images, or features of a table.
+
+    Parameters
+    ----------
+    strength : float, default=0.1
+        Probability that a channel of a row is blanked.
+    fill : float or torch.Tensor of shape (n_channels,), default=0.0
+        What it is filled with, such as the means of the features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import ChannelDropout
+    >>> _ = torch.manual_seed(0)
+    >>> ChannelDropout(0.5)(torch.ones(2, 4))
+    tensor([[0., 1., 0., 0.],
+            [0., 1., 0., 1.]])
+    """
+
+    def __init__(self, strength=0.1, fill=0.0):
+        self.strength = strength
+        self.fill = fill
+
+    def _transform(self, X):
+        self._check_strength()
+        blank = torch.rand(X.shape[:2], device=X.device) < self.strength
+        blank = blank.view(*X.shape[:2], *[1] * (X.ndim - 2))
+        return torch.where(blank, _by_channel(self.fill, X), X)
+
+
+class SameClassInterpolation(_Transform):
+    """Move each row towards another one of its class.
+
+    Partners are drawn among the rows of the class in the batch, the row itself
+    included.
+
+    Parameters
+    ----------
+    strength : float, default=0.3
+        How far to go at most, as a share of the distance; drawn from U[0, strength].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import SameClassInterpolation
+    >>> X, y = torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([0, 0, 1])
+    >>> moved, y = SameClassInterpolation()(X, y)
+    >>> float(moved[2])
+    5.0
+    """
+
+    # Among the rows of one transform only, a class might have no other row.
+    whole_batch = True
+
+    def __init__(self, strength=0.3):
+        self.strength = strength
+
+    def __call__(self, X, y):
+        """Transform a batch; see the class."""
+        self._check_strength()
+        _, y_codes, counts = y.unique(return_inverse=True, return_counts=True)
+        order = y_codes.argsort()
+        first = counts.cumsum(dim=0) - counts
+        place = (torch.rand(len(y), device=y.device) * counts[y_codes]).long()
+        partner = order[first[y_codes] + place]
+        share = self.strength * torch.rand(len(X), dtype=X.dtype, device=X.device)
+        return torch.lerp(X, X[partner], share.view(-1, *[1] * (X.ndim - 1))), y
+
+
+def _by_channel(values, X):
+    """Numbers for the channels of X, to be used with it."""
+    values = torch.as_tensor(values, dtype=X.dtype, device=X.device)
+    return values.view(-1, *[1] * (X.ndim - 2)) if values.ndim else values
 
 
 class PerSample(_Transform):
