@@ -543,18 +543,70 @@ class LastLayerInfluence(BaseEstimator):
             on the size of either gradient. Positive: a step on the group's mean
             gradient lowers the validation loss.
         """
+        gradients = torch.stack([self.mean_gradient(X, y) for X, y in groups])
+        return self.gradient_cosine(gradients, X_val, y_val)
+
+    def mean_gradient(self, X, y):
+        """Gradient of the mean loss of some rows by the weight of the last layer.
+
+        Parameters
+        ----------
+        X : array-like or torch.Tensor of shape (m, ...)
+            Rows. Of a tensor that requires a gradient the result has one.
+        y : array-like of shape (m,)
+            Labels.
+
+        Returns
+        -------
+        gradient : torch.Tensor of shape (n_classes, n_features)
+            In float64.
+        """
+        features, target = self._features_and_codes(X, y, differentiable=True)
+        errors = softmax_errors(features @ self._weight().T, target)
+        return errors.T @ features / len(features)
+
+    def gradient_cosine(self, gradients, X_val, y_val):
+        """What :meth:`group_cosine` says, from mean gradients of the groups.
+
+        Parameters
+        ----------
+        gradients : torch.Tensor of shape (n_groups, n_classes, n_features)
+            Of :meth:`mean_gradient`.
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        cosine : ndarray of shape (n_groups,)
+            Between -1 and 1.
+        """
         features, errors, _ = self._validation(X_val, y_val)
         gradient = errors.T @ features / len(features)
-        direction = self._solve(gradient)
-        length = (gradient * direction).sum()
-        cosines = []
-        for X, y in groups:
-            features, target = self._features_and_codes(X, y)
-            errors = softmax_errors(features @ self._weight().T, target)
-            mean = errors.T @ features / len(features)
-            squared = (mean * self._solve(mean)).sum() * length
-            cosines.append(float((mean * direction).sum() / squared.sqrt()))
-        return np.clip(cosines, -1, 1)
+        solved = self.inverse_hessian_product(torch.cat([gradients, gradient[None]]))
+        direction, solved = solved[-1], solved[:-1]
+        squared = (gradients * solved).sum((1, 2)) * (gradient * direction).sum()
+        cosine = (gradients * direction).sum((1, 2)) / squared.sqrt()
+        return cosine.clamp(-1, 1).cpu().numpy()
+
+    def inverse_hessian_product(self, gradients):
+        """Inverse Hessian times each of some gradients.
+
+        Parameters
+        ----------
+        gradients : torch.Tensor of shape (m, n_classes, n_features)
+            Derivatives by the weight of the last layer; each sums to 0 over the
+            classes, as those of all losses do.
+
+        Returns
+        -------
+        product : torch.Tensor of shape (m, n_classes, n_features)
+            In the same units as :meth:`validation_direction`.
+        """
+        basis = self._basis()
+        k, d = basis.shape[1], gradients.shape[2]
+        right = torch.einsum("ck,mcd->kdm", basis, gradients).reshape(k * d, -1)
+        solved = self._solve_reduced(right).reshape(k, d, -1)
+        return torch.einsum("ck,kdm->mcd", basis, solved)
 
     def _check_parameters(self):
         if not isinstance(self.damping, Real) or not 0 < self.damping < math.inf:
