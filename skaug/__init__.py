@@ -1,5 +1,6 @@
 """Learned data augmentation for scikit-learn."""
 
+from skaug.augmenter import InfluenceAugmenter
 from skaug.batch_augmentation import BatchAugmentation
 from skaug.covariance import ClassCovariance
 from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "IHDAFinetuner",
     "ISDAClassifier",
     "ISDALoss",
+    "InfluenceAugmenter",
     "LevelGainDisplay",
     "ManifoldMixup",
     "NetClassifier",

@@ -464,6 +464,22 @@ class LastLayerInfluence(BaseEstimator):
             change[:, part] = block / self._n()
         return change.cpu().numpy()
 
+    def validation_gradient(self, X_val, y_val):
+        """Gradient of the mean validation loss, calibrated if that is asked for.
+
+        Parameters
+        ----------
+        X_val, y_val : array-like
+            Validation rows and labels.
+
+        Returns
+        -------
+        gradient : torch.Tensor of shape (n_classes, n_features)
+            By the weight of the last layer.
+        """
+        features, errors, _ = self._validation(X_val, y_val)
+        return errors.T @ features / len(features)
+
     def validation_direction(self, X_val, y_val):
         """Inverse Hessian times the gradient of the mean validation loss.
 
@@ -500,7 +516,7 @@ class LastLayerInfluence(BaseEstimator):
             Nats per validation row, for each replacement alone; those of several add
             up. Negative: the copy is better for validation than the row.
         """
-        features, target = self._features_and_codes(X_new, y, differentiable=True)
+        features, target = self._features_and_codes(X_new, y)
         errors = softmax_errors(features @ self._weight().T, target)
         rows = slice(None) if rows is None else torch.as_tensor(rows)
         old = self._score(self.features_[rows], self.errors_[rows], direction)
@@ -561,7 +577,7 @@ class LastLayerInfluence(BaseEstimator):
         gradient : torch.Tensor of shape (n_classes, n_features)
             In float64.
         """
-        features, target = self._features_and_codes(X, y, differentiable=True)
+        features, target = self._features_and_codes(X, y)
         errors = softmax_errors(features @ self._weight().T, target)
         return errors.T @ features / len(features)
 
@@ -571,7 +587,7 @@ class LastLayerInfluence(BaseEstimator):
         Parameters
         ----------
         gradients : torch.Tensor of shape (n_groups, n_classes, n_features)
-            Of :meth:`mean_gradient`.
+            From :meth:`mean_gradient`.
         X_val, y_val : array-like
             Validation rows and labels.
 
@@ -580,13 +596,41 @@ class LastLayerInfluence(BaseEstimator):
         cosine : ndarray of shape (n_groups,)
             Between -1 and 1.
         """
-        features, errors, _ = self._validation(X_val, y_val)
-        gradient = errors.T @ features / len(features)
+        gradient = self.validation_gradient(X_val, y_val)
         solved = self.inverse_hessian_product(torch.cat([gradients, gradient[None]]))
         direction, solved = solved[-1], solved[:-1]
         squared = (gradients * solved).sum((1, 2)) * (gradient * direction).sum()
         cosine = (gradients * direction).sum((1, 2)) / squared.sqrt()
         return cosine.clamp(-1, 1).cpu().numpy()
+
+    def features_of(self, X):
+        """Input of the last layer.
+
+        Parameters
+        ----------
+        X : array-like or torch.Tensor of shape (m, ...)
+            Rows. Of a tensor that requires a gradient the result has one.
+
+        Returns
+        -------
+        features : torch.Tensor of shape (m, n_features)
+            In float64, with a column of ones if there is a bias.
+        """
+        keep = isinstance(X, torch.Tensor)
+        if self.estimator is None:
+            if not keep:
+                X = validate_data(self, X, dtype=np.float64, reset=False)
+            return _with_ones(torch.as_tensor(X, dtype=torch.float64))
+        net, head = self._net(), self._head()
+        with capture_input(head) as inputs, torch.set_grad_enabled(keep):
+            if keep:
+                net.module_.eval()
+                net.infer(X)
+            else:
+                for _ in net.forward_iter(X, training=False, device=net.device):
+                    pass
+        features = torch.cat(inputs).double()
+        return features if head.bias is None else _with_ones(features)
 
     def inverse_hessian_product(self, gradients):
         """Inverse Hessian times each of some gradients.
@@ -657,7 +701,7 @@ class LastLayerInfluence(BaseEstimator):
         features, errors, loss = self._validation(X_val, y_val)
         return self._solve(errors.T @ features / len(features)), loss
 
-    def _features_and_codes(self, X, y, differentiable=False):
+    def _features_and_codes(self, X, y):
         """Input of the last layer in float64, with ones, and class codes."""
         codes = np.searchsorted(self.classes_, np.asarray(y))
         codes = codes.clip(max=len(self.classes_) - 1)
@@ -668,23 +712,7 @@ class LastLayerInfluence(BaseEstimator):
                 f"{np.unique(np.asarray(y)[unknown]).tolist()}. Leave these rows out, "
                 "or train with them."
             )
-        keep = differentiable and isinstance(X, torch.Tensor)
-        if self.estimator is None:
-            if not keep:
-                X = validate_data(self, X, dtype=np.float64, reset=False)
-            features = _with_ones(torch.as_tensor(X, dtype=torch.float64))
-            return features, torch.from_numpy(codes)
-        net, head = self._net(), self._head()
-        with capture_input(head) as inputs, torch.set_grad_enabled(keep):
-            if keep:
-                net.module_.eval()
-                net.infer(X)
-            else:
-                for _ in net.forward_iter(X, training=False, device=net.device):
-                    pass
-        features = torch.cat(inputs).double()
-        if head.bias is not None:
-            features = _with_ones(features)
+        features = self.features_of(X)
         return features, torch.from_numpy(codes).to(features.device)
 
     def _solve(self, gradient):

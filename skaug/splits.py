@@ -11,8 +11,9 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
     check_cv,
 )
+from skorch.dataset import ValidSplit
 
-__all__ = ["hold_out"]
+__all__ = ["all_splits", "hold_out"]
 
 
 def hold_out(split, y, groups=None, *, random_state=None):
@@ -48,6 +49,61 @@ def hold_out(split, y, groups=None, *, random_state=None):
     >>> valid
     array([ 2,  5,  8, 11])
     """
+    return next(_splits(split, y, groups, random_state))
+
+
+def all_splits(cv, y, groups=None, *, random_state=None):
+    """All splits of rows into those to train on and those held out.
+
+    Parameters
+    ----------
+    cv : "holdout", float, int, splitter or list
+        Two fifths once, a share once, so many folds, or a splitter or its splits.
+        Stratified where every class has rows enough.
+    y : array-like of shape (n,)
+        Labels.
+    groups : array-like of shape (n,), default=None
+        Subject, segment or the like of each row; none is on both sides.
+    random_state : int, default=None
+        Seed for a share.
+
+    Returns
+    -------
+    splits : list of (ndarray, ndarray)
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`hold_out`; or if there are too few groups, or `cv` is something
+        else.
+
+    Examples
+    --------
+    >>> from skaug.splits import all_splits
+    >>> [held_out.size for _, held_out in all_splits(3, [0, 1] * 6)]
+    [4, 4, 4]
+    """
+    cv = 0.4 if isinstance(cv, str) and cv == "holdout" else cv
+    if isinstance(cv, (str, bool)) or (
+        isinstance(cv, Real) and not (0 < cv < 1 or (cv >= 2 and cv == int(cv)))
+    ):
+        raise ValueError(
+            "A cv of 'holdout', a share below 1, a number of folds of 2 or more or a "
+            f"splitter is needed; got {cv!r}."
+        )
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise ValueError(
+            "Two groups or more are needed to hold one out; got "
+            f"{np.unique(groups).tolist()}. Give X_val and y_val, or no groups."
+        )
+    counts = np.unique(y, return_counts=True)[1]
+    stratified = not isinstance(cv, Real) or counts.min() >= max(2, cv)
+    split = ValidSplit(cv, stratified=bool(stratified))
+    return list(_splits(split, y, groups, random_state))
+
+
+def _splits(split, y, groups, random_state):
     if groups is not None:
         groups = np.asarray(groups)
         if groups.shape != (len(y),):
@@ -56,13 +112,13 @@ def hold_out(split, y, groups=None, *, random_state=None):
                 f"{groups.shape}. Give fit as many groups as rows."
             )
     cv = _splitter(split, y, groups, random_state)
-    train, valid = next(iter(cv.split(np.zeros(len(y)), y, groups)))
-    if groups is not None and set(groups[train]) & set(groups[valid]):
-        raise ValueError(
-            f"A train_split that keeps groups together is needed; got {cv}, which puts "
-            "one on both sides. Use ValidSplit(StratifiedGroupKFold(5)), say."
-        )
-    return train, valid
+    for train, valid in cv.split(np.zeros(len(y)), y, groups):
+        if groups is not None and set(groups[train]) & set(groups[valid]):
+            raise ValueError(
+                f"A train_split that keeps groups together is needed; got {cv}, which "
+                "puts one on both sides. Use ValidSplit(StratifiedGroupKFold(5)), say."
+            )
+        yield train, valid
 
 
 def _splitter(split, y, groups, random_state):

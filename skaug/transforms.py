@@ -72,7 +72,9 @@ def how_to_call(transform, keywords=()):
 
 def name_of(transform):
     """What to call a transform in messages and tables."""
-    return getattr(transform, "__name__", type(transform).__name__)
+    name = getattr(transform, "__name__", type(transform).__name__)
+    inner = getattr(transform, "transform", None)
+    return f"{name}({name_of(inner)})" if callable(inner) else name
 
 
 def check_is_for_images(transform, X, name):
