@@ -6,6 +6,8 @@ from skaug.covariance import ClassCovariance
 from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_region import HardRegionSampler
 from skaug.ihda import IHDAFinetuner
+from skaug.influence import LastLayerInfluence
+from skaug.influence_display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.level_display import ActivationDisplay, LevelGainDisplay
 from skaug.mixing import ManifoldMixup, TableMixup
@@ -26,6 +28,9 @@ __all__ = [
     "ISDAClassifier",
     "ISDALoss",
     "InfluenceAugmenter",
+    "InfluenceRankingDisplay",
+    "LastLayerInfluence",
+    "LeaveOneOutDisplay",
     "LevelGainDisplay",
     "ManifoldMixup",
     "NetClassifier",

@@ -254,10 +254,11 @@ def _stochastic_solution(
     return mean
 
 
-def _softmax_regression(features, target, damping):
+def _softmax_regression(features, target, damping, start=None):
     """Minimum of mean cross-entropy + damping / 2 |W|^2, by Newton's method."""
-    n_classes = int(target.max()) + 1
-    W = features.new_zeros(n_classes, features.shape[1])
+    W = start
+    if start is None:
+        W = features.new_zeros(int(target.max()) + 1, features.shape[1])
 
     def objective(W):
         loss = torch.nn.functional.cross_entropy(features @ W.T, target)
@@ -488,6 +489,59 @@ class LastLayerInfluence(BaseEstimator):
         direction, loss = self._direction_and_loss(X_val, y_val)
         change = self._score(self.features_, self.errors_, direction) / self._n()
         return _clipped(change.cpu().numpy(), loss)
+
+    def refitted_loss_change(self, X_val, y_val, rows):
+        """Change of the mean validation loss when rows are left out one by one.
+
+        The last layer is fitted again without each, to the minimum: what
+        :meth:`predicted_loss_change` predicts, at the price of a fit per row.
+
+        Parameters
+        ----------
+        X_val, y_val : array-like
+            Validation rows and labels.
+        rows : array-like of shape (m,)
+            Numbers of the training rows to leave out.
+
+        Returns
+        -------
+        change : ndarray of shape (m,)
+            Nats per validation row.
+
+        Raises
+        ------
+        ValueError
+            If the last layer is not at the minimum of the mean cross-entropy plus
+            ``damping / 2`` times its squared weights, as that of a trained network is
+            not: fitted again it would move without leaving anything out.
+        """
+        features, _, loss = self._validation(X_val, y_val)
+        target = torch.from_numpy(np.searchsorted(self.classes_, y_val))
+        target = target.to(features.device)
+        n, weight, codes = self._n(), self._weight(), self.errors_.argmin(dim=1)
+        gradient = self.errors_.T @ self.features_ / n + self.damping * weight
+        if gradient.norm() > 1e-6 * (1 + weight.norm()):
+            raise ValueError(
+                "LastLayerInfluence needs a last layer at the minimum of its objective "
+                f"to fit it again; got a gradient of size {float(gradient.norm()):.1e} "
+                "there. Give the network's features as X, and no estimator."
+            )
+        logits = features @ weight.T
+        scale = 1 / _temperature(logits, target) if self.calibrate else 1.0
+        change = []
+        for row in rows:
+            others = torch.arange(n, device=features.device) != row
+            # The others keep a weight of 1/n each: the mean has n - 1.
+            without = _softmax_regression(
+                self.features_[others],
+                codes[others],
+                self.damping * n / (n - 1),
+                start=weight,
+            )
+            logits = scale * features @ without.T
+            new_loss = torch.nn.functional.cross_entropy(logits, target)
+            change.append(float(new_loss) - loss)
+        return np.array(change)
 
     def pairwise(self, X_val, y_val):
         """Change of the loss of each validation row when a training row is removed.

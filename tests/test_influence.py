@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import NetClassifier
@@ -130,10 +132,64 @@ def test_pairs_add_up_to_the_mean_in_every_solver(rows):
     X, y, X_val, y_val = rows
     for solver in ("auto", "cg", "cholesky"):
         influence = LastLayerInfluence(solver=solver).fit(X[:60], y[:60])
-        pairs = influence.pairwise(X_val[:20], y_val[:20])
-        change = influence.predicted_loss_change(X_val[:20], y_val[:20])
-        assert pairs.shape == (60, 20)
+        pairs = influence.pairwise(X_val[:110], y_val[:110])
+        change = influence.predicted_loss_change(X_val[:110], y_val[:110])
+        assert pairs.shape == (60, 110)
         np.testing.assert_allclose(pairs.mean(axis=1), change, atol=1e-9)
+
+
+def test_blocks_do_not_show(rows, monkeypatch):
+    X, y, X_val, y_val = rows
+
+    def numbers():
+        influence = LastLayerInfluence().fit(X[:50], y[:50])
+        pairs = influence.pairwise(X_val[:30], y_val[:30])
+        return influence.factor_, pairs, influence.self_influence()
+
+    expected = numbers()
+    monkeypatch.setattr("skaug.influence.BLOCK_BYTES", 30_000)
+    for one, other in zip(numbers(), expected):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_the_factor_is_that_of_the_hessian(rows):
+    X, y, *_ = rows
+    influence = LastLayerInfluence().fit(X, y)
+    influence.self_influence()
+    H = hessian(influence.features_, influence.probabilities_, 0.1)
+    L = influence.factor_
+    torch.testing.assert_close(L @ L.T, H, rtol=0, atol=1e-12)
+    assert (L.triu(1) == 0).all()
+
+
+@pytest.mark.parametrize("damping", [1e-2, 0.1])
+def test_pairs_are_captums_at_full_rank(rows, damping):
+    captum = pytest.importorskip("captum.influence", reason="captum is for comparison")
+    X, y, X_val, y_val = rows
+    columns = X[:60].std(axis=0).argsort()[-6:]
+    X, y, X_val, y_val = X[y < 3][:, columns], y[y < 3], X_val[:, columns], y_val
+    X_val, y_val = X_val[y_val < 3][:15], y_val[y_val < 3][:15]
+    influence = LastLayerInfluence(damping=damping).fit(X, y)
+    head = nn.Linear(6, 3).double()
+    coef = torch.from_numpy(influence.coef_)
+    head.load_state_dict({"weight": coef[:, :-1], "bias": coef[:, -1]})
+    theirs = captum.NaiveInfluenceFunction(
+        nn.Sequential(head),
+        torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(y)),
+        checkpoint=None,
+        checkpoints_load_func=lambda *_: 1.0,
+        layers=["0"],
+        loss_fn=nn.CrossEntropyLoss(reduction="none"),
+        batch_size=len(X),
+        projection_dim=21,
+        # Its Hessian is that of the sum of the losses.
+        hessian_reg=damping * len(X),
+        hessian_inverse_tol=0,
+    )
+    expected = theirs.influence((torch.from_numpy(X_val), torch.from_numpy(y_val)))
+    np.testing.assert_allclose(
+        influence.pairwise(X_val, y_val), expected.T, rtol=1e-6, atol=1e-9
+    )
 
 
 def test_the_regression_is_scikit_learns(rows):
@@ -169,6 +225,14 @@ def test_size_and_sign_of_leaving_out(left_out):
     assert 0.9 < np.polyfit(predicted, true, 1)[0] < 1.1
     assert (true[:10] < 0).all() and (true[10:20] > 0).all()
     assert spearmanr(predicted, true).statistic > 0.99
+
+
+def test_refits_equal_scikit_learns(rows, left_out):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X, y)
+    order = np.argsort(influence.predicted_loss_change(X_val, y_val))
+    change = influence.refitted_loss_change(X_val, y_val, order[:5])
+    np.testing.assert_allclose(change, left_out[1][:5], rtol=1e-3)
 
 
 def test_size_and_sign_of_replacing(rows):
@@ -252,6 +316,23 @@ def test_cosine_ignores_sizes_and_is_bounded(rows, net):
     np.testing.assert_allclose(doubled[0], cosines[0], rtol=1e-10)
 
 
+def test_cosine_of_two_classes_does_not_know_how_long_a_gradient_is(rows):
+    X, y, X_val, y_val = rows
+    X, X_val, y, y_val = X[y < 2], X_val[y_val < 2], y[y < 2], y_val[y_val < 2]
+    X_val, y_val = np.tile(X_val, (3, 1)), np.tile(y_val, 3)
+    influence = LastLayerInfluence().fit(X, y)
+    # With either label the gradient of a row points the opposite way, and it is as
+    # long as the probability of the other label.
+    for row in range(3):
+        own, other = (
+            influence.group_cosine([(X[[row]], [label])], X_val, y_val)[0]
+            for label in (y[row], 1 - y[row])
+        )
+        assert own == pytest.approx(-other)
+        sizes = influence.probabilities_[row]
+        assert sizes.max() > 2 * sizes.min()
+
+
 def test_calibration_changes_confidence_alone(rows, net):
     X, y, X_val, y_val = rows
     influence = LastLayerInfluence(net, calibrate=True).fit(X, y)
@@ -261,6 +342,7 @@ def test_calibration_changes_confidence_alone(rows, net):
     target = torch.from_numpy(y_val)
     temperature = _temperature(logits, target)
     assert loss <= plain[2]
+    np.testing.assert_array_equal(logits.argmax(1), (logits / temperature).argmax(1))
     assert loss == pytest.approx(float(CROSS_ENTROPY(logits / temperature, target)))
     # Along the logits themselves the calibrated loss is flat.
     assert abs(float((errors * logits).mean())) < 1e-8
@@ -320,6 +402,69 @@ def test_impossible_sizes_are_clipped_with_a_warning():
     np.testing.assert_array_equal(change, [-1.0, -1.0, 0.1])
 
 
+def test_few_validation_rows_are_reported(rows):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence().fit(X, y)
+    few = X_val[:99], y_val[:99]
+    calls = [
+        influence.predicted_loss_change,
+        influence.validation_direction,
+        lambda *few: influence.group_cosine([(X, y)], *few),
+        LastLayerInfluence(calibrate=True).fit(X[:50], y[:50]).pairwise,
+    ]
+    for call in calls:
+        with pytest.warns(UserWarning, match="needs 100 validation rows or more; got"):
+            call(*few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        influence.pairwise(*few)  # each number is about one row
+        influence.predicted_loss_change(X_val[:100], y_val[:100])
+
+
+class Softmaxed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, X):
+        return self.head(X).softmax(dim=1)
+
+
+class Convolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv1d(1, 10, 64)
+
+    def forward(self, X):
+        return self.head(X[:, None])[..., 0]
+
+
+@pytest.mark.parametrize(
+    "net, error, message",
+    [
+        (
+            NetClassifier(Convolution, max_epochs=1),
+            ValueError,
+            "Convolution needs a plain nn.Linear as its last layer; got none. Add one",
+        ),
+        (
+            NeuralNetClassifier(Softmaxed, max_epochs=1, verbose=0),
+            ValueError,
+            "Softmaxed needs to return what its last layer 'head' makes",
+        ),
+        (
+            LogisticRegression(),
+            TypeError,
+            "needs a net of skorch that classifies, .*; got a LogisticRegression. For",
+        ),
+    ],
+)
+def test_other_estimators_are_refused(rows, net, error, message):
+    X, y = rows[0].astype(np.float32), rows[1]
+    with pytest.raises(error, match=message):
+        LastLayerInfluence(net.fit(X, y)).fit(X, y)
+
+
 @pytest.mark.parametrize(
     "params, message",
     [
@@ -337,6 +482,12 @@ def test_bad_parameters(params, message, rows):
 
 def test_bad_labels(rows):
     X, y, X_val, y_val = rows
+    with pytest.raises(ValueError, match="needs one class label per row; got a contin"):
+        LastLayerInfluence().fit(X, X[:, 20] + 0.5 * y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        LastLayerInfluence().fit(X, y).pairwise(X_val, y_val[:10])
+    with pytest.raises(NotFittedError):
+        LastLayerInfluence().self_influence()
     with pytest.raises(ValueError, match="needs two classes or more; got one class"):
         LastLayerInfluence().fit(X, np.zeros(N))
     influence = LastLayerInfluence().fit(X[y < 5], y[y < 5])

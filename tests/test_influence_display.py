@@ -1,0 +1,194 @@
+"""Displays of influence: what is drawn is what was computed."""
+
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from skaug import (
+    InfluenceRankingDisplay,
+    LastLayerInfluence,
+    LeaveOneOutDisplay,
+    NetClassifier,
+)
+
+matplotlib.use("Agg")
+N = 200
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Digits: training rows and labels, then those for validation."""
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    return X[:N], y[:N], X[N : 2 * N], y[N : 2 * N]
+
+
+@pytest.fixture(scope="module")
+def influence(rows):
+    X, y, *_ = rows
+    return LastLayerInfluence().fit(X, y)
+
+
+# Ranking
+
+
+def test_bars_are_the_ends_of_the_ranking(rows, influence):
+    *_, X_val, y_val = rows
+    val = X_val, y_val
+    display = InfluenceRankingDisplay.from_estimator(influence, *val, n_rows=4)
+    change = influence.predicted_loss_change(*val)
+    np.testing.assert_array_equal(display.change, change)
+    widths = [bar.get_width() for bar in display.bars_]
+    np.testing.assert_array_equal(widths, change[display.shown_])
+    ranked = np.sort(change)[::-1]
+    np.testing.assert_array_equal(widths, np.r_[ranked[:4], ranked[-4:]])
+    ticks = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert ticks == [str(row) for row in display.shown_]
+    # The most helpful row is on top.
+    assert display.ax_.yaxis_inverted()
+
+
+def test_few_rows_are_all_drawn_without_a_gap():
+    change = [0.3, -0.1, 0.0, 0.2, -0.4]
+    display = InfluenceRankingDisplay.from_predictions(change, n_rows=3)
+    assert display.shown_.tolist() == [0, 3, 2, 1, 4]
+    np.testing.assert_array_equal(display.ax_.get_yticks(), np.arange(5))
+    display.plot(n_rows=1)
+    assert display.shown_.tolist() == [0, 4]
+    np.testing.assert_array_equal(display.ax_.get_yticks(), [0, 2])
+
+
+def test_names_labels_axes_and_style():
+    _, ax = plt.subplots()
+    display = InfluenceRankingDisplay.from_predictions(
+        [0.1, -0.2],
+        names=["a.wav", "b.wav"],
+        labels=["walk", "run"],
+        ax=ax,
+        bar_kw={"height": 0.5},
+    )
+    assert display.ax_ is ax and display.figure_ is ax.figure
+    ticks = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert ticks == ["a.wav: walk", "b.wav: run"]
+    assert display.bars_[0].get_height() == 0.5
+    colours = [bar.get_facecolor() for bar in display.bars_]
+    assert colours[0] != colours[1]
+    assert "without the row, nats" in ax.get_xlabel()
+
+
+# Leaving out
+
+
+def test_points_are_predictions_and_refits(rows):
+    X, y, X_val, y_val = rows
+    display = LeaveOneOutDisplay.from_estimator(
+        LastLayerInfluence(), X, y, X_val, y_val, n_rows=9, random_state=0
+    )
+    influence = LastLayerInfluence().fit(X, y)
+    change = influence.predicted_loss_change(X_val, y_val)
+    np.testing.assert_array_equal(display.predicted, change[display.rows])
+
+    def loss(rows):
+        ones = np.ones((N, 1))
+        model = LogisticRegression(
+            C=1 / (N * 0.1), fit_intercept=False, tol=1e-10, max_iter=5000
+        ).fit(np.hstack([X, ones])[rows], y[rows])
+        return log_loss(y_val, model.predict_proba(np.hstack([X_val, ones])))
+
+    row = display.rows[0]
+    actual = loss(np.arange(N) != row) - loss(np.full(N, True))
+    np.testing.assert_allclose(display.actual[0], actual, rtol=1e-3)
+    points = np.column_stack([display.predicted, display.actual])
+    np.testing.assert_array_equal(display.scatter_.get_offsets(), points)
+    assert display.line_.get_slope() == 1
+    text = display.legend_.get_texts()[0].get_text()
+    assert text == f"r = {display.r:.3f}, slope = {display.slope:.2f}"
+    assert display.r > 0.99 and 0.9 < display.slope < 1.1
+
+
+def test_rows_are_both_ends_and_some_between(rows, influence):
+    X, y, X_val, y_val = rows
+    displays = [
+        LeaveOneOutDisplay.from_estimator(
+            influence, X, y, X_val, y_val, n_rows=7, random_state=seed
+        )
+        for seed in (0, 0, 1)
+    ]
+    order = np.argsort(-influence.predicted_loss_change(X_val, y_val), kind="stable")
+    for display in displays:
+        assert len(set(display.rows)) == 7
+        assert display.rows[:4].tolist() == [*order[:2], *order[-2:]]
+    np.testing.assert_array_equal(displays[0].rows, displays[1].rows)
+    assert displays[0].rows.tolist() != displays[2].rows.tolist()
+
+
+def test_correlation_and_slope_see_different_faults():
+    predicted = np.array([1.0, 2.0, 4.0])
+    display = LeaveOneOutDisplay(predicted, 3 * predicted, np.arange(3)).plot()
+    assert display.r == pytest.approx(1) and display.slope == pytest.approx(3)
+
+
+def test_calibrated_changes_come_true_as_well(rows):
+    X, y, X_val, y_val = rows
+    display = LeaveOneOutDisplay.from_estimator(
+        LastLayerInfluence(calibrate=True), X, y, X_val, y_val, n_rows=9, random_state=0
+    )
+    assert display.r > 0.99 and 0.9 < display.slope < 1.1
+
+
+# Refusals
+
+
+def test_a_trained_network_is_refused(rows):
+    X, y, X_val, y_val = rows
+    net = NetClassifier(module__hidden=(8,), max_epochs=2, random_state=0).fit(X, y)
+    influence = LastLayerInfluence(net).fit(X, y)
+    with pytest.raises(ValueError, match="without an estimator; got one with a NetCl"):
+        LeaveOneOutDisplay.from_estimator(influence, X, y, X_val, y_val)
+    with pytest.raises(ValueError, match="at the minimum of its objective"):
+        influence.refitted_loss_change(X_val, y_val, [0])
+    # The way out that the message names.
+    features = [
+        LastLayerInfluence(net).fit(*part).features_[:, :-1].numpy()
+        for part in ((X, y), (X_val, y_val))
+    ]
+    display = LeaveOneOutDisplay.from_estimator(
+        LastLayerInfluence(), features[0], y, features[1], y_val, n_rows=6
+    )
+    assert display.r > 0.98
+
+
+def test_bad_input(rows, influence):
+    _, y, X_val, y_val = rows
+    ranking = InfluenceRankingDisplay
+    with pytest.raises(TypeError, match="needs a LastLayerInfluence; got a Logistic"):
+        ranking.from_estimator(LogisticRegression(), X_val, y_val)
+    with pytest.raises(NotFittedError):
+        ranking.from_estimator(LastLayerInfluence(), X_val, y_val)
+    with pytest.raises(ValueError, match=r"needs as many labels .*, 200; got 3"):
+        ranking.from_estimator(influence, X_val, y_val, labels=y[:3])
+    with pytest.raises(ValueError, match="needs n_rows >= 1; got 0"):
+        ranking.from_predictions([0.1, 0.2], n_rows=0)
+    with pytest.raises(ValueError, match="needs n_rows >= 3; got 2"):
+        LeaveOneOutDisplay.from_estimator(influence, *rows, n_rows=2)
+
+
+def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match="from_predictions requires matplotlib"):
+        InfluenceRankingDisplay.from_predictions([0.1, 0.2])
+    with pytest.raises(ImportError, match="plot requires matplotlib"):
+        LeaveOneOutDisplay(np.arange(3), np.arange(3), np.arange(3)).plot()
