@@ -13,6 +13,10 @@ setup: .venv/installed
 	@$(INSTALL) -e ".[plot,test]"
 	@touch $@
 
+.venv/bench-installed: .venv/installed
+	@$(INSTALL) -e ".[bench]"
+	@touch $@
+
 .venv/docs-installed: .venv/installed
 	@$(INSTALL) -e ".[docs]"
 	@touch $@
@@ -28,9 +32,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: setup
+bench: .venv/bench-installed
 	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
 		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
+		benchmarks/bench_influence.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py; do \
