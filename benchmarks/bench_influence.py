@@ -6,6 +6,8 @@ all sides get the same weights, the minimum of the mean cross-entropy plus dampi
 times the squared weights in float64. Two questions: totals, the change of the mean
 validation loss per training row, and pairs, that of each validation row.
 
+- skaug: in float64; totals by conjugate gradients, to a residual of 1e-10 and, where
+  the others have float32, of 1e-7, pairs by the Cholesky factor.
 - autograd: the Hessian from torch.func, as Jacobian-vector products of the gradient in
   blocks, its Cholesky factor, and the gradient of every row; in float64, which is the
   truth for all others, and in float32.
@@ -48,6 +50,7 @@ except ImportError:  # an extra
 
 N, M, FEATURES, CLASSES = 5000, 500, 256, 10
 DAMPING = 0.01
+SHORT = "skaug, tol 1e-7"
 TOTALS_GOAL = 1 / 20  # of the CPU time of the exact autograd route
 PAIRS_GOAL = 1 / 5
 ERROR_GOAL = 1e-5
@@ -224,6 +227,10 @@ def wide_layer():
     }
 
 
+def relative_error(values, truth):
+    return np.linalg.norm(values - truth) / np.linalg.norm(truth)
+
+
 def shown(number, form):
     return "" if number is None else format(number, form)
 
@@ -244,12 +251,14 @@ def main():
     seconds, pairs, totals = {}, {}, {}
     for _ in range(3):
         influence.factor_ = None
-        for name, method, results in [
-            ("totals", influence.predicted_loss_change, totals),
-            ("pairs", influence.pairwise, pairs),
+        for side, tol, name, method, results in [
+            (SHORT, 1e-7, "totals", influence.predicted_loss_change, totals),
+            ("skaug", 1e-10, "totals", influence.predicted_loss_change, totals),
+            ("skaug", 1e-10, "pairs", influence.pairwise, pairs),
         ]:
-            spent, results["skaug"] = cpu_seconds(lambda m=method: m(X_val, y_val))
-            seconds.setdefault(("skaug", name), []).append(spent)
+            influence.tol = tol
+            spent, results[side] = cpu_seconds(lambda m=method: m(X_val, y_val))
+            seconds.setdefault((side, name), []).append(spent)
     for dtype in ("float64", "float32"):
         autograd = Autograd(influence, y, getattr(torch, dtype))
         rows, side = autograd.of_validation(X_val, y_val), f"autograd, {dtype}"
@@ -285,22 +294,22 @@ def main():
         f"{'error totals':>14}{'error pairs':>13}{'rank':>8}"
     )
     errors = {}
-    for side, values in pairs.items():
-        errors[side] = [
-            np.linalg.norm(totals[side] - true_totals) / np.linalg.norm(true_totals),
-            np.linalg.norm(values - truth) / np.linalg.norm(truth),
-        ]
-        rank = spearmanr(totals[side], true_totals).statistic
+    for side, values in totals.items():
+        errors[side] = [relative_error(values, true_totals)]
+        if side in pairs:
+            errors[side].append(relative_error(pairs[side], truth))
+        of_pairs = errors[side][1] if side in pairs else None
         print(
             f"{side:22}{shown(seconds.get((side, 'totals')), '.2f'):>10}"
-            f"{seconds[side, 'pairs']:10.2f}{shown(peaks.get(side), '.0f'):>11}"
-            f"{errors[side][0]:14.1e}{errors[side][1]:13.1e}{rank:8.3f}"
+            f"{shown(seconds.get((side, 'pairs')), '.2f'):>10}"
+            f"{shown(peaks.get(side), '.0f'):>11}"
+            f"{errors[side][0]:14.1e}{shown(of_pairs, '.1e'):>13}"
+            f"{spearmanr(values, true_totals).statistic:8.3f}"
         )
-    ratios = {
-        (side, name): seconds["skaug", name] / seconds[side, name]
-        for side in ("autograd, float64", "autograd, float32")
-        for name in ("totals", "pairs")
-    }
+    ratios = {}
+    for exact, ours in [("autograd, float64", "skaug"), ("autograd, float32", SHORT)]:
+        ratios[exact, "totals"] = seconds[ours, "totals"] / seconds[exact, "totals"]
+        ratios[exact, "pairs"] = seconds["skaug", "pairs"] / seconds[exact, "pairs"]
     for (side, name), ratio in ratios.items():
         print(f"{name}: 1/{1 / ratio:.1f} of the CPU time of {side}")
     bound = ((CLASSES * (FEATURES + 1)) ** 2 + N * M) * 8 / 2**20
@@ -329,7 +338,8 @@ def main():
     exact = "autograd, float64"
     assert ratios[exact, "totals"] <= TOTALS_GOAL, "totals are too slow"
     assert ratios[exact, "pairs"] <= PAIRS_GOAL, "pairs are too slow"
-    assert max(errors["skaug"]) <= ERROR_GOAL, f"errors {errors['skaug']}"
+    for side in ("skaug", SHORT):
+        assert max(errors[side]) <= ERROR_GOAL, f"errors {errors[side]}"
     assert peaks["skaug"] is None or peaks["skaug"] <= bound, "pairs hold too much"
     assert rank >= LEFT_OUT_GOAL, f"leaving out ranks otherwise: {rank:.4f}"
     assert wide["residual"] <= 1e-9

@@ -33,7 +33,8 @@ numpydoc_xref_param_type = False
 
 # These are commands, and without the data the page on them has nothing to show.
 commands = r"compare\w*\.py"
-left_out = [commands] if data_folder() else [commands, "plot_har_", "plot_ihda"]
+need_data = ["plot_har_", "plot_ihda", "plot_mislabelled"]
+left_out = [commands] if data_folder() else [commands, *need_data]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

@@ -112,9 +112,14 @@ def hessian_product(features, p, V, damping):
     product : torch.Tensor of shape (n_classes, n_features)
         Two products with the features; the Hessian is not formed.
     """
-    u = features @ V.T
-    u = p * (u - (p * u).sum(dim=1, keepdim=True))
-    return u.T @ features / len(features) + damping * V
+    product = damping * V
+    n, d = features.shape
+    for part in _parts(n, 8 * d):  # the cache keeps a part for its second product
+        rows, p_part = features[part], p[part]
+        u = rows @ V.T
+        u = p_part * (u - (p_part * u).sum(dim=1, keepdim=True))
+        product.addmm_(u.T, rows, alpha=1 / n)
+    return product
 
 
 def sum_zero_basis(n_classes, **kwargs):

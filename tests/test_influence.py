@@ -142,9 +142,10 @@ def test_blocks_do_not_show(rows, monkeypatch):
     X, y, X_val, y_val = rows
 
     def numbers():
-        influence = LastLayerInfluence().fit(X[:50], y[:50])
+        influence = LastLayerInfluence().fit(X[:150], y[:150])
+        change = influence.predicted_loss_change(X_val, y_val)
         pairs = influence.pairwise(X_val[:30], y_val[:30])
-        return influence.factor_, pairs, influence.self_influence()
+        return change, influence.factor_, pairs, influence.self_influence()
 
     expected = numbers()
     monkeypatch.setattr("skaug.influence.BLOCK_BYTES", 30_000)
