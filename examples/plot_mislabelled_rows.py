@@ -143,7 +143,7 @@ plt.show()
 # with so strong a penalty cannot fit wrong labels, so they have a large loss. It needs
 # no validation rows either.
 #
-# The network has fitted half of the wrong labels, and the loss of these rows says
+# The network has fitted about half of the wrong labels, and the loss of these rows says
 # nothing. There influence finds 59 % against 53 % by the loss, and the gap widens when
 # more rows are looked at; self-influence does as well, without validation rows. Still,
 # none of the network's rankings comes near the loss of the regression.
