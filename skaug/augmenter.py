@@ -402,7 +402,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         codes = None if y is None else torch.from_numpy(self._codes(np.asarray(y)))
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rows = torch.from_numpy(np.float32(X))
+        rows = torch.tensor(X, dtype=torch.float32)
         with own_generators("cpu", int(seed)), torch.no_grad():
             views = [self(rows, codes) for _ in range(n_views)]
         views = [view if codes is None else view[0] for view in views]
