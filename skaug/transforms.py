@@ -73,8 +73,9 @@ def how_to_call(transform, keywords=()):
 def name_of(transform):
     """What to call a transform in messages and tables."""
     name = getattr(transform, "__name__", type(transform).__name__)
-    inner = getattr(transform, "transform", None)
-    return f"{name}({name_of(inner)})" if callable(inner) else name
+    if isinstance(transform, PerSample):
+        return f"{name}({name_of(transform.transform)})"
+    return name
 
 
 def check_is_for_images(transform, X, name):

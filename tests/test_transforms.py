@@ -8,7 +8,18 @@ from sklearn.base import clone
 
 from skaug import Cutout
 from skaug._torchvision import torchvision
-from skaug.transforms import Jitter, PerSample, Scaling, TimeWarp
+from skaug.splits import all_splits
+from skaug.transforms import (
+    ChannelDropout,
+    Jitter,
+    PerSample,
+    SameClassInterpolation,
+    Scaling,
+    SensorRotation,
+    TimeWarp,
+    how_to_call,
+    name_of,
+)
 
 v2 = import_module(f"{torchvision.__name__}.transforms.v2")
 
@@ -109,10 +120,93 @@ def test_speed_changes_by_its_strength():
     assert abs(ratio.std() / (0.2 * 2**0.5) - 1) < 0.05 and abs(ratio.mean()) < 0.02
 
 
-@pytest.mark.parametrize("transform", [Jitter(0), Scaling(0), TimeWarp(0)])
+@pytest.mark.parametrize(
+    "transform", [Jitter(0), Scaling(0), TimeWarp(0), ChannelDropout(0)]
+)
 def test_strength_0_is_the_identity(transform):
     X = torch.rand(4, 2, 30)
     torch.testing.assert_close(transform(X), X, atol=1e-6, rtol=0)
+
+
+def test_a_given_scale_is_that_of_the_noise():
+    torch.manual_seed(0)
+    scale = torch.tensor([1.0, 10.0])
+    moved = Jitter(0.5, scale)(torch.zeros(2000, 2, 5))
+    assert moved.std(dim=(0, 2)).tolist() == pytest.approx([0.5, 5.0], rel=0.05)
+
+
+def test_rotation_is_one_of_space_for_all_sensors_of_a_row():
+    torch.manual_seed(0)
+    X = torch.randn(200, 6, 30)
+    turned = SensorRotation(20.0)(X)
+    sensors, turned_sensors = (rows.view(200, 2, 3, 30) for rows in (X, turned))
+    for row in (0, 57):
+        # The matrix that explains the first sensor explains the second.
+        R = turned_sensors[row, 0] @ torch.linalg.pinv(sensors[row, 0])
+        torch.testing.assert_close(R @ R.T, torch.eye(3), atol=1e-4, rtol=0)
+        assert torch.linalg.det(R) == pytest.approx(1, abs=1e-4)
+        torch.testing.assert_close(
+            R @ sensors[row, 1], turned_sensors[row, 1], atol=1e-3, rtol=0
+        )
+    gram = torch.linalg.pinv(sensors[:, 0])
+    trace = (turned_sensors[:, 0] @ gram).diagonal(dim1=1, dim2=2).sum(dim=1)
+    angles = ((trace - 1) / 2).clamp(-1, 1).arccos().rad2deg()
+    assert angles.square().mean().sqrt() == pytest.approx(20, rel=0.15)
+
+
+def test_channels_are_blanked_as_often_as_asked():
+    torch.manual_seed(0)
+    fill = torch.tensor([5.0, 6.0, 7.0])
+    X = torch.randn(4000, 3, 2)
+    blanked = ChannelDropout(0.2, fill)(X)
+    gone = (blanked == fill[:, None]).all(dim=2)
+    assert gone.float().mean(dim=0).tolist() == pytest.approx([0.2] * 3, abs=0.03)
+    assert torch.equal(blanked[~gone], X[~gone])
+
+
+def test_interpolation_stays_between_rows_of_the_class():
+    torch.manual_seed(0)
+    y = torch.randint(3, (300,))
+    X = torch.randn(300, 4) + 10 * y[:, None]
+    moved, same = SameClassInterpolation(1.0)(X, y)
+    assert same is y
+    steps = ((moved - X).norm(dim=1) > 0).float().mean()
+    assert steps > 0.9
+    for label in range(3):
+        rows = y == label
+        assert (moved[rows] >= X[rows].amin(dim=0) - 1e-5).all()
+        assert (moved[rows] <= X[rows].amax(dim=0) + 1e-5).all()
+    half, _ = SameClassInterpolation(0.5)(X, y)
+    assert (half - X).norm(dim=1).mean() < (moved - X).norm(dim=1).mean()
+
+
+def test_how_to_call():
+    def with_label(X, label=None):
+        return X
+
+    def with_option(X, size=3):
+        return X
+
+    def with_network(X, y, module):
+        return X
+
+    assert how_to_call(with_label) == (True, ())
+    assert how_to_call(with_option) == (False, ())
+    assert how_to_call(with_network, {"module": 0}) == (True, ("module",))
+    assert how_to_call(Cutout(2)) == (True, ())
+    assert name_of(PerSample(v2.RandomHorizontalFlip())) == (
+        "PerSample(RandomHorizontalFlip)"
+    )
+
+
+def test_all_splits():
+    y = [0, 1] * 30
+    (split,) = all_splits("holdout", y, random_state=0)
+    assert [len(part) for part in split] == [36, 24]
+    assert len(all_splits(5, y)) == 5
+    groups = [number // 6 for number in range(60)]
+    for train, held_out in all_splits(5, y, groups):
+        assert not {groups[i] for i in train} & {groups[i] for i in held_out}
 
 
 def test_short_signals():
@@ -167,6 +261,9 @@ def test_they_stand_in_torchvisions_compose():
         (Jitter(-1), (2, 4), "Jitter needs strength >= 0; got -1"),
         (Scaling(float("nan")), (2, 4), "Scaling needs strength >= 0; got nan"),
         (TimeWarp(), (2, 4), r"needs signals of shape .* got \(2, 4\)"),
+        (SensorRotation(), (2, 4, 9), r"three channels to a sensor; got \(2, 4, 9\)"),
+        (SensorRotation(), (2, 3), "needs signals of shape"),
+        (ChannelDropout(-1), (2, 4), "ChannelDropout needs strength >= 0; got -1"),
         (TimeWarp(n_knots=1), (2, 4, 9), "n_knots to be a whole number >= 2; got 1"),
     ],
 )
