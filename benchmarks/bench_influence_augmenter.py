@@ -1,0 +1,498 @@
+"""Does augmentation learned through influence help? Paired, 5 seeds, 3 sets.
+
+A seed draws the training and the validation rows, the weights and the order of batches,
+which all arms share. Test rows are official ones and the same for all seeds: 5,000
+images, pooled to 14 x 14, or the nine test subjects of har, whose training and
+validation rows come from five subjects each. Arms differ in what is done to batches:
+
+- none; heuristic: ``baseline_transform``, with horizontal flips on fashion_mnist.
+- uniform: the default list of transforms, all alike. random third: of that list.
+- policy: weights by influence, three networks. top third: its best transforms alone.
+- network: the guarded augmentation network behind the heuristic. network on policy: the
+  same behind the policy. newton network: a bolder one behind the heuristic, its
+  objective the validation loss after a Newton step.
+- planted uniform, planted policy: as above, with nine transforms in the list that
+  destroy a row: another row of the batch in its place, noise, or its blocks shuffled.
+
+Arms are trained on the training rows, and some of them again ("all") on validation rows
+as well. A network that the guard refuses leaves the arm that it is behind, which is not
+trained twice. Classifiers are the default ones.
+
+Differences are means ± standard error, [95 % t interval], with * where that excludes 0.
+Seeds share the test rows: the intervals speak for other draws and weights, not for
+other images or subjects. Trainings are those of the classifier, the last included; cost
+is the CPU time of all that an arm needs over that of one training without augmentation.
+
+    python benchmarks/bench_influence_augmenter.py [--sets har ...] [--seeds 100 ...]
+        [--output FILE.json]
+    python benchmarks/bench_influence_augmenter.py --summary FILE.json ...
+
+What is in the output file already, from the same source and settings, is not run again.
+The second writes the tables to results/influence_augmenter.md, below what stands there
+before its first heading, and the figures to the file of that name beside it.
+"""
+
+import argparse
+import datetime
+import json
+import subprocess
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import sklearn
+import skorch
+import torch
+from scipy.stats import t as student
+from sklearn.metrics import log_loss
+
+from data import load, take
+from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
+from skaug._torchvision import torchvision
+from skaug.policy import Chain, Policy, baseline_transform
+from skaug.transforms import PerSample
+
+# Behind the line above, which makes it possible beside a torch without CUDA.
+from torchvision.transforms import v2  # isort: skip
+
+# Training rows, as many for validation, and epochs.
+SETS = {"mnist": (200, 40), "fashion_mnist": (500, 30), "har": (500, 30)}
+SEEDS = [100, 101, 102, 103, 104]  # 0 to 2 were for trying out
+N_TEST = 5000
+N_SUBJECTS = 5
+METRICS = {"accuracy": 2, "log-loss": 3}  # decimals that are printed
+# What the arms are compared with.
+PAIRS = [
+    ("none", "heuristic"),
+    ("uniform", "heuristic"),
+    ("random third", "uniform"),
+    ("policy", "heuristic"),
+    ("policy", "uniform"),
+    ("top third", "heuristic"),
+    ("top third", "uniform"),
+    ("network", "heuristic"),
+    ("newton network", "heuristic"),
+    ("network on policy", "heuristic"),
+    ("network on policy", "policy"),
+    ("planted policy", "planted uniform"),
+    ("planted policy", "policy"),
+]
+# Arms that are trained on validation rows as well.
+WITH_ALL = ["none", "heuristic", "uniform", "policy", "network"]
+# Where an arm is when the guard has refused its network.
+BASES = {
+    "network": "heuristic",
+    "newton network": "heuristic",
+    "network on policy": "policy",
+}
+FALLBACK = "InfluenceAugmenter needs the network to lower the held-out loss"
+PAGE = Path(__file__).parent / "results" / "influence_augmenter.md"
+START = time.time()
+
+
+def say(*text):
+    """Print a line of progress with the seconds so far."""
+    print(f"[{time.time() - START:5.0f} s]", *text, flush=True)
+
+
+def rows_of(name, seed):
+    """Training, validation and test rows of a seed, each with labels."""
+    data, n = load(name), SETS[name][0]
+    X, y = data.X_train, data.y_train
+    if name == "har":
+        subjects = np.unique(data.subject_train)
+        subjects = np.random.RandomState(seed).permutation(subjects)
+        parts = subjects[:N_SUBJECTS], subjects[N_SUBJECTS : 2 * N_SUBJECTS]
+        pools = [np.flatnonzero(np.isin(data.subject_train, part)) for part in parts]
+        train, held_out = (pool[take(y[pool], n, seed)] for pool in pools)
+    else:
+        both = take(y, 2 * n, seed)
+        first = take(y[both], n, seed)
+        train, held_out = both[first], np.delete(both, first)
+    parts = (X[train], y[train]), (X[held_out], y[held_out])
+    parts += ((data.X_test[:N_TEST], data.y_test[:N_TEST]),)
+    return parts if name == "har" else tuple((pooled(X), y) for X, y in parts)
+
+
+def pooled(X):
+    """Images of half the size: means of squares of four pixels."""
+    return X.reshape(len(X), 1, 14, 2, 14, 2).mean(axis=(3, 5))
+
+
+class OtherRow:
+    """Move each row towards another one of the batch, whatever its class."""
+
+    whole_batch = True
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def __call__(self, X, y):
+        return torch.lerp(X, X[torch.randperm(len(X))], self.strength), y
+
+
+class Noise:
+    """Replace each row by white noise of as many deviations of the channel."""
+
+    def __init__(self, strength, X):
+        axes = [axis for axis in range(X.ndim) if axis != 1]
+        self.mean = X.mean(dim=axes, keepdim=True)
+        self.scale = strength * X.std(dim=axes, keepdim=True)
+
+    def __call__(self, X):
+        return self.mean + self.scale * torch.randn_like(X)
+
+
+class Shuffled:
+    """Cut each axis into so many parts and put the blocks in any order."""
+
+    def __init__(self, n_parts):
+        self.n_parts = n_parts
+
+    def __call__(self, X):
+        n, c, *axes = X.shape
+        length = axes[-1] // self.n_parts
+        if len(axes) == 1:
+            blocks = X.view(n, c, self.n_parts, length)
+            order = torch.rand(n, 1, self.n_parts, 1).argsort(2).expand_as(blocks)
+            return blocks.gather(2, order).view_as(X)
+        blocks = X.unfold(2, length, length).unfold(3, length, length)
+        blocks = blocks.reshape(n, c, -1, length, length)
+        order = torch.rand(n, 1, blocks.shape[2], 1, 1).argsort(2).expand_as(blocks)
+        blocks = blocks.gather(2, order).unflatten(2, (self.n_parts, self.n_parts))
+        return blocks.permute(0, 1, 2, 4, 3, 5).reshape(X.shape)
+
+
+def planted(X):
+    """Nine transforms that destroy rows."""
+    parts = (2, 7, 14) if X.ndim == 4 else (8, 32, 128)
+    return [
+        *[("planted: other row", s, OtherRow(s)) for s in (0.6, 0.8, 1.0)],
+        *[("planted: noise", s, Noise(s, X)) for s in (0.5, 1.0, 2.0)],
+        *[("planted: shuffled", n, Shuffled(n)) for n in parts],
+    ]
+
+
+def net_of(name, seed, augmentation=None):
+    """The default network of a seed."""
+    callbacks = []
+    if augmentation is not None:
+        own = BatchAugmentation(augmentation, random_state=seed)
+        callbacks = [("augment", own)]
+    epochs = SETS[name][1]
+    return NetClassifier(max_epochs=epochs, callbacks=callbacks, random_state=seed)
+
+
+def scored(net, X, y):
+    """Metrics on test rows, accuracy in points."""
+    proba = net.predict_proba(X)
+    accuracy = 100 * np.mean(net.classes_[proba.argmax(1)] == y)
+    loss = log_loss(y, proba, labels=net.classes_)
+    return {"accuracy": round(float(accuracy), 4), "log-loss": round(float(loss), 6)}
+
+
+def augmentations(name, seed, train, held_out):
+    """Yield every arm: name, augmentation, trainings for it, what else is to be kept.
+
+    Nothing is refitted by the augmenters: all arms are trained in one place.
+    """
+    X = torch.from_numpy(train[0])
+    heuristic = baseline_transform(X)
+    if name == "fashion_mnist":
+        heuristic = Chain([heuristic, PerSample(v2.RandomHorizontalFlip())])
+
+    def learned(**parameters):
+        augmenter = InfluenceAugmenter(
+            net_of(name, seed), refit=False, random_state=seed, **parameters
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", FALLBACK, UserWarning)
+            return augmenter.fit(*train, X_val=held_out[0], y_val=held_out[1])
+
+    def network(**parameters):
+        augmenter = learned(method="network", **parameters)
+        known = dict(augmenter.held_out_loss_, accepted=bool(augmenter.accepted_))
+        return augmenter.augmentation_, augmenter.n_trainings_, known
+
+    yield "none", None, 0, {}
+    yield "heuristic", heuristic, 0, {}
+    augmenter = learned()
+    policy = augmenter.augmentation_
+    yield "policy", policy, augmenter.n_trainings_, {"policy": table_of(augmenter)}
+    n = len(policy.transforms)
+    n_kept = round(n / 3)
+    yield "uniform", Policy(policy.transforms, np.ones(n) / n), 0, {}
+    some = np.random.RandomState(seed).permutation(n)[:n_kept]
+    yield "random third", only(policy, some), 0, {}
+    best = policy.weights.argsort(descending=True)[:n_kept]
+    yield "top third", only(policy, best), augmenter.n_trainings_, {}
+    yield "network", *network(baseline=heuristic)
+    on_policy, n_trainings, known = network(baseline=policy)
+    # The policy comes first.
+    n_trainings += augmenter.n_trainings_
+    yield "network on policy", on_policy, n_trainings, known
+    newton = network(baseline=heuristic, objective="newton", bound=0.15)
+    yield "newton network", *newton
+    augmenter = learned(transforms=["auto", *planted(X)])
+    policy, n_trainings = augmenter.augmentation_, augmenter.n_trainings_
+    n = len(policy.transforms)
+    share = sum(
+        row.weight for row in augmenter.policy_ if row.transform.startswith("planted")
+    )
+    known = {"share": round(share, 5), "of": 9 / n, "policy": table_of(augmenter)}
+    yield "planted policy", policy, n_trainings, known
+    yield "planted uniform", Policy(policy.transforms, np.ones(n) / n), 0, {}
+
+
+def only(policy, numbers):
+    """Some transforms of a policy, all alike."""
+    transforms = [policy.transforms[number] for number in numbers]
+    return Policy(transforms, np.ones(len(transforms)) / len(transforms))
+
+
+def table_of(augmenter):
+    """Transform and strength with its score and its weight."""
+    return {
+        f"{row.transform} {row.strength:g}": [round(row.score, 4), round(row.weight, 5)]
+        for row in augmenter.policy_
+    }
+
+
+def keys_of(arm):
+    """An arm by its name and, where it is trained on all rows, again."""
+    return [arm, f"{arm}, all"] if arm in WITH_ALL else [arm]
+
+
+def run_seed(name, seed):
+    """Scores of all arms of a seed."""
+    train, held_out, test = rows_of(name, seed)
+    both = [np.concatenate(pair) for pair in zip(train, held_out)]
+    # The first training of a process loads a good deal of torch.
+    NetClassifier(max_epochs=1).fit(*train)
+    arms, seconds = {}, {}
+    last = time.process_time()
+    for arm, augmentation, n_trainings, known in augmentations(
+        name, seed, train, held_out
+    ):
+        seconds[arm] = time.process_time() - last
+        if arm == "network on policy":
+            seconds[arm] += seconds["policy"]
+        if arm == "top third":
+            seconds[arm] = seconds["policy"]
+        for key in keys_of(arm):
+            base = key.replace(arm, BASES.get(arm, arm))
+            start = time.process_time()
+            if known.get("accepted", True):
+                net = net_of(name, seed, augmentation)
+                net.fit(*(train if key == arm else both))
+                scores, spent = scored(net, *test), time.process_time() - start
+            else:
+                scores = {metric: arms[base][metric] for metric in METRICS}
+                spent = arms[base]["last"]
+            arms[key] = {**scores, "trainings": n_trainings + 1, "last": spent}
+            of_one = arms["none"]["last"]
+            arms[key]["cost"] = round((seconds[arm] + spent) / of_one, 3)
+        arms[arm].update(known)
+        shown = {key: tuple(arms[key][m] for m in METRICS) for key in keys_of(arm)}
+        say(name, seed, shown, arms[arm]["cost"], arms[arm].get("accepted", ""))
+        last = time.process_time()
+    return {"set": name, "seed": seed, "setting": SETS[name], "arms": arms}
+
+
+def values(runs, arm, key):
+    """A figure of every run."""
+    return np.array([run["arms"][arm][key] for run in runs], dtype=float)
+
+
+def levels(runs):
+    """Lines of the table of all arms: means over seeds."""
+    yield ["arm", *METRICS, "trainings", "cost"]
+    digits = {**METRICS, "trainings": 0, "cost": 1}
+    for arm in runs[0]["arms"]:
+        means = {key: values(runs, arm, key).mean() for key in digits}
+        yield [arm, *(f"{mean:.{digits[key]}f}" for key, mean in means.items())]
+
+
+def differences(runs):
+    """Lines of the table of paired differences."""
+    yield ["arms", *METRICS]
+    alike = [(f"{ours}, all", f"{other}, all") for ours, other in PAIRS]
+    for ours, other in [*PAIRS, *alike, ("heuristic, all", "heuristic")]:
+        if ours in runs[0]["arms"] and other in runs[0]["arms"]:
+            gaps = {m: values(runs, ours, m) - values(runs, other, m) for m in METRICS}
+            cells = [interval(gap, METRICS[m]) for m, gap in gaps.items()]
+            yield [f"{ours} - {other}", *cells]
+
+
+def interval(gaps, digits):
+    """Mean, standard error and 95 % interval, starred where it excludes 0."""
+    n, mean = len(gaps), gaps.mean()
+    if n == 1:
+        return f"{mean:+.{digits}f}"
+    error = gaps.std(ddof=1) / n**0.5
+    low, high = mean + student.ppf([0.025, 0.975], n - 1) * error
+    ends = f"[{low:+.{digits}f}, {high:+.{digits}f}]" + "*" * bool(low > 0 or high < 0)
+    return f"{mean:+.{digits}f} ± {error:.{digits}f} {ends}"
+
+
+def guards(runs):
+    """Lines of the table of what the guard saw and decided."""
+    yield ["arm", "held-out loss without", "with", "difference", "accepted"]
+    for arm in ("network", "newton network", "network on policy"):
+        without, with_it = (values(runs, arm, k) for k in ("without", "with_network"))
+        accepted = int(values(runs, arm, "accepted").sum())
+        means = [f"{x.mean():.3f}" for x in (without, with_it)]
+        gaps = interval(with_it - without, 3)
+        yield [arm, *means, gaps, f"{accepted} of {len(runs)}"]
+
+
+def liked(runs):
+    """A line about each list: transforms by their mean score."""
+    for arm in ("policy", "planted policy"):
+        tables = [run["arms"][arm]["policy"] for run in runs]
+        mean = {key: np.mean([t[key] for t in tables], axis=0) for key in tables[0]}
+        order = sorted(mean, key=lambda key: -mean[key][0])
+        said = [f"{key} ({mean[key][0]:+.2f}, {mean[key][1]:.3f})" for key in order]
+        yield f"{arm}, best: {', '.join(said[:5])}; worst: {', '.join(said[-5:])}."
+
+
+def summary(results):
+    """The tables of every set, how they were made, and the claims."""
+    lines = []
+    for name, runs in by_set(results).items():
+        n, epochs = runs[0]["setting"]
+        lines += [
+            f"## {name}: {n} training rows, {n} for validation, {len(runs)} seeds"
+        ]
+        lines += ["", f"{epochs} epochs; {'; '.join(origins(runs))}", ""]
+        for rows in (levels(runs), differences(runs), guards(runs)):
+            head = next(rows)
+            lines += [f"| {' | '.join(head)} |", "| --- |" + " --- |" * (len(head) - 1)]
+            lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+        lines += ["Transforms by mean score, with their mean weight:\n"]
+        lines += [*(f"- {line}" for line in liked(runs)), ""]
+    return "\n".join(
+        [*lines, "## Claims\n", *(f"- {text}" for text, _ in claims(results))]
+    )
+
+
+def origins(runs):
+    """What the runs were made with, each once."""
+    return dict.fromkeys(f"commit {run['commit']}, {run['origin']}" for run in runs)
+
+
+def by_set(results):
+    """Runs of each set that has any."""
+    groups = {name: [r for r in results if r["set"] == name] for name in SETS}
+    return {name: runs for name, runs in groups.items() if runs}
+
+
+def claims(results):
+    """What is claimed of the sets that were run, and whether it holds."""
+    sets = by_set(results)
+
+    def claim(text, seen, held):
+        return f"{text}: {seen}, {'held' if held else 'missed'}", held
+
+    for name, runs in sets.items():
+        shares = values(runs, "planted policy", "share")
+        uniform = runs[0]["arms"]["planted policy"]["of"]
+        text = f"{name}: mean weight of planted transforms < {uniform:.3f}"
+        seen = f"{shares.mean():.3f} ({', '.join(f'{s:.3f}' for s in shares)})"
+        yield claim(text, seen, bool(shares.mean() < uniform))
+    gaps = {
+        name: values(runs, "policy", "log-loss") - values(runs, "heuristic", "log-loss")
+        for name, runs in sets.items()
+    }
+    n_lower = sum(gap.mean() < 0 for gap in gaps.values())
+    seen = ", ".join(f"{name} {gap.mean():+.3f}" for name, gap in gaps.items())
+    text = "log-loss of policy below that of heuristic on two sets or more"
+    yield claim(text, seen, bool(n_lower >= min(2, len(sets))))
+    for name, runs in sets.items():
+        for end in ("", ", all"):
+            pair = (values(runs, a + end, "accuracy") for a in ("network", "heuristic"))
+            mean = np.subtract(*pair).mean()
+            text = f"{name}: accuracy of network{end} - heuristic{end} >= -1"
+            yield claim(text, f"{mean:+.2f}", bool(mean >= -1))
+
+
+def check(results):
+    """Print every claim; what is missed is raised at the end."""
+    found = list(claims(results))
+    print("\n".join(text for text, _ in found))
+    missed = [text for text, held in found if not held]
+    if missed:
+        raise AssertionError(f"claims missed: {missed}")
+
+
+def kept(files):
+    """Results of several files; a run that is in two of them is an error."""
+    results = []
+    for path in files:
+        results += json.loads(Path(path).read_text())["results"]
+    if len({(run["set"], run["seed"]) for run in results}) < len(results):
+        raise ValueError("A run is in the files more than once.")
+    return sorted(results, key=lambda run: (run["set"], run["seed"]))
+
+
+def write(path, results):
+    """Keep the figures of every seed."""
+    Path(path).write_text(json.dumps({"results": results}, indent=1) + "\n")
+
+
+def commit():
+    """Last change of the source."""
+    here = Path(__file__).resolve()
+    places = [str(here.parents[1] / "skaug"), str(here), str(here.parent / "data.py")]
+    return subprocess.check_output(
+        ["git", "-C", str(here.parent), "log", "-1", "--format=%h", "--", *places],
+        text=True,
+    ).strip()
+
+
+def origin():
+    """Date, processor and versions."""
+    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
+    modules = torch, torchvision, sklearn, skorch, np
+    made = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
+    return f"{datetime.date.today()}, {cpu}, 1 thread, {made}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--output", help="where to keep the figures of every seed")
+    parser.add_argument("--summary", nargs="+", help="kept figures to make tables of")
+    options = parser.parse_args()
+    if options.summary:
+        results = kept(options.summary)
+        words = PAGE.read_text() if PAGE.exists() else "# InfluenceAugmenter\n"
+        words = words.split("\n## ")[0].rstrip()
+        PAGE.write_text(f"{words}\n\n{summary(results)}\n")
+        write(PAGE.with_suffix(".json"), results)
+    else:
+        torch.set_num_threads(1)
+        now, results = commit(), []
+        if options.output and Path(options.output).exists():
+            results = [
+                run
+                for run in kept([options.output])
+                if run["commit"] == now and run["setting"] == list(SETS[run["set"]])
+            ]
+        done = {(run["set"], run["seed"]) for run in results}
+        for name in options.sets:
+            for seed in options.seeds:
+                if (name, seed) in done:
+                    continue
+                made = {"commit": now, "origin": origin()}
+                results.append({**run_seed(name, seed), **made})
+                if options.output:  # after each seed: the next one takes minutes
+                    write(options.output, results)
+        print(summary(results))
+    check(results)
+
+
+if __name__ == "__main__":
+    main()
