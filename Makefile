@@ -38,7 +38,8 @@ bench: .venv/bench-installed
 		benchmarks/bench_influence.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
-		benchmarks/bench_refine.py benchmarks/bench_ihda.py; do \
+		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
+		benchmarks/bench_influence_augmenter.py; do \
 		echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: .venv/docs-installed

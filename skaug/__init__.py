@@ -1,6 +1,7 @@
 """Learned data augmentation for scikit-learn."""
 
 from skaug.augmenter import InfluenceAugmenter
+from skaug.augmenter_display import AugmentationGridDisplay
 from skaug.batch_augmentation import BatchAugmentation
 from skaug.covariance import ClassCovariance
 from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
@@ -19,6 +20,7 @@ from skaug.transforms import Cutout
 
 __all__ = [
     "ActivationDisplay",
+    "AugmentationGridDisplay",
     "BatchAugmentation",
     "ClassCovariance",
     "Cutout",
