@@ -57,7 +57,7 @@ from skaug.transforms import PerSample
 from torchvision.transforms import v2  # isort: skip
 
 # Training rows, as many for validation, and epochs.
-SETS = {"mnist": (200, 40), "fashion_mnist": (500, 30), "har": (500, 30)}
+SETS = {"mnist": (200, 40), "fashion_mnist": (500, 20), "har": (500, 20)}
 SEEDS = [100, 101, 102, 103, 104]  # 0 to 2 were for trying out
 N_TEST = 5000
 N_SUBJECTS = 5

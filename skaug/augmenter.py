@@ -694,7 +694,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 loss = loss + weight * of_generator
                 self.losses_["generator"].append(float(of_generator.detach()))
             optimizers[0].zero_grad()
-            loss.backward()
+            # Those of the discriminator would be a part of the work for nothing.
+            loss.backward(inputs=list(self.network_.parameters()))
             optimizers[0].step()
             if gan:
                 of_real, of_fake = of_real.detach(), of_fake.detach()
