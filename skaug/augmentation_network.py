@@ -10,7 +10,8 @@ code to a field of small changes (Section 4 of the paper [1]_). With positions u
     \tilde x(u) = x(s(u)) + W(u)\, x(s(u)) + c(u),
 
 the *spatial* branch (A, b) says where to look and the *appearance* branch (W, c), a
-filter of size 1, mixes channels. Fields are smoothed by average pooling; pooled over
+filter of size 1, mixes channels, in standard units. Fields are smoothed by average
+pooling (the paper smooths s, which would move the identity at the border); pooled over
 all positions, A and b are an affine transformation. Signals have one axis, which makes
 a time warp; tables have none, and W is diagonal. All that comes out of G is bounded,
 since the objective is not: the paper does without.
@@ -146,17 +147,26 @@ class AugmentationNetwork(nn.Module):
         deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         self.register_buffer("scale", deviation.view(shape))
         self.bound, self.pooling, self.dropout = bound, pooling, dropout
+        possible = {"spatial", "appearance"}
         if n_axes == 0:
-            branches = "appearance"
+            possible = {"appearance"}
         elif n_axes == 2 and X.shape[1] == 1:
-            branches = "spatial"
+            possible = {"spatial"}
+        if branches != "both" and branches not in possible:
+            raise ValueError(
+                "AugmentationNetwork needs branches='both' for rows of shape "
+                f"{tuple(X.shape[1:])}; got {branches!r}. Tables have no axes to warp, "
+                "grey images no colours to mix."
+            )
         c = X.shape[1]
         # Numbers of channels of A, b, W and c.
         sizes = {
             "spatial": (n_axes**2, n_axes),
             "appearance": (c * c if n_axes else c, c),
         }
-        kept = list(sizes) if branches == "both" else [branches]
+        kept = [
+            name for name in sizes if name in possible and branches in (name, "both")
+        ]
         groups = [kept] if combination == "parallel" else [[branch] for branch in kept]
         self.branches = kept
         self.stages = nn.ModuleList(

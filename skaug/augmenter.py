@@ -42,8 +42,6 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import log_loss
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -55,13 +53,14 @@ from skaug.augmentation_network import (
 )
 from skaug.batch_augmentation import BatchAugmentation
 from skaug.finetuning import own_generators
-from skaug.influence import LastLayerInfluence
+from skaug.influence import FEWEST_VALIDATION_ROWS, LastLayerInfluence
 from skaug.net import NetClassifier
 from skaug.policy import (
     Policy,
     apply,
     baseline_transform,
     default_transforms,
+    row_by_row,
     softmax_of_scores,
 )
 from skaug.splits import all_splits
@@ -69,9 +68,16 @@ from skaug.transforms import name_of
 
 __all__ = ["InfluenceAugmenter", "NetworkAugmentation"]
 
-# With fewer held-out rows the scores say little: the rank correlation with trainings
-# was .3 at 25 rows, .6 at 100 and .7 at 500 on MNIST.
-FEWEST_HELD_OUT = 100
+# What a fit leaves behind, and the next one starts without.
+LEARNED = (
+    "augmentation_",
+    "policy_",
+    "network_",
+    "losses_",
+    "accepted_",
+    "held_out_loss_",
+    "estimator_",
+)
 
 # Rows that a transform is scored on, at most; a mean over more is no better.
 MOST_SCORED = 2000
@@ -90,13 +96,15 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     estimator : NetClassifier or another net of skorch, default=None
         The network F, which ends in an ``nn.Linear``; it is cloned and never changed.
-        ``None`` takes a :class:`NetClassifier`.
+        ``None`` takes a :class:`NetClassifier`. skorch's own nets need codes from 0 on
+        for labels.
     method : {"policy", "network"}, default="policy"
         A list of transforms with weights, or the paper's augmentation network.
     transforms : "auto" or list, default="auto"
         For "policy". Functions of a batch X, or of X and y, that keep its shape, or
         ``(name, strength, function)``; ``"auto"``, also as an element of the list, is
         the list of :func:`~skaug.policy.default_transforms` for this kind of rows.
+        torchvision's are put into a :class:`~skaug.transforms.PerSample`.
     strength : float, default=1.0
         How much influence counts. For "policy" a factor on the z-scores whose softmax
         are the weights: 0 is the uniform list. For "network" the weight of the
@@ -131,9 +139,9 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         For "network": what is done to rows before it, and what the GAN takes for real;
         "auto" is :func:`~skaug.policy.baseline_transform`.
     objective : {"cosine", "influence", "newton"}, default="cosine"
-        For "network": the cosine of "policy" for each batch; the paper's influence,
-        which has no bound; or the validation loss after a Newton step of the last layer
-        on the batch.
+        For "network": the cosine of "policy" for each batch; the paper's influence, a
+        mean over the batch, which has no bound; or minus the validation loss after a
+        Newton step of the last layer on the batch.
     branches, combination, bound, code_dim
         For "network": see :class:`~skaug.augmentation_network.AugmentationNetwork`.
     mix : float, default=0.5
@@ -141,14 +149,15 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     pretrain_steps : int, default=100
         For "network": steps in which only the GAN is trained; 0 without a baseline.
     gan_weight : float, default=1.0
-        For "network": weight of the GAN's loss afterwards.
+        For "network": weight of the GAN's loss afterwards; the paper does not say
+        whether it stays.
     steps : int, default=150
         For "network": steps of a round.
     rounds : int, default=1
         For "network": how often F is trained, with what there is, and E and G with it.
     guard : bool, default=True
         For "network": whether to train F with and without it and to fall back to the
-        baseline if the held-out loss is not lower.
+        baseline unless the held-out loss is lower by more than its standard error.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws. With an int, ``augment`` returns the same each time.
     verbose : int, default=0
@@ -167,9 +176,11 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     losses_ : dict of str to list of float
         For "network": ``objective``, ``generator`` and ``discriminator`` by step.
     accepted_ : bool
-        For "network": whether it lowered the held-out loss. True without `guard`.
+        For "network": whether it lowered the held-out loss, on the rows that E and G
+        were trained through. True without `guard`.
     held_out_loss_ : Bunch
-        For "network" with `guard`: ``without`` and ``with_network``, in nats.
+        For "network" with `guard`: ``without`` and ``with_network``, in nats, and
+        ``se``, the standard error of the difference over rows.
     estimator_ : skorch.NeuralNetClassifier
         With `refit`: F trained on all rows with the augmentation.
     n_trainings_ : int
@@ -297,6 +308,9 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Itself.
         """
         self._check_parameters()
+        for name in LEARNED:
+            if hasattr(self, name):
+                delattr(self, name)
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(y)
         if X.ndim > 4:
@@ -311,37 +325,33 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "InfluenceAugmenter needs two classes or more; got one class, "
                 f"{self.classes_.tolist()}. Give rows of another class too."
             )
-        self._random = check_random_state(self.random_state)
-        self.n_trainings_ = 0
         if (X_val is None) != (y_val is None):
             raise ValueError(
                 "InfluenceAugmenter needs X_val and y_val together; got one of them. "
                 "Give both, or none to hold out part of X."
             )
-        if X_val is None:
-            seed = self._draw_seed()
-            parts = [
-                ((X[train], y[train]), (X[held_out], y[held_out]))
-                for train, held_out in all_splits(self.cv, y, groups, random_state=seed)
-            ]
-            everything = X, y
-        else:
-            X_val = validate_data(
-                self, X_val, dtype=np.float32, allow_nd=True, reset=False
-            )
-            y_val = np.asarray(y_val)
-            parts = [((X, y), (X_val, y_val))]
-            everything = np.concatenate([X, X_val]), np.concatenate([y, y_val])
-        for part in parts:
-            self._check_part(*part)
-        with own_generators(self._device(), self._draw_seed()):
-            if self.method == "policy":
-                self._fit_policy(parts)
+        self.n_trainings_, self.input_shape_ = 0, X.shape[1:]
+        self._random = check_random_state(self.random_state)
+        try:
+            if X_val is None:
+                seed = self._draw_seed()
+                splits = all_splits(self.cv, y, groups, random_state=seed)
             else:
-                self._fit_network(*parts[0])
-            if self.refit:
-                self.estimator_ = self._trained(*everything, self.augmentation_)
-        del self._random
+                X_val, y_val = self._checked_held_out(X_val, y_val)
+                splits = [(np.arange(len(X)), np.arange(len(X), len(X) + len(X_val)))]
+                X, y = np.concatenate([X, X_val]), np.concatenate([y, y_val])
+                groups = None
+            parts = self._parts(splits, X, y, groups)
+            with own_generators(self._device(), self._draw_seed()):
+                if self.method == "policy":
+                    self._fit_policy(parts)
+                else:
+                    self._fit_network(*next(parts))
+                if self.refit:
+                    rows = Bunch(X=X, y=y, groups=groups)
+                    self.estimator_ = self._trained(rows, self.augmentation_)
+        finally:
+            del self._random
         return self
 
     def fit_transform(self, X, y, groups=None, X_val=None, y_val=None):
@@ -373,7 +383,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : ndarray of shape (n, ...)
             The same.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "augmentation_")
         return self._rows(X)
 
     def augment(self, X, n_views=1, y=None):
@@ -393,20 +403,31 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X : ndarray of shape (n_views * n, ...)
             One view of each row, then another; labels are ``np.tile(y, n_views)``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "augmentation_")
         X = self._rows(X)
+        if X.shape[1:] != self.input_shape_:
+            raise ValueError(
+                f"InfluenceAugmenter needs rows of shape {self.input_shape_}, as in "
+                f"fit; got {X.shape[1:]}. Reshape X."
+            )
         if not isinstance(n_views, Integral) or n_views < 1:
             raise ValueError(
                 "InfluenceAugmenter needs n_views to be a whole number >= 1; got "
-                f"{n_views!r}."
+                f"{n_views!r}. 1 is a view of each row."
             )
-        codes = None if y is None else torch.from_numpy(self._codes(np.asarray(y)))
+        codes = None
+        if y is not None:
+            codes = torch.from_numpy(self._codes(self._checked_labels(y, len(X))))
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         rows = torch.tensor(X, dtype=torch.float32)
         with own_generators("cpu", int(seed)), torch.no_grad():
             views = [self(rows, codes) for _ in range(n_views)]
-        views = [view if codes is None else view[0] for view in views]
-        return torch.cat(views).numpy().astype(X.dtype, copy=False)
+        views = torch.cat([view if codes is None else view[0] for view in views])
+        # Rows that are left alone keep all of their digits.
+        changed = (views != rows.repeat(n_views, *[1] * (X.ndim - 1))).numpy()
+        return np.where(
+            changed, views.numpy(), np.tile(X, (n_views, *[1] * (X.ndim - 1)))
+        )
 
     def __call__(self, X, y=None):
         """Draw a view of each row of a batch, from torch's global generators.
@@ -427,13 +448,14 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(
             self,
+            "augmentation_",
             msg="InfluenceAugmenter needs to be fitted before it is called; clones of "
             "a net hold one that is not. Give BatchAugmentation its augmentation_.",
         )
         return self.augmentation_(X, y)
 
     def _rows(self, X):
-        dtype = [np.float32, np.float64]
+        dtype = [np.float64, np.float32]
         return validate_data(self, X, dtype=dtype, allow_nd=True, reset=False)
 
     def _check_parameters(self):
@@ -448,53 +470,102 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if getattr(self, name) not in values:
                 raise ValueError(
                     f"InfluenceAugmenter needs {name} to be one of {values}; got "
-                    f"{getattr(self, name)!r}."
+                    f"{getattr(self, name)!r}. Choose one."
                 )
-        numbers = {"n_transforms": 1, "n_networks": 1, "n_draws": 1, "rounds": 1}
-        for name, least in {**numbers, "steps": 0, "pretrain_steps": 0}.items():
-            value = getattr(self, name)
+        counts = ("n_transforms", "n_networks", "n_draws", "rounds", "code_dim")
+        for name in (*counts, "steps", "pretrain_steps"):
+            value, least = getattr(self, name), int(name in counts)
             if not isinstance(value, Integral) or value < least:
                 raise ValueError(
                     f"InfluenceAugmenter needs {name} to be a whole number >= {least}; "
-                    f"got {value!r}."
+                    f"got {value!r}. Leave it out for the default."
                 )
         for name in ("probability", "share", "mix", "strength", "gan_weight", "bound"):
             value = getattr(self, name)
-            most = 1 if name in ("probability", "share", "mix") else np.inf
-            if not isinstance(value, Real) or not 0 <= value <= most:
+            most = 1.0 if name in ("probability", "share", "mix") else np.inf
+            if not isinstance(value, Real) or not (
+                0 <= value <= most and value < np.inf
+            ):
                 limits = "from 0 to 1" if most == 1 else ">= 0"
                 raise ValueError(
-                    f"InfluenceAugmenter needs {name} {limits}; got {value!r}."
+                    f"InfluenceAugmenter needs {name} {limits}; got {value!r}. Leave "
+                    "it out for the default."
                 )
+        given = self.transforms
+        if not isinstance(given, (list, tuple)) and not (
+            isinstance(given, str) and given == "auto"
+        ):
+            raise ValueError(
+                f"InfluenceAugmenter needs transforms to be 'auto' or a list; got "
+                f"{given!r}. Put a single function into a list."
+            )
         baseline = self.baseline
-        if not (baseline is None or callable(baseline)) and baseline != "auto":
+        if not (
+            baseline is None
+            or callable(baseline)
+            or (isinstance(baseline, str) and baseline == "auto")
+        ):
             raise ValueError(
                 "InfluenceAugmenter needs baseline to be 'auto', a function of a batch "
-                f"or None; got {baseline!r}."
+                f"or None; got {baseline!r}. 'auto' suits the kind of rows."
             )
 
-    def _check_part(self, train, held_out):
-        missing = np.setdiff1d(self.classes_, train[1])
+    def _checked_held_out(self, X_val, y_val):
+        X_val = validate_data(self, X_val, dtype=np.float32, allow_nd=True, reset=False)
+        if X_val.shape[1:] != self.input_shape_:
+            raise ValueError(
+                f"InfluenceAugmenter needs X_val of rows of shape {self.input_shape_}, "
+                f"as X; got {X_val.shape[1:]}. Reshape it."
+            )
+        return X_val, self._checked_labels(y_val, len(X_val))
+
+    def _checked_labels(self, y, n):
+        y = np.asarray(y)
+        if y.shape != (n,):
+            raise ValueError(
+                f"InfluenceAugmenter needs one label per row, shape ({n},); got shape "
+                f"{y.shape}. Give as many labels as rows."
+            )
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"InfluenceAugmenter needs labels among {self.classes_.tolist()}; got "
+                f"{unknown.tolist()}. Leave these rows out."
+            )
+        return y
+
+    def _parts(self, splits, X, y, groups):
+        """Rows to train on and rows held out, split by split."""
+        fewest = min(len(held_out) for _, held_out in splits)
+        if fewest < FEWEST_VALIDATION_ROWS:
+            warnings.warn(
+                f"InfluenceAugmenter needs {FEWEST_VALIDATION_ROWS} held-out rows or "
+                f"more for scores that mean something; got {fewest}. Below that the "
+                "ranks of transforms are mostly chance: hold out more.",
+                stacklevel=3,
+            )
+        for part in splits:
+            self._check_classes(*(y[rows] for rows in part))
+        for part in splits:
+            yield tuple(
+                Bunch(X=X[i], y=y[i], groups=None if groups is None else groups[i])
+                for i in part
+            )
+
+    def _check_classes(self, train, held_out):
+        missing = np.setdiff1d(self.classes_, train)
         if len(missing):
             raise ValueError(
                 "InfluenceAugmenter needs rows of every class to train on; got none of "
                 f"{missing.tolist()} outside of what is held out. Give more rows of "
                 "these, or X_val and y_val."
             )
-        n = len(held_out[1])
-        if n < FEWEST_HELD_OUT:
-            warnings.warn(
-                f"InfluenceAugmenter needs {FEWEST_HELD_OUT} held-out rows or more for "
-                f"scores that mean something; got {n}. Below that the ranks of "
-                "transforms are mostly chance: hold out more.",
-                stacklevel=3,
-            )
-        missing = np.setdiff1d(self.classes_, held_out[1])
+        missing = np.setdiff1d(self.classes_, held_out)
         if len(missing):
             warnings.warn(
                 "InfluenceAugmenter needs every class among the held-out rows; got "
                 f"none of {missing.tolist()}. Nothing is learned for these.",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _draw_seed(self):
@@ -510,7 +581,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.verbose:
             print(text, flush=True)
 
-    def _trained(self, X, y, augmentation=None, seed=None):
+    def _trained(self, rows, augmentation=None, seed=None):
         """F, trained from new weights, with an augmentation if there is one."""
         net = NetClassifier() if self.estimator is None else clone(self.estimator)
         seed = self._draw_seed() if seed is None else seed
@@ -518,29 +589,38 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             net.set_params(random_state=seed)
         if augmentation is not None:
             own = BatchAugmentation(augmentation, random_state=seed)
-            net.set_params(callbacks=[*(net.callbacks or []), ("influence", own)])
-        net.fit(X, y)
+            others = net.callbacks if isinstance(net.callbacks, list) else []
+            net.set_params(callbacks=[*others, own])
+        # What F holds out by itself is not to share a group either.
+        ours = isinstance(net, NetClassifier)
+        groups = {"groups": rows.groups} if ours and rows.groups is not None else {}
+        # A net without a random state draws from torch's generators.
+        with own_generators(self._device(), seed):
+            net.fit(rows.X, rows.y, **groups)
         self.n_trainings_ += 1
-        self._say(f"InfluenceAugmenter, training {self.n_trainings_} on {len(X)} rows")
+        self._say(
+            f"InfluenceAugmenter, training {self.n_trainings_} on {len(rows.X)} rows"
+        )
         return net
 
-    def _influence(self, net, X, y):
+    def _influence(self, net, rows):
         influence = LastLayerInfluence(
-            FrozenEstimator(net), damping=self.damping, calibrate=self.calibrate
+            net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
         )
-        return influence.fit(X, y)
+        return influence.fit(rows.X, rows.y)
 
     def _fit_policy(self, parts):
-        candidates = self._candidates(torch.from_numpy(parts[0][0][0]))
-        scores = []
+        candidates, scores = None, []
         for train, held_out in parts:
+            if candidates is None:
+                candidates = self._candidates(torch.from_numpy(train.X))
             influences = [
-                self._influence(self._trained(*train), *train)
+                self._influence(self._trained(train), train)
                 for _ in range(self.n_networks)
             ]
-            gradients = self._gradients(influences, candidates, *train)
+            gradients = self._gradients(influences, candidates, train)
             scores += [
-                influence.gradient_cosine(of_groups, *held_out)
+                influence.gradient_cosine(of_groups, held_out.X, held_out.y)
                 for influence, of_groups in zip(influences, gradients)
             ]
         score = np.mean(scores, axis=0)
@@ -573,13 +653,14 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 candidates += default_transforms(X)
             elif callable(one):
                 strength = getattr(one, "strength", None)
-                candidates.append((name_of(one), strength, one))
+                candidates.append((name_of(one), strength, row_by_row(one)))
             elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
-                candidates.append(one)
+                candidates.append((*one[:2], row_by_row(one[2])))
             else:
                 raise ValueError(
                     "InfluenceAugmenter needs transforms that are functions of a batch "
-                    f"or (name, strength, function); got {one!r}."
+                    f"or (name, strength, function); got {one!r}. 'auto' is the list "
+                    "for this kind of rows."
                 )
         if not candidates:
             raise ValueError(
@@ -588,126 +669,143 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return candidates
 
-    def _gradients(self, influences, candidates, X, y):
+    def _gradients(self, influences, candidates, train):
         """Mean gradients under each transform, one tensor for each network."""
-        rows = np.arange(len(X))
-        if len(X) > MOST_SCORED:
-            rows = self._random.permutation(len(X))[:MOST_SCORED]
-        X, y = torch.from_numpy(X[rows]), y[rows]
+        rows = np.arange(len(train.X))
+        if len(rows) > MOST_SCORED:
+            rows = self._random.permutation(rows)[:MOST_SCORED]
+        X, y = torch.from_numpy(train.X[rows]), train.y[rows]
         codes = torch.from_numpy(self._codes(y))
         gradients = [[] for _ in influences]
         for name, strength, transform in candidates:
-            views = [apply(transform, X, codes).numpy() for _ in range(self.n_draws)]
-            views = np.concatenate(views)
-            for influence, of_groups in zip(influences, gradients):
-                of_groups.append(
-                    influence.mean_gradient(views, np.tile(y, self.n_draws))
-                )
+            sums = [0.0] * len(influences)
+            for _ in range(self.n_draws):
+                with torch.no_grad():
+                    views = apply(transform, X, codes).numpy()
+                for number, influence in enumerate(influences):
+                    sums[number] += influence.mean_gradient(views, y) / self.n_draws
+            for of_groups, mean in zip(gradients, sums):
+                of_groups.append(mean)
             self._say(f"InfluenceAugmenter, {name} {strength}")
         return [torch.stack(of_groups) for of_groups in gradients]
 
     def _fit_network(self, train, held_out):
-        X = torch.from_numpy(train[0])
+        X = torch.from_numpy(train.X)
         baseline = self.baseline
         if isinstance(baseline, str):
             baseline = baseline_transform(X)
-        device = self._device()
+        baseline = None if baseline is None else row_by_row(baseline)
         self.network_ = AugmentationNetwork(
             X,
             branches=self.branches,
             combination=self.combination,
             bound=self.bound,
             code_dim=self.code_dim,
-        ).to(device)
-        learned = NetworkAugmentation(self.network_, baseline, self.mix)
+        )
         self.losses_ = {"objective": [], "generator": [], "discriminator": []}
+        learned = NetworkAugmentation(self.network_, baseline, self.mix)
+        alone = None if baseline is None else NetworkAugmentation(None, baseline)
         seed = self._draw_seed()
-        net = without = self._trained(*train, baseline, seed)
+        net = without = self._trained(train, alone, seed)
         for number in range(self.rounds):
             if number > 0:
-                net = self._trained(*train, learned, seed)
+                net = self._trained(train, learned, seed)
             self._train_network(net, baseline, train, held_out, first=number == 0)
         self.network_.requires_grad_(False)
         self.augmentation_, self.accepted_ = learned, True
-        if not self.guard:
-            return
-        nets = {
-            "without": without,
-            "with_network": self._trained(*train, learned, seed),
-        }
-        X_val, y_val = held_out
+        if self.guard:
+            self._compare(without, self._trained(train, learned, seed), held_out)
+        if not self.accepted_:
+            self.augmentation_ = NetworkAugmentation(None, baseline)
+
+    def _compare(self, without, with_network, held_out):
+        """Accept the network if the held-out loss is lower beyond doubt."""
+        codes = self._codes(held_out.y)
+        losses = [
+            -np.log(net.predict_proba(held_out.X)[np.arange(len(codes)), codes] + 1e-12)
+            for net in (with_network, without)
+        ]
+        difference = losses[0] - losses[1]
+        se = float(difference.std() / np.sqrt(max(1, len(codes) - 1)))
         self.held_out_loss_ = Bunch(
-            **{
-                name: float(
-                    log_loss(y_val, net.predict_proba(X_val), labels=self.classes_)
-                )
-                for name, net in nets.items()
-            }
+            with_network=float(losses[0].mean()),
+            without=float(losses[1].mean()),
+            se=se,
         )
-        self.accepted_ = self.held_out_loss_.with_network < self.held_out_loss_.without
+        self.accepted_ = bool(difference.mean() < -se)
         if not self.accepted_:
             warnings.warn(
-                "InfluenceAugmenter needs the network to lower the held-out loss; got "
-                f"{self.held_out_loss_.with_network:.3f} with it and "
-                f"{self.held_out_loss_.without:.3f} without. The baseline alone is "
-                "used.",
-                stacklevel=3,
+                "InfluenceAugmenter needs the network to lower the held-out loss by "
+                f"more than its standard error; got {losses[0].mean():.3f} with it and "
+                f"{losses[1].mean():.3f} without, ± {se:.3f}. The baseline is used "
+                "without it; raise steps or strength, or set guard=False.",
+                stacklevel=4,
             )
-            self.augmentation_ = NetworkAugmentation(None, baseline)
 
     def _train_network(self, net, baseline, train, held_out, *, first):
         """Steps of the GAN alone, then with the objective; F is not changed."""
-        module = net.module_
-        was_trained = [p.requires_grad for p in module.parameters()]
-        module.requires_grad_(False)
-        influence = self._influence(net, *train)
-        score = OBJECTIVES[self.objective](influence, *held_out)
-        rows, labels = torch.from_numpy(train[0]).to(self._device()), train[1]
-        codes = torch.from_numpy(self._codes(labels)).to(rows.device)
-        judge = Discriminator(rows, influence.features_.shape[1]).to(rows.device)
+        net.module_.requires_grad_(False)
+        influence = self._influence(net, train)
+        score = OBJECTIVES[self.objective](influence, held_out.X, held_out.y)
+        device = self._device()
+        network, rows = self.network_.to(device), torch.from_numpy(train.X).to(device)
+        codes = torch.from_numpy(self._codes(train.y)).to(device)
+        judge = Discriminator(rows, influence.features_.shape[1]).to(device)
+        centre = influence.features_.mean(dim=0)
+        spread = influence.features_.std(dim=0).clamp(min=1e-6)
         optimizers = [
             torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.99))
-            for part in (self.network_, judge)
+            for part in (network, judge)
         ]
+
+        def judged(X, features):
+            """Logits of rows, in standard units."""
+            return judge((X - network.mean) / network.scale, features)
+
         n_pretrain = self.pretrain_steps if first and baseline is not None else 0
         gan = baseline is not None and (self.gan_weight > 0 or n_pretrain > 0)
         for step in range(n_pretrain + self.steps):
             pretraining = step < n_pretrain
-            batch = torch.randint(len(rows), (min(64, len(rows)),)).to(rows.device)
-            X, y = rows[batch], labels[batch.cpu().numpy()]
-            real = X if baseline is None else apply(baseline, X, codes[batch])
+            batch = torch.randint(len(rows), (min(64, len(rows)),)).to(device)
+            X, y = rows[batch], train.y[batch.cpu().numpy()]
+            with torch.no_grad():
+                real = X if baseline is None else apply(baseline, X, codes[batch])
             # The paper's GAN turns clean rows into what the baseline makes of them;
             # afterwards the network comes on top of the baseline.
-            fake = self.network_(X if pretraining else real)
-            loss = torch.zeros((), dtype=torch.float64, device=rows.device)
+            fake = network(X if pretraining else real)
+            loss = torch.zeros((), dtype=torch.float64, device=device)
             if not pretraining:
                 objective = score(fake, y)
                 loss = loss - self.strength * objective
                 self.losses_["objective"].append(float(objective.detach()))
             if gan:
-                features = influence.features_of(torch.cat([real, fake])).float()
+                features = influence.features_of(torch.cat([real, fake]))
+                features = ((features - centre) / spread).float()
                 of_real, of_fake = features[: len(real)], features[len(real) :]
-                judged = judge(real, of_real), judge(fake, of_fake)
-                pairs = [relativistic_losses(*pair) for pair in zip(*judged)]
-                of_generator = sum(generator for _, generator in pairs)
+                pairs = zip(judged(real, of_real), judged(fake, of_fake))
+                of_generator = sum(relativistic_losses(*pair)[1] for pair in pairs)
                 weight = 1.0 if pretraining else self.gan_weight
                 loss = loss + weight * of_generator
                 self.losses_["generator"].append(float(of_generator.detach()))
+            if not torch.isfinite(loss):
+                raise ValueError(
+                    "InfluenceAugmenter needs an objective that is finite; got "
+                    f"{float(loss)} in step {step}. Lower bound or strength, or set "
+                    "method='policy'."
+                )
             optimizers[0].zero_grad()
             # Those of the discriminator would be a part of the work for nothing.
-            loss.backward(inputs=list(self.network_.parameters()))
+            loss.backward(inputs=list(network.parameters()))
             optimizers[0].step()
             if gan:
                 of_real, of_fake = of_real.detach(), of_fake.detach()
-                judged = judge(real, of_real), judge(fake.detach(), of_fake)
-                pairs = [relativistic_losses(*pair) for pair in zip(*judged)]
-                loss = sum(discriminator for discriminator, _ in pairs)
+                pairs = zip(judged(real, of_real), judged(fake.detach(), of_fake))
+                loss = sum(relativistic_losses(*pair)[0] for pair in pairs)
                 optimizers[1].zero_grad()
                 loss.backward()
                 optimizers[1].step()
                 self.losses_["discriminator"].append(float(loss.detach()))
-        for p, trained in zip(module.parameters(), was_trained):
-            p.requires_grad_(trained)
+        network.cpu()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -742,7 +840,7 @@ class NetworkAugmentation:
         new_X = X if self.baseline is None else apply(self.baseline, X, y)
         if self.network is not None:
             with torch.no_grad():
-                views = self.network(new_X)
+                views = self.network.to(X.device)(new_X)
             kept = (torch.rand(len(X)) < self.mix).to(X.device)
             new_X = torch.where(kept.view(-1, *[1] * (X.ndim - 1)), new_X, views)
         return new_X if y is None else (new_X, y)
@@ -750,9 +848,7 @@ class NetworkAugmentation:
 
 def _cosine(influence, X_val, y_val):
     """Cosine of the batch's mean gradient and the validation gradient."""
-    direction = influence.validation_direction(X_val, y_val)
-    # Their scalar product is the squared length of the validation gradient.
-    length = (direction * influence.validation_gradient(X_val, y_val)).sum()
+    direction, length = _direction(influence, X_val, y_val)
 
     def score(X, y):
         gradient = influence.mean_gradient(X, y)
@@ -760,15 +856,33 @@ def _cosine(influence, X_val, y_val):
         solved = influence.inverse_hessian_product(own[None])[0]
         # own' H^-1 own, with its derivative, and without going through the solver
         squared = 2 * (gradient * solved).sum() - (own * solved).sum()
-        return (gradient * direction).sum() / (squared * length).sqrt()
+        return (gradient * direction).sum() / (squared.sqrt() * length)
 
     return score
 
 
 def _influence(influence, X_val, y_val):
-    """The paper's: minus the predicted change of the validation loss, times n."""
-    direction = influence.validation_direction(X_val, y_val)
+    """The paper's: what a batch lowers the validation loss by, the rows' own apart.
+
+    A mean over the batch of minus n times the change that adding a row would make.
+    """
+    gradient = influence.validation_gradient(X_val, y_val)
+    direction = influence.inverse_hessian_product(gradient[None])[0]
     return lambda X, y: (influence.mean_gradient(X, y) * direction).sum()
+
+
+def _direction(influence, X_val, y_val):
+    """Inverse Hessian times the validation gradient, and its length, of any size."""
+    gradient = influence.validation_gradient(X_val, y_val)
+    size = gradient.abs().max()
+    if not size > 0:
+        raise ValueError(
+            "InfluenceAugmenter needs a validation loss that can be lowered; got a "
+            "gradient of 0. Hold out rows that are harder, or train for fewer epochs."
+        )
+    gradient = gradient / size
+    direction = influence.inverse_hessian_product(gradient[None])[0]
+    return direction, (gradient * direction).sum().sqrt()
 
 
 def _newton(influence, X_val, y_val):

@@ -296,6 +296,8 @@ def _softmax_regression(features, target, damping, start=None):
 
 def _temperature(logits, target):
     """What to divide logits by for the lowest mean cross-entropy."""
+    if (logits.argmax(dim=1) == target).all():
+        return 1.0  # the more confident the better, and there is no best
     low, high = math.log(1e-2), math.log(1e3)
     for _ in range(60):  # convex in 1 / temperature: its derivative changes sign once
         middle = (low + high) / 2
@@ -536,7 +538,8 @@ class LastLayerInfluence(BaseEstimator):
         scale = 1 / _temperature(logits, target) if self.calibrate else 1.0
         change = []
         for row in rows:
-            others = torch.arange(n, device=features.device) != row
+            others = torch.ones(n, dtype=torch.bool, device=features.device)
+            others[row] = False
             # The others keep a weight of 1/n each: the mean has n - 1.
             without = _softmax_regression(
                 self.features_[others],
@@ -726,14 +729,18 @@ class LastLayerInfluence(BaseEstimator):
         Returns
         -------
         cosine : ndarray of shape (n_groups,)
-            Between -1 and 1.
+            Between -1 and 1; 0 for a gradient of 0.
         """
         gradient = self.validation_gradient(X_val, y_val)
-        solved = self.inverse_hessian_product(torch.cat([gradients, gradient[None]]))
-        direction, solved = solved[-1], solved[:-1]
-        squared = (gradients * solved).sum((1, 2)) * (gradient * direction).sum()
-        cosine = (gradients * direction).sum((1, 2)) / squared.sqrt()
-        return cosine.clamp(-1, 1).cpu().numpy()
+        gradients = torch.cat([gradients, gradient[None]]).detach()
+        # Of no size: their squares could be too small for a number.
+        size = gradients.abs().amax(dim=(1, 2), keepdim=True)
+        gradients = gradients / torch.where(size > 0, size, 1.0)
+        solved = self.inverse_hessian_product(gradients)
+        direction = solved[-1]
+        lengths = (gradients * solved).sum((1, 2)).sqrt()
+        cosine = (gradients * direction).sum((1, 2)) / (lengths * lengths[-1])
+        return torch.nan_to_num(cosine[:-1]).clamp(-1, 1).cpu().numpy()
 
     def features_of(self, X):
         """Input of the last layer.
@@ -748,7 +755,7 @@ class LastLayerInfluence(BaseEstimator):
         features : torch.Tensor of shape (m, n_features)
             In float64, with a column of ones if there is a bias.
         """
-        keep = isinstance(X, torch.Tensor)
+        keep = isinstance(X, torch.Tensor) and X.requires_grad
         if self.estimator is None:
             if not keep:
                 X = validate_data(self, X, dtype=np.float64, reset=False)

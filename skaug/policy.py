@@ -109,21 +109,23 @@ def apply(transform, X, y=None, rows=slice(None)):
         finite, or needs labels and there are none.
     """
     name = name_of(transform)
-    needs, _ = how_to_call(transform)
-    if y is None and getattr(transform, "whole_batch", False):
+    whole = getattr(transform, "whole_batch", False)
+    if y is None and whole:
         raise ValueError(
             f"InfluenceAugmenter needs labels for {name}; got none. Give y."
         )
-    whole = getattr(transform, "whole_batch", False)
     part = slice(None) if whole else rows
-    arguments = (X[part],) if y is None or not needs else (X[part], y[part])
+    # A slice is a view, and a transform may work in place.
+    part_X = X[part].clone() if isinstance(part, slice) else X[part]
+    with_labels, _ = how_to_call(transform)
+    arguments = (part_X,) if y is None or not with_labels else (part_X, y[part])
     check_is_for_images(transform, X, "InfluenceAugmenter")
     try:
         result = transform(*arguments)
     except Exception as error:
         raise ValueError(
             "InfluenceAugmenter needs transforms that take batches of shape "
-            f"{tuple(X[part].shape)}; got {type(error).__name__} from {name}: {error}"
+            f"{tuple(part_X.shape)}; got {type(error).__name__} from {name}: {error}"
         ) from error
     if isinstance(result, (tuple, list)) and len(result) == 2:
         result, new_y = result
@@ -134,7 +136,7 @@ def apply(transform, X, y=None, rows=slice(None)):
                     "InfluenceAugmenter needs transforms that keep the labels; got "
                     f"{name}, which changes them. Mixtures go into BatchAugmentation."
                 )
-    shape = tuple(X[part].shape)
+    shape = tuple(part_X.shape)
     if not isinstance(result, torch.Tensor) or tuple(result.shape) != shape:
         got = tuple(getattr(result, "shape", ())) or type(result).__name__
         raise ValueError(
@@ -146,7 +148,12 @@ def apply(transform, X, y=None, rows=slice(None)):
             f"InfluenceAugmenter needs transforms that return finite numbers; got NaN "
             f"or infinity from {name}. Look for a division by 0 in it."
         )
-    return result[rows] if whole else result
+    if not result.is_floating_point():
+        raise ValueError(
+            f"InfluenceAugmenter needs transforms that keep rows {X.dtype}; got "
+            f"{result.dtype} from {name}. Convert and scale them back at its end."
+        )
+    return (result[rows] if whole else result).to(X.dtype)
 
 
 class Chain:
@@ -168,13 +175,20 @@ class Chain:
         return X if y is None else (X, y)
 
 
+def row_by_row(transform):
+    """The transform; one of torchvision's in a PerSample, to draw for each row."""
+    if type(transform).__module__.startswith("torchvision."):
+        return PerSample(transform)
+    return transform
+
+
 def softmax_of_scores(scores, strength=1.0):
     """Weights that go with scores: the softmax of their z-scores, clipped at 2.
 
     Parameters
     ----------
     scores : ndarray of shape (n,)
-        The higher the better.
+        Cosines, the higher the better. Spreads below 0.001 count as that.
     strength : float, default=1.0
         Factor on the z-scores; 0 gives equal weights.
 
@@ -184,8 +198,9 @@ def softmax_of_scores(scores, strength=1.0):
         They add up to 1.
     """
     scores = torch.as_tensor(scores, dtype=torch.float64)
-    spread = scores.std(correction=0)
-    z = (scores - scores.mean()) / (spread if spread > 0 else 1.0)
+    # Differences in the last digits are no reason to prefer one.
+    spread = scores.std(correction=0).clamp(min=1e-3)
+    z = (scores - scores.mean()) / spread
     return (strength * z.clamp(-2, 2)).softmax(dim=0).numpy()
 
 
@@ -223,8 +238,9 @@ def baseline_transform(X):
     -------
     transform : callable
         Images: rotation by 10 degrees, shift by a tenth, scale by a tenth, at most.
-        Signals: time warp, scaling, jitter and, for sensors of three axes, rotation.
-        Tables: jitter of a tenth of the standard deviation.
+        Signals: time warp, scaling, jitter and, if the number of channels is a multiple
+        of three, which is taken for sensors of three axes, rotation. Tables: jitter of
+        a tenth of the standard deviation.
     """
     if X.ndim == 4:
         v2 = _v2()
@@ -299,7 +315,7 @@ def _for_images(X):
             (0.2, 0.4, 0.7),
         ),
     }
-    if X.min() >= 0 and X.max() <= 1:
+    if X.shape[1] in (1, 3) and X.min() >= 0 and X.max() <= 1:
         makers["brightness"] = (
             each(lambda s: v2.ColorJitter(brightness=s)),
             (0.2, 0.5, 0.9),

@@ -59,7 +59,7 @@ def all_splits(cv, y, groups=None, *, random_state=None):
     ----------
     cv : "holdout", float, int, splitter or list
         Two fifths once, a share once, so many folds, or a splitter or its splits.
-        Stratified where every class has rows enough.
+        Stratified where every class has rows enough; a share of groups never is.
     y : array-like of shape (n,)
         Labels.
     groups : array-like of shape (n,), default=None
@@ -98,7 +98,11 @@ def all_splits(cv, y, groups=None, *, random_state=None):
             f"{np.unique(groups).tolist()}. Give X_val and y_val, or no groups."
         )
     counts = np.unique(y, return_counts=True)[1]
-    stratified = not isinstance(cv, Real) or counts.min() >= max(2, cv)
+    smallest = counts.min() >= max(2, cv) if isinstance(cv, Real) else True
+    # Either side of a share needs room for all classes.
+    share = cv if isinstance(cv, Real) and cv < 1 else 0.5
+    room = counts.sum() * min(share, 1 - share) >= len(counts)
+    stratified = smallest and room
     split = ValidSplit(cv, stratified=bool(stratified))
     return list(_splits(split, y, groups, random_state))
 
@@ -115,8 +119,9 @@ def _splits(split, y, groups, random_state):
     for train, valid in cv.split(np.zeros(len(y)), y, groups):
         if groups is not None and set(groups[train]) & set(groups[valid]):
             raise ValueError(
-                f"A train_split that keeps groups together is needed; got {cv}, which "
-                "puts one on both sides. Use ValidSplit(StratifiedGroupKFold(5)), say."
+                f"A splitter that keeps groups together is needed; got {cv}, which "
+                "puts one on both sides. Use StratifiedGroupKFold(5), say; in a "
+                "train_split ValidSplit(StratifiedGroupKFold(5))."
             )
         yield train, valid
 

@@ -490,6 +490,17 @@ class PerSample(_Transform):
     def __init__(self, transform):
         self.transform = transform
 
+    def __reduce__(self):
+        # Reading it in another process must import torchvision as skaug does, first.
+        first = None
+        if type(self.transform).__module__.startswith("torchvision."):
+            from skaug._torchvision import imported as first
+        return _per_sample, (first, type(self), self.transform)
+
     def _transform(self, X):
         check_is_for_images(self.transform, X, "PerSample")
         return torch.stack([self.transform(row) for row in X])
+
+
+def _per_sample(first, kind, transform):
+    return kind(transform)

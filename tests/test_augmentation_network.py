@@ -138,6 +138,14 @@ def test_what_has_no_colour_and_what_has_no_axes():
     assert AugmentationNetwork(rows(4, 3, 8, 8)).branches == ["spatial", "appearance"]
 
 
+@pytest.mark.parametrize(
+    ("shape", "branches"), [((4, 1, 8, 8), "appearance"), ((4, 8), "spatial")]
+)
+def test_impossible_branches_are_refused(shape, branches):
+    with pytest.raises(ValueError, match=f"branches='both' .* got '{branches}'"):
+        AugmentationNetwork(rows(*shape), branches=branches)
+
+
 def test_dropped_codes_are_the_only_difference_between_views():
     X = rows(4, 3, 16, 16)
     network = shaken(AugmentationNetwork(X))

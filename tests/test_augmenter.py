@@ -1,6 +1,9 @@
 """InfluenceAugmenter: what it finds, what it leaves alone, how it composes."""
 
 import pickle
+import subprocess
+import sys
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -14,12 +17,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch import NeuralNetClassifier
+from skorch.dataset import ValidSplit
 from torch import nn
 
 from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
+from skaug._torchvision import torchvision
 from skaug.augmenter import OBJECTIVES
 from skaug.influence import LastLayerInfluence
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
+
+v2 = import_module(f"{torchvision.__name__}.transforms.v2")
 
 few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
 few_for_influence = pytest.mark.filterwarnings(
@@ -102,7 +110,8 @@ def test_scores_are_the_group_cosines_of_each_network(rows):
     (expected,) = influence.group_cosine([(X[:200], y[:200])], *held_out)
     for row in augmenter.policy_:
         assert row.score == pytest.approx(float(expected), abs=1e-5)
-        assert row.weight == pytest.approx(0.5, abs=1e-3) or row.std == 0
+        # The last digits are no reason to prefer one.
+        assert row.weight == pytest.approx(0.5, abs=0.01)
 
 
 def test_strength_and_weighting(rows):
@@ -197,7 +206,6 @@ def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatc
         original(self, net, *args, **kwargs)
         after = net.module_.state_dict()
         seen.append(all(torch.equal(before[k], after[k]) for k in before))
-        assert all(p.requires_grad for p in net.module_.parameters())
 
     monkeypatch.setattr(InfluenceAugmenter, "_train_network", spied)
     network(rounds=2).fit(X, y)
@@ -208,11 +216,11 @@ def test_the_guard_falls_back_to_the_baseline(rows):
     X, y = rows
     # Rows far off, whatever they do to the loss.
     harmful = {"bound": 20.0, "gan_weight": 0.0, "objective": "influence", "mix": 0.0}
-    with pytest.warns(UserWarning, match="lower the held-out loss; got .* Only|alone"):
+    with pytest.warns(UserWarning, match="lower the held-out loss by more than its"):
         augmenter = network(steps=40, **harmful).fit(X, y)
     assert not augmenter.accepted_
     losses = augmenter.held_out_loss_
-    assert losses.with_network >= losses.without
+    assert losses.with_network >= losses.without - losses.se
     assert augmenter.augmentation_.network is None
     trusting = network(steps=40, guard=False, **harmful).fit(X, y)
     assert trusting.accepted_ and trusting.augmentation_.network is not None
@@ -348,6 +356,115 @@ def test_signals_and_images(make, shape):
     assert augmenter.estimator_.predict(X).shape == y.shape
 
 
+def test_the_guard_compares_what_differs_in_the_network_only(rows):
+    X, y = rows
+    codes = y.astype(np.int64)
+    plain = NeuralNetClassifier(
+        nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
+    )
+    for net in (tiny(), plain):
+        same = InfluenceAugmenter(
+            net, method="network", steps=0, baseline=None, mix=1.0, random_state=0
+        )
+        with pytest.warns(UserWarning, match="lower the held-out loss"):
+            losses = same.fit(X, codes).held_out_loss_
+        assert losses.with_network == losses.without and losses.se == 0
+
+
+def test_nothing_wrong_among_the_held_out_rows(rows):
+    """No temperature is the best then, and the gradient may be as small as it likes."""
+    y = np.arange(300) % 3
+    X = np.float32(
+        6 * np.eye(3)[y] + np.random.default_rng(0).normal(size=(300, 3)) / 9
+    )
+    net = NetClassifier(max_epochs=30, module__hidden=(16,))
+    fitted = InfluenceAugmenter(net, n_networks=1, refit=False, random_state=0)
+    scores = [row.score for row in fitted.fit(X, y).policy_]
+    assert len(set(np.round(scores, 6))) == len(scores)
+    assert np.abs(scores).max() < 1
+    learned = clone(fitted).set_params(method="network", steps=20, guard=False)
+    learned.fit(X, y)
+    assert np.isfinite(learned.losses_["objective"]).all()
+
+
+def test_a_second_fit_starts_from_nothing(rows):
+    X, y = rows
+    augmenter = network(guard=False).fit(X, y)
+    augmenter.set_params(method="policy", refit=False, n_networks=1).fit(X, y)
+    assert not {"network_", "losses_", "accepted_", "estimator_"} & set(vars(augmenter))
+    with pytest.raises(ValueError, match="one class"):
+        augmenter.fit(X, np.zeros(300))
+    with pytest.raises(NotFittedError):
+        augmenter.augment(X)
+
+
+def test_transforms_that_work_in_place_spoil_nothing_for_others(rows):
+    X, y = rows
+
+    def zeros(X):
+        return X.zero_()
+
+    first, last = (
+        {
+            row.transform: row.score
+            for row in policy(transforms=order, refit=False).fit(X, y).policy_
+        }
+        for order in ([zeros, Jitter(0.0)], [Jitter(0.0), zeros])
+    )
+    assert first == pytest.approx(last)
+
+
+def test_torchvisions_transforms_are_drawn_row_by_row():
+    rng = np.random.default_rng(0)
+    X, y = np.float32(rng.random((240, 1, 8, 8))), np.arange(240) % 2
+    net = NetClassifier(max_epochs=1, module__widths=(4,))
+    flips = [v2.RandomHorizontalFlip(0.5)]
+    augmenter = InfluenceAugmenter(
+        net, transforms=flips, n_transforms=1, probability=1.0, n_networks=1
+    )
+    views = augmenter.set_params(refit=False).fit(X, y).augment(X)
+    flipped = (views == X[..., ::-1]).all(axis=(1, 2, 3))
+    assert 0.3 < flipped.mean() < 0.7
+
+
+def test_an_augmenter_of_images_is_read_in_another_process(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = np.float32(rng.random((240, 3, 8, 8))), np.arange(240) % 2
+    net = NetClassifier(max_epochs=1, module__widths=(4,))
+    augmenter = InfluenceAugmenter(net, n_networks=1, refit=False, random_state=0)
+    path = tmp_path / "augmenter.pkl"
+    path.write_bytes(pickle.dumps(augmenter.fit(X, y)))
+    code = (
+        f"import pickle; a = pickle.load(open({str(path)!r}, 'rb')); "
+        "import numpy as np; print(a.augment(np.zeros((2, 3, 8, 8))).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(2, 3, 8, 8)", done.stderr
+
+
+def test_rows_that_are_left_alone_keep_their_digits(rows):
+    X, y = rows
+    X = np.float64(X) + 1e-12
+    augmenter = policy(probability=0.3, refit=False).fit(X, y)
+    views = augmenter.augment(X, y=y)
+    assert 0.3 < (views == X).all(axis=1).mean() < 0.7
+    assert np.array_equal(augmenter.transform(X), X)
+
+
+def test_groups_are_kept_apart_by_early_stopping_too(rows):
+    X, y = rows
+    groups, seen = np.arange(300) // 15, []
+
+    class Spy(NetClassifier):
+        def get_split_datasets(self, X, y=None, **params):
+            seen.append(self._groups)
+            return super().get_split_datasets(X, y, **params)
+
+    net = Spy(max_epochs=1, module__hidden=(8,), train_split=ValidSplit(3))
+    InfluenceAugmenter(net, n_networks=1, random_state=0).fit(X, y, groups=groups)
+    assert len(seen) == 2 and all(own is not None for own in seen)
+
+
 def test_groups_are_never_on_both_sides(rows):
     X, y = rows
     groups = np.arange(300) // 30
@@ -412,6 +529,8 @@ def no_linear_head():
         ({"strength": -1}, "strength >= 0; got -1"),
         ({"n_networks": 0}, "n_networks to be a whole number >= 1; got 0"),
         ({"baseline": 3}, "baseline to be 'auto', a function .* got 3"),
+        ({"transforms": Scaling()}, "'auto' or a list; got Scaling"),
+        ({"strength": np.inf}, "strength >= 0; got inf"),
         ({"transforms": []}, "one transform or more; got an empty list"),
         ({"transforms": ["jitter"]}, "functions of a batch .* got 'jitter'"),
         ({"transforms": [lambda X: X[:, 1:]]}, r"keep the shape .* got .* <lambda>"),
@@ -432,6 +551,10 @@ def test_wrong_data(rows):
         policy().fit(X, np.zeros(300))
     with pytest.raises(ValueError, match="X_val and y_val together; got one"):
         policy().fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match=r"one label per row, shape .* got shape \(5,"):
+        policy().fit(X, y, X_val=X, y_val=y[:5])
+    with pytest.raises(ValueError, match=r"labels among \[0, 1, 2\]; got \[3\]"):
+        policy().fit(X, y, X_val=X, y_val=np.full(300, 3))
     with pytest.raises(ValueError, match="Two groups or more are needed"):
         policy().fit(X, y, groups=np.zeros(300))
     with pytest.raises(ValueError, match="One group per row is needed"):

@@ -334,6 +334,16 @@ def test_cosine_of_two_classes_does_not_know_how_long_a_gradient_is(rows):
         assert sizes.max() > 2 * sizes.min()
 
 
+def test_calibration_without_a_wrong_row_is_none():
+    y = np.repeat([0, 1, 2], 100)
+    X = 6 * np.eye(3)[y] + np.random.default_rng(0).normal(size=(300, 3))
+    plain, calibrated = (
+        LastLayerInfluence(damping=0.01, calibrate=calibrate).fit(X[::2], y[::2])
+        for calibrate in (False, True)
+    )
+    assert (calibrated.pairwise(X, y) == plain.pairwise(X, y)).all()
+
+
 def test_calibration_changes_confidence_alone(rows, net):
     X, y, X_val, y_val = rows
     influence = LastLayerInfluence(net, calibrate=True).fit(X, y)

@@ -40,6 +40,10 @@ def test_weights_follow_scores():
     # and none is more than e^4 times another.
     extreme = softmax_of_scores(np.r_[1e6, -1e6, np.zeros(50)])
     assert extreme.max() / extreme.min() == pytest.approx(np.exp(4))
+    # Differences in the last digits are no evidence.
+    assert softmax_of_scores(np.array([0.1, 0.1 + 1e-8])) == pytest.approx(
+        0.5, abs=1e-4
+    )
     assert softmax_of_scores(np.zeros(3)) == pytest.approx(1 / 3)
 
 
@@ -65,6 +69,7 @@ def test_the_batch_itself_is_left_alone():
     X = rows(10, 3)
     before = X.clone()
     Policy([lambda X: X.zero_()], [1.0], 1, 1.0)(X)
+    Chain([lambda X: X.zero_()])(X)
     assert torch.equal(X, before)
 
 
@@ -105,7 +110,8 @@ def test_lists_follow_the_rows():
 
     assert "rotation" not in names(KINDS["two channels"])
     assert "colour" not in names(KINDS["grey images"])
-    # Colour needs numbers between 0 and 1.
+    # Colour needs one or three channels, and numbers between 0 and 1.
+    assert not {"brightness", "contrast"} & names(rows(10, 4, 8, 8))
     assert not {"brightness", "inversion"} & names(KINDS["colour images"] - 0.5)
 
 
@@ -126,6 +132,7 @@ def shuffled_labels(X, y):
         (lambda X: X[:, :2], r"keep the shape \(8, 3\); got \(8, 2\) from <lambda>"),
         (lambda X: X.numpy(), "keep the shape"),
         (lambda X: X / 0, "finite numbers; got NaN or infinity from <lambda>"),
+        (lambda X: (9 * X).long(), "keep rows torch.float32; got torch.int64"),
         (lambda X: X @ X, "take batches of shape .8, 3.; got RuntimeError"),
         (shuffled_labels, "keep the labels; got shuffled_labels"),
     ],
