@@ -8,9 +8,10 @@ validation rows come from five subjects each. Arms differ in what is done to bat
 - none; heuristic: ``baseline_transform``, with horizontal flips on fashion_mnist.
 - uniform: the default list of transforms, all alike. random third: of that list.
 - policy: weights by influence, three networks. top third: its best transforms alone.
-- network: the guarded augmentation network behind the heuristic. network on policy: the
-  same behind the policy. newton network: a bolder one behind the heuristic, its
-  objective the validation loss after a Newton step.
+- network: the guarded augmentation network behind the heuristic.
+- network on policy: the same behind the policy. newton network: a bolder one behind the
+  heuristic, its objective the validation loss after a Newton step. These two are ideas,
+  tried on seeds 0 to 2 only; others confirm what helps there.
 - planted uniform, planted policy: as above, with nine transforms in the list that
   destroy a row: another row of the batch in its place, noise, or its blocks shuffled.
 
@@ -58,7 +59,8 @@ from torchvision.transforms import v2  # isort: skip
 
 # Training rows, as many for validation, and epochs.
 SETS = {"mnist": (200, 40), "fashion_mnist": (500, 20), "har": (500, 20)}
-SEEDS = [100, 101, 102, 103, 104]  # 0 to 2 were for trying out
+SEEDS = [100, 101, 102, 103, 104]
+TRIAL_SEEDS = [0, 1, 2]
 N_TEST = 5000
 N_SUBJECTS = 5
 METRICS = {"accuracy": 2, "log-loss": 3}  # decimals that are printed
@@ -228,12 +230,13 @@ def augmentations(name, seed, train, held_out):
     best = policy.weights.argsort(descending=True)[:n_kept]
     yield "top third", only(policy, best), augmenter.n_trainings_, {}
     yield "network", *network(baseline=heuristic)
-    on_policy, n_trainings, known = network(baseline=policy)
-    # The policy comes first.
-    n_trainings += augmenter.n_trainings_
-    yield "network on policy", on_policy, n_trainings, known
-    newton = network(baseline=heuristic, objective="newton", bound=0.15)
-    yield "newton network", *newton
+    if seed in TRIAL_SEEDS:
+        on_policy, n_trainings, known = network(baseline=policy)
+        # The policy comes first.
+        n_trainings += augmenter.n_trainings_
+        yield "network on policy", on_policy, n_trainings, known
+        newton = network(baseline=heuristic, objective="newton", bound=0.15)
+        yield "newton network", *newton
     augmenter = learned(transforms=["auto", *planted(X)])
     policy, n_trainings = augmenter.augmentation_, augmenter.n_trainings_
     n = len(policy.transforms)

@@ -542,7 +542,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"InfluenceAugmenter needs {FEWEST_VALIDATION_ROWS} held-out rows or "
                 f"more for scores that mean something; got {fewest}. Below that the "
                 "ranks of transforms are mostly chance: hold out more.",
-                stacklevel=3,
+                stacklevel=4,
             )
         for part in splits:
             self._check_classes(*(y[rows] for rows in part))
@@ -565,7 +565,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             warnings.warn(
                 "InfluenceAugmenter needs every class among the held-out rows; got "
                 f"none of {missing.tolist()}. Nothing is learned for these.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _draw_seed(self):
