@@ -46,15 +46,12 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skaug.augmentation_network import (
-    AugmentationNetwork,
-    Discriminator,
-    relativistic_losses,
-)
+from skaug.augmentation_network import AugmentationNetwork
 from skaug.batch_augmentation import BatchAugmentation
 from skaug.finetuning import own_generators
 from skaug.influence import FEWEST_VALIDATION_ROWS, LastLayerInfluence
 from skaug.net import NetClassifier
+from skaug.network_training import OBJECTIVES, NetworkAugmentation, train_network
 from skaug.policy import (
     Policy,
     apply,
@@ -66,7 +63,7 @@ from skaug.policy import (
 from skaug.splits import all_splits
 from skaug.transforms import name_of
 
-__all__ = ["InfluenceAugmenter", "NetworkAugmentation"]
+__all__ = ["InfluenceAugmenter"]
 
 # What a fit leaves behind, and the next one starts without.
 LEARNED = (
@@ -702,7 +699,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             bound=self.bound,
             code_dim=self.code_dim,
         )
-        self.losses_ = {"objective": [], "generator": [], "discriminator": []}
+        self.losses_ = {}
         learned = NetworkAugmentation(self.network_, baseline, self.mix)
         alone = None if baseline is None else NetworkAugmentation(None, baseline)
         seed = self._draw_seed()
@@ -743,69 +740,23 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
 
     def _train_network(self, net, baseline, train, held_out, *, first):
-        """Steps of the GAN alone, then with the objective; F is not changed."""
+        """A round: through an F of its own, which is not changed."""
         net.module_.requires_grad_(False)
-        influence = self._influence(net, train)
-        score = OBJECTIVES[self.objective](influence, held_out.X, held_out.y)
-        device = self._device()
-        network, rows = self.network_.to(device), torch.from_numpy(train.X).to(device)
-        codes = torch.from_numpy(self._codes(train.y)).to(device)
-        judge = Discriminator(rows, influence.features_.shape[1]).to(device)
-        centre = influence.features_.mean(dim=0)
-        spread = influence.features_.std(dim=0).clamp(min=1e-6)
-        optimizers = [
-            torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.99))
-            for part in (network, judge)
-        ]
-
-        def judged(X, features):
-            """Logits of rows, in standard units."""
-            return judge((X - network.mean) / network.scale, features)
-
-        n_pretrain = self.pretrain_steps if first and baseline is not None else 0
-        gan = baseline is not None and (self.gan_weight > 0 or n_pretrain > 0)
-        for step in range(n_pretrain + self.steps):
-            pretraining = step < n_pretrain
-            batch = torch.randint(len(rows), (min(64, len(rows)),)).to(device)
-            X, y = rows[batch], train.y[batch.cpu().numpy()]
-            with torch.no_grad():
-                real = X if baseline is None else apply(baseline, X, codes[batch])
-            # The paper's GAN turns clean rows into what the baseline makes of them;
-            # afterwards the network comes on top of the baseline.
-            fake = network(X if pretraining else real)
-            loss = torch.zeros((), dtype=torch.float64, device=device)
-            if not pretraining:
-                objective = score(fake, y)
-                loss = loss - self.strength * objective
-                self.losses_["objective"].append(float(objective.detach()))
-            if gan:
-                features = influence.features_of(torch.cat([real, fake]))
-                features = ((features - centre) / spread).float()
-                of_real, of_fake = features[: len(real)], features[len(real) :]
-                pairs = zip(judged(real, of_real), judged(fake, of_fake))
-                of_generator = sum(relativistic_losses(*pair)[1] for pair in pairs)
-                weight = 1.0 if pretraining else self.gan_weight
-                loss = loss + weight * of_generator
-                self.losses_["generator"].append(float(of_generator.detach()))
-            if not torch.isfinite(loss):
-                raise ValueError(
-                    "InfluenceAugmenter needs an objective that is finite; got "
-                    f"{float(loss)} in step {step}. Lower bound or strength, or set "
-                    "method='policy'."
-                )
-            optimizers[0].zero_grad()
-            # Those of the discriminator would be a part of the work for nothing.
-            loss.backward(inputs=list(network.parameters()))
-            optimizers[0].step()
-            if gan:
-                of_real, of_fake = of_real.detach(), of_fake.detach()
-                pairs = zip(judged(real, of_real), judged(fake.detach(), of_fake))
-                loss = sum(relativistic_losses(*pair)[0] for pair in pairs)
-                optimizers[1].zero_grad()
-                loss.backward()
-                optimizers[1].step()
-                self.losses_["discriminator"].append(float(loss.detach()))
-        network.cpu()
+        losses = train_network(
+            self.network_.to(self._device()),
+            self._influence(net, train),
+            (train.X, train.y),
+            (held_out.X, held_out.y),
+            baseline,
+            objective=self.objective,
+            strength=self.strength,
+            gan_weight=self.gan_weight,
+            pretrain_steps=self.pretrain_steps if first else 0,
+            steps=self.steps,
+        )
+        for name, of_name in losses.items():
+            self.losses_.setdefault(name, []).extend(of_name)
+        self.network_.cpu()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -815,95 +766,3 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-class NetworkAugmentation:
-    """A baseline, and then an augmentation network for part of the rows.
-
-    Parameters
-    ----------
-    network : AugmentationNetwork or None
-        ``None`` leaves the baseline alone.
-    baseline : callable or None
-        Function of a batch.
-    mix : float, default=0.5
-        Share of rows without the network.
-    """
-
-    def __init__(self, network, baseline, mix=0.5):
-        self.network = network
-        self.baseline = baseline
-        self.mix = mix
-
-    def __call__(self, X, y=None):
-        """Draw a view of each row of a batch, from torch's global generators."""
-        new_X = X if self.baseline is None else apply(self.baseline, X, y)
-        if self.network is not None:
-            with torch.no_grad():
-                views = self.network.to(X.device)(new_X)
-            kept = (torch.rand(len(X)) < self.mix).to(X.device)
-            new_X = torch.where(kept.view(-1, *[1] * (X.ndim - 1)), new_X, views)
-        return new_X if y is None else (new_X, y)
-
-
-def _cosine(influence, X_val, y_val):
-    """Cosine of the batch's mean gradient and the validation gradient."""
-    direction, length = _direction(influence, X_val, y_val)
-
-    def score(X, y):
-        gradient = influence.mean_gradient(X, y)
-        own = gradient.detach()
-        solved = influence.inverse_hessian_product(own[None])[0]
-        # own' H^-1 own, with its derivative, and without going through the solver
-        squared = 2 * (gradient * solved).sum() - (own * solved).sum()
-        return (gradient * direction).sum() / (squared.sqrt() * length)
-
-    return score
-
-
-def _influence(influence, X_val, y_val):
-    """The paper's: what a batch lowers the validation loss by, the rows' own apart.
-
-    A mean over the batch of minus n times the change that adding a row would make.
-    """
-    gradient = influence.validation_gradient(X_val, y_val)
-    direction = influence.inverse_hessian_product(gradient[None])[0]
-    return lambda X, y: (influence.mean_gradient(X, y) * direction).sum()
-
-
-def _direction(influence, X_val, y_val):
-    """Inverse Hessian times the validation gradient, and its length, of any size."""
-    gradient = influence.validation_gradient(X_val, y_val)
-    size = gradient.abs().max()
-    if not size > 0:
-        raise ValueError(
-            "InfluenceAugmenter needs a validation loss that can be lowered; got a "
-            "gradient of 0. Hold out rows that are harder, or train for fewer epochs."
-        )
-    gradient = gradient / size
-    direction = influence.inverse_hessian_product(gradient[None])[0]
-    return direction, (gradient * direction).sum().sqrt()
-
-
-def _newton(influence, X_val, y_val):
-    """Minus the validation loss after a Newton step of the last layer on the batch."""
-    weight = torch.as_tensor(influence.coef_)
-    features = influence.features_of(X_val)
-    codes = torch.from_numpy(np.searchsorted(influence.classes_, y_val))
-    codes, weight = codes.to(features.device), weight.to(features)
-
-    def score(X, y):
-        gradient = influence.mean_gradient(X, y)
-        step = influence.inverse_hessian_product(gradient.detach()[None])[0]
-        moved = (weight - step).requires_grad_()
-        loss = torch.nn.functional.cross_entropy(features @ moved.T, codes)
-        (slope,) = torch.autograd.grad(loss, moved)
-        solved = influence.inverse_hessian_product(slope[None])[0]
-        # The value is that of the loss, the derivative that through the step.
-        through = (gradient * solved).sum()
-        return through - through.detach() - loss.detach()
-
-    return score
-
-
-OBJECTIVES = {"cosine": _cosine, "influence": _influence, "newton": _newton}

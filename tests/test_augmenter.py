@@ -23,8 +23,8 @@ from torch import nn
 
 from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
 from skaug._torchvision import torchvision
-from skaug.augmenter import OBJECTIVES
 from skaug.influence import LastLayerInfluence
+from skaug.network_training import OBJECTIVES
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
 
 v2 = import_module(f"{torchvision.__name__}.transforms.v2")
