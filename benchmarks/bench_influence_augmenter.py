@@ -15,8 +15,8 @@ validation rows come from five subjects each. Arms differ in what is done to bat
   after a Newton step.
 
 Apart from the arms, policies are learned of a list with nine more transforms that
-destroy a row: another row of the batch in its place, noise, or its blocks shuffled. What
-is looked at is their weight.
+destroy a row: another row of the batch in its place, noise, or its blocks shuffled.
+What is looked at is their weight.
 
 Arms are trained on the training rows, and some of them again ("all") on validation rows
 as well. A network that the guard refuses leaves the arm that it is behind, which is not
@@ -244,7 +244,7 @@ def augmentations(name, seed, train, held_out):
 
 
 def planted_share(name, seed, train, held_out):
-    """Weight of planted transforms in a policy, and what it would be of equal weights."""
+    """Weight of planted transforms in a policy, and of as many among equal ones."""
     transforms = ["auto", *planted(torch.from_numpy(train[0]))]
     augmenter = learned(name, seed, train, held_out, transforms=transforms)
     rows = [row for row in augmenter.policy_ if row.transform.startswith("planted")]
@@ -350,7 +350,7 @@ def interval(gaps, digits):
 def guards(runs):
     """Lines of the table of what the guard saw and decided."""
     yield ["arm", "held-out loss without", "with", "difference", "accepted"]
-    for arm in set(BASES) & set(runs[0]["arms"]):
+    for arm in [arm for arm in BASES if arm in runs[0]["arms"]]:
         without, with_it = (values(runs, arm, k) for k in ("without", "with_network"))
         accepted = int(values(runs, arm, "accepted").sum())
         means = [f"{x.mean():.3f}" for x in (without, with_it)]
