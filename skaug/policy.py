@@ -243,8 +243,7 @@ def baseline_transform(X):
         a tenth of the standard deviation.
     """
     if X.ndim == 4:
-        v2 = _v2()
-        return PerSample(v2.RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)))
+        return _affine(10, translate=(0.1, 0.1), scale=(0.9, 1.1))
     scale = _scale_of(X)
     if X.ndim == 2:
         return Jitter(0.1, scale)
@@ -257,6 +256,13 @@ def _v2():
     from skaug._torchvision import torchvision  # noqa: F401
 
     return import_module("torchvision.transforms.v2")
+
+
+def _affine(degrees, **ranges):
+    # By default torchvision takes the nearest pixel, which is coarse in small images.
+    v2 = _v2()
+    bilinear = v2.InterpolationMode.BILINEAR
+    return PerSample(v2.RandomAffine(degrees, interpolation=bilinear, **ranges))
 
 
 def _scale_of(X):
@@ -294,19 +300,10 @@ def _for_images(X):
         return lambda strength: PerSample(make(strength))
 
     makers = {
-        "rotation": (each(lambda s: v2.RandomRotation((-s, s))), (10.0, 30.0, 90.0)),
-        "shift": (
-            each(lambda s: v2.RandomAffine(0, translate=(s, s))),
-            (0.05, 0.15, 0.4),
-        ),
-        "scale": (
-            each(lambda s: v2.RandomAffine(0, scale=(1 - s, 1 + s))),
-            (0.1, 0.25, 0.5),
-        ),
-        "shear": (
-            each(lambda s: v2.RandomAffine(0, shear=(-s, s, -s, s))),
-            (10.0, 20.0, 45.0),
-        ),
+        "rotation": (_affine, (10.0, 30.0, 90.0)),
+        "shift": (lambda s: _affine(0, translate=(s, s)), (0.05, 0.15, 0.4)),
+        "scale": (lambda s: _affine(0, scale=(1 - s, 1 + s)), (0.1, 0.25, 0.5)),
+        "shear": (lambda s: _affine(0, shear=(-s, s, -s, s)), (10.0, 20.0, 45.0)),
         "horizontal flip": (each(lambda s: v2.RandomHorizontalFlip(s)), (0.5,)),
         "vertical flip": (each(lambda s: v2.RandomVerticalFlip(s)), (0.5,)),
         "noise": (lambda s: Jitter(s, scale), (0.05, 0.2, 0.5)),
