@@ -14,7 +14,11 @@ baseline and asks a guard whether it helped.
 # -------------
 #
 # 400 of scikit-learn's digits as images of 8 x 8 pixels; two fifths of them are held
-# out. The baseline turns, shifts and scales images a little. The network comes on top.
+# out. The baseline turns, shifts and scales images a little. The network comes on top,
+# and is trained for its objective alone: ``pretrain_steps`` and ``gan_weight`` of 0
+# leave out the GAN of the paper. Its discriminator soon tells what the baseline makes
+# from what the network, which may move less, can make, and drives the network to its
+# bound, where it does the same whatever the draw.
 
 import warnings
 
@@ -30,6 +34,7 @@ from skaug import (
     InfluenceAugmenter,
     NetClassifier,
 )
+from skaug.network_training import NetworkAugmentation
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).reshape(-1, 1, 8, 8).astype(np.float32)
@@ -46,10 +51,15 @@ def split(seed):
 def learned(seed):
     """The augmenter of a seed, on its training rows."""
     augmenter = InfluenceAugmenter(
-        NetClassifier(max_epochs=20), method="network", refit=False, random_state=seed
+        NetClassifier(max_epochs=20),
+        method="network",
+        pretrain_steps=0,
+        gan_weight=0,
+        refit=False,
+        random_state=seed,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a network not accepted
+        warnings.simplefilter("ignore", UserWarning)  # of a network that is refused
         return augmenter.fit(*split(seed)[:2])
 
 
@@ -61,24 +71,22 @@ plt.show()
 # Above, what the augmenter makes of ten digits: baseline, and network for half of them.
 # Below, the network alone on the first digit. Half of the code that it computes from a
 # row is dropped at random. Ten codes on the way from one draw to another give ten
-# images, and the differences are those to the digit itself.
+# images, and the differences are those to the digit itself. They are nearly the same
+# all the way: what is dropped matters little, and the network has about one view of
+# each row, while the baseline has a new one every time.
 #
 # Training
 # --------
 #
-# For a hundred steps the network learns to look like the baseline, judged by
-# discriminators on the images and on the features of the classifier; then comes the
-# objective, the cosine between what a batch would do to the last layer and what the
-# held-out rows want.
+# The objective is the cosine between what a batch would do to the last layer and what
+# the held-out rows want. It rises, so that the network does learn what it is asked to.
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for name in ("generator", "discriminator"):
-    axes[0].plot(augmenter.losses_[name], label=name)
-axes[0].axvline(augmenter.pretrain_steps, color="0.3", linestyle="--", linewidth=1)
-axes[0].set(xlabel="step", ylabel="losses of the GAN")
-axes[0].legend()
-axes[1].plot(augmenter.losses_["objective"], color="C2")
-axes[1].set(xlabel="step after pretraining", ylabel="cosine")
+values = np.array(augmenter.losses_["objective"])
+figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
+ax.plot(values, color="0.7", label="batch")
+ax.plot(np.arange(5, 146), np.convolve(values, np.ones(10) / 10, "valid"), label="mean")
+ax.set(xlabel="step", ylabel="cosine")
+ax.legend()
 plt.show()
 
 # %%
@@ -86,31 +94,33 @@ plt.show()
 # -------------
 #
 # The guard trains the classifier with and without the network, from the same weights,
-# and compares losses on the held-out rows. Where these are not lower it falls back to
-# the baseline. Then both are trained on all 400 rows and looked at on the other 1,397,
-# for five splits.
+# and compares losses on the held-out rows. Where these are not clearly lower the
+# augmenter falls back to the baseline. Here both are then trained on all 400 rows and
+# looked at on the other 1,397, whatever the guard says, for three splits.
 
 print("seed   held-out loss: without   with   accepted   test loss, accuracy: change")
-changes = []
-for seed in range(5):
-    augmenter = learned(seed)
+for seed in range(3):
+    augmenter = augmenter if seed == 0 else learned(seed)
     loss, (X_train, y_train, *test) = augmenter.held_out_loss_, split(seed)
+    baseline = augmenter.augmentation_.baseline
     scores = []
-    for way in (augmenter.augmentation_.baseline, augmenter.augmentation_):
+    for way in (baseline, NetworkAugmentation(augmenter.network_, baseline)):
         own = BatchAugmentation(way, random_state=seed)
         net = NetClassifier(max_epochs=20, callbacks=[own], random_state=seed)
         net.fit(X_train, y_train)
         accuracy = 100 * net.score(*test)
         scores.append([log_loss(test[1], net.predict_proba(test[0])), accuracy])
-    changes.append(np.subtract(*reversed(scores)))
+    of_loss, of_accuracy = np.subtract(*reversed(scores))
     print(
         f"{seed:4}{loss.without:25.3f}{loss.with_network:7.3f}"
         f"{'yes' if augmenter.accepted_ else 'no':>11}"
-        f"{changes[-1][0]:+20.3f}{changes[-1][1]:+9.2f}"
+        f"{of_loss:+20.3f}{of_accuracy:+9.2f}"
     )
-errors = np.std(changes, axis=0, ddof=1) / np.sqrt(len(changes))
-(loss, accuracy), (loss_error, accuracy_error) = np.mean(changes, axis=0), errors
-print(f"mean{loss:+52.3f} ± {loss_error:.3f}{accuracy:+9.2f} ± {accuracy_error:.2f}")
 
 # %%
-# WORDS
+# In no split does the network help: the test loss is a little higher with it in all
+# three, and the accuracy is half a point or less to either side. The guard refuses it
+# each time, in the last split because the held-out loss is lower by less than its
+# error. A cosine that rises says that the last layer, with the features as they are,
+# would like these rows, and not what a network trained on them will do. So take the
+# network with its guard, and a policy or the baseline first.
