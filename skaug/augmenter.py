@@ -104,8 +104,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         torchvision's are put into a :class:`~skaug.transforms.PerSample`.
     strength : float, default=1.0
         How much influence counts. For "policy" a factor on the z-scores whose softmax
-        are the weights: 0 is the uniform list. For "network" the weight of the
-        objective beside that of the GAN.
+        are the weights: 0 is the uniform list. For "network" a factor on `bound`: 0 is
+        the baseline alone.
     weighting : {"soft", "top"}, default="soft"
         Whether all transforms have weights by their scores, or the best `share` equal
         ones and the others none.
@@ -143,11 +143,13 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         For "network": see :class:`~skaug.augmentation_network.AugmentationNetwork`.
     mix : float, default=0.5
         For "network": share of rows that it leaves to the baseline alone.
-    pretrain_steps : int, default=100
-        For "network": steps in which only the GAN is trained; 0 without a baseline.
-    gan_weight : float, default=1.0
-        For "network": weight of the GAN's loss afterwards; the paper does not say
-        whether it stays.
+    pretrain_steps : int, default=0
+        For "network": steps in which only the GAN is trained, with a baseline. The
+        paper finds them of no use for accuracy; 100 of them took fields to their bound,
+        where they stayed, since the baseline moves farther than that.
+    gan_weight : float, default=0.0
+        For "network": weight of the GAN's loss beside the objective afterwards; the
+        paper does not say whether it stays. 1 kept the network near the identity.
     steps : int, default=150
         For "network": steps of a round.
     rounds : int, default=1
@@ -247,8 +249,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         bound=0.05,
         code_dim=128,
         mix=0.5,
-        pretrain_steps=100,
-        gan_weight=1.0,
+        pretrain_steps=0,
+        gan_weight=0.0,
         steps=150,
         rounds=1,
         guard=True,
@@ -696,7 +698,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X,
             branches=self.branches,
             combination=self.combination,
-            bound=self.bound,
+            bound=self.strength * self.bound,
             code_dim=self.code_dim,
         )
         self.losses_ = {}
@@ -749,7 +751,6 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             (held_out.X, held_out.y),
             baseline,
             objective=self.objective,
-            strength=self.strength,
             gan_weight=self.gan_weight,
             pretrain_steps=self.pretrain_steps if first else 0,
             steps=self.steps,

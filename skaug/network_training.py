@@ -120,9 +120,8 @@ def train_network(
     baseline,
     *,
     objective="cosine",
-    strength=1.0,
-    gan_weight=1.0,
-    pretrain_steps=100,
+    gan_weight=0.0,
+    pretrain_steps=0,
     steps=150,
 ):
     """Train an augmentation network, in place.
@@ -140,9 +139,9 @@ def train_network(
         the GAN out.
     objective : {"cosine", "influence", "newton"}, default="cosine"
         What is raised in the second stage.
-    strength, gan_weight : float, default=1.0
-        Weights of the objective, and of the generator's loss beside it.
-    pretrain_steps, steps : int, default=100 and 150
+    gan_weight : float, default=0.0
+        Weight of the generator's loss beside the objective.
+    pretrain_steps, steps : int, default=0 and 150
         Steps of either stage, of Adam on batches of 64.
 
     Returns
@@ -174,9 +173,9 @@ def train_network(
 
     losses = {"objective": [], "generator": [], "discriminator": []}
     pretrain_steps = 0 if baseline is None else pretrain_steps
-    gan = baseline is not None and (gan_weight > 0 or pretrain_steps > 0)
     for step in range(pretrain_steps + steps):
         pretraining = step < pretrain_steps
+        gan = pretraining or (gan_weight > 0 and baseline is not None)
         batch = torch.randint(len(rows), (min(64, len(rows)),)).to(device)
         X, labels = rows[batch], y[batch.cpu().numpy()]
         with torch.no_grad():
@@ -187,7 +186,7 @@ def train_network(
         loss = torch.zeros((), dtype=torch.float64, device=device)
         if not pretraining:
             value = score(fake, labels)
-            loss = loss - strength * value
+            loss = loss - value
             losses["objective"].append(float(value.detach()))
         if gan:
             features = influence.features_of(torch.cat([real, fake]))
@@ -201,8 +200,7 @@ def train_network(
         if not torch.isfinite(loss):
             raise ValueError(
                 "InfluenceAugmenter needs an objective that is finite; got "
-                f"{float(loss)} in step {step}. Lower bound or strength, or set "
-                "method='policy'."
+                f"{float(loss)} in step {step}. Lower bound, or set method='policy'."
             )
         optimizers[0].zero_grad()
         # Those of the discriminator would be a part of the work for nothing.

@@ -197,6 +197,27 @@ def test_training_raises_the_objective(rows, objective):
 
 
 @not_accepted
+def test_the_gan_is_trained_when_it_is_asked_for(rows):
+    asked = {
+        (0, 0.0): (0, 7),
+        (4, 0.0): (4, 7),
+        (4, 1.0): (11, 7),
+        (0, 1.0): (7, 7),
+    }
+    for (pretrain_steps, gan_weight), expected in asked.items():
+        augmenter = network(
+            steps=7, pretrain_steps=pretrain_steps, gan_weight=gan_weight, guard=False
+        )
+        losses = augmenter.set_params(refit=False).fit(*rows).losses_
+        assert len(losses["generator"]) == len(losses["discriminator"]) == expected[0]
+        assert len(losses["objective"]) == expected[1]
+    # Strength 0 leaves the baseline alone.
+    X, y = rows
+    still = network(strength=0.0, guard=False, baseline=None, refit=False).fit(X, y)
+    assert np.array_equal(still.augment(X), X)
+
+
+@not_accepted
 def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatch):
     X, y = rows
     seen = []
