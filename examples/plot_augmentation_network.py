@@ -15,10 +15,10 @@ baseline and asks a guard whether it helped.
 #
 # 400 of scikit-learn's digits as images of 8 x 8 pixels; two fifths of them are held
 # out. The baseline turns, shifts and scales images a little. The network comes on top,
-# and is trained for its objective alone: ``pretrain_steps`` and ``gan_weight`` of 0
-# leave out the GAN of the paper. Its discriminator soon tells what the baseline makes
-# from what the network, which may move less, can make, and drives the network to its
-# bound, where it does the same whatever the draw.
+# and is trained for its objective alone. With ``pretrain_steps`` it would first be the
+# generator of a GAN, as in the paper. But the discriminator soon tells what the
+# baseline makes from what the network, which may move less, can make, and drives it to
+# its bound, where it does the same whatever the draw.
 
 import warnings
 
@@ -53,8 +53,6 @@ def learned(seed):
     augmenter = InfluenceAugmenter(
         NetClassifier(max_epochs=20),
         method="network",
-        pretrain_steps=0,
-        gan_weight=0,
         refit=False,
         random_state=seed,
     )

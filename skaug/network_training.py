@@ -1,9 +1,9 @@
 """Training the augmentation network through the influence of what it makes.
 
 Encoder and generator are trained in two stages against a classifier F that is left as
-it is (Section 4.3 of the paper [1]_): as the generator of a GAN, whose real rows are
-those of a baseline augmentation, and then for an objective of influence, while the GAN
-goes on.
+it is (Section 4.3 of the paper [1]_): first, if asked for, as the generator of a GAN
+whose real rows are those of a baseline augmentation, then for an objective of
+influence, beside which the GAN may go on.
 
 References
 ----------
