@@ -40,15 +40,15 @@ def warp(X, positions):
 
     Parameters
     ----------
-    X : torch.Tensor of shape (n, channels, *axes)
+    X : torch.Tensor of shape (n, channels, ...)
         Signals or images.
-    positions : torch.Tensor of shape (n, *axes, n_axes)
+    positions : torch.Tensor of shape (n, ..., n_axes)
         Where to look, from -1 to 1 along each axis, edge to edge, in the order of the
         axes. Outside, the nearest edge is taken.
 
     Returns
     -------
-    X : torch.Tensor of shape (n, channels, *axes)
+    X : torch.Tensor of shape (n, channels, ...)
         Differentiable in both.
     """
     if X.ndim == 3:  # a signal is an image one pixel high
