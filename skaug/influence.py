@@ -3,11 +3,11 @@ r"""Influence of training rows on the validation loss, through the last layer, e
 What would the validation loss be without this training row, or with an augmented copy
 in its place? For the last linear layer under cross-entropy the first-order answer needs
 no autograd and no approximation beyond itself. With features :math:`a` (a 1 appended
-for the bias), probabilities p and errors :math:`e = p - onehot(y)`,
+for the bias), probabilities p, errors :math:`e = p - onehot(y)`, the damped Hessian H
+of the mean training loss and the gradient of the mean validation loss,
 
 .. math::
-    g = e\, a^T, \qquad H = \frac1n \sum_i (diag\, p_i - p_i p_i^T) \otimes a_i a_i^T
-    + \delta I, \qquad S = H^{-1} g_{val}.
+    S = H^{-1} g_{val}, \qquad g_{val} = \frac1m \sum_j e_j a_j^T.
 
 Removing row i changes the mean validation loss by :math:`\frac1n e_i^T S a_i`, to
 first order. Positive: the row helps, and the loss would rise without it. Replacing it
@@ -23,9 +23,8 @@ paper                                   here
 ======================================  ===========================================
 
 "Removing" leaves the weight of every other row at 1/n, as scikit-learn's classifiers do
-that are refitted with the same C; :math:`\delta` is 1/(nC) there. Every g sums to 0
-over the classes, and so does every product with H: the null space of the softmax is
-left out exactly, by an orthonormal basis of one dimension less.
+that are refitted with the same C; :math:`\delta` is 1/(nC) there. H is written out in
+``softmax_hessian.py``, with what solves with it.
 
 References
 ----------
@@ -53,129 +52,27 @@ from sklearn.utils.validation import (
 from skorch import NeuralNet
 
 from skaug.layers import capture_input, check_head, linear_head
+from skaug.softmax_hessian import (
+    best_temperature,
+    conjugate_gradient,
+    flat_gradients,
+    hessian,
+    row_blocks,
+    softmax_errors,
+    softmax_regression,
+    stochastic_solution,
+    sum_zero_basis,
+)
 
-__all__ = ["LastLayerInfluence", "hessian", "hessian_product", "softmax_errors"]
+__all__ = ["LastLayerInfluence"]
 
 # Above this many parameters of the last layer "auto" does not factorise the Hessian:
 # it would fill 0.3 GB and take as long to factorise as hundreds of products.
 LARGEST_FACTOR = 6000
 
-# Bytes of the temporary arrays of a block: few beside the Hessian and the result.
-BLOCK_BYTES = 2 * 2**20
-
 # A mean over fewer validation rows ranks transforms visibly worse: their ranks agree
 # with those of retraining by 0.66 with 200 rows and by 0.31 with 25.
 FEWEST_VALIDATION_ROWS = 100
-
-
-def _parts(n, bytes_per_row):
-    """Slices of n rows that fill a block each."""
-    step = max(1, BLOCK_BYTES // bytes_per_row)
-    return [slice(start, start + step) for start in range(0, n, step)]
-
-
-def softmax_errors(logits, target):
-    """Derivative of cross-entropy by the logits: probabilities minus the labels.
-
-    Parameters
-    ----------
-    logits : torch.Tensor of shape (n, n_classes)
-        Logits.
-    target : torch.Tensor of shape (n,)
-        Class codes.
-
-    Returns
-    -------
-    errors : torch.Tensor of shape (n, n_classes)
-        They sum to 0 in each row.
-    """
-    p = logits.softmax(dim=1)
-    return p - torch.nn.functional.one_hot(target, logits.shape[1]).to(p.dtype)
-
-
-def hessian_product(features, p, V, damping):
-    """Product of the Hessian of the mean cross-entropy with some weights.
-
-    Parameters
-    ----------
-    features : torch.Tensor of shape (n, n_features)
-        Input of the last layer, with a column of ones if it has a bias.
-    p : torch.Tensor of shape (n, n_classes)
-        Probabilities.
-    V : torch.Tensor of shape (n_classes, n_features)
-        Weights.
-    damping : float
-        Added to the diagonal of the Hessian.
-
-    Returns
-    -------
-    product : torch.Tensor of shape (n_classes, n_features)
-        Two products with the features; the Hessian is not formed.
-    """
-    product = damping * V
-    n, d = features.shape
-    for part in _parts(n, 8 * d):  # the cache keeps a part for its second product
-        rows, p_part = features[part], p[part]
-        u = rows @ V.T
-        u = p_part * (u - (p_part * u).sum(dim=1, keepdim=True))
-        product.addmm_(u.T, rows, alpha=1 / n)
-    return product
-
-
-def sum_zero_basis(n_classes, **kwargs):
-    """Orthonormal basis of the vectors that sum to 0, (n_classes, n_classes - 1)."""
-    # Householder's reflection of the constant vector onto the first axis.
-    v = torch.full((n_classes,), 1 / math.sqrt(n_classes), **kwargs)
-    v[0] -= 1
-    return (torch.eye(n_classes, **kwargs) - 2 * torch.outer(v, v) / v.dot(v))[:, 1:]
-
-
-def hessian(features, p, damping):
-    """Hessian of the mean cross-entropy in the basis without the softmax's null space.
-
-    Parameters
-    ----------
-    features : torch.Tensor of shape (n, n_features)
-        Input of the last layer, with a column of ones if it has a bias.
-    p : torch.Tensor of shape (n, n_classes)
-        Probabilities.
-    damping : float
-        Added to the diagonal.
-
-    Returns
-    -------
-    H : torch.Tensor of shape (m, m), m = (n_classes - 1) * n_features
-        Symmetric.
-    """
-    n, d = features.shape
-    basis = sum_zero_basis(p.shape[1], dtype=p.dtype, device=p.device)
-    k = basis.shape[1]
-    H = features.new_zeros(k, d, k, d)
-    for part in _parts(n, 8 * d):  # small enough to stay in the cache
-        rows, p_part = features[part], p[part]
-        mean = p_part @ basis
-        for i in range(k):
-            # basis' (diag p - p p') basis, one row of it per sample
-            weights = ((p_part * basis[:, i]) @ basis - mean[:, i : i + 1] * mean) / n
-            for j in range(i, k):
-                left = (rows * weights[:, j : j + 1]).T
-                # Each block is symmetric itself: a staircase of it is enough.
-                for start in range(0, d, 64):
-                    step = slice(start, start + 64)
-                    H[i, step, j, start:].addmm_(left[step], rows[:, start:])
-    for i in range(k):
-        for j in range(i, k):
-            block = H[i, :, j].triu()
-            block += block.triu(1).T
-            H[i, :, j] = H[j, :, i] = block
-    H = H.reshape(k * d, k * d)
-    H.diagonal().add_(damping)
-    return H
-
-
-def _gradients(errors, features):
-    """Outer products of the rows of two matrices, flattened: (n, k * d)."""
-    return (errors[:, :, None] * features[:, None]).flatten(1)
 
 
 def _with_ones(features):
@@ -188,125 +85,6 @@ def _weight_of(head):
     if head.bias is None:
         return weight
     return torch.cat([weight, head.bias.detach().double()[:, None]], dim=1)
-
-
-def _preconditioner(features, p, damping):
-    """Inverse of an average over the classes of the diagonal blocks of the Hessian."""
-    spread = (p * (1 - p)).mean(dim=1, keepdim=True) * p.shape[1] / (p.shape[1] - 1)
-    block = (features * spread).T @ features / len(features)
-    block.diagonal().add_(damping)
-    return torch.linalg.cholesky(block)
-
-
-def _conjugate_gradient(features, p, right, damping, tol, max_iter=2000):
-    """Solve H V = right with products only; right sums to 0 over the classes."""
-    factor = _preconditioner(features, p, damping)
-
-    def precondition(residual):
-        return torch.cholesky_solve(residual.T, factor).T
-
-    V = torch.zeros_like(right)
-    residual = right.clone()
-    z = precondition(residual)
-    step, fit = z.clone(), (residual * z).sum()
-    goal = tol * right.norm()
-    for _ in range(max_iter):
-        if residual.norm() <= goal:
-            return V
-        product = hessian_product(features, p, step, damping)
-        length = fit / (step * product).sum()
-        V += length * step
-        residual -= length * product
-        z = precondition(residual)
-        fit, before = (residual * z).sum(), fit
-        step = z + (fit / before) * step
-    warnings.warn(
-        f"LastLayerInfluence needs its solver to converge; got a relative residual of "
-        f"{float(residual.norm() / right.norm()):.1e} after {max_iter} products. Raise "
-        "damping or tol.",
-        stacklevel=4,
-    )
-    return V
-
-
-def _stochastic_solution(
-    features, p, right, damping, batch_size, generator, n_passes=30
-):
-    """Solve H V = right with products on batches; the mean of the later iterates."""
-    factor = _preconditioner(features, p, damping)
-    n = len(features)
-
-    def preconditioned(V, rows):
-        product = hessian_product(features[rows], p[rows], V, damping)
-        return torch.cholesky_solve(product.T, factor).T
-
-    def batch():
-        return torch.randint(n, (min(batch_size, n),), generator=generator)
-
-    # The steps must not overshoot along any direction of a batch.
-    V = torch.randn(right.shape, generator=generator, dtype=right.dtype)
-    V = V.to(right.device)
-    for _ in range(10):
-        V = preconditioned(V / V.norm(), batch())
-    rate = 0.5 / float(V.norm())
-    start = torch.cholesky_solve(right.T, factor).T
-    V, mean = torch.zeros_like(right), torch.zeros_like(right)
-    n_steps = max(200, n_passes * n // min(batch_size, n))
-    for step in range(n_steps):
-        V = V + rate * (start - preconditioned(V, batch()))
-        if step >= n_steps // 2:
-            mean += (V - mean) / (step - n_steps // 2 + 1)
-    return mean
-
-
-def _softmax_regression(features, target, damping, start=None):
-    """Minimum of mean cross-entropy + damping / 2 |W|^2, by Newton's method."""
-    W = start
-    if start is None:
-        W = features.new_zeros(int(target.max()) + 1, features.shape[1])
-
-    def objective(W):
-        loss = torch.nn.functional.cross_entropy(features @ W.T, target)
-        return float(loss + damping / 2 * W.square().sum())
-
-    value = objective(W)
-    for _ in range(100):
-        logits = features @ W.T
-        errors = softmax_errors(logits, target)
-        gradient = errors.T @ features / len(features) + damping * W
-        # Below this the objective's rounding hides which way is down.
-        if gradient.norm() <= 1e-11 * (1 + W.norm()):
-            break
-        # Far from the minimum an exact step would be wasted.
-        tol = float(gradient.norm().clamp(1e-5, 1e-2))
-        step = _conjugate_gradient(
-            features, logits.softmax(dim=1), gradient, damping, tol
-        )
-        size = 1.0
-        while size > 1e-8:
-            new_value = objective(W - size * step)
-            if new_value <= value - 1e-4 * size * float((gradient * step).sum()):
-                break
-            size /= 2
-        else:
-            break
-        W, value = W - size * step, new_value
-    return W
-
-
-def _temperature(logits, target):
-    """What to divide logits by for the lowest mean cross-entropy."""
-    if (logits.argmax(dim=1) == target).all():
-        return 1.0  # the more confident the better, and there is no best
-    low, high = math.log(1e-2), math.log(1e3)
-    for _ in range(60):  # convex in 1 / temperature: its derivative changes sign once
-        middle = (low + high) / 2
-        errors = softmax_errors(logits / math.exp(middle), target)
-        if (errors * logits).sum() > 0:  # less confidence is better
-            low = middle
-        else:
-            high = middle
-    return math.exp((low + high) / 2)
 
 
 def _warn_of_few(y_val):
@@ -457,7 +235,7 @@ class LastLayerInfluence(BaseEstimator):
                 )
             features = _with_ones(torch.from_numpy(X))
             target = torch.from_numpy(np.searchsorted(self.classes_, y))
-            weight = _softmax_regression(features, target, self.damping)
+            weight = softmax_regression(features, target, self.damping)
         else:
             net = self._net()
             self.classes_ = net.classes_
@@ -535,13 +313,13 @@ class LastLayerInfluence(BaseEstimator):
                 "there. Give the network's features as X, and no estimator."
             )
         logits = features @ weight.T
-        scale = 1 / _temperature(logits, target) if self.calibrate else 1.0
+        scale = 1 / best_temperature(logits, target) if self.calibrate else 1.0
         change = []
         for row in rows:
             others = torch.ones(n, dtype=torch.bool, device=features.device)
             others[row] = False
             # The others keep a weight of 1/n each: the mean has n - 1.
-            without = _softmax_regression(
+            without = softmax_regression(
                 self.features_[others],
                 codes[others],
                 self.damping * n / (n - 1),
@@ -579,10 +357,12 @@ class LastLayerInfluence(BaseEstimator):
         change = features.new_empty(self._n(), len(features))
         reduced = errors @ basis
         left = self.errors_ @ basis / self._n()
-        for part in _parts(len(features), 8 * k * d):
-            solved = self._solve_reduced(_gradients(reduced[part], features[part]).T)
-            for rows in _parts(self._n(), 8 * k * d * 4):
-                gradients = _gradients(left[rows], self.features_[rows])
+        for part in row_blocks(len(features), 8 * k * d):
+            solved = self._solve_reduced(
+                flat_gradients(reduced[part], features[part]).T
+            )
+            for rows in row_blocks(self._n(), 8 * k * d * 4):
+                gradients = flat_gradients(left[rows], self.features_[rows])
                 torch.mm(gradients, solved, out=change[rows, part])
             del solved  # before the next one is made
         return change.cpu().numpy()
@@ -664,8 +444,8 @@ class LastLayerInfluence(BaseEstimator):
         basis = self._basis()
         k, d = basis.shape[1], self.features_.shape[1]
         change = self.features_.new_empty(self._n())
-        for part in _parts(self._n(), 8 * k * d * 2):
-            right = _gradients(self.errors_[part] @ basis, self.features_[part]).T
+        for part in row_blocks(self._n(), 8 * k * d * 2):
+            right = flat_gradients(self.errors_[part] @ basis, self.features_[part]).T
             solved = self._solve_reduced(right.clone())
             change[part] = (right * solved).sum(dim=0) / self._n()
         return change.cpu().numpy()
@@ -846,7 +626,7 @@ class LastLayerInfluence(BaseEstimator):
         """Features, derivatives by the logits, and mean loss of validation rows."""
         features, target = self._features_and_codes(X_val, y_val)
         logits = features @ self._weight().T
-        scale = 1 / _temperature(logits, target) if self.calibrate else 1.0
+        scale = 1 / best_temperature(logits, target) if self.calibrate else 1.0
         loss = float(torch.nn.functional.cross_entropy(scale * logits, target))
         return features, scale * softmax_errors(scale * logits, target), loss
 
@@ -880,13 +660,13 @@ class LastLayerInfluence(BaseEstimator):
             right = (basis.T @ gradient).reshape(-1, 1)
             return basis @ self._solve_reduced(right).reshape(basis.shape[1], -1)
         if solver == "cg":
-            return _conjugate_gradient(
+            return conjugate_gradient(
                 self.features_, self.probabilities_, gradient, self.damping, self.tol
             )
         generator = torch.Generator()
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         generator.manual_seed(int(seed))
-        return _stochastic_solution(
+        return stochastic_solution(
             self.features_,
             self.probabilities_,
             gradient,

@@ -1,4 +1,4 @@
-"""Influence through the last layer: closed forms, solvers, and what retraining says."""
+"""Influence through the last layer: solvers, identities, and what retraining says."""
 
 import copy
 import pickle
@@ -18,15 +18,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import NetClassifier
-from skaug.influence import (
-    LastLayerInfluence,
-    _clipped,
-    _temperature,
-    hessian,
-    hessian_product,
-    softmax_errors,
-    sum_zero_basis,
-)
+from skaug.influence import LastLayerInfluence, _clipped
+from skaug.softmax_hessian import best_temperature, hessian
 
 N = 400
 CROSS_ENTROPY = nn.functional.cross_entropy
@@ -38,16 +31,6 @@ def rows():
     X, y = load_digits(return_X_y=True)
     X = (X - X.mean(axis=0)) / 8
     return X[:N], y[:N], X[N : 2 * N], y[N : 2 * N]
-
-
-@pytest.fixture(scope="module")
-def small():
-    """Features, weights, labels and probabilities of a small problem, in float64."""
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(30, 4, generator=generator, dtype=torch.float64)
-    weight = torch.randn(3, 4, generator=generator, dtype=torch.float64)
-    target = torch.randint(3, (30,), generator=generator)
-    return features, weight, target, (features @ weight.T).softmax(dim=1)
 
 
 @pytest.fixture(scope="module")
@@ -70,36 +53,7 @@ def loss_of(regression, X, y):
     return log_loss(y, regression.predict_proba(X), labels=regression.classes_)
 
 
-# Closed forms
-
-
-def test_errors_hessian_and_products_equal_automatic_differentiation(small):
-    features, weight, target, p = small
-
-    def objective(weight):
-        return CROSS_ENTROPY(features @ weight.T, target) + 0.05 * weight.square().sum()
-
-    gradient = softmax_errors(features @ weight.T, target).T @ features / 30
-    expected = torch.func.grad(objective)(weight) - 0.1 * weight
-    torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-10)
-    H = torch.func.hessian(objective)(weight).reshape(12, 12)
-    V = torch.randn(3, 4, dtype=torch.float64)
-    product = hessian_product(features, p, V, 0.1)
-    torch.testing.assert_close(product.ravel(), H @ V.ravel(), rtol=0, atol=1e-10)
-    basis = torch.kron(
-        sum_zero_basis(3, dtype=torch.float64), torch.eye(4, dtype=torch.float64)
-    )
-    torch.testing.assert_close(
-        basis.T @ H @ basis, hessian(features, p, 0.1), rtol=0, atol=1e-10
-    )
-
-
-@pytest.mark.parametrize("n_classes", [2, 3, 10])
-def test_basis_is_orthonormal_and_sums_to_zero(n_classes):
-    basis = sum_zero_basis(n_classes, dtype=torch.float64)
-    eye = torch.eye(n_classes - 1, dtype=torch.float64)
-    torch.testing.assert_close(basis.T @ basis, eye)
-    assert basis.sum(dim=0).abs().max() < 1e-14
+# Solvers
 
 
 @pytest.mark.parametrize("damping", [1e-3, 0.1])
@@ -148,7 +102,7 @@ def test_blocks_do_not_show(rows, monkeypatch):
         return change, influence.factor_, pairs, influence.self_influence()
 
     expected = numbers()
-    monkeypatch.setattr("skaug.influence.BLOCK_BYTES", 30_000)
+    monkeypatch.setattr("skaug.softmax_hessian.BLOCK_BYTES", 30_000)
     for one, other in zip(numbers(), expected):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
@@ -351,7 +305,7 @@ def test_calibration_changes_confidence_alone(rows, net):
     plain = LastLayerInfluence(net).fit(X, y)._validation(X_val, y_val)
     logits = features @ influence._weight().T
     target = torch.from_numpy(y_val)
-    temperature = _temperature(logits, target)
+    temperature = best_temperature(logits, target)
     assert loss <= plain[2]
     np.testing.assert_array_equal(logits.argmax(1), (logits / temperature).argmax(1))
     assert loss == pytest.approx(float(CROSS_ENTROPY(logits / temperature, target)))
