@@ -45,6 +45,7 @@ from sklearn.svm import SVC
 from tqdm import tqdm
 
 from data import har_features, load, take
+from runs import markdown
 from skaug import HardRegionSampler, ResampledClassifier, auto_radius
 
 N_TRAIN = {"digits": 300, "har": 1000, "fashion_mnist": 2000}
@@ -245,7 +246,8 @@ def summary(results):
             f'"auto" radius chosen: {counts}.\n',
         ]
         for classifier in CLASSIFIERS:
-            lines += [f"### {name}, {classifier}\n", *rows_of(runs, classifier), ""]
+            rows = rows_of(runs, classifier)
+            lines += [f"### {name}, {classifier}\n", *markdown(rows), ""]
     return "\n".join(lines)
 
 
@@ -253,8 +255,7 @@ def rows_of(runs, classifier):
     columns = ["arm", "splits", "rows added"]
     for metric in METRICS:
         columns += [metric, "- nothing", "- random"]
-    yield "| " + " | ".join(columns) + " |"
-    yield "| --- |" + " --- |" * (len(columns) - 1)
+    yield columns
     for arm in ARMS:
         levels = table_of(runs, classifier, arm)
         left = ~np.isnan(levels[:, 0])
@@ -270,7 +271,7 @@ def rows_of(runs, classifier):
                 known = arm != other and not np.isnan(mean[j])
                 text = f"{mean[j]:+.{digits}f} ± {error[j]:.{digits}f}"
                 cells.append(text if known else "")
-        yield "| " + " | ".join(cells) + " |"
+        yield cells
 
 
 def check(results):

@@ -46,6 +46,7 @@ from torch import nn
 from tqdm import tqdm
 
 from data import har_table, load, take
+from runs import by_set, kept, markdown
 from skaug import IHDAFinetuner, NetClassifier
 from skaug.modules import ConvNet
 
@@ -225,12 +226,11 @@ def interval(runs, key, arm, metric):
 
 
 def table(runs, key):
-    """Lines of one table, arms one below the other."""
+    """Rows of one table, arms one below the other."""
     metrics = [metric for metric in METRICS if metric in runs[0][key]["real"]]
     columns = [c for metric in metrics for c in (metric, "- real")]
     columns = ["arm", *columns, "levels", "hard, %", "warnings"]
-    yield "| " + " | ".join(columns) + " |"
-    yield "| --- |" + " --- |" * (len(columns) - 1)
+    yield columns
     for arm in runs[0][key]:
         cells = [arm]
         for metric in metrics:
@@ -242,7 +242,7 @@ def table(runs, key):
         cells.append(f"{np.mean([run[key][arm]['levels'] for run in runs]):.1f}")
         cells.append(hard_shares([run[key][arm]["hard"] for run in runs]))
         cells.append(str(sum(run[key][arm]["warnings"] for run in runs)))
-        yield "| " + " | ".join(cells) + " |"
+        yield cells
 
 
 def hard_shares(shares_of_runs):
@@ -256,25 +256,19 @@ def hard_shares(shares_of_runs):
 def summary(results):
     """The tables of every set."""
     lines = []
-    for name, runs in by_set(results).items():
+    for name, runs in by_set(results, N_TRAIN).items():
         seconds = np.mean([run["seconds"] for run in runs])
         heading = f"{name}: {N_TRAIN[name]} training rows, {len(runs)} seeds"
         lines += [f"## {heading}, base training {seconds:.1f} s\n"]
-        lines += [*table(runs, "arms"), ""]
+        lines += [*markdown(table(runs, "arms")), ""]
         if "table 4" in runs[0]:
-            lines += [f"### {name}: Table 4\n", *table(runs, "table 4"), ""]
+            lines += [f"### {name}: Table 4\n", *markdown(table(runs, "table 4")), ""]
     return "\n".join(lines)
-
-
-def by_set(results):
-    """Runs of each set that has any."""
-    groups = {name: [r for r in results if r["set"] == name] for name in N_TRAIN}
-    return {name: runs for name, runs in groups.items() if runs}
 
 
 def check(results):
     """Every claim on the sets that were run; what is missed is raised at the end."""
-    missed, sets = [], by_set(results)
+    missed, sets = [], by_set(results, N_TRAIN)
 
     def claim(text, seen, held):
         print(f"{text}: {seen}, {'held' if held else 'missed'}")
@@ -293,17 +287,6 @@ def check(results):
             claim(f"{name}: cost of default <= {MOST}", f"{mean:.3f}", mean <= MOST)
     if missed:
         raise AssertionError(f"claims missed: {missed}")
-
-
-def kept(files):
-    """Results of several files; a run that is in two of them is an error."""
-    results = []
-    for path in files:
-        with open(path) as file:
-            results += json.load(file)["results"]
-    if len({(run["set"], run["seed"]) for run in results}) < len(results):
-        raise ValueError("A run is in the files more than once.")
-    return results
 
 
 def main():

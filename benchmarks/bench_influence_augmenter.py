@@ -37,23 +37,32 @@ before its first heading, and the figures to the file of that name beside it.
 """
 
 import argparse
-import datetime
-import json
-import subprocess
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import sklearn
-import skorch
 import torch
-from scipy.stats import t as student
 from sklearn.metrics import log_loss
 
 from data import load, take
+from runs import (
+    ROOT,
+    by_set,
+    check,
+    claim,
+    commit,
+    fill_page,
+    interval,
+    kept,
+    markdown,
+    origin,
+    say,
+    values,
+    write,
+)
 from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
-from skaug._torchvision import torchvision
+from skaug._torchvision import torchvision  # noqa: F401
 from skaug.policy import Chain, Policy, baseline_transform
 from skaug.transforms import PerSample
 
@@ -91,12 +100,8 @@ BASES = {
 }
 FALLBACK = "InfluenceAugmenter needs the network to lower the held-out loss"
 PAGE = Path(__file__).parent / "results" / "influence_augmenter.md"
-START = time.time()
-
-
-def say(*text):
-    """Print a line of progress with the seconds so far."""
-    print(f"[{time.time() - START:5.0f} s]", *text, flush=True)
+# What figures depend on.
+SOURCE = [ROOT / "skaug", ROOT / "benchmarks" / "data.py", __file__]
 
 
 def rows_of(name, seed):
@@ -311,11 +316,6 @@ def run_seed(name, seed):
     return {**run, "planted": share}
 
 
-def values(runs, arm, key):
-    """A figure of every run."""
-    return np.array([run["arms"][arm][key] for run in runs], dtype=float)
-
-
 def levels(runs):
     """Lines of the table of all arms: means over seeds."""
     yield ["arm", *METRICS, "trainings", "cost"]
@@ -334,17 +334,6 @@ def differences(runs):
             gaps = {m: values(runs, ours, m) - values(runs, other, m) for m in METRICS}
             cells = [interval(gap, METRICS[m]) for m, gap in gaps.items()]
             yield [f"{ours} - {other}", *cells]
-
-
-def interval(gaps, digits):
-    """Mean, standard error and 95 % interval, starred where it excludes 0."""
-    n, mean = len(gaps), gaps.mean()
-    if n == 1:
-        return f"{mean:+.{digits}f}"
-    error = gaps.std(ddof=1) / n**0.5
-    low, high = mean + student.ppf([0.025, 0.975], n - 1) * error
-    ends = f"[{low:+.{digits}f}, {high:+.{digits}f}]" + "*" * bool(low > 0 or high < 0)
-    return f"{mean:+.{digits}f} ± {error:.{digits}f} {ends}"
 
 
 def guards(runs):
@@ -371,16 +360,14 @@ def liked(runs):
 def summary(results):
     """The tables of every set, how they were made, and the claims."""
     lines = []
-    for name, runs in by_set(results).items():
+    for name, runs in by_set(results, SETS).items():
         n, epochs = runs[0]["setting"]
         lines += [
             f"## {name}: {n} training rows, {n} for validation, {len(runs)} seeds"
         ]
         lines += ["", f"{epochs} epochs; {'; '.join(origins(runs))}", ""]
         for rows in (levels(runs), differences(runs), guards(runs)):
-            head = next(rows)
-            lines += [f"| {' | '.join(head)} |", "| --- |" + " --- |" * (len(head) - 1)]
-            lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+            lines += [*markdown(rows), ""]
         lines += ["Transforms by mean score, with their mean weight:\n"]
         lines += [*(f"- {line}" for line in liked(runs)), ""]
     return "\n".join(
@@ -393,25 +380,15 @@ def origins(runs):
     return dict.fromkeys(f"commit {run['commit']}, {run['origin']}" for run in runs)
 
 
-def by_set(results):
-    """Runs of each set that has any."""
-    groups = {name: [r for r in results if r["set"] == name] for name in SETS}
-    return {name: runs for name, runs in groups.items() if runs}
-
-
 def claims(results):
     """What is claimed of the sets that were run, and whether it holds."""
-    sets = by_set(results)
-
-    def claim(text, seen, held):
-        return f"{text}: {seen}, {'held' if held else 'missed'}", held
-
+    sets = by_set(results, SETS)
     for name, runs in sets.items():
         shares = np.array([run["planted"]["share"] for run in runs])
         uniform = runs[0]["planted"]["of"]
         text = f"{name}: mean weight of planted transforms < {uniform:.3f}"
         seen = f"{shares.mean():.3f} ({', '.join(f'{s:.3f}' for s in shares)})"
-        yield claim(text, seen, bool(shares.mean() < uniform))
+        yield claim(text, seen, shares.mean() < uniform)
     gaps = {
         name: values(runs, "policy", "log-loss") - values(runs, "heuristic", "log-loss")
         for name, runs in sets.items()
@@ -419,55 +396,24 @@ def claims(results):
     n_lower = sum(gap.mean() < 0 for gap in gaps.values())
     seen = ", ".join(f"{name} {gap.mean():+.3f}" for name, gap in gaps.items())
     text = "log-loss of policy below that of heuristic on two sets or more"
-    yield claim(text, seen, bool(n_lower >= min(2, len(sets))))
+    yield claim(text, seen, n_lower >= min(2, len(sets)))
     for name, runs in sets.items():
         for end in ("", ", all"):
             pair = (values(runs, a + end, "accuracy") for a in ("network", "heuristic"))
             mean = np.subtract(*pair).mean()
             text = f"{name}: accuracy of network{end} - heuristic{end} >= -1"
-            yield claim(text, f"{mean:+.2f}", bool(mean >= -1))
+            yield claim(text, f"{mean:+.2f}", mean >= -1)
 
 
-def check(results):
-    """Print every claim; what is missed is raised at the end."""
-    found = list(claims(results))
-    print("\n".join(text for text, _ in found))
-    missed = [text for text, held in found if not held]
-    if missed:
-        raise AssertionError(f"claims missed: {missed}")
+def place(run):
+    """Where a run stands among others."""
+    return run["set"], run["seed"]
 
 
-def kept(files):
-    """Results of several files; a run that is in two of them is an error."""
-    results = []
-    for path in files:
-        results += json.loads(Path(path).read_text())["results"]
-    if len({(run["set"], run["seed"]) for run in results}) < len(results):
-        raise ValueError("A run is in the files more than once.")
-    return sorted(results, key=lambda run: (run["set"], run["seed"]))
-
-
-def write(path, results):
-    """Keep the figures of every seed."""
-    Path(path).write_text(json.dumps({"results": results}, indent=1) + "\n")
-
-
-def commit():
-    """Last change of the source."""
-    here = Path(__file__).resolve()
-    places = [str(here.parents[1] / "skaug"), str(here), str(here.parent / "data.py")]
-    return subprocess.check_output(
-        ["git", "-C", str(here.parent), "log", "-1", "--format=%h", "--", *places],
-        text=True,
-    ).strip()
-
-
-def origin():
-    """Date, processor and versions."""
-    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
-    modules = torch, torchvision, sklearn, skorch, np
-    made = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
-    return f"{datetime.date.today()}, {cpu}, 1 thread, {made}"
+def is_current(run, now):
+    """Whether a run that is kept is of this source and these settings."""
+    same = run["commit"] == now != "unknown"
+    return same and run["setting"] == list(SETS[run["set"]])
 
 
 def main():
@@ -478,20 +424,15 @@ def main():
     parser.add_argument("--summary", nargs="+", help="kept figures to make tables of")
     options = parser.parse_args()
     if options.summary:
-        results = kept(options.summary)
-        words = PAGE.read_text() if PAGE.exists() else "# InfluenceAugmenter\n"
-        words = words.split("\n## ")[0].rstrip()
-        PAGE.write_text(f"{words}\n\n{summary(results)}\n")
-        write(PAGE.with_suffix(".json"), results)
+        results = sorted(kept(options.summary), key=place)
+        fill_page(PAGE, "InfluenceAugmenter", summary(results))
+        write(PAGE.with_suffix(".json"), {"results": results})
     else:
         torch.set_num_threads(1)
-        now, results = commit(), []
+        now, results = commit(*SOURCE), []
         if options.output and Path(options.output).exists():
-            results = [
-                run
-                for run in kept([options.output])
-                if run["commit"] == now and run["setting"] == list(SETS[run["set"]])
-            ]
+            results = sorted(kept([options.output]), key=place)
+            results = [run for run in results if is_current(run, now)]
         done = {(run["set"], run["seed"]) for run in results}
         for name in options.sets:
             for seed in options.seeds:
@@ -500,9 +441,9 @@ def main():
                 made = {"commit": now, "origin": origin()}
                 results.append({**run_seed(name, seed), **made})
                 if options.output:  # after each seed: the next one takes minutes
-                    write(options.output, results)
+                    write(options.output, {"results": results})
         print(summary(results))
-    check(results)
+    check(claims(results))
 
 
 if __name__ == "__main__":

@@ -30,23 +30,30 @@ first heading.
 
 import argparse
 import copy
-import datetime
 import inspect
-import json
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
-import sklearn
-import skorch
 import torch
-from scipy.stats import t as student
 from sklearn.metrics import log_loss, recall_score
 
 from data import har_table, load, take
+from runs import (
+    by_set,
+    check,
+    claim,
+    commit,
+    fill_page,
+    interval,
+    kept,
+    markdown,
+    origin,
+    say,
+    values,
+    write,
+)
 from skaug import BatchAugmentation, Cutout, ManifoldMixup, NetClassifier, TableMixup
-from skaug._torchvision import torchvision
+from skaug._torchvision import torchvision  # noqa: F401
 from skaug.transforms import PerSample
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
@@ -68,13 +75,7 @@ METRICS = {
     "worst class": 2,
 }
 CLAIMED = ["mixup", "manifold mixup", "cutmix"]
-RESULTS = Path(__file__).parent / "results"
-START = time.time()
-
-
-def say(*text):
-    """Print a line of progress with the seconds so far."""
-    print(f"[{time.time() - START:5.0f} s]", *text, flush=True)
+PAGE = Path(__file__).parent / "results" / "refine.md"
 
 
 def augmentations(name):
@@ -191,15 +192,10 @@ def run_seed(name, seed):
     return {"set": name, "seed": seed, "setting": SETS[name], "arms": arms}
 
 
-def values(runs, arm, metric):
-    """A score of every run."""
-    return np.array([run["arms"][arm][metric] for run in runs])
-
-
 def levels(runs):
     """Lines of the table of all arms: means over seeds."""
     metrics = [m for m in METRICS if m in runs[0]["arms"]["mixup, refined"]]
-    yield metrics
+    yield ["arm", *metrics]
     for arm, scored in runs[0]["arms"].items():
         means = {m: values(runs, arm, m).mean() for m in metrics if m in scored}
         cells = [f"{means[m]:.{METRICS[m]}f}" if m in means else "" for m in metrics]
@@ -210,7 +206,7 @@ def differences(runs):
     """Lines of the table of paired differences of "refined" to the other arms."""
     arms = runs[0]["arms"]
     metrics = [m for m in METRICS if m in arms["mixup, refined"]]
-    yield metrics
+    yield ["arm", *metrics]
     for ours in (arm for arm in arms if arm.endswith("refined")):
         key = ours.split(",")[0]
         for twin in (f"{key}, held", f"{key}, annealed", "plain"):
@@ -223,83 +219,35 @@ def differences(runs):
             yield [f"{ours} - {twin.split(', ')[-1]}", *cells]
 
 
-def interval(gaps, digits):
-    """Mean, standard error and 95 % interval, starred where it excludes 0."""
-    n, mean = len(gaps), gaps.mean()
-    if n == 1:
-        return f"{mean:+.{digits}f}"
-    error = gaps.std(ddof=1) / n**0.5
-    low, high = mean + student.ppf([0.025, 0.975], n - 1) * error
-    ends = f"[{low:+.{digits}f}, {high:+.{digits}f}]" + "*" * bool(low > 0 or high < 0)
-    return f"{mean:+.{digits}f} ± {error:.{digits}f} {ends}"
-
-
 def summary(results):
     """The tables of every set, how they were made, and the claims."""
     lines = []
-    for name, runs in by_set(results).items():
+    for name, runs in by_set(results, SETS).items():
         n, epochs, refine_epochs = runs[0]["setting"]
         lines += [f"## {name}: {n} training rows, {len(runs)} seeds\n"]
         lines += [
             f"{epochs} epochs, {refine_epochs} of refinement; {runs[0]['origin']}"
         ]
         for rows in (levels(runs), differences(runs)):
-            metrics = next(rows)
-            lines += ["", f"| arm | {' | '.join(metrics)} |"]
-            lines += ["| --- |" + " --- |" * len(metrics)]
-            lines += [f"| {' | '.join(row)} |" for row in rows]
+            lines += ["", *markdown(rows)]
         lines.append("")
     return "\n".join(
         [*lines, "## Claims\n", *(f"- {text}" for text, _ in claims(results))]
     )
 
 
-def by_set(results):
-    """Runs of each set that has any."""
-    groups = {name: [r for r in results if r["set"] == name] for name in SETS}
-    return {name: runs for name, runs in groups.items() if runs}
-
-
 def claims(results):
     """The paper's mechanism on the image sets that were run, and whether it holds."""
-    for name, runs in by_set(results).items():
+    for name, runs in by_set(results, SETS).items():
         if name == "har":
             continue
         for key in CLAIMED:
             clean = [values(runs, f"{key}, {a}", "clean loss") for a in ARMS[:2]]
             ratios = clean[0] / clean[1]
-            held = bool((ratios < 0.5).all())
+            held = (ratios < 0.5).all()
             seen = ", ".join(f"{ratio:.3f}" for ratio in ratios)
             text = f"{name}, {key}: clean loss refined / held < 0.5 in every seed"
-            yield f"{text}: {seen}, {'held' if held else 'missed'}", held
-
-
-def check(results):
-    """Print every claim; what is missed is raised at the end."""
-    found = list(claims(results))
-    print("\n".join(text for text, _ in found))
-    missed = [text for text, held in found if not held]
-    if missed:
-        raise AssertionError(f"claims missed: {missed}")
-
-
-def kept(files):
-    """Results of several files; a run that is in two of them is an error."""
-    results = []
-    for path in files:
-        results += json.loads(Path(path).read_text())["results"]
-    if len({(run["set"], run["seed"]) for run in results}) < len(results):
-        raise ValueError("A run is in the files more than once.")
-    return results
-
-
-def origin():
-    """Commit, date, processor and versions."""
-    commit = subprocess.getoutput(f"git -C {RESULTS} rev-parse --short HEAD")
-    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
-    modules = torch, torchvision, sklearn, skorch, np
-    made = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
-    return f"commit {commit}, {datetime.date.today()}, {cpu}, 1 thread, {made}"
+            yield claim(text, seen, held)
 
 
 def main():
@@ -311,23 +259,19 @@ def main():
     options = parser.parse_args()
     if options.summary:
         results = kept(options.summary)
-        page = RESULTS / "refine.md"
-        words = page.read_text() if page.exists() else "# Refined augmentation\n"
-        words = words.split("\n## ")[0].rstrip()
-        page.write_text(f"{words}\n\n{summary(results)}\n")
+        fill_page(PAGE, "Refined augmentation", summary(results))
     else:
         torch.set_num_threads(1)
-        made, results = origin(), []
+        made, results = f"commit {commit()}, {origin()}", []
         for name in options.sets:
             check_branches(name)
             say(name, "branches are straight runs")
             for seed in range(options.seeds):
                 results.append({**run_seed(name, seed), "origin": made})
                 if options.output:  # after each seed: the next one takes minutes
-                    text = json.dumps({"results": results}, indent=1)
-                    Path(options.output).write_text(text + "\n")
+                    write(options.output, {"results": results})
         print(summary(results))
-    check(results)
+    check(claims(results))
 
 
 if __name__ == "__main__":

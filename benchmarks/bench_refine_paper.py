@@ -26,6 +26,7 @@ from torch.optim.lr_scheduler import MultiStepLR
 
 from data import load, take
 from networks import PreActResNet18
+from runs import processor
 from skaug import BatchAugmentation, NetClassifier
 from skaug._torchvision import torchvision
 
@@ -53,7 +54,7 @@ def device_name(device):
     """Name of the GPU, or of the processor."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
-    return Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
+    return processor()
 
 
 def some(X, y, options):

@@ -16,7 +16,6 @@ The tables go to results/wearable.md, below what stands there before its first h
 import argparse
 import datetime
 import json
-import subprocess
 import time
 import warnings
 from pathlib import Path
@@ -34,6 +33,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skaug
 from data import load
+from runs import START, commit, processor, say
 from skaug.signals import MagnitudeSpectrum
 
 SENSORS = {"body_acc": [0, 1, 2], "body_gyro": [3, 4, 5], "total_acc": [6, 7, 8]}
@@ -60,12 +60,6 @@ PAIRS = [  # the third and the last are not of equal compute
     (f"{NET}, hard", NET),
 ]
 RESULTS = Path(__file__).parent / "results"
-START = time.time()
-
-
-def say(*text):
-    """Print a line of progress with the seconds so far."""
-    print(f"[{time.time() - START:5.0f} s]", *text, flush=True)
 
 
 def quiet():
@@ -307,10 +301,9 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few windows, one seed")
     r = vars(parser.parse_args())
     r["seeds"] = 1 if r["quick"] else r["seeds"]
-    commit = subprocess.getoutput(f"git -C {RESULTS} rev-parse --short HEAD")
-    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
     made = [f"{m.__name__} {m.__version__}" for m in (torch, sklearn, skorch, np)]
-    r["origin"] = f"commit {commit}, {datetime.date.today()}, {cpu}, " + ", ".join(made)
+    r["origin"] = f"commit {commit()}, {datetime.date.today()}, {processor()}, "
+    r["origin"] += ", ".join(made)
     measure(r)
     r["seconds"] = round(time.time() - START)
     if not r["quick"]:

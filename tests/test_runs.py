@@ -1,0 +1,77 @@
+"""What benchmarks say about runs, and how they keep them."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+import runs
+
+RUNS = [
+    {"set": name, "seed": seed, "arms": {"ours": {"accuracy": 90.0 + seed}}}
+    for name in ("har", "mnist")
+    for seed in (0, 1)
+]
+
+
+@pytest.mark.parametrize("shift, star", [(0.0, ""), (5.0, "*")])
+def test_the_interval_is_that_of_the_t_test(shift, star):
+    gaps = shift + np.random.default_rng(0).normal(size=5)
+    ends = ttest_1samp(gaps, 0).confidence_interval(0.95)
+    mean, error = gaps.mean(), gaps.std(ddof=1) / 5**0.5
+    expected = f"{mean:+.3f} ± {error:.3f} [{ends.low:+.3f}, {ends.high:+.3f}]{star}"
+    assert runs.interval(gaps, 3) == expected
+    assert runs.interval(gaps[:1], 1) == f"{gaps[0]:+.1f}"
+
+
+def test_runs_are_kept_and_none_is_kept_twice(tmp_path):
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    runs.write(paths[0], {"results": RUNS[:3]})
+    runs.write(paths[1], {"results": RUNS[3:]})
+    assert runs.kept(paths) == RUNS
+    with pytest.raises(ValueError, match="in the files more than once"):
+        runs.kept([paths[0], *paths])
+
+
+def test_a_file_survives_what_cannot_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    runs.write(path, {"results": RUNS})
+
+    def interrupted(self, text):
+        self.open("w").write(text[:10])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(path), "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.write(path, {"results": []})
+    assert json.loads(path.read_text()) == {"results": RUNS}
+
+
+def test_runs_by_set_and_their_figures():
+    groups = runs.by_set(RUNS, ["mnist", "digits", "har"])
+    assert groups == {"mnist": RUNS[2:], "har": RUNS[:2]}
+    np.testing.assert_array_equal(runs.values(RUNS[:2], "ours", "accuracy"), [90, 91])
+
+
+def test_a_page_keeps_the_words_before_its_tables(tmp_path):
+    page = tmp_path / "page.md"
+    table = "\n".join(runs.markdown([["arm", "score"], ["ours", "1"]]))
+    runs.fill_page(page, "Title", f"## One\n\n{table}")
+    runs.fill_page(page, "Other", "## Two")
+    assert page.read_text() == "# Title\n\n## Two\n"
+    assert table == "| arm | score |\n| --- | --- |\n| ours | 1 |"
+
+
+def test_missed_claims_are_told_and_raised(capsys):
+    claims = [runs.claim("a > b", 3, True), runs.claim("a < b", 3, np.bool_(False))]
+    with pytest.raises(AssertionError, match="a < b: 3, missed") as error:
+        runs.check(claims)
+    assert "held" not in str(error.value)
+    assert capsys.readouterr().out == "a > b: 3, held\na < b: 3, missed\n"
+    runs.check(claims[:1])
+
+
+def test_outside_a_repository_the_commit_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    assert runs.commit() == runs.commit("skaug") == "unknown"
