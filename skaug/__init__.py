@@ -12,11 +12,14 @@ from skaug.influence_display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.level_display import ActivationDisplay, LevelGainDisplay
 from skaug.mixing import ManifoldMixup, TableMixup
+from skaug.model_card import ModelCard, report
 from skaug.net import NetClassifier
 from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
 from skaug.refine_display import RefineCurveDisplay
 from skaug.resample import ResampledClassifier
+from skaug.scores import expected_calibration_error, worst_group_accuracy
 from skaug.transforms import Cutout
+from skaug.twin import plain_twin
 
 __all__ = [
     "ActivationDisplay",
@@ -35,6 +38,7 @@ __all__ = [
     "LeaveOneOutDisplay",
     "LevelGainDisplay",
     "ManifoldMixup",
+    "ModelCard",
     "NetClassifier",
     "PotentialHistogramDisplay",
     "RefineCurveDisplay",
@@ -42,6 +46,10 @@ __all__ = [
     "TableMixup",
     "auto_radius",
     "class_potentials",
+    "expected_calibration_error",
+    "plain_twin",
     "potential",
     "potential_grid",
+    "report",
+    "worst_group_accuracy",
 ]

@@ -1,0 +1,216 @@
+r"""Scores of a classifier on test rows, and the error of a difference between two.
+
+Two classifiers that predict the same rows are compared pair by pair: what is hard for
+one is hard for the other, and the difference is surer than either score. Each score
+here comes with what every row contributes to it, numbers that sum to 0: the score's
+derivative with respect to the row's weight. With :math:`r_i` the difference of the
+contributions of two classifiers, summed over each of G groups, the standard error is
+
+.. math:: \sqrt{\frac{G}{G - 1} \sum_g \Bigl(\sum_{i \in g} r_i\Bigr)^2}
+
+Without groups every row is a group of its own, and for a mean this is the usual
+:math:`s / \sqrt n` of paired differences. With groups it is the cluster-robust error:
+rows of a subject count as one.
+"""
+
+import numpy as np
+from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+
+__all__ = ["expected_calibration_error", "worst_group_accuracy"]
+
+
+def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
+    """How far confidence is from accuracy, in the mean over rows.
+
+    Rows are sorted into bins of equal width by their confidence, the probability of the
+    class that is predicted. In each bin the mean confidence is compared with the share
+    of right predictions, and the absolute gaps are averaged, weighted by rows [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels.
+    proba : array-like of shape (n, n_classes)
+        Probabilities, as ``predict_proba`` returns them.
+    classes : array-like of shape (n_classes,), default=None
+        Labels in the order of the columns of `proba`, such as ``classes_``; by default
+        the sorted labels of `y_true`.
+    n_bins : int, default=15
+        Bins of equal width between 0 and 1, the upper border included.
+
+    Returns
+    -------
+    error : float
+        Between 0, calibrated, and 1.
+
+    Raises
+    ------
+    ValueError
+        If probabilities, classes and labels do not belong together.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> from skaug import expected_calibration_error
+    >>> proba = [[0.8, 0.2]] * 5
+    >>> round(expected_calibration_error([0, 0, 0, 0, 1], proba), 6)
+    0.0
+    >>> round(expected_calibration_error([0, 0, 1, 1, 1], proba), 6)
+    0.4
+    """
+    y_true, proba, classes = _checked(y_true, proba, classes)
+    if not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
+        raise ValueError(
+            f"expected_calibration_error needs n_bins >= 1; got {n_bins!r}. Give a "
+            "number of bins."
+        )
+    right = classes[proba.argmax(axis=1)] == y_true
+    bins = confidence_bins(proba.max(axis=1), right, n_bins)
+    return float(np.abs(bins.gap).sum() / len(right))
+
+
+def worst_group_accuracy(y_true, y_pred, groups):
+    """Accuracy in the group where it is lowest.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n,)
+        Labels and predictions.
+    groups : array-like of shape (n,)
+        Subject, segment or the like of each row.
+
+    Returns
+    -------
+    accuracy : float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from skaug import worst_group_accuracy
+    >>> worst_group_accuracy([0, 0, 1, 1], [0, 0, 1, 0], ["Ann", "Ann", "Bo", "Bo"])
+    0.5
+    """
+    check_consistent_length(y_true, y_pred, groups)
+    right = column_or_1d(y_true) == column_or_1d(y_pred)
+    return float(group_means(right, column_or_1d(groups))[1].min())
+
+
+def group_means(values, groups):
+    """Names of the groups, in order, and the mean of the values in each."""
+    names, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return names, np.bincount(place, values) / counts
+
+
+def confidence_bins(confidence, right, n_bins=15):
+    """Sums over bins of confidence: what calibration is computed and drawn from.
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n,)
+        Probability of the predicted class.
+    right : ndarray of shape (n,), bool
+        Whether it is the true one.
+    n_bins : int, default=15
+        Bins of equal width.
+
+    Returns
+    -------
+    bins : Bunch
+        ``place`` of each row; ``count``, ``confidence``, ``right`` and ``gap``, the
+        difference of the two, summed in each bin.
+    """
+    place = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    count = np.bincount(place, minlength=n_bins)
+    sure = np.bincount(place, confidence, minlength=n_bins)
+    true = np.bincount(place, right, minlength=n_bins)
+    return Bunch(place=place, count=count, confidence=sure, right=true, gap=true - sure)
+
+
+def scores_and_contributions(y, predicted, proba=None, classes=None):
+    """Scores of one classifier, with what each row contributes.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of shape (n,)
+        Labels and predictions.
+    proba : ndarray of shape (n, n_classes), default=None
+        Probabilities, if the classifier has them.
+    classes : ndarray of shape (n_classes,), default=None
+        Labels of the columns.
+
+    Returns
+    -------
+    scores : dict of str to (float, ndarray of shape (n,))
+        ``accuracy``, ``balanced_accuracy`` and, with probabilities, ``log_loss`` and
+        ``calibration_error``.
+    """
+    n, right = len(y), (y == predicted).astype(float)
+    labels, recall = group_means(right, y)
+    place = np.searchsorted(labels, y)
+    of_class = np.bincount(place)[place]
+    scores = {
+        "accuracy": (right.mean(), (right - right.mean()) / n),
+        "balanced_accuracy": (
+            recall.mean(),
+            (right - recall[place]) / (len(labels) * of_class),
+        ),
+    }
+    if proba is None:
+        return scores
+    column = {label: j for j, label in enumerate(classes.tolist())}
+    of_true = proba[np.arange(n), [column[label] for label in y.tolist()]]
+    # As in scikit-learn's log_loss.
+    loss = -np.log(np.maximum(of_true, np.finfo(proba.dtype).eps).astype(float))
+    scores["log_loss"] = loss.mean(), (loss - loss.mean()) / n
+    confidence = proba.max(axis=1).astype(float)
+    hit = classes[proba.argmax(axis=1)] == y
+    bins = confidence_bins(confidence, hit)
+    error = np.abs(bins.gap).sum() / n
+    gaps = np.sign(bins.gap)[bins.place] * (hit - confidence)
+    scores["calibration_error"] = error, (gaps - error) / n
+    return scores
+
+
+def standard_error(contributions, groups=None):
+    """Root of the variance of a sum of contributions, and the number of groups."""
+    if groups is not None:
+        place = np.unique(groups, return_inverse=True)[1]
+        contributions = np.bincount(place, contributions)
+    n = len(contributions)
+    if n < 2:
+        return np.nan, n
+    return float(np.sqrt(n / (n - 1) * np.sum(contributions**2))), n
+
+
+def _checked(y_true, proba, classes):
+    name = "expected_calibration_error"
+    y_true = column_or_1d(y_true)
+    proba = np.asarray(proba)
+    if proba.ndim != 2:
+        raise ValueError(
+            f"{name} needs probabilities of shape (n, n_classes); got {proba.shape}. "
+            "Give what predict_proba returns, a column for each class."
+        )
+    proba = check_array(proba, dtype=np.float64)
+    check_consistent_length(y_true, proba)
+    if proba.min() < 0 or proba.max() > 1 + 1e-6:
+        raise ValueError(
+            f"{name} needs probabilities from 0 to 1; got some from {proba.min():.3g} "
+            f"to {proba.max():.3g}. Give what predict_proba returns."
+        )
+    classes = np.unique(y_true) if classes is None else column_or_1d(classes)
+    if len(classes) != proba.shape[1]:
+        raise ValueError(
+            f"{name} needs one class for each column of proba, {proba.shape[1]}; got "
+            f"{len(classes)}. Give classes=, such as the estimator's classes_."
+        )
+    unknown = sorted(set(y_true.tolist()) - set(classes.tolist()))
+    if unknown:
+        raise ValueError(
+            f"{name} needs labels among the classes {classes.tolist()}; got {unknown}. "
+            "Give classes= in the order of the columns."
+        )
+    return y_true, proba, classes
