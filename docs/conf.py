@@ -43,6 +43,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skaug": None},
     "doc_module": ("skaug",),
     "capture_repr": (),
+    "remove_config_comments": True,
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,
