@@ -12,10 +12,11 @@ from skaug.influence_display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.isda import ISDAClassifier, ISDALoss
 from skaug.level_display import ActivationDisplay, LevelGainDisplay
 from skaug.mixing import ManifoldMixup, TableMixup
-from skaug.model_card import ModelCard, report
+from skaug.model_card import ModelCard
 from skaug.net import NetClassifier
 from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
 from skaug.refine_display import RefineCurveDisplay
+from skaug.reporting import report
 from skaug.resample import ResampledClassifier
 from skaug.scores import expected_calibration_error, worst_group_accuracy
 from skaug.transforms import Cutout

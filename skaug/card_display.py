@@ -86,11 +86,11 @@ def card_figures(estimator, X, y, sides, groups=None):
             )
         classes = sides["estimator"].classes
         if len(classes) <= MOST_CLASSES:
-            size = max(3.6, 1.6 + 0.42 * len(classes))
+            size = max(3.6, 1.6 + 0.3 * len(classes))
             add(
                 "Confusion: share of each true class, in %",
                 lambda f: _confusion(f, y, sides["estimator"].predicted, classes),
-                (size + 0.6, size),
+                (size + 0.4, size),
             )
         if groups is not None and len(np.unique(groups)) <= MOST_GROUPS:
             height = 1.2 + 0.22 * len(np.unique(groups))

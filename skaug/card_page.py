@@ -30,10 +30,11 @@ p { margin: .4rem 0; max-width: 48rem; }
 .verdict { background: var(--tint); border-left: 4px solid var(--mark);
   padding: .8rem 1rem; margin: 1.2rem 0; font-size: 1.06rem; max-width: none; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0;
-  font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: max-content; margin: .6rem 0;
+  font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); max-width: 34rem;
+  overflow-wrap: break-word; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .better { color: var(--good); font-weight: 600; }

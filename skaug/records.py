@@ -251,10 +251,18 @@ def changed_parameters(estimator):
 
 
 def _changed(estimator):
-    """Parameters that are not the default, and no estimators with their own, in words.
+    """Parameters that are not the default, in words; what is a part itself has its own.
 
     scikit-learn looks at the signature alone; skorch's nets hand most of theirs on.
     """
+    parts = ()
+    if not isinstance(estimator, InfluenceAugmenter):
+        searched = hasattr(estimator, "best_estimator_")
+        parts = [
+            name
+            for name in ("sampler", "estimator")
+            if searched or hasattr(estimator, f"{name}_")
+        ]
     defaults = {}
     for of_class in reversed(type(estimator).__mro__):
         if "__init__" in vars(of_class):
@@ -263,7 +271,7 @@ def _changed(estimator):
     values = {
         name: _in_words(value)
         for name, value in estimator.get_params(deep=False).items()
-        if not hasattr(value, "fit") or isinstance(value, type)
+        if name not in parts
     }
     return {k: v for k, v in values.items() if v != defaults.get(k)}
 

@@ -33,8 +33,7 @@ def plain_twin(estimator):
                                    rows; its estimator is made plain as well, unless it
                                    was trained before
     BatchAugmentation              left out of the net's callbacks
-    InfluenceAugmenter, or another ``"passthrough"``
-    step that resamples
+    InfluenceAugmenter, sampler    ``"passthrough"`` in its place in a pipeline
     ResampledClassifier            its estimator, on the rows as they are
     search                         the estimator that it chose
     =============================  =====================================================

@@ -7,6 +7,7 @@ import pytest
 import torch
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline as ImbalancedPipeline
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_classification
 from sklearn.frozen import FrozenEstimator
@@ -96,7 +97,7 @@ def data():
 @pytest.fixture
 def no_figures(monkeypatch):
     """Most of the time of a card goes into them."""
-    monkeypatch.setattr("skaug.model_card.card_figures", lambda *data: {})
+    monkeypatch.setattr("skaug.reporting.card_figures", lambda *data: {})
 
 
 def net(**params):
@@ -204,6 +205,25 @@ def test_card_names_what_augmented(data, no_figures):
     assert sum(one["at input"] for one in by_class.records) == made[0]
 
 
+def test_card_names_parameters(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    values = {}
+    for name in ("search", "calibrated", "batches"):
+        groups = {"groups": np.arange(160) % 2} if name == "search" else {}
+        model = clone(ESTIMATORS[name]).fit(X, y, **groups)
+        rows = report(model, X_test, y_test).parameters
+        values[name] = {(row.part, row.parameter): row.value for row in rows}
+    assert ("GridSearchCV", "estimator") not in values["search"]
+    assert values["search"]["ISDAClassifier", "max_epochs"] == "2"
+    assert values["search"]["StandardScaler", ""] == "defaults"
+    assert values["calibrated"]["CalibratedClassifierCV", "estimator"] == (
+        "ISDAClassifier(max_epochs=2, random_state=0)"
+    )
+    assert values["batches"]["NetClassifier", "callbacks"] == (
+        "[('a', BatchAugmentation(transform=TableMixup(alpha=0.5), refine_epochs=1))]"
+    )
+
+
 def test_scores_are_those_of_scikit_learn(data, no_figures):
     (X, y, _), (X_test, y_test, person) = data
     model = LogisticRegression().fit(X, y)
@@ -278,13 +298,15 @@ def test_contributions_are_derivatives_by_the_weight_of_a_row():
     y, classes = rng.integers(3, size=300), np.arange(3)
     proba = rng.dirichlet(np.ones(3), size=300)
     scores = scores_and_contributions(y, proba.argmax(1), proba, classes)
-    # Rows that count twice: half of them a second time.
-    twice = np.r_[np.arange(300), np.arange(30)]
-    again = scores_and_contributions(
-        y[twice], proba[twice].argmax(1), proba[twice], classes
-    )
-    for name, (value, parts) in scores.items():
-        assert again[name][0] - value == pytest.approx(parts[:30].sum(), abs=5e-3)
+    for row in range(10):
+        # Every row fifty times, and one of them once more.
+        more = np.r_[np.repeat(np.arange(300), 50), row]
+        again = scores_and_contributions(
+            y[more], proba[more].argmax(1), proba[more], classes
+        )
+        for name, (value, parts) in scores.items():
+            slope = 50 * (again[name][0] - value)
+            assert slope == pytest.approx(parts[row], rel=0.05), name
 
 
 def test_reading_of_an_interval(data, no_figures):
