@@ -47,7 +47,8 @@ figcaption { margin-bottom: .4rem; }
 @media print { :root { --ink: #000; --soft: #444; --paper: #fff; --tint: #fff;
     --line: #bbb; --mark: #1f77b4; --good: #1a7f4b; --bad: #b3402a; }
   main { max-width: none; padding: 0; } body { font-size: 11pt; }
-  h2, h3 { break-after: avoid; } tr { break-inside: avoid; } }
+  h2, h3 { break-after: avoid; } tr { break-inside: avoid; }
+  .wide { overflow: visible; } table { width: auto; font-size: 9pt; } }
 """
 
 

@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils import Bunch
 from skorch.dataset import ValidSplit
 
 from skaug import (
@@ -39,7 +40,7 @@ from skaug import (
     worst_group_accuracy,
 )
 from skaug.card_page import page, table
-from skaug.comparison import reading
+from skaug.comparison import compare_scores, reading
 from skaug.scores import scores_and_contributions, standard_error
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -307,6 +308,25 @@ def test_contributions_are_derivatives_by_the_weight_of_a_row():
         for name, (value, parts) in scores.items():
             slope = 50 * (again[name][0] - value)
             assert slope == pytest.approx(parts[row], rel=0.05), name
+
+
+def test_intervals_cover_no_difference_in_95_of_100():
+    # Two sides of equal worth, and rows that resemble those of their group.
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(15), 40)
+    y, covered = np.arange(600) % 2, []
+    for _ in range(200):
+        sides = {}
+        for name in ("estimator", "twin"):
+            of_group = rng.normal(0, 0.8, 15)[groups]
+            right = 1 / (1 + np.exp(-1 - of_group - rng.normal(size=600)))
+            proba = np.where(y[:, None] == [0, 1], right[:, None], 1 - right[:, None])
+            predicted, classes = proba.argmax(axis=1), np.arange(2)
+            sides[name] = Bunch(predicted=predicted, proba=proba, classes=classes)
+        scores = compare_scores(y, sides, groups)
+        del scores["worst_group_accuracy"]
+        ends = np.array([score.interval for score in scores.values()])
+        covered.append((ends[:, 0] <= 0) & (ends[:, 1] >= 0))
+    assert np.mean(covered, axis=0) == pytest.approx(0.95, abs=0.04)
 
 
 def test_reading_of_an_interval(data, no_figures):
