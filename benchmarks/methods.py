@@ -1,0 +1,238 @@
+"""The methods that bench_methods.py compares, each with its grid and its plain twin.
+
+Every method has three settings to choose from, of the parameter that matters first. Its
+twin is the same without augmentation and of as many gradient steps; twins choose among
+three settings too. Names of methods are those of the tables.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from imblearn.over_sampling import SMOTE, BorderlineSMOTE
+from imblearn.pipeline import make_pipeline
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from skaug import (
+    BatchAugmentation,
+    HardRegionSampler,
+    IHDAFinetuner,
+    InfluenceAugmenter,
+    ISDAClassifier,
+    ManifoldMixup,
+    NetClassifier,
+    TableMixup,
+)
+from skaug._torchvision import torchvision  # noqa: F401
+from skaug.signals import MagnitudeSpectrum
+
+# Behind the line above, which makes it possible beside a torch without CUDA.
+from torchvision.transforms import v2  # isort: skip
+
+
+class Setup(NamedTuple):
+    """What a method is made for: rows, classes, epochs and seed."""
+
+    shape: tuple  # of a row: (features,), (channels, times), (channels, height, width)
+    n_rows: int
+    n_classes: int
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """An estimator, the settings that it chooses from, and what it is compared to."""
+
+    make: Callable  # of a Setup: the estimator
+    parameter: str
+    settings: tuple
+    twin: str | None = None
+    images_only: bool = False
+
+
+class PolicyClassifier(ClassifierMixin, BaseEstimator):
+    """The classifier that an InfluenceAugmenter trains in the end, on all rows."""
+
+    def __init__(self, augmenter):
+        self.augmenter = augmenter
+
+    def fit(self, X, y, groups=None):
+        self.augmenter_ = clone(self.augmenter).fit(X, y, groups=groups)
+        self.classes_ = self.augmenter_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.augmenter_.estimator_.predict_proba(X)
+
+
+def net(setup, augmentation=None, probability=1.0, factor=1, kind=NetClassifier):
+    """A default network; augmentation is off for the last quarter of the epochs."""
+    callbacks = []
+    if augmentation is not None:
+        own = BatchAugmentation(
+            augmentation, setup.epochs // 4, probability=probability
+        )
+        callbacks = [("augment", own)]
+    epochs = factor * setup.epochs
+    return kind(max_epochs=epochs, callbacks=callbacks, random_state=setup.seed)
+
+
+def finetuned(base, setup, **parameters):
+    """A network of a kind with fine-tuning behind it."""
+    return IHDAFinetuner(base, random_state=setup.seed, **parameters)
+
+
+def with_policy(base, setup):
+    """A policy from one scoring network; it is trained with in place of that one."""
+    return PolicyClassifier(
+        InfluenceAugmenter(base, n_networks=1, random_state=setup.seed)
+    )
+
+
+def classical(classifier, setup, sampler=None):
+    """A classifier on features that are made without learning, oversampled or not."""
+    steps = [StandardScaler(), sampler, classifier]
+    if len(setup.shape) == 2:
+        channels = {str(i): [i] for i in range(setup.shape[0])}
+        sensors = channels if setup.shape[0] % 3 else None
+        steps.insert(0, MagnitudeSpectrum(sensors=sensors, log=True))
+    if len(setup.shape) == 3:
+        n_components = min(50, setup.n_rows // 2, int(np.prod(setup.shape)))
+        steps[:1] = [Flatten(), PCA(n_components, random_state=setup.seed)]
+    return make_pipeline(*(step for step in steps if step is not None))
+
+
+class Flatten(BaseEstimator):
+    """Rows of any shape as a table."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.reshape(X, (len(X), -1))
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def twice(y):
+    """Sampling strategy: each class twice as often."""
+    labels, counts = np.unique(y, return_counts=True)
+    return dict(zip(labels.tolist(), (2 * counts).tolist()))
+
+
+def logistic(setup):
+    return LogisticRegression(max_iter=2000)
+
+
+def forest(setup):
+    return RandomForestClassifier(random_state=setup.seed)
+
+
+def hard_regions(setup):
+    return HardRegionSampler(random_state=setup.seed)
+
+
+def smote(setup):
+    return SMOTE(sampling_strategy=twice, random_state=setup.seed)
+
+
+def borderline_smote(setup):
+    return BorderlineSMOTE(sampling_strategy=twice, random_state=setup.seed)
+
+
+ALPHAS = (0.2, 0.5, 1.0)
+STRENGTHS = (0.25, 1.0, 4.0)
+C = ("logisticregression__C", (0.01, 0.1, 1.0))
+LEAF = ("randomforestclassifier__min_samples_leaf", (1, 2, 5))
+
+METHODS = {
+    "network": Method(net, "optimizer__weight_decay", (0.0, 0.01, 0.1)),
+    "ISDA": Method(
+        lambda s: net(s, kind=ISDAClassifier), "strength", STRENGTHS, "network"
+    ),
+    "refined mixup": Method(
+        lambda s: net(s, TableMixup()),
+        "callbacks__augment__transform__alpha",
+        ALPHAS,
+        "network",
+    ),
+    "refined manifold mixup": Method(
+        lambda s: net(s, ManifoldMixup()),
+        "callbacks__augment__transform__alpha",
+        ALPHAS,
+        "network",
+    ),
+    "refined CutMix": Method(
+        lambda s: net(s, v2.CutMix(num_classes=s.n_classes)),
+        "callbacks__augment__probability",
+        (0.25, 0.5, 1.0),
+        "network",
+        images_only=True,
+    ),
+    "network, fine-tuned": Method(
+        lambda s: finetuned(net(s), s, control="real"), "tune_lr", (0.2, 0.4, 0.8)
+    ),
+    "IHDA": Method(
+        lambda s: finetuned(net(s), s),
+        "synthetic_share",
+        (0.25, 0.5, 0.75),
+        "network, fine-tuned",
+    ),
+    "IHDA over ISDA": Method(
+        lambda s: finetuned(net(s, kind=ISDAClassifier), s),
+        "estimator__strength",
+        STRENGTHS,
+        "network, fine-tuned",
+    ),
+    "IHDA over refined mixup": Method(
+        lambda s: finetuned(net(s, TableMixup()), s),
+        "estimator__callbacks__augment__transform__alpha",
+        ALPHAS,
+        "network, fine-tuned",
+    ),
+    "network, twice as long": Method(
+        lambda s: net(s, factor=2), "optimizer__weight_decay", (0.0, 0.01, 0.1)
+    ),
+    "policy by influence": Method(
+        lambda s: with_policy(net(s), s),
+        "augmenter__strength",
+        (0.5, 1.0, 2.0),
+        "network, twice as long",
+    ),
+    "policy and ISDA": Method(
+        lambda s: with_policy(net(s, kind=ISDAClassifier), s),
+        "augmenter__estimator__strength",
+        STRENGTHS,
+        "network, twice as long",
+    ),
+}
+for name, classifier, grid in [
+    ("logistic regression", logistic, C),
+    ("random forest", forest, LEAF),
+]:
+    METHODS[name] = Method(lambda s, c=classifier: classical(c(s), s), *grid)
+    for sampler_name, sampler in [
+        ("hard regions", hard_regions),
+        ("SMOTE", smote),
+        ("BorderlineSMOTE", borderline_smote),
+    ]:
+        METHODS[f"{sampler_name}, {name}"] = Method(
+            lambda s, c=classifier, r=sampler: classical(c(s), s, r(s)), *grid, name
+        )
+
+
+def methods_for(shape, wanted):
+    """Names of the methods for rows of a shape, among those wanted, and their twins."""
+    named = {*wanted, *(METHODS[name].twin for name in wanted)}
+    return [
+        name
+        for name, method in METHODS.items()
+        if name in named and (len(shape) == 3 or not method.images_only)
+    ]
