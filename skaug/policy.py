@@ -207,6 +207,9 @@ def softmax_of_scores(scores, strength=1.0):
 def default_transforms(X):
     """What to choose from, for rows like these.
 
+    For images and signals the mild ones come together as well, as in
+    :func:`baseline_transform`: where that suits, a policy should be able to find it.
+
     Parameters
     ----------
     X : torch.Tensor of shape (n, ...)
@@ -226,13 +229,15 @@ def default_transforms(X):
     ]
 
 
-def baseline_transform(X):
+def baseline_transform(X, strength=1.0):
     """A mild, fixed augmentation that does no harm to most data of a kind.
 
     Parameters
     ----------
     X : torch.Tensor of shape (n, ...)
         Training rows.
+    strength : float, default=1.0
+        Factor on all limits.
 
     Returns
     -------
@@ -243,12 +248,14 @@ def baseline_transform(X):
         a tenth of the standard deviation.
     """
     if X.ndim == 4:
-        return _affine(10, translate=(0.1, 0.1), scale=(0.9, 1.1))
+        s = 0.1 * strength
+        return _affine(10 * strength, translate=(s, s), scale=(1 - s, 1 + s))
     scale = _scale_of(X)
     if X.ndim == 2:
-        return Jitter(0.1, scale)
-    rotation = [SensorRotation(10)] if X.shape[1] % 3 == 0 else []
-    return Chain([TimeWarp(0.2), Scaling(0.1), *rotation, Jitter(0.05, scale)])
+        return Jitter(0.1 * strength, scale)
+    rotation = [SensorRotation(10 * strength)] if X.shape[1] % 3 == 0 else []
+    mild = [TimeWarp(0.2 * strength), Scaling(0.1 * strength), *rotation]
+    return Chain([*mild, Jitter(0.05 * strength, scale)])
 
 
 def _v2():
@@ -286,6 +293,7 @@ def _for_signals(X):
         "scaling": (Scaling, (0.1, 0.25, 0.5)),
         "time warp": (TimeWarp, (0.1, 0.3, 0.6)),
         "channel dropout": (ChannelDropout, (0.05, 0.15, 0.4)),
+        "baseline": (lambda s: baseline_transform(X, s), (1.0,)),
     }
     if X.shape[1] % 3 == 0:
         makers["rotation"] = (SensorRotation, (10.0, 30.0, 90.0))
@@ -311,6 +319,7 @@ def _for_images(X):
             lambda s: Cutout(max(1, round(s * height))),
             (0.2, 0.4, 0.7),
         ),
+        "baseline": (lambda s: baseline_transform(X, s), (1.0,)),
     }
     if X.shape[1] in (1, 3) and X.min() >= 0 and X.max() <= 1:
         makers["brightness"] = (
