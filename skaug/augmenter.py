@@ -334,7 +334,9 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         try:
             if X_val is None:
                 seed = self._draw_seed()
-                splits = all_splits(self.cv, y, groups, random_state=seed)
+                splits = all_splits(
+                    self.cv, y, groups, random_state=seed, name="InfluenceAugmenter"
+                )
             else:
                 X_val, y_val = self._checked_held_out(X_val, y_val)
                 splits = [(np.arange(len(X)), np.arange(len(X), len(X) + len(X_val)))]
@@ -469,7 +471,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if getattr(self, name) not in values:
                 raise ValueError(
                     f"InfluenceAugmenter needs {name} to be one of {values}; got "
-                    f"{getattr(self, name)!r}. Choose one."
+                    f"{getattr(self, name)!r}. Leave it out for {values[0]!r}."
                 )
         counts = ("n_transforms", "n_networks", "n_draws", "rounds", "code_dim")
         for name in (*counts, "steps", "pretrain_steps"):
@@ -539,8 +541,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if fewest < FEWEST_VALIDATION_ROWS:
             warnings.warn(
                 f"InfluenceAugmenter needs {FEWEST_VALIDATION_ROWS} held-out rows or "
-                f"more for scores that mean something; got {fewest}. Below that the "
-                "ranks of transforms are mostly chance: hold out more.",
+                f"more for scores that mean something; got {fewest}. Hold out more: "
+                "below that the ranks of transforms are mostly chance.",
                 stacklevel=4,
             )
         for part in splits:
@@ -563,7 +565,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if len(missing):
             warnings.warn(
                 "InfluenceAugmenter needs every class among the held-out rows; got "
-                f"none of {missing.tolist()}. Nothing is learned for these.",
+                f"none of {missing.tolist()}. Nothing is learned for these; give more "
+                "rows of them.",
                 stacklevel=5,
             )
 
@@ -737,7 +740,7 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "InfluenceAugmenter needs the network to lower the held-out loss by "
                 f"more than its standard error; got {losses[0].mean():.3f} with it and "
                 f"{losses[1].mean():.3f} without, ± {se:.3f}. The baseline is used "
-                "without it; raise steps or strength, or set guard=False.",
+                "without it. Raise steps or strength, or set guard=False.",
                 stacklevel=4,
             )
 

@@ -100,15 +100,18 @@ class ClassCovariance(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(
-                f"ClassCovariance needs one of the kinds {list(KINDS)}; got {kind!r}."
+                f"ClassCovariance needs kind to be one of {list(KINDS)}; got {kind!r}. "
+                "'full' is that of the paper."
             )
         if not isinstance(rank, Integral) or rank < 1:
             raise ValueError(
-                f"ClassCovariance needs rank to be a whole number >= 1; got {rank!r}."
+                f"ClassCovariance needs rank to be a whole number >= 1; got {rank!r}. "
+                "It is the number of directions that 'low_rank' keeps."
             )
         if not isinstance(forgetting, Real) or not 0 <= forgetting < 1:
             raise ValueError(
-                f"ClassCovariance needs forgetting in [0, 1); got {forgetting!r}."
+                "ClassCovariance needs forgetting to be a number from 0 to below 1; "
+                f"got {forgetting!r}. 0 counts all rows alike."
             )
         self.n_classes, self.n_features, self.kind = n_classes, n_features, kind
         self.rank = min(rank, n_features)
@@ -152,7 +155,8 @@ class ClassCovariance(nn.Module):
         raise MemoryError(
             f"ClassCovariance needs {needed / 2**30:.2f} GiB for its {self.kind!r} "
             f"statistics of {self.n_classes} classes with {self.n_features} features; "
-            f"{device} has {free / 2**30:.2f} GiB free. Use a smaller kind: {smaller}."
+            f"got {free / 2**30:.2f} GiB free on {device}. Use a smaller kind: "
+            f"{smaller}."
         )
 
     @torch.no_grad()
@@ -220,7 +224,7 @@ class ClassCovariance(nn.Module):
             raise ValueError(
                 "ClassCovariance needs an estimate of the same kind and sizes to merge;"
                 f" got {other.kind!r} with {other.n_classes} classes and "
-                f"{other.n_features} features."
+                f"{other.n_features} features. Make both with the same parameters."
             )
         if self.kind == "identity":
             return

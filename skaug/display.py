@@ -292,7 +292,10 @@ class PotentialHistogramDisplay:
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
         if not isinstance(bins, Integral) or bins < 1:
-            raise ValueError(f"{name} needs bins >= 1; got {bins!r}.")
+            raise ValueError(
+                f"{name} needs bins to be a whole number >= 1; got {bins!r}. Give the "
+                "number of bars."
+            )
         sampler = _fitted_sampler(name, sampler)
         _check_rows(name, sampler, y=y)
         potentials, noisy = sampler.potentials_, sampler.noisy_
@@ -399,7 +402,8 @@ def _column_numbers(features, names):
     if valid != [True, True]:
         raise ValueError(
             "HardRegionDisplay needs features to be two columns of X, by name or by "
-            f"number from 0 to {len(names) - 1}; got {features!r}."
+            f"number from 0 to {len(names) - 1}; got {features!r}. Leave them out for "
+            "the first two principal components."
         )
     return [int(j) for j in numbers]
 

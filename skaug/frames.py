@@ -71,13 +71,13 @@ class Frames:
         for name, value in (("frame_length", frame_length), ("frame_step", frame_step)):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(
-                    f"Frames needs {name} to be a number of samples >= 1; got "
-                    f"{value!r}."
+                    f"Frames needs {name} to be a whole number of samples >= 1; got "
+                    f"{value!r}. Multiply seconds by the sampling rate."
                 )
         if frame_length > segments.shape[2]:
             raise ValueError(
                 f"Frames needs frame_length <= {segments.shape[2]}, the samples of a "
-                f"segment; got {frame_length}."
+                f"segment; got {frame_length}. Take shorter frames."
             )
         self.segments = segments
         self.frame_length = frame_length
@@ -116,7 +116,10 @@ class Frames:
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
-            raise ValueError("Frames need to be copied to become an array.")
+            raise ValueError(
+                "Frames needs to copy samples to become an array; got copy=False. "
+                "Leave it out."
+            )
         return self._copy(self._rows).astype(dtype or self.dtype, copy=False)
 
     def _copy(self, rows):
@@ -184,7 +187,7 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     if groups.shape != (len(X),):
         raise ValueError(
             f"frame_segments needs a group for each of {len(X)} segments; got shape "
-            f"{groups.shape}."
+            f"{groups.shape}. Give one per segment, not per frame."
         )
     labels = purity = None
     if y is not None:
@@ -198,7 +201,7 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
             raise ValueError(
                 f"frame_segments needs y of shape ({len(X)},) or ({len(X)}, "
                 f"{X.shape[2]}), a label for each segment or each moment; got "
-                f"{y.shape}."
+                f"{y.shape}. Give one of the two."
             )
     return Bunch(
         X=frames, y=labels, purity=purity, groups=np.repeat(groups, per_segment)
@@ -230,7 +233,8 @@ def _check_labels(y):
         kinds = {type(label).__name__ for label in y.flat}
         if len(kinds) > 1 and not np.any(missing):
             raise ValueError(
-                f"frame_segments needs labels of one type; got {sorted(kinds)}."
+                f"frame_segments needs labels of one type; got {sorted(kinds)}. Make "
+                "all strings, say."
             )
     if np.any(missing):
         raise ValueError(

@@ -256,7 +256,8 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 "HardRegionSampler needs two classes or more; got one class, "
-                f"{self.classes_.tolist()}. Hard regions are where classes mix."
+                f"{self.classes_.tolist()}. Give rows of another class too: hard "
+                "regions are where classes mix."
             )
         self.radius_, self.gamma_ = resolve(
             self.radius, self.gamma, self.metric, X, groups, self.device
@@ -294,16 +295,23 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             if getattr(self, name) not in values:
                 raise ValueError(
                     f"HardRegionSampler needs {name} to be {values[0]!r} or "
-                    f"{values[1]!r}; got {getattr(self, name)!r}."
+                    f"{values[1]!r}; got {getattr(self, name)!r}. {values[0]!r} is "
+                    "the default."
                 )
         for name in ("n_samples", "latent_dim"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1 or value is True:
-                raise ValueError(f"HardRegionSampler needs {name} >= 1; got {value!r}.")
+                raise ValueError(
+                    f"HardRegionSampler needs {name} to be a whole number >= 1; got "
+                    f"{value!r}. Leave it out for the default."
+                )
         for name in ("spread", "decoder_noise", "kl_weight"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0 <= value < np.inf:
-                raise ValueError(f"HardRegionSampler needs {name} >= 0; got {value!r}.")
+                raise ValueError(
+                    f"HardRegionSampler needs {name} to be a finite number >= 0; got "
+                    f"{value!r}. Leave it out for the default."
+                )
 
     @staticmethod
     def _labels(y, n):
@@ -311,15 +319,17 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
             if not (one_hot.sum(1) == 1).all():
                 raise ValueError(
-                    "HardRegionSampler needs one label per point. Multilabel and "
-                    "multioutput targets are not supported."
+                    "HardRegionSampler needs one label per point; got a row of y with "
+                    "several or none. Multilabel and multioutput targets are not "
+                    "supported: resample for each of them."
                 )
             y = one_hot.argmax(1)
         check_classification_targets(y)
         y = column_or_1d(y)
         if len(y) != n:
             raise ValueError(
-                f"HardRegionSampler needs one label per point; got {len(y)} for {n}."
+                f"HardRegionSampler needs one label per point; got {len(y)} for {n} "
+                "points. Give as many labels as rows."
             )
         return y
 
@@ -336,31 +346,31 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             self._warn(
                 f"{self.classes_[alone].tolist()} have one "
                 f"{'row' if groups is None else 'group'} each, hence no neighbours of "
-                "their own class, and count as noise. Add rows, or set sources='all'"
+                "their own class, and count as noise. Add rows, or set sources='all'."
             )
         elif n_noisy > n / 2:
             self._warn(
                 f"{n_noisy} of {n} points have no neighbour of their own class {where} "
-                "and count as noise. Increase radius"
+                "and count as noise. Increase radius."
             )
         elif lost.any():
             self._warn(
                 f"no point of {self.classes_[lost].tolist()} has a neighbour of its "
-                f"own class {where}, so all count as noise. Increase radius"
+                f"own class {where}, so all count as noise. Increase radius."
             )
         elif (of_others < 1e-6).mean() > 0.5:
             self._warn(
                 f"most potentials {where} vanish with gamma {self.gamma_:.3g}. "
-                "Increase gamma, or set it to 'scale'"
+                "Increase gamma, or set it to 'scale'."
             )
         elif not len(self.hard_indices_) and self.sources == "hard":
             self._warn(
                 f"no point is in a hard region {where}: the classes do not mix there. "
-                "Increase radius, try another metric, or set sources='all'"
+                "Increase radius, try another metric, or set sources='all'."
             )
 
     def _warn(self, what):
-        warnings.warn(f"HardRegionSampler: {what}.", stacklevel=5)
+        warnings.warn(f"HardRegionSampler: {what}", stacklevel=5)
 
     def _numbers_of_samples(self, y):
         """New samples by class; no class without a source gets any."""
@@ -372,7 +382,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             if number and not n_sources[label]:
                 self._warn(
                     f"class {label!r} needs {number} samples and has no point in a "
-                    "hard region; it gets none. Increase radius, or set sources='all'"
+                    "hard region; it gets none. Increase radius, or set sources='all'."
                 )
                 numbers[label] = 0
         return numbers
@@ -399,7 +409,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             self._warn(
                 f"the VAE explains {max(self.reconstruction_r2_, 0):.0%} of the "
                 f"variance with {self.active_units_} active latent units. Decrease "
-                "kl_weight, add rows, or set generator='noise'"
+                "kl_weight, add rows, or set generator='noise'."
             )
 
     def _draw(self, rows, seed):
@@ -476,7 +486,8 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "_sources")
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(
-                f"HardRegionSampler needs n_samples >= 1 to sample; got {n_samples!r}."
+                "HardRegionSampler needs n_samples to be a whole number >= 1; got "
+                f"{n_samples!r}. Give the number of new points."
             )
         sources = np.concatenate(self._sources)
         if not len(sources):

@@ -399,7 +399,11 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             stratified = counts.min() >= max(2, self.validation)
             split = ValidSplit(self.validation, stratified=stratified)
             train, held_out = hold_out(
-                split, np.asarray(y), groups, random_state=seed_of_split
+                split,
+                np.asarray(y),
+                groups,
+                random_state=seed_of_split,
+                name="IHDAFinetuner",
             )
         net = self._trained(X, y, groups, train, seed_of_base)
         X, codes = _encoded(net, X, y)
@@ -451,7 +455,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         if not isinstance(net, NeuralNetClassifier):
             raise TypeError(
                 "IHDAFinetuner needs a NetClassifier or another NeuralNetClassifier of "
-                f"skorch; got {net!r}."
+                f"skorch; got a {type(net).__name__}. Give the net; pipelines and "
+                "samplers go around the finetuner."
             )
         if prefit:
             if not (getattr(net, "initialized_", False) and hasattr(net, "classes_")):
@@ -514,12 +519,17 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         same = math.isclose(record.loss_before, loss, rel_tol=1e-3, abs_tol=1e-4)
         if math.isfinite(loss) and not same:  # what a few rows did not show
             raise ValueError(
-                f"{type(net.module_).__name__} cannot be cut at level "
-                f"{record.level!r}: the training rows' loss is {loss:.4g}, from its "
-                f"activations {record.loss_before:.4g}. Name other levels."
+                f"{type(net.module_).__name__} needs to be cut at level "
+                f"{record.level!r} without a change of the training loss; got "
+                f"{record.loss_before:.4g} from its activations instead of {loss:.4g}. "
+                "Name other levels."
             )
         if not part.h.any():
-            self._warn(record, "all activations are 0, so it is left alone")
+            self._warn(
+                record,
+                "all activations are 0, so it is left alone. Decrease the estimator's "
+                "lr.",
+            )
             record.skipped = True
             return
         codes = part.codes.cpu().numpy()
@@ -531,7 +541,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
             sources = self._choose_sources(record, part, codes, radius, seeds[0])
             if not len(sources):
                 name = "share" if self.sources == "random" and self.share else "radius"
-                self._warn(record, f"no point is a source. Increase {name}")
+                self._warn(record, f"no point is a source. Increase {name}.")
                 if n_synthetic == batch_size:
                     record.skipped, record.steps = True, 0
                     return
@@ -544,8 +554,8 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         else:
             self._warn(
                 record,
-                "batches are synthetic only, which cost accuracy on all data that we "
-                "tried. Decrease synthetic_share",
+                "batches are synthetic only, which cost accuracy on all data that was "
+                "tried. Decrease synthetic_share.",
             )
         if n_synthetic:
             synthetic = self._synthetic(
@@ -572,7 +582,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 record.held_out_after = held_out.loss()
                 record.accepted = record.held_out_after <= record.held_out_before
             if not math.isfinite(record.loss_after):
-                self._warn(record, "training diverged and is undone. Decrease tune_lr")
+                self._warn(record, "training diverged and is undone. Decrease tune_lr.")
                 record.accepted = False
             if not record.accepted:
                 for module, state in zip(_parts(net), before):
@@ -612,7 +622,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 record,
                 f"{record.hard_share:.1%} of the points have positive potential within "
                 f"radius {record.radius:.3g}. {'Increase' if few else 'Decrease'} "
-                "radius, or set sources='region'",
+                "radius, or set sources='region'.",
             )
         return sources
 
@@ -643,7 +653,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 record,
                 f"the autoencoder collapsed: {max(record.r2, 0):.0%} of the variance "
                 f"explained with {record.active_units} active latent units. Decrease "
-                "kl_weight, increase vae_steps, or set generator='noise'",
+                "kl_weight, increase vae_steps, or set generator='noise'.",
             )
         self.generators_[record.level] = generator
         record.n_sources = self._by_class(codes[sources])
@@ -713,7 +723,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         elif not isinstance(self.levels, (list, tuple, np.ndarray)):
             raise ValueError(
                 "IHDAFinetuner needs levels to be 'auto', 'hidden' or a list of names; "
-                f"got {self.levels!r}."
+                f"got {self.levels!r}. Put a single name into a list."
             )
         elif not len(self.levels):
             raise ValueError(
@@ -726,7 +736,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
                 hint = " or a list of names" if name == "levels" else ""
                 raise ValueError(
                     f"IHDAFinetuner needs {name} to be one of {allowed}{hint}; got "
-                    f"{getattr(self, name)!r}."
+                    f"{getattr(self, name)!r}. Leave it out for the default."
                 )
         if not isinstance(self.levels, str):
             self._radii(self.levels)
@@ -742,17 +752,26 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         for name, upper in limits.items():
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value <= upper or value == math.inf:
-                to = f" and <= {upper}" if upper < math.inf else ""
-                raise ValueError(f"IHDAFinetuner needs {name} >= 0{to}; got {value!r}.")
+                limits = "from 0 to 1" if upper == 1 else ">= 0"
+                raise ValueError(
+                    f"IHDAFinetuner needs {name} to be a finite number {limits}; got "
+                    f"{value!r}. Leave it out for the default."
+                )
         for name in ("n_samples", "latent_dim", "vae_steps"):
             value = getattr(self, name)
             auto = name == "vae_steps" and value == "auto"
             if not auto and not (isinstance(value, Integral) and value >= 1):
-                raise ValueError(f"IHDAFinetuner needs {name} >= 1; got {value!r}.")
+                raise ValueError(
+                    f"IHDAFinetuner needs {name} to be a whole number >= 1; got "
+                    f"{value!r}. Leave it out for the default."
+                )
         if self.share is not None and not (
             _is_number(self.share) and 0 < self.share <= 1
         ):
-            raise ValueError(f"IHDAFinetuner needs 0 < share <= 1; got {self.share!r}.")
+            raise ValueError(
+                f"IHDAFinetuner needs share to be above 0 and 1 at most; got "
+                f"{self.share!r}. None takes as many as have positive potential."
+            )
         if self.validation is not None and not (
             _is_number(self.validation)
             and (
@@ -762,13 +781,14 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         ):
             raise ValueError(
                 "IHDAFinetuner needs validation to be a share between 0 and 1, or a "
-                f"number of folds >= 2; got {self.validation!r}."
+                f"number of folds >= 2; got {self.validation!r}. None holds out "
+                "nothing."
             )
 
     @staticmethod
     def _warn(record, what):
         # From here the line of the user's is not at a fixed distance.
-        warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}.", stacklevel=2)
+        warnings.warn(f"IHDAFinetuner, level {record.level!r}: {what}", stacklevel=2)
 
     @property
     def classes_(self):

@@ -333,7 +333,7 @@ class ISDAClassifier(NetClassifier):
         if self.schedule not in ("iteration", "epoch", "constant"):
             raise ValueError(
                 "ISDAClassifier needs schedule to be 'iteration', 'epoch' or "
-                f"'constant'; got {self.schedule!r}."
+                f"'constant'; got {self.schedule!r}. 'iteration' is that of the paper."
             )
 
     def initialize_criterion(self):

@@ -241,8 +241,8 @@ class Levels:
             problem = self._problem(name, rows)
             if problem is not None:
                 raise ValueError(
-                    f"{type(module).__name__} cannot be cut at level {name!r}: "
-                    f"{problem}. Its blocks are {[INPUT, *blocks]}."
+                    f"{type(module).__name__} needs levels at which it can be cut; got "
+                    f"{name!r}: {problem}. Name some of {[INPUT, *blocks]}."
                 )
         self.names = sorted(names, key=lambda name: self._ends.get(name, [-1])[0])
 

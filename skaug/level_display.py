@@ -377,7 +377,7 @@ class ActivationDisplay:
         if level is None and augmented:
             level = augmented[-1]
         if level not in augmented:
-            hint = f"Such are {augmented}"
+            hint = f"Name one of {augmented}"
             if not augmented:
                 hint = "None was; fit with control=None and synthetic_share > 0"
             raise ValueError(

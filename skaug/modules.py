@@ -457,8 +457,8 @@ def fit_vae(
         vae.interrupted = True
     if not all(value.isfinite().all() for value in best.values()):
         raise ValueError(
-            "fit_vae needs a loss that stays finite; training diverged. Decrease lr, "
-            "or look for extreme values in X."
+            "fit_vae needs a loss that stays finite; got weights that are not after "
+            "training diverged. Decrease lr, or look for extreme values in X."
         )
     for name in ("centre", "scale"):
         best[name] = getattr(vae, name)

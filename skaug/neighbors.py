@@ -155,7 +155,8 @@ class MetricSpace:
         if not isinstance(step, Integral) or not 1 <= step <= 2**15:
             raise ValueError(
                 "The potential needs a block_size from 1 to 32768, since places in a "
-                f"block are 32-bit numbers; got {block_size!r}."
+                f"block are 32-bit numbers; got {block_size!r}. Leave it out for the "
+                "default."
             )
         step = min(step, len(A))
         # In the dtype of the blocks, so that one radius means the same among others.

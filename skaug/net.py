@@ -243,27 +243,30 @@ class NetClassifier(NeuralNetClassifier):
     def _check_parameters(self):
         name = type(self).__name__
         if not (self.module is None or callable(self.module)):
-            raise ValueError(f"{name} needs a module or None; got {self.module!r}.")
+            raise ValueError(
+                f"{name} needs module to be a class, a callable, an instance or None; "
+                f"got {self.module!r}. None takes a network for the rank of X."
+            )
         if self.lr_schedule not in ("cosine", "constant"):
             raise ValueError(
                 f"{name} needs lr_schedule to be 'cosine' or 'constant'; got "
-                f"{self.lr_schedule!r}."
+                f"{self.lr_schedule!r}. Set 'constant' beside a scheduler of your own."
             )
         if not isinstance(self.max_epochs, Integral) or self.max_epochs < 1:
             raise ValueError(
                 f"{name} needs max_epochs to be a whole number >= 1; got "
-                f"{self.max_epochs!r}."
+                f"{self.max_epochs!r}. Leave it out for the default."
             )
         size = self.batch_size
         if not isinstance(size, Integral) or (size < 1 and size != -1):
             raise ValueError(
                 f"{name} needs batch_size to be a whole number >= 1, or -1 for all "
-                f"rows; got {size!r}."
+                f"rows; got {size!r}. Leave it out for the default."
             )
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
                 f"{name} needs batch_size >= 2 for its default networks, which "
-                "normalise by batch; got 1."
+                "normalise by batch; got 1. Increase it, or set module=."
             )
 
     def initialize(self):
@@ -400,7 +403,9 @@ class NetClassifier(NeuralNetClassifier):
             y = to_numpy(data_from_dataset(dataset)[1])
         # A share held out at random belongs to this net's random state.
         seed = int(torch.randint(np.iinfo(np.int32).max, ()))
-        train, valid = hold_out(self.train_split, y, groups, random_state=seed)
+        train, valid = hold_out(
+            self.train_split, y, groups, random_state=seed, name=type(self).__name__
+        )
         return Subset(dataset, train), Subset(dataset, valid)
 
     def _coded(self, dataset):
@@ -462,7 +467,8 @@ class NetClassifier(NeuralNetClassifier):
             if self.lr_schedule != "constant" and isinstance(callback, LRScheduler):
                 raise ValueError(
                     f"{type(self).__name__} needs lr_schedule='constant' beside an "
-                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule it."
+                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule it. "
+                    "Set 'constant', or leave the scheduler out."
                 )
 
     def _yield_callbacks(self):
@@ -573,7 +579,8 @@ class NetClassifier(NeuralNetClassifier):
             if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
                 raise ValueError(
                     f"{type(self).__name__} needs at least two classes, each named "
-                    f"once; got {self.classes_.tolist()}, one class or one repeated."
+                    f"once; got {self.classes_.tolist()}, one class or one repeated. "
+                    "Give rows of another class too, or name all with classes=."
                 )
             self.input_shape_ = X.shape[1:]
         else:
@@ -619,7 +626,7 @@ class NetClassifier(NeuralNetClassifier):
         except AttributeError:
             raise ValueError(
                 f"{type(self).__name__} needs classes= for a data set without X and y; "
-                f"got {type(dataset).__name__}."
+                f"got {type(dataset).__name__}. Name all labels, 0 ... n_classes - 1."
             ) from None
         self.classes_inferred_ = np.unique(to_numpy(labels))
         if not np.array_equal(self.classes_, np.arange(len(self.classes_))):
@@ -643,7 +650,7 @@ class NetClassifier(NeuralNetClassifier):
             expected = ", ".join(map(str, ("n", *self.input_shape_)))
             raise ValueError(
                 f"{type(self).__name__} needs X of shape ({expected}), as in fit; got "
-                f"{X.shape}."
+                f"{X.shape}. Reshape X."
             )
 
     def __getstate__(self):

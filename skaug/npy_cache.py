@@ -85,8 +85,8 @@ def cached(folder, key, sources, kinds, make):
             for source, state in zip(sources, states):
                 if state != _state(source):
                     raise ValueError(
-                        f"{source.name}: a file at rest is needed; got one that changed"
-                        " while it was read. Load it again."
+                        f"load_shl needs {source.name} to be at rest; got a change "
+                        "while it was read. Load it again."
                     )
             description = Path(unfinished, record.name)
             description.write_text(json.dumps(entries))

@@ -61,15 +61,16 @@ float, dict or callable
     elif isinstance(sampling_strategy, Real):
         if len(counts) != 2 or not 0 < sampling_strategy <= 1:
             raise ValueError(
-                "A sampling_strategy that is a ratio needs two classes and a value in "
-                f"(0, 1]; got {sampling_strategy!r} and {len(counts)} classes. Give a "
-                "dict of numbers of rows."
+                "HardRegionSampler needs two classes, and a ratio above 0 and 1 at "
+                f"most, for a sampling_strategy that is a number; got "
+                f"{sampling_strategy!r} and {len(counts)} classes. Give a dict of "
+                "numbers of rows."
             )
         target = {minority: int(sampling_strategy * counts[majority])}
         if target[minority] < counts[minority]:
             raise ValueError(
-                f"A sampling_strategy of {sampling_strategy!r} would remove rows of "
-                f"class {minority!r}, whose ratio is "
+                "HardRegionSampler needs a sampling_strategy that removes no rows; got "
+                f"{sampling_strategy!r}, while the ratio of class {minority!r} is "
                 f"{counts[minority] / counts[majority]:.2f} already. Give a larger one."
             )
     elif isinstance(sampling_strategy, dict):
@@ -78,23 +79,27 @@ float, dict or callable
         target = sampling_strategy(y)
     else:
         raise ValueError(
-            f"sampling_strategy needs to be one of {', '.join(STRATEGIES)}, a ratio, a "
-            f"dict or a callable; got {sampling_strategy!r}."
+            "HardRegionSampler needs sampling_strategy to be 'hard', "
+            f"{', '.join(map(repr, STRATEGIES))}, a ratio, a dict or a callable; got "
+            f"{sampling_strategy!r}. 'hard' is the default."
         )
     if not isinstance(target, dict):
         raise ValueError(
-            "A sampling_strategy that is a function needs to return a dict; got "
-            f"{target!r}."
+            "HardRegionSampler needs a sampling_strategy that returns a dict; got "
+            f"{target!r} from it. Return numbers of rows by label."
         )
     unknown = [label for label in target if label not in counts]
     if unknown:
-        raise ValueError(f"sampling_strategy needs labels of y; got {unknown}.")
+        raise ValueError(
+            "HardRegionSampler needs a sampling_strategy for labels of y; got "
+            f"{unknown}, which are not among {list(counts)}. Leave them out."
+        )
     for label, number in target.items():
         if not isinstance(number, Integral) or number < counts[label]:
             raise ValueError(
-                "sampling_strategy needs whole numbers of rows, no fewer than there "
-                f"are, since none are removed; got {number!r} for class {label!r}, "
-                f"which has {counts[label]}."
+                "HardRegionSampler needs a sampling_strategy of whole numbers of rows, "
+                f"no fewer than there are; got {number!r} for class {label!r}, which "
+                f"has {counts[label]}. Rows are added only."
             )
     return {k: int(target[k]) - counts[k] for k in counts if k in target}
 
@@ -174,6 +179,6 @@ def check_columns(X):
     for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "iloc") else ():
         if not isinstance(getattr(dtype, "numpy_dtype", dtype), np.dtype):
             raise ValueError(
-                f"New rows need columns of numbers; got column {name!r} of dtype "
-                f"{dtype}. Encode it, or drop it."
+                f"HardRegionSampler needs columns of numbers; got column {name!r} of "
+                f"dtype {dtype}. Encode it, or drop it."
             )

@@ -79,11 +79,12 @@ class Policy:
             for number in chosen.unique().tolist():
                 if number >= 0:
                     rows = (chosen == number).nonzero()[:, 0].to(X.device)
-                    new_X[rows] = apply(self.transforms[number], new_X, y, rows)
+                    transform = self.transforms[number]
+                    new_X[rows] = apply(transform, new_X, y, rows, name="Policy")
         return new_X if y is None else (new_X, y)
 
 
-def apply(transform, X, y=None, rows=slice(None)):
+def apply(transform, X, y=None, rows=slice(None), *, name="InfluenceAugmenter"):
     """Some rows of a batch under a transform.
 
     Parameters
@@ -96,6 +97,8 @@ def apply(transform, X, y=None, rows=slice(None)):
         Its labels.
     rows : index, default=slice(None)
         Which rows are wanted.
+    name : str, default="InfluenceAugmenter"
+        Who is asking, for messages.
 
     Returns
     -------
@@ -108,52 +111,54 @@ def apply(transform, X, y=None, rows=slice(None)):
         If the transform fails, changes shape or labels, returns numbers that are not
         finite, or needs labels and there are none.
     """
-    name = name_of(transform)
+    what = name_of(transform)
     whole = getattr(transform, "whole_batch", False)
     if y is None and whole:
-        raise ValueError(
-            f"InfluenceAugmenter needs labels for {name}; got none. Give y."
-        )
+        raise ValueError(f"{name} needs labels for {what}; got none. Give y.")
     part = slice(None) if whole else rows
     # A slice is a view, and a transform may work in place.
     part_X = X[part].clone() if isinstance(part, slice) else X[part]
     with_labels, _ = how_to_call(transform)
     arguments = (part_X,) if y is None or not with_labels else (part_X, y[part])
-    check_is_for_images(transform, X, "InfluenceAugmenter")
+    check_is_for_images(transform, X, name)
     try:
         result = transform(*arguments)
     except Exception as error:
         raise ValueError(
-            "InfluenceAugmenter needs transforms that take batches of shape "
-            f"{tuple(part_X.shape)}; got {type(error).__name__} from {name}: {error}"
+            f"{name} needs transforms that take batches of shape "
+            f"{tuple(part_X.shape)}; got {type(error).__name__} from {what}: {error}"
         ) from error
     if isinstance(result, (tuple, list)) and len(result) == 2:
         result, new_y = result
         if len(arguments) == 2 and new_y is not arguments[1]:
             same = torch.is_tensor(new_y) and new_y.shape == arguments[1].shape
             if not same or not torch.equal(new_y, arguments[1]):
-                raise ValueError(
-                    "InfluenceAugmenter needs transforms that keep the labels; got "
-                    f"{name}, which changes them. Mixtures go into BatchAugmentation."
-                )
+                raise ValueError(_changes_labels(name, what))
     shape = tuple(part_X.shape)
     if not isinstance(result, torch.Tensor) or tuple(result.shape) != shape:
         got = tuple(getattr(result, "shape", ())) or type(result).__name__
         raise ValueError(
-            f"InfluenceAugmenter needs transforms that keep the shape {shape}; got "
-            f"{got} from {name}. Crop, pad or resize inside it."
+            f"{name} needs transforms that keep the shape {shape}; got "
+            f"{got} from {what}. Crop, pad or resize inside it."
         )
     if not torch.isfinite(result).all():
         raise ValueError(
-            f"InfluenceAugmenter needs transforms that return finite numbers; got NaN "
-            f"or infinity from {name}. Look for a division by 0 in it."
+            f"{name} needs transforms that return finite numbers; got NaN "
+            f"or infinity from {what}. Look for a division by 0 in it."
         )
     if not result.is_floating_point():
         raise ValueError(
-            f"InfluenceAugmenter needs transforms that keep rows {X.dtype}; got "
-            f"{result.dtype} from {name}. Convert and scale them back at its end."
+            f"{name} needs transforms that keep rows {X.dtype}; got "
+            f"{result.dtype} from {what}. Convert and scale them back at its end."
         )
     return (result[rows] if whole else result).to(X.dtype)
+
+
+def _changes_labels(name, what):
+    return (
+        f"{name} needs transforms that keep the labels; got {what}, which changes "
+        "them. Give it a BatchAugmentation of its own."
+    )
 
 
 class Chain:

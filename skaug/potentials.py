@@ -233,7 +233,10 @@ def potential_grid(
     radii = [_checked_radius(value, metric) for value in np.atleast_1d(radius)]
     gammas = [_checked_gamma(value) for value in np.atleast_1d(gamma)]
     if not radii or not gammas:
-        raise ValueError("potential_grid needs a radius and a gamma or more; got none.")
+        raise ValueError(
+            "potential_grid needs a radius and a gamma or more; got none. Give a "
+            "number or a list of some."
+        )
     _warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
     sums = _sums(
@@ -302,10 +305,13 @@ def class_potentials(
     if X.shape[1] != X_ref.shape[1]:
         raise ValueError(
             "class_potentials needs X as wide as X_ref; got "
-            f"{X.shape[1]} and {X_ref.shape[1]} features."
+            f"{X.shape[1]} and {X_ref.shape[1]} features. Give the same columns."
         )
     if (groups is None) != (groups_ref is None):
-        raise ValueError("class_potentials needs both groups and groups_ref, or none.")
+        raise ValueError(
+            "class_potentials needs groups and groups_ref together; got one of them. "
+            "Give both, or none."
+        )
     if groups is not None:
         both = [_check_groups(groups, X), _check_groups(groups_ref, X_ref)]
         groups, groups_ref = np.split(_codes(np.concatenate(both)), [len(X)])
@@ -357,7 +363,10 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     X = check_array(X, dtype=[np.float64, np.float32])
     groups = None if groups is None else _codes(_check_groups(groups, X))
     if not isinstance(n_neighbors, Integral) or n_neighbors < 1:
-        raise ValueError(f"auto_radius needs n_neighbors >= 1; got {n_neighbors!r}.")
+        raise ValueError(
+            f"auto_radius needs n_neighbors to be a whole number >= 1; got "
+            f"{n_neighbors!r}. Leave it out for the default."
+        )
     _check_metric(metric)
     _warn_of_rows_of_zeros(X, metric)
     return _auto_radius(X, metric, groups, n_neighbors, device)
@@ -432,8 +441,8 @@ def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
     if isinstance(gamma, str) and gamma == "scale":
         if radius == math.inf:
             raise ValueError(
-                "gamma='scale' is half the radius and needs a finite one; got inf. "
-                "Give gamma as a number."
+                "The potential needs a finite radius for gamma='scale', which is half "
+                "of it; got inf. Give gamma as a number."
             )
         gamma = radius / 2
     return radius, _checked_gamma(gamma)
@@ -442,7 +451,8 @@ def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
 def _check_metric(metric):
     if not isinstance(metric, str) or metric not in METRICS:
         raise ValueError(
-            f"The potential needs a metric of {', '.join(METRICS)}; got {metric!r}."
+            f"The potential needs metric to be one of {', '.join(map(repr, METRICS))}; "
+            f"got {metric!r}. 'cosine' is that of the paper."
         )
 
 
@@ -475,7 +485,7 @@ def _warn_of_rows_of_zeros(X, metric):
     if n:
         warnings.warn(
             f"Rows of zeros only: {n} of {len(X)}. They have no direction and so no "
-            "neighbours under the cosine metric; set metric='euclidean' if zeros mean "
+            "neighbours under the cosine metric. Set metric='euclidean' if zeros mean "
             "something.",
             stacklevel=3,
         )
@@ -487,7 +497,7 @@ def _check_points(X, y, groups=None):
     if y.shape != (len(X),):
         raise ValueError(
             "The potential needs one label per point; got y of shape "
-            f"{y.shape} for {len(X)} points."
+            f"{y.shape} for {len(X)} points. Give as many labels as rows."
         )
     groups = None if groups is None else _codes(_check_groups(groups, X))
     return X, _codes(y), groups
@@ -498,7 +508,7 @@ def _check_groups(groups, X):
     if groups.shape != (len(X),):
         raise ValueError(
             "The potential needs one group per point; got groups of shape "
-            f"{groups.shape} for {len(X)} points."
+            f"{groups.shape} for {len(X)} points. Give as many groups as rows."
         )
     return groups
 

@@ -117,11 +117,14 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if not hasattr(self.sampler, "fit_resample"):
             raise TypeError(
                 "ResampledClassifier needs a sampler with fit_resample; got "
-                f"{self.sampler!r}. A HardRegionSampler has it with output='samples'."
+                f"a {type(self.sampler).__name__}. A HardRegionSampler has it with "
+                "output='samples'."
             )
         if not is_classifier(self.estimator):
             raise TypeError(
-                f"ResampledClassifier needs a classifier; got {self.estimator!r}."
+                "ResampledClassifier needs an estimator that classifies; got "
+                f"a {type(self.estimator).__name__}. Give a classifier, or a Pipeline "
+                "that ends in one."
             )
         params = self._routed(fit_params)
         self.sampler_ = clone(self.sampler)
@@ -153,8 +156,8 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if not params.sampler and "groups" not in params.estimator:
                 raise TypeError(
                     "ResampledClassifier needs a sampler or an estimator that takes "
-                    f"groups; got {self.sampler!r} and {self.estimator!r}. Leave them "
-                    "out."
+                    f"groups; got a {type(self.sampler).__name__} and a "
+                    f"{type(self.estimator).__name__}. Leave them out."
                 )
         return params
 

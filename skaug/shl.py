@@ -192,7 +192,8 @@ def _size(path):
     if not n_times:
         raise ValueError(
             f"{path.name}, line 1: numbers are needed; got "
-            f"{'an empty line' if first else 'an empty file'}."
+            f"{'an empty line' if first else 'an empty file'}. Mend it, or take it "
+            "from the archive again."
         )
     _check_line_ends(path, first, 0)
     blank_end = tail[len(tail.rstrip()) :]
@@ -225,12 +226,12 @@ def _rows(segments, n_lines):
     except (IndexError, ValueError) as error:
         raise ValueError(
             f"load_shl needs segments to be an index of {n_lines} lines; got one with "
-            f"which {error}."
+            f"which {error}. Give numbers from 0 to {n_lines - 1}."
         ) from None
     if not wanted.any():
         raise ValueError(
-            f"load_shl needs a segment to read; got segments that are none of the "
-            f"{n_lines} lines."
+            "load_shl needs a segment to read; got segments= that are none of the "
+            f"{n_lines} lines. Leave it out for all."
         )
     return np.flatnonzero(wanted)
 
@@ -355,7 +356,7 @@ def _read_order(folder, n_lines, channel):
         raise ValueError(
             f"{name}, line {wrong + 1}: a number for each of the {n_lines} lines of "
             f"{channel} is needed, one per line; got {len(order)} numbers in "
-            f"{len(counts)} lines."
+            f"{len(counts)} lines. Mend the file, or take it away."
         )
     order -= 1
     right = np.isin(order, np.arange(n_lines))
@@ -365,6 +366,7 @@ def _read_order(folder, n_lines, channel):
         line = right.argmin()
         raise ValueError(
             f"{name}, line {line + 1}: places from 1 to {n_lines}, each of them once, "
-            f"are needed; got {order[line] + 1:g}."
+            f"are needed; got {order[line] + 1:g}. Mend the line, or take the file "
+            "away."
         )
     return order.astype(np.intp)

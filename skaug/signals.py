@@ -142,22 +142,24 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
             raise ValueError(
                 f"MagnitudeSpectrum needs sampling_rate > 0, in Hz, or None; got "
-                f"{rate!r}."
+                f"{rate!r}. None counts frequencies in cycles per frame."
             )
         if self.window is not None and not (
             isinstance(self.window, str) and self.window in WINDOWS
         ):
             raise ValueError(
                 f"MagnitudeSpectrum needs window to be one of {WINDOWS} or None; got "
-                f"{self.window!r}."
+                f"{self.window!r}. None leaves frames as they are."
             )
         if not isinstance(self.log, (bool, np.bool_)):
             raise ValueError(
-                f"MagnitudeSpectrum needs log to be True or False; got {self.log!r}."
+                f"MagnitudeSpectrum needs log to be True or False; got {self.log!r}. "
+                "True takes log(1 + magnitude)."
             )
         if not isinstance(self.block_size, Integral) or self.block_size < 1:
             raise ValueError(
-                f"MagnitudeSpectrum needs block_size >= 1; got {self.block_size!r}."
+                "MagnitudeSpectrum needs block_size to be a whole number >= 1; got "
+                f"{self.block_size!r}. It is the number of frames computed at a time."
             )
 
     def _check(self, X, reset):
@@ -170,7 +172,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             if not len(X) or X.dtype.kind not in "iufb":
                 raise ValueError(
                     "MagnitudeSpectrum needs a frame or more, of real numbers; got "
-                    f"{X!r}."
+                    f"{X!r}. Give frames of float32, say."
                 )
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -182,13 +184,13 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             if X.ndim > 3 or 0 in X.shape:
                 raise ValueError(
                     "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
-                    f" n_times), none of them 0; got {X.shape}."
+                    f" n_times), none of them 0; got {X.shape}. Reshape X."
                 )
         if not reset and X.shape[1:] != self.input_shape_:
             expected = ", ".join(map(str, ("n", *self.input_shape_)))
             raise ValueError(
                 f"MagnitudeSpectrum needs X of shape ({expected}), as in fit; got "
-                f"{X.shape}."
+                f"{X.shape}. Cut frames of the same length."
             )
         return X
 

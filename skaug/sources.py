@@ -33,7 +33,7 @@ def check_region(radius, gamma, metric):
     ):
         raise ValueError(
             "The potential needs a radius as a number, 'auto' or ('knn', number of "
-            f"neighbours); got {radius!r}."
+            f"neighbours); got {radius!r}. ('knn', 10) takes ten."
         )
     by_rule = by_neighbours or (isinstance(radius, str) and radius == "auto")
     resolve(1.0 if by_rule else radius, gamma, metric, None)

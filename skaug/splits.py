@@ -16,7 +16,7 @@ from skorch.dataset import ValidSplit
 __all__ = ["all_splits", "hold_out"]
 
 
-def hold_out(split, y, groups=None, *, random_state=None):
+def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
     """Rows to train on and rows held out, with no group on both sides.
 
     Parameters
@@ -30,6 +30,8 @@ def hold_out(split, y, groups=None, *, random_state=None):
         Subject, segment or the like of each row.
     random_state : int, default=None
         Seed for a share whose ``split.random_state`` is not set.
+    name : str, default="hold_out"
+        Who is asking, for messages.
 
     Returns
     -------
@@ -49,10 +51,10 @@ def hold_out(split, y, groups=None, *, random_state=None):
     >>> valid
     array([ 2,  5,  8, 11])
     """
-    return next(_splits(split, y, groups, random_state))
+    return next(_splits(split, y, groups, random_state, name))
 
 
-def all_splits(cv, y, groups=None, *, random_state=None):
+def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
     """All splits of rows into those to train on and those held out.
 
     Parameters
@@ -66,6 +68,8 @@ def all_splits(cv, y, groups=None, *, random_state=None):
         Subject, segment or the like of each row; none is on both sides.
     random_state : int, default=None
         Seed for a share.
+    name : str, default="all_splits"
+        Who is asking, for messages.
 
     Returns
     -------
@@ -89,12 +93,13 @@ def all_splits(cv, y, groups=None, *, random_state=None):
         isinstance(cv, Real) and not (0 < cv < 1 or (cv >= 2 and cv == int(cv)))
     ):
         raise ValueError(
-            "A cv of 'holdout', a share below 1, a number of folds of 2 or more or a "
-            f"splitter is needed; got {cv!r}."
+            f"{name} needs cv to be 'holdout', a share below 1, a number of folds of 2 "
+            f"or more, or a splitter; got {cv!r}. 0.2 holds out a fifth, 5 takes five "
+            "folds."
         )
     if groups is not None and len(np.unique(groups)) < 2:
         raise ValueError(
-            "Two groups or more are needed to hold one out; got "
+            f"{name} needs two groups or more to hold one out; got "
             f"{np.unique(groups).tolist()}. Give X_val and y_val, or no groups."
         )
     counts = np.unique(y, return_counts=True)[1]
@@ -104,22 +109,22 @@ def all_splits(cv, y, groups=None, *, random_state=None):
     room = counts.sum() * min(share, 1 - share) >= len(counts)
     stratified = smallest and room
     split = ValidSplit(cv, stratified=bool(stratified))
-    return list(_splits(split, y, groups, random_state))
+    return list(_splits(split, y, groups, random_state, name))
 
 
-def _splits(split, y, groups, random_state):
+def _splits(split, y, groups, random_state, name):
     if groups is not None:
         groups = np.asarray(groups)
         if groups.shape != (len(y),):
             raise ValueError(
-                f"One group per row is needed, shape ({len(y)},); got shape "
+                f"{name} needs one group per row, shape ({len(y)},); got shape "
                 f"{groups.shape}. Give fit as many groups as rows."
             )
     cv = _splitter(split, y, groups, random_state)
     for train, valid in cv.split(np.zeros(len(y)), y, groups):
         if groups is not None and set(groups[train]) & set(groups[valid]):
             raise ValueError(
-                f"A splitter that keeps groups together is needed; got {cv}, which "
+                f"{name} needs a splitter that keeps groups together; got {cv}, which "
                 "puts one on both sides. Use StratifiedGroupKFold(5), say; in a "
                 "train_split ValidSplit(StratifiedGroupKFold(5))."
             )

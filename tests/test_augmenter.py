@@ -576,9 +576,9 @@ def test_wrong_data(rows):
         policy().fit(X, y, X_val=X, y_val=y[:5])
     with pytest.raises(ValueError, match=r"labels among \[0, 1, 2\]; got \[3\]"):
         policy().fit(X, y, X_val=X, y_val=np.full(300, 3))
-    with pytest.raises(ValueError, match="Two groups or more are needed"):
+    with pytest.raises(ValueError, match="InfluenceAugmenter needs two groups or more"):
         policy().fit(X, y, groups=np.zeros(300))
-    with pytest.raises(ValueError, match="One group per row is needed"):
+    with pytest.raises(ValueError, match="InfluenceAugmenter needs one group per row"):
         policy().fit(X, y, groups=[1, 2])
     with pytest.raises(ValueError, match="rows of every class to train on; got none"):
         policy().fit(X, y, groups=y)

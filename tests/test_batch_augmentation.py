@@ -989,7 +989,7 @@ def not_a_number(X):
         (lambda X, y: (X, torch.eye(64)), ValueError, r"\(64, 3\).*; got \(64, 64\)"),
         (lambda X, y: (X, 3), TypeError, "a tensor y beside X; got a int"),
         (lambda X, y: (X, y[:2]), ValueError, "got 64 rows and 2 targets"),
-        (ManifoldMixup(layers=["up"]), ValueError, "cannot be cut at level 'up'"),
+        (ManifoldMixup(layers=["up"]), ValueError, "can be cut; got 'up'"),
     ],
 )
 def test_bad_transforms(transform, error, message, table):

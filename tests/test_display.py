@@ -292,7 +292,9 @@ def test_what_is_no_fitted_sampler_is_refused(moons):
 def test_bins_that_are_no_number_are_refused(moons):
     sampler, _, y = moons
     for bins in (0, 2.5, "auto"):
-        with pytest.raises(ValueError, match=r"needs bins >= 1; got"):
+        with pytest.raises(
+            ValueError, match=r"needs bins to be a whole number >= 1; got"
+        ):
             PotentialHistogramDisplay.from_estimator(sampler, y, bins=bins)
 
 

@@ -55,7 +55,7 @@ def test_frames_copy_nothing_before_they_are_used(segments):
     copy[:] = 2
     assert (segments == 1).all()
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
-        with pytest.raises(ValueError, match="need to be copied"):
+        with pytest.raises(ValueError, match="needs to copy samples"):
             np.array(frames, copy=False)
 
 
@@ -116,8 +116,11 @@ def test_labels_and_groups_of_segments(segments):
         ({"y": np.array([*"abcdef", None])}, "a label everywhere; got 1 missing"),
         ({"y": np.array([*"abcdef", 1], object)}, r"of one type; got \['int', 'str'\]"),
         ({"frame_length": 101}, "frame_length <= 100, the samples of a segment; got"),
-        ({"frame_length": 2.5}, "frame_length to be a number of samples >= 1; got 2.5"),
-        ({"frame_step": 0}, "frame_step to be a number of samples >= 1; got 0"),
+        (
+            {"frame_length": 2.5},
+            "frame_length to be a whole number of samples >= 1; got 2.5",
+        ),
+        ({"frame_step": 0}, "frame_step to be a whole number of samples >= 1; got 0"),
         ({"y": np.zeros(6)}, r"y of shape \(7,\) or \(7, 100\).*; got \(6,\)"),
         ({"groups": np.zeros(8)}, r"a group for each of 7 segments; got shape \(8,\)"),
     ],

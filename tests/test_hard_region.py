@@ -227,7 +227,7 @@ def test_sample_draws_of_the_hard_points(mixed):
     nearest = np.linalg.norm(X_new[:, None] - X, axis=2).argmin(1)
     np.testing.assert_array_equal(y_new, np.array(["a", "b", "c"])[y[nearest]])
     np.testing.assert_array_equal(hard.sample(5)[0], hard.sample(5)[0])
-    with pytest.raises(ValueError, match=r"n_samples >= 1 to sample; got 0"):
+    with pytest.raises(ValueError, match=r"n_samples to be .* >= 1; got 0"):
         hard.sample(0)
 
 
@@ -503,20 +503,20 @@ def test_a_good_fit_does_not_warn(mixed):
         ({"output": "both"}, "output to be 'samples' or 'potentials'; got 'both'"),
         ({"sources": "some"}, "sources to be 'hard' or 'all'; got 'some'"),
         ({"generator": "gan"}, "generator to be 'vae' or 'noise'; got 'gan'"),
-        ({"n_samples": 0}, "n_samples >= 1; got 0"),
-        ({"latent_dim": 2.5}, "latent_dim >= 1; got 2.5"),
-        ({"spread": -1}, "spread >= 0; got -1"),
+        ({"n_samples": 0}, "n_samples to be .* >= 1; got 0"),
+        ({"latent_dim": 2.5}, "latent_dim to be .* >= 1; got 2.5"),
+        ({"spread": -1}, "spread to be .* >= 0; got -1"),
         ({"radius": 3}, "0 < radius <= 2"),
         ({"radius": "aut"}, "'auto'; got 'aut'"),
         ({"radius": None}, "got None"),
         ({"gamma": 0}, "gamma > 0"),
-        ({"metric": "l1"}, "cosine, euclidean, manhattan"),
-        ({"sampling_strategy": "most"}, "one of auto, .*; got 'most'"),
-        ({"sampling_strategy": 0.5}, "two classes .* got 0.5 and 3 classes"),
+        ({"metric": "l1"}, "'cosine', 'euclidean', 'manhattan'"),
+        ({"sampling_strategy": "most"}, "to be 'hard', 'auto', .*; got 'most'"),
+        ({"sampling_strategy": 0.5}, "two classes, .* got 0.5 and 3 classes"),
         ({"sampling_strategy": {7: 50}}, r"labels of y; got \[7\]"),
         ({"sampling_strategy": {0: 5}}, "got 5 for class 0, which has 90"),
         ({"sampling_strategy": {0: 95.5}}, "whole numbers of rows.*got 95.5"),
-        ({"sampling_strategy": lambda y: None}, "return a dict; got None"),
+        ({"sampling_strategy": lambda y: None}, "returns a dict; got None"),
     ],
 )
 def test_messages_about_parameters(mixed, params, message):
@@ -527,7 +527,7 @@ def test_messages_about_parameters(mixed, params, message):
 
 def test_messages_about_data(mixed):
     X, y = mixed
-    with pytest.raises(ValueError, match=r"0.1 would remove rows.*ratio is 0.67"):
+    with pytest.raises(ValueError, match=r"removes no rows; got 0.1,"):
         sampler(sampling_strategy=0.1).fit(X[y < 2], y[y < 2])
     with pytest.raises(TypeError, match="Sparse data was passed"):
         sampler().fit(csr_array(X), y)

@@ -367,7 +367,7 @@ def test_what_is_no_finetuner_is_refused(halves, fitted):
 
 
 def test_levels_without_samples_are_refused(halves, fitted):
-    with pytest.raises(ValueError, match=r"got 'head'\. Such are \['input', "):
+    with pytest.raises(ValueError, match=r"got 'head'\. Name one of \['input', "):
         ActivationDisplay.from_estimator(*fitted, level="head")
     X, y, *_ = halves
     twin = ihda(control="real").fit(X, y)

@@ -216,7 +216,7 @@ def test_clone_pickle_and_repr():
         (TableMixup("a"), "TableMixup needs alpha >= 0; got 'a'"),
         (ManifoldMixup(layers="input"), "needs layers to be a list of names"),
         (ManifoldMixup(layers=[]), "needs layers to be a list of names"),
-        (ManifoldMixup(layers=["block"]), "cannot be cut at level 'block'"),
+        (ManifoldMixup(layers=["block"]), "can be cut; got 'block'"),
     ],
 )
 def test_bad_parameters(mixup, message, net):

@@ -363,11 +363,11 @@ def test_held_out_rows_share_no_group_with_training_rows(table, train_split, gro
 def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
     X, y = table
     net = quick(train_split=ValidSplit(KFold(3, shuffle=True, random_state=0)))
-    with pytest.raises(ValueError, match="keeps groups together is needed; got KFold"):
+    with pytest.raises(ValueError, match="that keeps groups together; got KFold"):
         net.fit(X, y, groups=np.arange(150) // 10)
     with pytest.raises(
         ValueError,
-        match=r"One group per row is needed, shape \(150,\); got shape \(3,\)",
+        match=r"needs one group per row, shape \(150,\); got shape \(3,\)",
     ):
         net.fit(X, y, groups=[1, 2, 3])
 

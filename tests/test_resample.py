@@ -216,8 +216,8 @@ def test_methods_are_those_of_the_classifier(table):
             (HardRegionSampler(output="potentials"), LogisticRegression()),
             "output='samples'",
         ),
-        ((hard(), StandardScaler()), "needs a classifier; got StandardScaler"),
-        ((hard(), LinearRegression()), "needs a classifier; got LinearRegression"),
+        ((hard(), StandardScaler()), "that classifies; got a StandardScaler"),
+        ((hard(), LinearRegression()), "that classifies; got a LinearRegression"),
     ],
 )
 def test_messages(table, parts, message):
@@ -228,5 +228,5 @@ def test_messages(table, parts, message):
 def test_groups_that_nobody_takes_are_refused(table):
     X, y = table
     model = ResampledClassifier(SMOTE(), LogisticRegression())
-    with pytest.raises(TypeError, match="takes groups; got SMOTE"):
+    with pytest.raises(TypeError, match="takes groups; got a SMOTE"):
         model.fit(X, y, groups=np.arange(len(y)))

@@ -185,7 +185,7 @@ def test_names_and_frames_of_pandas():
         ({}, Frames(np.zeros((1, 3, 80), complex), 8, 8), "of real numbers; got"),
         ({"window": "box"}, np.zeros((5, 3, 8)), "window to be one of .*; got 'box'"),
         ({"sampling_rate": 0}, np.zeros((5, 3, 8)), "sampling_rate > 0, in Hz"),
-        ({"block_size": 0}, np.zeros((5, 3, 8)), "block_size >= 1; got 0"),
+        ({"block_size": 0}, np.zeros((5, 3, 8)), "block_size to be .* >= 1; got 0"),
         ({}, np.full((5, 3, 8), np.nan), "NaN"),
         ({}, Frames(np.full((1, 3, 80), np.nan), 8, 8), "among frames 0 to 9"),
     ],
