@@ -45,6 +45,7 @@ from sklearn.base import (
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch import NeuralNetClassifier
 
 from skaug.augmentation_network import AugmentationNetwork
 from skaug.batch_augmentation import BatchAugmentation
@@ -460,6 +461,13 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return validate_data(self, X, dtype=dtype, allow_nd=True, reset=False)
 
     def _check_parameters(self):
+        net = self.estimator
+        if net is not None and not isinstance(net, NeuralNetClassifier):
+            raise TypeError(
+                "InfluenceAugmenter needs a NetClassifier or another "
+                f"NeuralNetClassifier of skorch; got a {type(net).__name__}. Give the "
+                "net; whatever is to go with it comes after the augmenter."
+            )
         allowed = {
             "method": ("policy", "network"),
             "weighting": ("soft", "top"),
@@ -592,7 +600,8 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if augmentation is not None:
             own = BatchAugmentation(augmentation, random_state=seed)
             others = net.callbacks if isinstance(net.callbacks, list) else []
-            net.set_params(callbacks=[*others, own])
+            # Those of the net may mix labels, and what is learned needs them whole.
+            net.set_params(callbacks=[own, *others])
         # What F holds out by itself is not to share a group either.
         ours = isinstance(net, NetClassifier)
         groups = {"groups": rows.groups} if ours and rows.groups is not None else {}

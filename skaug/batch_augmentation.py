@@ -38,7 +38,7 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
-from skaug.mixing import unmix
+from skaug.mixing import ManifoldMixup, unmix
 from skaug.transforms import check_is_for_images, how_to_call, name_of
 
 __all__ = ["BatchAugmentation"]
@@ -231,7 +231,20 @@ class BatchAugmentation(Callback):
                     f"BatchAugmentation needs {name} to be a function of a batch; got "
                     f"{value!r}. Give one, or an object such as TableMixup()."
                 )
+        self._check_order(net)
         _clear(net)
+
+    def _check_order(self, net):
+        """Refuse what would move rows or labels before the network mixes them."""
+        alike = [c for _, c in net.callbacks_ if isinstance(c, BatchAugmentation)]
+        for callback in alike[: alike.index(self)]:
+            for mixup in (callback.transform, callback.refine_transform):
+                if isinstance(mixup, ManifoldMixup):
+                    raise ValueError(
+                        "BatchAugmentation needs ManifoldMixup to be in the last one "
+                        f"of several; got {name_of(self.transform)} after it. Change "
+                        "their order, or leave one out."
+                    )
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Find out from the history whether this is an epoch of refinement."""

@@ -249,7 +249,13 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         if self.output == "samples":
             check_columns(X)
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
+        if X.ndim > 2:
+            raise ValueError(
+                "HardRegionSampler needs a table of shape (n, n_features); got "
+                f"{X.shape}. Compute features, such as a MagnitudeSpectrum of signals, "
+                "or use IHDAFinetuner, which works inside a network."
+            )
         X = np.require(X, requirements=["C", "W"])  # for torch
         y = self._labels(y, len(X))
         self.classes_, codes = np.unique(y, return_inverse=True)

@@ -118,12 +118,14 @@ def apply(transform, X, y=None, rows=slice(None), *, name="InfluenceAugmenter"):
     part = slice(None) if whole else rows
     # A slice is a view, and a transform may work in place.
     part_X = X[part].clone() if isinstance(part, slice) else X[part]
-    with_labels, _ = how_to_call(transform)
+    with_labels, mixes = how_to_call(transform, ("n_classes", "module"))
     arguments = (part_X,) if y is None or not with_labels else (part_X, y[part])
     check_is_for_images(transform, X, name)
     try:
         result = transform(*arguments)
     except Exception as error:
+        if mixes:  # what is given to nobody who keeps the labels
+            raise ValueError(_changes_labels(name, what)) from error
         raise ValueError(
             f"{name} needs transforms that take batches of shape "
             f"{tuple(part_X.shape)}; got {type(error).__name__} from {what}: {error}"

@@ -448,6 +448,11 @@ class SameClassInterpolation(_Transform):
     def __call__(self, X, y):
         """Transform a batch; see the class."""
         self._check_strength()
+        if y.ndim != 1:
+            raise ValueError(
+                "SameClassInterpolation needs a class code for each row; got targets "
+                f"of shape {tuple(y.shape)}. Put it before what mixes labels."
+            )
         _, y_codes, counts = y.unique(return_inverse=True, return_counts=True)
         order = y_codes.argsort()
         first = counts.cumsum(dim=0) - counts
