@@ -31,6 +31,7 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/numpydoc lint skaug/*.py
 
 bench: .venv/bench-installed
 	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py \

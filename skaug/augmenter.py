@@ -140,8 +140,15 @@ class InfluenceAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         For "network": the cosine of "policy" for each batch; the paper's influence, a
         mean over the batch, which has no bound; or minus the validation loss after a
         Newton step of the last layer on the batch.
-    branches, combination, bound, code_dim
-        For "network": see :class:`~skaug.augmentation_network.AugmentationNetwork`.
+    branches : {"both", "spatial", "appearance"}, default="both"
+        For "network": what it changes. This and the next three are those of
+        :class:`~skaug.augmentation_network.AugmentationNetwork`.
+    combination : {"parallel", "serial"}, default="parallel"
+        For "network": whether appearance is made from the row, or from the warped row.
+    bound : float, default=0.05
+        For "network": how far it goes at most, a factor beside `strength`.
+    code_dim : int, default=128
+        For "network": length of the code.
     mix : float, default=0.5
         For "network": share of rows that it leaves to the baseline alone.
     pretrain_steps : int, default=0

@@ -42,6 +42,13 @@ POWERS = np.concatenate([sign * 10.0 ** np.arange(MAX_POWER + 1) for sign in (1,
 class NotANumberError(ValueError):
     """What is found where a finite number should be.
 
+    Parameters
+    ----------
+    line, column : int
+        Where, counted from 0.
+    token : str
+        What is there instead.
+
     Attributes
     ----------
     line, column : int

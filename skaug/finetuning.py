@@ -145,10 +145,12 @@ def batches_of_rows(codes, size, rng, balance=False):
 
     Parameters
     ----------
-    codes, rng, balance : object
+    codes : ndarray of shape (n,)
         As for :func:`passes`.
     size : int
         Rows per batch.
+    rng, balance : object
+        As for :func:`passes`.
 
     Yields
     ------

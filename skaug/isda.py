@@ -117,6 +117,10 @@ class ISDALoss(nn.CrossEntropyLoss):
         Directions per class for "low_rank".
     forgetting : float, default=0.0
         Share of a class's statistics forgotten per batch that contains it.
+    device : torch.device or str, default=None
+        Where the statistics are kept; by default where torch puts new tensors.
+    dtype : torch.dtype, default=None
+        That of the statistics; by default torch's own.
     **kwargs
         Passed to ``torch.nn.CrossEntropyLoss``: ``weight``, ``label_smoothing`` ...
 
@@ -242,6 +246,8 @@ class ISDAClassifier(NetClassifier):
     classifier_layer : str, default=None
         Dotted name of the last linear layer, if it is not the last ``nn.Linear`` of
         ``module.named_modules()``.
+    criterion : torch.nn.Module class, default=ISDALoss
+        :class:`ISDALoss` or a class derived from it.
     random_state : int, RandomState instance or None, default=None
         As for :class:`NetClassifier`. With ``strength=0`` the fit is that of a
         NetClassifier with the same `random_state`, bit for bit.

@@ -1,4 +1,4 @@
-"""skorch's NeuralNetClassifier as a good scikit-learn citizen.
+"""The NeuralNetClassifier of skorch as a good scikit-learn citizen.
 
 ``NetClassifier`` keeps all of skorch (callbacks, history, ``module__*`` and
 ``optimizer__*`` parameters, ``partial_fit``, devices) and mends what scikit-learn
@@ -203,11 +203,13 @@ class NetClassifier(NeuralNetClassifier):
 
         Parameters
         ----------
-        X, y, groups : array-like
+        X, y : array-like
             As in :meth:`fit`.
         classes : array-like, default=None
             All labels that will ever come; needed by the first call if its y lacks
             some of them.
+        groups : array-like of shape (n,), default=None
+            As in :meth:`fit`.
         **fit_params
             ``epochs`` sets the number of passes, `max_epochs` by default; the rest
             is passed to the module's ``forward``.

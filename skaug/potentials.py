@@ -208,10 +208,12 @@ def potential_grid(
 
     Parameters
     ----------
-    X, y, metric, groups, block_size, device, verbose : objects
-        As for :func:`potential`.
+    X, y : array-like
+        Points and labels, as for :func:`potential`.
     radius, gamma : array-like of float
         The radii and kernel widths, in any order.
+    metric, groups, block_size, device, verbose : objects
+        As for :func:`potential`.
 
     Returns
     -------
@@ -278,11 +280,13 @@ def class_potentials(
         Points with labels: the only neighbours considered.
     y_ref : array-like of shape (n_ref,)
         Their labels.
-    radius, gamma, metric, block_size, device, verbose : objects
+    radius, gamma, metric : objects
         As for :func:`potential`; "auto" measures `X_ref`.
     groups, groups_ref : array-like of shape (n,) and (n_ref,), default=None
         Points of one group are no neighbours. Numbering the rows of both excludes a
         point from its own neighbourhood.
+    block_size, device, verbose : objects
+        As for :func:`potential`.
 
     Returns
     -------
@@ -341,10 +345,12 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
 
     Parameters
     ----------
-    X, metric, groups, device : objects
+    X, metric, groups : objects
         As for :func:`potential`.
     n_neighbors : int, default=10
         Which neighbour's distance to take.
+    device : str or torch.device, default="cpu"
+        As for :func:`potential`.
 
     Returns
     -------

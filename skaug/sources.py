@@ -77,10 +77,12 @@ def choose_sources(
         For "top" and "random"; ``None`` is the share of positive potential.
     radius : float, "auto" or tuple ("knn", int), default="auto"
         Reach of a neighbourhood; the tuple is the median distance to that neighbour.
-    gamma, metric, device : object
+    gamma, metric : object
         As for :func:`~skaug.potential`.
     random_state : int, default=0
         Seed of "random".
+    device : str or torch.device, default="cpu"
+        As for :func:`~skaug.potential`.
 
     Returns
     -------
