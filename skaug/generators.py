@@ -54,19 +54,19 @@ def sample_latent(mean, deviation, spread=1.0, *, generator=None):
     -------
     z : torch.Tensor of shape (n, latent_dim)
         One draw per row.
-    beta : torch.Tensor of shape (n, 1)
+    spreads : torch.Tensor of shape (n, 1)
         What was drawn for the rows.
 
     Examples
     --------
     >>> import torch
     >>> from skaug.generators import sample_latent
-    >>> z, beta = sample_latent(torch.zeros(5, 3), torch.ones(5, 3), spread=0.0)
+    >>> z, spreads = sample_latent(torch.zeros(5, 3), torch.ones(5, 3), spread=0.0)
     >>> bool((z == 0).all())
     True
     """
-    beta = _uniform(len(mean), spread, generator).to(mean)
-    return mean + beta * deviation * _normal(mean.shape, generator).to(mean), beta
+    spreads = _uniform(len(mean), spread, generator).to(mean)
+    return mean + spreads * deviation * _normal(mean.shape, generator).to(mean), spreads
 
 
 # In double precision for any dtype, so that the draws do not depend on it.
@@ -114,7 +114,7 @@ class FeatureNoise:
         -------
         new : torch.Tensor of shape (n, n_features)
             New vectors.
-        beta : torch.Tensor of shape (n, 1)
+        spreads : torch.Tensor of shape (n, 1)
             The factor of each.
         """
         return sample_latent(X, self.deviation, self.spread, generator=generator)
@@ -168,10 +168,10 @@ class ClassGaussian:
         -------
         new : torch.Tensor of shape (n, n_features)
             New vectors.
-        beta : torch.Tensor of shape (n, 1)
+        spreads : torch.Tensor of shape (n, 1)
             The factor of each.
         """
-        beta, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
+        spreads, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
         for code in codes.unique().tolist():
             factor = self.factor.get(code)
             if factor is None:  # no vector of this class was seen, so none moves
@@ -180,8 +180,8 @@ class ClassGaussian:
             at_once = max(1, BYTES_AT_ONCE // (8 * len(factor)))
             for rows in (codes == code).nonzero().squeeze(1).split(at_once):
                 weights = _normal((len(rows), len(factor)), generator).to(X)
-                new[rows] += beta[rows] * (weights @ factor)
-        return new, beta
+                new[rows] += spreads[rows] * (weights @ factor)
+        return new, spreads
 
 
 class LatentVariation:
@@ -236,18 +236,18 @@ class LatentVariation:
         -------
         new : torch.Tensor of shape (n, n_features)
             New vectors.
-        beta : torch.Tensor of shape (n, 1)
+        spreads : torch.Tensor of shape (n, 1)
             The factor of each.
         """
         mean, deviation = self.vae.encode(X, codes)
-        z, beta = sample_latent(mean, deviation, self.spread, generator=generator)
+        z, spreads = sample_latent(mean, deviation, self.spread, generator=generator)
         new = self.vae.decode(z, codes)
         if self.keep_residual:
             new = X + (new - self.vae.decode(mean, codes))
         if self.decoder_noise:
             noise = _normal(X.shape, generator).to(X)
-            new = new + self.decoder_noise * beta * self.deviation * noise
-        return new, beta
+            new = new + self.decoder_noise * spreads * self.deviation * noise
+        return new, spreads
 
 
 def fit_generator(

@@ -425,8 +425,8 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             for array in (self._X, self._codes)
         )
         torch_generator = torch.Generator().manual_seed(int(seed))
-        new, beta = self._variation.draw(X, codes, torch_generator)
-        return new.cpu().numpy(), beta.squeeze(1).cpu().numpy()
+        new, spreads = self._variation.draw(X, codes, torch_generator)
+        return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):
         """Rows of a class to draw from: all its sources equally often, up to one."""

@@ -29,16 +29,16 @@ def toy(n=120, seed=0):
 def draws(variation, X, codes, n=40_000):
     rows = torch.zeros(n, dtype=torch.long)
     generator = torch.Generator().manual_seed(1)
-    new, beta = variation.draw(X[rows], codes[rows], generator)
-    return (new - X[0]) / beta, beta
+    new, spreads = variation.draw(X[rows], codes[rows], generator)
+    return (new - X[0]) / spreads, spreads
 
 
 def test_noise_has_the_variance_of_each_feature():
     X, codes = toy()
-    moves, beta = draws(FeatureNoise(X, spread=2.0), X, codes)
+    moves, spreads = draws(FeatureNoise(X, spread=2.0), X, codes)
     expected = torch.cov(X.T, correction=0).diagonal().diag()
     torch.testing.assert_close(torch.cov(moves.T), expected, rtol=0.05, atol=0.1)
-    assert beta.min() >= 0 and 1.9 < beta.max() <= 2
+    assert spreads.min() >= 0 and 1.9 < spreads.max() <= 2
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -70,8 +70,8 @@ def test_gaussian_of_classes_mixed_in_one_batch_is_that_of_each():
 def test_without_spread_sources_come_back_exactly(kind):
     X, codes = toy()
     generator, _ = fit_generator(kind, X, codes, spread=0.0, latent_dim=3, max_steps=20)
-    new, beta = generator.draw(X, codes, torch.Generator().manual_seed(0))
-    assert new.equal(X) and (beta == 0).all()
+    new, spreads = generator.draw(X, codes, torch.Generator().manual_seed(0))
+    assert new.equal(X) and (spreads == 0).all()
 
 
 def test_the_papers_samples_are_decoded_latent_draws():

@@ -49,18 +49,18 @@ def test_variance_of_latent_draws():
     mean = torch.tensor([1.0, -2.0, 0.0]).expand(200_000, 3)
     deviation = torch.tensor([0.5, 1.0, 3.0]).expand(200_000, 3)
     for spread, share in [(1.0, 1 / 3), (2.0, 4 / 3), (0.0, 0.0)]:
-        z, beta = sample_latent(mean, deviation, spread, generator=generator)
+        z, spreads = sample_latent(mean, deviation, spread, generator=generator)
         torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.03)
         expected = share * deviation[0] ** 2
         torch.testing.assert_close(z.var(0), expected, rtol=0.02, atol=0)
-        assert beta.min() >= 0 and beta.max() <= spread
+        assert spreads.min() >= 0 and spreads.max() <= spread
         # Given beta, it is normal with variance (beta sigma)^2.
         if spread:
-            standard = (z - mean) / (beta * deviation)
+            standard = (z - mean) / (spreads * deviation)
             torch.testing.assert_close(
                 standard.var(0), torch.ones(3), rtol=0.02, atol=0
             )
-    assert beta.shape == (200_000, 1)
+    assert spreads.shape == (200_000, 1)
 
 
 def test_without_spread_the_paper_gives_the_decoded_mean(mixed):
