@@ -20,7 +20,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_moons
 
-from skaug import HardRegionDisplay, HardRegionSampler, PotentialHistogramDisplay
+from skaug import (
+    HardRegionDisplay,
+    HardRegionSampler,
+    PotentialHistogramDisplay,
+    auto_radius,
+    class_potentials,
+    potential,
+    potential_grid,
+)
 
 X, y = make_moons(500, noise=0.3, random_state=0)
 y = np.array(["upper", "lower"])[y]
@@ -47,6 +55,55 @@ PotentialHistogramDisplay.from_estimator(sampler, y, bins=30)
 plt.show()
 
 # %%
+# Which radius?
+# -------------
+#
+# The sampler took its radius from :func:`~skaug.auto_radius`, the median distance to
+# the tenth neighbour. :func:`~skaug.potential_grid` computes the potentials for many
+# radii at the cost of about one.
+
+radii = np.geomspace(0.05, 2, 40)
+grid = potential_grid(X, y, radius=radii, gamma=[sampler.gamma_], metric="euclidean")
+noisy = [
+    potential(X, y, radius=radius, metric="euclidean", return_noisy=True)[1].mean()
+    for radius in radii
+]
+figure, ax = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+ax.semilogx(radii, 100 * (grid[:, 0] > 0).mean(axis=1), label="hard")
+ax.semilogx(radii, 100 * np.array(noisy), label="noisy")
+auto = auto_radius(X, metric="euclidean")
+ax.axvline(auto, color="0.3", linewidth=1, linestyle="--", label='"auto"')
+ax.set(xlabel="radius", ylabel="% of the points")
+ax.legend()
+plt.show()
+
+# %%
+# Below a third of the automatic radius most points have no neighbour of their class and
+# count as noisy. Beyond it the share of hard points hardly changes here, since gamma is
+# held and distant neighbours weigh next to nothing.
+#
+# Potentials of points without a label
+# ------------------------------------
+#
+# :func:`~skaug.class_potentials` says what the potential of any point would be if it
+# were of one class or the other, here of all points of the plane if they were "upper".
+
+plane = np.stack(np.meshgrid(np.linspace(-2, 3, 120), np.linspace(-1.8, 2, 100)), -1)
+own = class_potentials(plane.reshape(-1, 2), X, y, radius=0.4, metric="euclidean")
+field = own[:, list(sampler.classes_).index("upper")].reshape(plane.shape[:2])
+figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+mesh = ax.pcolormesh(*plane.transpose(2, 0, 1), field, cmap="coolwarm", vmin=-9, vmax=9)
+figure.colorbar(mesh, ax=ax, label='potential as "upper"')
+for label, marker in [("upper", "^"), ("lower", "o")]:
+    ax.scatter(*X[y == label].T, s=9, marker=marker, color="black", label=label)
+ax.legend()
+plt.show()
+
+# %%
+# Where nobody lives, and where no "upper" is within reach, it is -1 by definition, as
+# for noisy points. As features for a classifier they come from a sampler with
+# ``output="potentials"``, which leaves each training point out of its own count.
+#
 # What is made of it
 # ------------------
 #
