@@ -42,6 +42,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": "|".join(left_out),
     "reference_url": {"skaug": None},
     "doc_module": ("skaug",),
+    "backreferences_dir": "generated/backreferences",
     "capture_repr": (),
     "remove_config_comments": True,
     "download_all_examples": False,
