@@ -5,6 +5,8 @@ from pathlib import Path
 # Examples read real data with the reader of the benchmarks.
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
+from docutils import nodes
+
 from data import data_folder
 
 project = "skaug"
@@ -51,6 +53,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["skaug.css"]
 html_title = "skaug"
 html_show_sourcelink = False
 html_theme_options = {
@@ -58,3 +62,15 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
 }
+
+
+def keep_errors_on_the_line(app, doctree):
+    """In cells, a value and its error stay together."""
+    for cell in doctree.findall(nodes.entry):
+        for text in list(cell.findall(nodes.Text)):
+            joined = text.replace(" ± ", "\u00a0±\u00a0")
+            text.parent.replace(text, nodes.Text(joined))
+
+
+def setup(app):
+    app.connect("doctree-read", keep_errors_on_the_line)
