@@ -23,6 +23,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
+nitpicky = True  # a link to a name that is not documented is a warning
 autosummary_generate = True
 autodoc_inherit_docstrings = False
 # scikit-learn writes these and links into its own pages.

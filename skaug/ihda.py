@@ -203,7 +203,7 @@ class IHDAFinetuner(ClassifierMixin, BaseEstimator):
         rows, ``held_out_before`` and ``held_out_after`` with `validation`,
         ``accepted``, ``interrupted`` (by Ctrl-C, which ends the list), ``seconds``.
     generators_ : dict of str to object
-        The generator of each level that was augmented, see :mod:`skaug.generators`.
+        The generator of each level that was augmented, see ``skaug.generators``.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of ``predict_proba``.
     n_features_in_, feature_names_in_ : int, ndarray

@@ -357,7 +357,7 @@ def fit_vae(
     random_state=0,
     verbose=0,
 ):
-    """Train a :class:`VAE` with early stopping.
+    """Train a :class:`~skaug.modules.VAE` with early stopping.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ def fit_vae(
     codes, codes_valid : torch.Tensor of shape (n,) and (n_valid,), default=None
         Class of each row, for a conditional autoencoder.
     n_classes, latent_dim, hidden : int
-        As for :class:`VAE`.
+        As for :class:`~skaug.modules.VAE`.
     kl_weight : float, default=1.0
         Weight of the divergence; less for sharper copies and less variation.
     max_steps, patience, batch_size : int

@@ -46,13 +46,14 @@ class NetClassifier(NeuralNetClassifier):
     Parameters
     ----------
     module : torch.nn.Module class, callable or instance, default=None
-        The network. ``None`` takes the network for the rank of X: :class:`MLP` for a
-        table (n, features), :class:`SignalNet` for signals (n, channels, time),
-        :class:`ConvNet` for images (n, channels, height, width). A class or callable
-        is given whichever of ``n_features``, ``n_channels`` (both the second axis of
-        X), ``input_shape`` (the axes after the first) and ``n_classes`` its signature
-        has and ``module__*`` does not set. An instance is copied at each fit and
-        must have one output per class. Outputs are logits.
+        The network. ``None`` takes the network for the rank of X:
+        :class:`~skaug.modules.MLP` for a table (n, features),
+        :class:`~skaug.modules.SignalNet` for signals (n, channels, time),
+        :class:`~skaug.modules.ConvNet` for images (n, channels, height, width). A class
+        or callable is given whichever of ``n_features``, ``n_channels`` (both the
+        second axis of X), ``input_shape`` (the axes after the first) and ``n_classes``
+        its signature has and ``module__*`` does not set. An instance is copied at each
+        fit and must have one output per class. Outputs are logits.
     criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
         The loss.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW

@@ -167,7 +167,7 @@ def kernel_sums(
     Parameters
     ----------
     X, y, radius, gamma, metric, groups, block_size, device, verbose : objects
-        As for :func:`potential`.
+        As for :func:`skaug.potential`.
 
     Returns
     -------
