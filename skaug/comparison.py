@@ -63,7 +63,7 @@ def compare_scores(y, sides, groups=None):
     y : ndarray of shape (n,)
         Labels.
     sides : dict of str to Bunch
-        "estimator" and, if there is one, "twin", of :func:`predictions`.
+        "estimator" and, if there is one, "twin", of ``predictions``.
     groups : ndarray of shape (n,), default=None
         Rows that belong together; by default each is by itself.
 

@@ -100,7 +100,7 @@ def report(
     Notes
     -----
     A score's difference is over the same rows and its standard error that of paired
-    rows, or groups, see :mod:`skaug.scores`. It tells what other test rows would
+    rows, or groups, see ``skaug.scores``. It tells what other test rows would
     change. Training again with another seed changes the difference too, which one
     pair of trainings cannot tell.
 
