@@ -40,7 +40,8 @@ bench: .venv/bench-installed
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
-		benchmarks/bench_influence_augmenter.py; do \
+		benchmarks/bench_influence_augmenter.py \
+		benchmarks/bench_methods.py; do \
 		echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: .venv/docs-installed
@@ -48,4 +49,4 @@ docs: .venv/docs-installed
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build dist demo docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build dist demo bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache

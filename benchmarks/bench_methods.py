@@ -59,9 +59,9 @@ from tasks import SETS, draw, folds_of, own_task, real_task, some, stop
 RESULTS = Path(__file__).parent / "results"
 # Files beside this one that decide about what a cell gives.
 SOURCES = ("methods.py", "tasks.py", "data.py", "bench_methods.py")
-EPOCHS = 30
+EPOCHS = 20
 N_ROWS = 500  # of a draw from a file of one's own, at most
-QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 15}
+QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 10}
 
 
 @cache

@@ -23,9 +23,9 @@ from data import load, take
 SETS = {
     "digits": (200, 100),
     "mnist": (200, None),
-    "fashion_mnist": (500, 150),
-    "cifar10": (500, None),
-    "har": (400, 150),
+    "fashion_mnist": (400, 150),
+    "cifar10": (300, None),
+    "har": (300, 150),
 }
 N_TEST = 3000
 POOLED = ("mnist", "fashion_mnist")
