@@ -34,7 +34,7 @@ lint: setup
 	$(BIN)/numpydoc lint skaug/*.py
 
 bench: .venv/bench-installed
-	@for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
+	@status=0; for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
 		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
 		benchmarks/bench_influence.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
@@ -42,7 +42,7 @@ bench: .venv/bench-installed
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py \
 		benchmarks/bench_methods.py; do \
-		echo "== $$file"; $(BIN)/python $$file || exit 1; done
+		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 docs: .venv/docs-installed
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html

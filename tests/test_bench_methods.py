@@ -143,7 +143,7 @@ def test_wrong_files_end_in_one_sentence(tmp_path, arrays, message):
 def run(folder, *options, kill_after=None):
     """Run the script on a file of digits; stop it dead once there are some cells."""
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, SCRIPT, *FEW, "--output", folder, "--n-jobs", "1"]
+    command = [sys.executable, SCRIPT, *FEW, "--output", folder, "--n-jobs", "2"]
     process = subprocess.Popen(
         [*command, *options],
         env=environment,
