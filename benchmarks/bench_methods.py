@@ -9,23 +9,25 @@ Methods, their settings and their plain twins are in methods.py, sets in tasks.p
 seed draws the training rows, the weights and the order of batches. Each method chooses
 among three settings by log-loss on a third of its training rows, held out by groups if
 there are any, is fitted to all of them, and is scored once on test rows. A twin is the
-same without augmentation, of as many gradient steps, and has three settings as well.
+same without augmentation, with as many gradient steps, and has three settings as well.
+A policy's two networks, the scorer and the last one, take 1.6 times the steps of one;
+its twin takes twice as many. Compare it with the plain network, too.
 
 An .npz file has arrays x and y, or x_train, y_train, x_test, y_test, and groups or
 subject, with the same endings, if rows belong together: tables (n, features), signals
-(n, channels, times) or images; uint8 with three axes is grey images. Where there are no
-test rows, a quarter of the rows is held out in each draw.
+(n, channels, times) or images; uint8 with three axes is grey images. Each draw leaves
+out a quarter of its rows, of whole groups, to test with if there are no test rows.
 
 Each cell of method, set and seed is a file in the output folder, written as it ends and
 never computed again: started again after a kill, the command goes on. Cells of other
-sources, versions or data are not mixed in. Time is the CPU time of the choice and the
-fit, over that of the twin.
+sources, versions or files are not mixed in, and failed ones are tried again. Time is
+the CPU time of the choice and the fit, over that of the twin.
 
 Differences to the twin are paired over seeds: mean ± standard error, ** where Holm's
 correction over all differences of that metric in the tables leaves p < 0.05 in the t
 test, * where p < 0.05 without it. Test rows of the sets are the same for all seeds:
-this speaks for other draws and weights. Where a file has no test rows, the parts held
-out overlap; standard errors are widened for that (Nadeau and Bengio, 2003).
+this speaks for other draws and weights. Draws of a file overlap; their standard errors
+are widened for that (Nadeau and Bengio, 2003).
 
 The folder ends up with methods.md, methods.json and methods.png. The last form writes
 these to benchmarks/results, below what stands in methods.md before its first heading.
@@ -34,11 +36,10 @@ these to benchmarks/results, below what stands in methods.md before its first he
 import argparse
 import hashlib
 import json
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-import sklearn
-import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
@@ -51,6 +52,14 @@ from tasks import SETS, stop
 RESULTS = Path(__file__).parent / "results"
 # Files beside this one that decide about what a cell gives.
 SOURCES = ("cells.py", "methods.py", "tasks.py", "data.py")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "scikit-learn",
+    "skorch",
+    "imbalanced-learn",
+    "numpy",
+)
 EPOCHS = 20
 N_ROWS = 500  # of a draw from a file of one's own, at most
 QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 10}
@@ -62,7 +71,7 @@ def fingerprint(options):
     sources = [*ROOT.glob("skaug/*.py"), *map(Path(__file__).with_name, SOURCES)]
     for path in sorted(sources) + ([Path(options.data)] if options.data else []):
         digest.update(path.read_bytes())
-    made = torch.__version__, sklearn.__version__, np.__version__
+    made = [version(name) for name in PACKAGES]
     chosen = options.epochs, options.rows, options.quick, options.target, options.groups
     digest.update(repr((made, chosen)).encode())
     return digest.hexdigest()[:12]
@@ -91,6 +100,11 @@ def cells_of(options, own):
     ]
 
 
+def is_done(path):
+    """Whether there is a cell, and it did not fail."""
+    return path.exists() and "error" not in json.loads(path.read_text())
+
+
 def run(options):
     """Run the cells that are missing; all of them, in order."""
     own = own_of(options)
@@ -101,7 +115,7 @@ def run(options):
         folder / "{set} {method} {seed}.json".format(**cell).replace("/", "-")
         for cell in cells
     ]
-    missing = [(path, cell) for path, cell in zip(paths, cells) if not path.exists()]
+    missing = [(path, cell) for path, cell in zip(paths, cells) if not is_done(path)]
     if len(missing) < len(cells):
         print(f"{len(cells) - len(missing)} of {len(cells)} cells are there already.")
     # The rows were read to list the cells; workers read them on their own.
@@ -143,12 +157,11 @@ def main():
                 setattr(options, name, value)
     if options.seeds < 2:
         stop("2 seeds or more for a standard error", options.seeds, "Raise --seeds.")
-    cells = run(options)
-    own = own_of(options)
-    # Do draws take their test rows from the same pool as their training rows?
-    pooled = own is not None and task_of(cells[0]["set"], False, own).test is None
-    data = {"origin": origin(), "epochs": options.epochs, "pooled": pooled}
-    data["cells"] = cells
+    if find_spec("matplotlib") is None:
+        stop("matplotlib for its picture", "none", "Run: pip install matplotlib")
+    # Draws of a file overlap; those of the sets are a small part of theirs.
+    data = {"epochs": options.epochs, "pooled": options.data is not None}
+    data |= {"origin": origin(), "cells": run(options)}
     render(data, Path(options.output))
     print(summary(data))
     print(f"Written to {options.output}: methods.md, methods.json, methods.png")

@@ -11,8 +11,9 @@ from functools import cache
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.metrics import log_loss, recall_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
 
 from methods import METHODS, Setup
 from runs import write
@@ -31,6 +32,7 @@ def task_of(name, quick, own):
 def warmed_up():
     """Train once: the first training of a process loads a good deal of torch."""
     torch.set_num_threads(1)
+    threadpool_limits(1)
     NetClassifier(max_epochs=1).fit(np.eye(20, dtype=np.float32), [0, 1] * 10)
 
 
@@ -56,8 +58,7 @@ def scores(model, test, classes):
     result = {
         "accuracy": 100 * np.mean(predicted == test.y),
         "log-loss": log_loss(test.y, proba, labels=classes),
-        "balanced accuracy": 100
-        * recall_score(test.y, predicted, average="macro", zero_division=0),
+        "balanced accuracy": 100 * balanced_accuracy_score(test.y, predicted),
         "calibration error": 100
         * expected_calibration_error(test.y, proba, classes=classes),
     }
@@ -97,7 +98,7 @@ def run_cell(name, seed, epochs, task):
 
 
 def keep_cell(path, cell, epochs, quick, own):
-    """Run a cell and write it at once; what it raises is kept as its result."""
+    """Run a cell and write it at once; what it raises is kept until the next run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

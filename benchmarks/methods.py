@@ -1,8 +1,8 @@
 """The methods that bench_methods.py compares, each with its grid and its plain twin.
 
 Every method has three settings to choose from, of the parameter that matters first. Its
-twin is the same without augmentation and of as many gradient steps; twins choose among
-three settings too. Names of methods are those of the tables.
+twin is the same without augmentation, networks with as many gradient steps; twins
+choose among three settings too. Names of methods are those of the tables.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def finetuned(base, setup, **parameters):
 
 
 def with_policy(base, setup):
-    """A policy from one scoring network; it is trained with in place of that one."""
+    """A classifier trained with a policy, whose scores are from one network."""
     return PolicyClassifier(
         InfluenceAugmenter(base, n_networks=1, random_state=setup.seed)
     )
@@ -213,19 +213,24 @@ METHODS = {
         "network, twice as long",
     ),
 }
-for name, classifier, grid in [
-    ("logistic regression", logistic, C),
-    ("random forest", forest, LEAF),
-]:
-    METHODS[name] = Method(lambda s, c=classifier: classical(c(s), s), *grid)
+
+
+def with_samplers(name, classifier, grid):
+    """A classifier, and the same behind each sampler."""
+    methods = {name: Method(lambda s: classical(classifier(s), s), *grid)}
     for sampler_name, sampler in [
         ("hard regions", hard_regions),
         ("SMOTE", smote),
         ("BorderlineSMOTE", borderline_smote),
     ]:
-        METHODS[f"{sampler_name}, {name}"] = Method(
-            lambda s, c=classifier, r=sampler: classical(c(s), s, r(s)), *grid, name
+        methods[f"{sampler_name}, {name}"] = Method(
+            lambda s, r=sampler: classical(classifier(s), s, r(s)), *grid, name
         )
+    return methods
+
+
+METHODS |= with_samplers("logistic regression", logistic, C)
+METHODS |= with_samplers("random forest", forest, LEAF)
 
 
 def methods_for(shape, wanted):

@@ -5,6 +5,7 @@ from scipy.stats import t as student
 
 from methods import METHODS
 from runs import fill_page, markdown, write
+from tasks import LEFT_OUT
 
 # Decimals that are printed, and whether more is better.
 METRICS = {
@@ -25,6 +26,7 @@ class Differences:
         self.sets = list(dict.fromkeys(cell["set"] for cell in cells))
         self.of = {(c["set"], c["method"], c["seed"]): c for c in cells}
         self.seeds = sorted({cell["seed"] for cell in cells})
+        self.keys = [(c["method"], c["seed"]) for c in cells]
         self.methods = [m for m in METHODS if any(c["method"] == m for c in cells)]
         self.compared = [m for m in self.methods if METHODS[m].twin]
         self.stars = {}
@@ -53,13 +55,11 @@ class Differences:
         n = len(gaps)
         if n < 2:
             return (gaps.mean() if n else np.nan), np.nan, np.nan
-        overlap = 0.0
-        if self.pooled:
-            cell = self.of[name, method, self.seeds[0]]
-            overlap = cell.get("n_test", 0) / cell.get("n_train", 1)
+        overlap = LEFT_OUT / (1 - LEFT_OUT) if self.pooled else 0.0
         mean, error = gaps.mean(), gaps.std(ddof=1) * np.sqrt(1 / n + overlap)
-        p = float(2 * student.sf(abs(mean) / error, n - 1)) if error > 0 else np.nan
-        return mean, error, p
+        if error == 0:
+            return mean, error, float(mean == 0)
+        return mean, error, float(2 * student.sf(abs(mean) / error, n - 1))
 
     def text(self, name, method, metric):
         """A difference as it is printed."""
@@ -81,7 +81,7 @@ class Differences:
         own, other = (
             np.nanmean(self.values(name, m, "seconds")) for m in (method, twin)
         )
-        return own / other
+        return own / other if other > 0 else np.nan
 
 
 def holm(p_values, level=0.05):
@@ -98,7 +98,7 @@ def table(found, name):
     metrics = [
         metric
         for metric in METRICS
-        if not np.isnan(found.values(name, found.methods[0], metric)).all()
+        if any(metric in found.of.get((name, *key), ()) for key in found.keys)
     ]
     head = ["method", "twin"]
     for metric in metrics:
@@ -154,8 +154,10 @@ def summary(data):
         "",
     ]
     for name in found.sets:
-        cell = next(c for c in data["cells"] if c["set"] == name and "n_train" in c)
-        rows = f"{cell['n_train']} training rows, {cell['n_test']} test rows"
+        cells = [c for c in data["cells"] if c["set"] == name and "n_train" in c]
+        if not cells:
+            continue
+        rows = f"{cells[0]['n_train']} training rows, {cells[0]['n_test']} test rows"
         lines += [f"## {name}: {rows}\n", *markdown(list(table(found, name))), ""]
     failed = [cell for cell in data["cells"] if "error" in cell]
     if failed:
@@ -183,7 +185,8 @@ def heat_map(data, path):
         ]
         means = np.array([[mean for mean, _, _ in line] for line in cells])
         good = means if more_is_better else -means
-        limit = max(np.nanquantile(np.abs(good), 0.9), 1e-6)
+        known = np.abs(good[~np.isnan(good)])
+        limit = max(np.quantile(known, 0.9), 1e-6) if len(known) else 1.0
         ax.imshow(good, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
         for i, method in enumerate(found.compared):
             for j, name in enumerate(found.sets):
@@ -210,4 +213,5 @@ def render(data, folder, title="Which augmentation helps?"):
     folder.mkdir(parents=True, exist_ok=True)
     fill_page(folder / "methods.md", title, summary(data))
     write(folder / "methods.json", data)
-    heat_map(data, folder / "methods.png")
+    if any(METHODS[cell["method"]].twin for cell in data["cells"]):
+        heat_map(data, folder / "methods.png")

@@ -7,6 +7,7 @@ figures by arm and metric. A file has a list of them under "results".
 import datetime
 import json
 import os
+import platform
 import subprocess
 import time
 from pathlib import Path
@@ -86,7 +87,7 @@ def kept(paths):
 def write(path, data):
     """Replace a file by data in JSON; interrupted, it leaves the old one whole."""
     path = Path(path)
-    new = path.with_name(f"{path.name}.new")
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
     new.write_text(json.dumps(data, indent=1) + "\n")
     os.replace(new, path)
 
@@ -110,7 +111,11 @@ def commit(*paths):
 
 def processor():
     """Name of the processor."""
-    return Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].split("\n")[0]
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        return text.split("model name\t: ")[1].split("\n")[0]
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
 
 
 def origin():

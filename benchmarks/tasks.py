@@ -1,8 +1,8 @@
 """What bench_methods.py compares methods on: real sets, or a file of the user's own.
 
-A task has training rows, more of them than a draw takes, and test rows. A file without
-test rows has a part of its rows for the test in each draw, of whole groups if it has
-groups. Whatever is drawn, rows of a group are never on both sides.
+A task has training rows, more of them than a draw takes, and test rows. Each draw of a
+file leaves out a quarter of its rows, whole groups if it has groups; they are the test
+rows if it has no others. Rows of a group are never trained on and tested with.
 """
 
 from pathlib import Path
@@ -22,12 +22,15 @@ from data import load, take
 # Training rows of a draw, in full and with --quick.
 SETS = {
     "digits": (200, 100),
-    "mnist": (200, None),
+    "mnist": (200, 100),
     "fashion_mnist": (400, 150),
-    "cifar10": (300, None),
+    "cifar10": (300, 150),
     "har": (300, 150),
 }
 N_TEST = 3000
+LEFT_OUT = 0.25  # of the rows of a file, in each draw
+FEWEST = 6  # rows of each class in a draw: four to choose a setting with
+FEWEST_GROUPS = 5  # three to choose a setting with, and some left out
 POOLED = ("mnist", "fashion_mnist")
 
 
@@ -41,7 +44,7 @@ def real_task(name, quick):
     try:
         data = load(name)
     except FileNotFoundError as error:
-        stop("the data of its sets", error, "Leave the set out, or give --data.")
+        stop("the data of its sets", f"none: {error}", "Or leave the set out.")
     parts = Bunch(X=data.X_train, y=data.y_train, groups=data.get("subject_train"))
     test = np.arange(len(data.y_test))
     if len(test) > N_TEST:
@@ -51,7 +54,7 @@ def real_task(name, quick):
         parts.test.groups = data.subject_test[test]
     if name in POOLED:
         parts.X, parts.test.X = pooled(parts.X), pooled(parts.test.X)
-    return Bunch(name=name, n_rows=SETS[name][quick], **parts)
+    return Bunch(name=name, n_rows=SETS[name][quick], own=False, **parts)
 
 
 def pooled(X):
@@ -71,20 +74,49 @@ def own_task(path, target, groups, n_rows):
         task = from_table(path, target, groups)
     else:
         stop("--data to end in .npz or .csv", path.name, "Save it as one of them.")
+    check_rows(task, n_rows)
+    return Bunch(name=path.stem, n_rows=n_rows, own=True, **task)
+
+
+def check_rows(task, n_rows):
+    """Stop at labels and groups that cannot be drawn from."""
     labels, counts = np.unique(task.y, return_counts=True)
+    if task.y.dtype.kind == "f" and (labels != labels.round()).any():
+        stop("classes", f"numbers such as {labels[0]}", "Bin them first.")
     if len(labels) < 2:
         stop("two classes or more", labels.tolist(), "Add rows of another one.")
-    few = labels[counts < 10].tolist()
+    share = min(1 - LEFT_OUT, n_rows / len(task.y))
+    few = labels[np.floor(counts * share) < FEWEST].tolist()
     if few:
-        advice = "Merge or remove these, or add rows."
-        stop("ten rows of each class", f"fewer of {few}", advice)
-    return Bunch(name=path.stem, n_rows=n_rows, **task)
+        advice = "Merge or remove these, add rows, or raise --rows."
+        stop(f"{FEWEST} rows of each class in a draw", f"fewer of {few}", advice)
+    if task.groups is not None and len(np.unique(task.groups)) < FEWEST_GROUPS:
+        got = np.unique(task.groups).tolist()
+        stop(f"{FEWEST_GROUPS} groups or more", got, "Leave the groups out.")
+    if task.test is None:
+        return
+    unknown = np.setdiff1d(task.test.y, labels).tolist()
+    if unknown:
+        stop("test labels that are trained on", unknown, "Leave these rows out.")
+    if task.groups is not None and task.test.groups is not None:
+        both = np.intersect1d(task.groups, task.test.groups).tolist()
+        if both:
+            got = f"{both} on both sides"
+            stop("other groups to test with", got, "Split the file by group.")
 
 
 def from_arrays(path):
     """Arrays x and y, or x_train, y_train, x_test, y_test; groups and subject alike."""
     with np.load(path, allow_pickle=False) as file:
-        arrays = {key.lower(): file[key] for key in file.files}
+        keys = {key.lower(): key for key in file.files}
+        arrays = {}
+        for name in ("x", "y", "groups", "subject"):
+            for key in {name, f"{name}_train", f"{name}_test"} & set(keys):
+                try:
+                    arrays[key] = file[keys[key]]
+                except ValueError:
+                    advice = "Save texts as strings: y.astype(str)."
+                    stop("arrays of numbers or strings", f"objects in {key}", advice)
 
     def part(ending):
         X, y = arrays[f"x{ending}"], arrays[f"y{ending}"]
@@ -96,14 +128,15 @@ def from_arrays(path):
         return Bunch(X=as_rows(X), y=y, groups=groups)
 
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
-        task, task.test = (train := part("_train")), part("_test")
+        task = part("_train")
+        task.test = part("_test")
         if task.X.shape[1:] != task.test.X.shape[1:]:
-            got = f"{train.X.shape[1:]} and {task.test.X.shape[1:]}"
+            got = f"{task.X.shape[1:]} and {task.test.X.shape[1:]}"
             stop("training and test rows of one shape", got, "Reshape them.")
         return task
     if {"x", "y"} <= set(arrays):
         return Bunch(**part(""), test=None)
-    stop("arrays x and y, or x_train ... y_test", sorted(arrays), "Rename them.")
+    stop("arrays x and y, or x_train ... y_test", sorted(keys), "Rename them.")
 
 
 def as_rows(X):
@@ -111,7 +144,7 @@ def as_rows(X):
     is_image = X.dtype == np.uint8 and X.ndim in (3, 4)
     if X.dtype.kind not in "fiub" or X.ndim not in (2, 3, 4):
         got = f"{X.dtype} of shape {X.shape}"
-        stop("x of numbers, with 2 to 4 axes", got, "See the guide on shapes.")
+        stop("x of numbers, with 2 to 4 axes", got, "Reshape or convert it.")
     if is_image and X.ndim == 3:
         X = X[:, None]
     elif X.ndim == 4 and X.shape[3] in (1, 3, 4) and X.shape[1] not in (1, 3, 4):
@@ -129,37 +162,71 @@ def from_table(path, target, groups):
     except ImportError:
         stop("pandas to read .csv files", "none installed", "Run: pip install pandas")
     table = pd.read_csv(path, low_memory=False)
-    for option, column in ("--target", target), ("--groups", groups):
-        if column is None and option == "--target":
-            stop("--target with a .csv file", "none", f"It has {list(table.columns)}.")
-        if column is not None and column not in table.columns:
-            stop(f"{option} to be a column", column, f"It has {list(table.columns)}.")
-        if column is not None and table[column].isna().any():
+    listed = f"It has {list(table.columns)}."
+    if target is None:
+        stop("--target with a .csv file", "none", listed)
+    special = [column for column in (target, groups) if column is not None]
+    for option, column in zip(("--target", "--groups"), special):
+        if column not in table.columns:
+            stop(f"{option} to be a column", column, listed)
+    # As they stand: a class may be called None or NA.
+    texts = pd.read_csv(path, usecols=special, dtype=str, keep_default_na=False)
+    for column in special:
+        if (texts[column] == "").any():
             stop(f"{column} in every row", "empty ones", "Remove these rows.")
-    X = table.drop(columns=[c for c in (target, groups) if c is not None])
+    X = table.drop(columns=special)
     X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
-    y = table[target].astype(str).to_numpy(dtype=str)
-    of = None if groups is None else table[groups].to_numpy()
+    if np.isinf(X.select_dtypes("number")).any(axis=None):
+        stop("finite numbers", "infinity", "Leave such rows out.")
+    y = texts[target].to_numpy(dtype=str)
+    of = None if groups is None else texts[groups].to_numpy(dtype=str)
     return Bunch(X=X, y=y, groups=of, test=None)
 
 
 def draw(task, seed):
     """Training rows of a seed, and test rows, as arrays of numbers."""
-    rows, test = np.arange(len(task.y)), task.test
-    if test is None:
-        folds = folds_of(task.y, task.groups, 4, seed)
-        rows, tested = next(folds)
-        test = some(task, tested)
-    if len(rows) > task.n_rows:
-        rows = rows[take(task.y[rows], task.n_rows, seed)]
-    train = some(task, rows)
-    if len(test.y) > N_TEST:
-        test = some(test, take(test.y, N_TEST, seed))
+    if task.own:
+        rows, left_out = parted(task.y, task.groups, seed)
+        train = some(task, rows)
+        train = some(train, mixed_order(train.y, seed)[: task.n_rows])
+        test = some(task, left_out) if task.test is None else task.test
+        test = some(test, mixed_order(test.y, seed)[:N_TEST])
+    else:
+        train, test = some(task, take(task.y, task.n_rows, seed)), task.test
     if hasattr(train.X, "columns"):
         columns = for_columns()
         train.X = columns.fit_transform(train.X).astype(np.float32)
         test.X = columns.transform(test.X).astype(np.float32)
     return train, test
+
+
+def parted(y, groups, seed):
+    """Rows to draw from and rows left out, of whole groups if there are any."""
+    n_out = round(LEFT_OUT * len(y))
+    if groups is None:
+        order = mixed_order(y, seed)
+        return order[n_out:], order[:n_out]
+    random = np.random.RandomState(seed)
+    for _ in range(1000):
+        # From large to small groups, any order is as likely.
+        names = random.permutation(np.unique(groups))
+        sizes = np.array([np.sum(groups == name) for name in names])
+        n_groups = max(1, int(np.searchsorted(sizes.cumsum(), n_out)))
+        out = np.isin(groups, names[:n_groups])
+        if len(names) - n_groups >= 3 and set(y[~out]) == set(y):
+            return np.flatnonzero(~out), np.flatnonzero(out)
+    got = "some class in hardly any of them"
+    stop("groups that all classes are spread over", got, "Leave the groups out.")
+
+
+def mixed_order(y, seed):
+    """Random order of rows whose beginnings have each class in proportion."""
+    order = np.random.RandomState(seed).permutation(len(y))
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        rows = order[y[order] == label]
+        place[rows] = np.arange(len(rows)) / len(rows)
+    return order[np.argsort(place[order], kind="stable")]
 
 
 def for_columns():

@@ -17,9 +17,11 @@ pytest.importorskip("imblearn")
 
 from methods import METHODS, Setup, methods_for
 from methods_report import Differences, holm, summary
-from tasks import as_rows, draw, own_task
+from tasks import as_rows, draw, mixed_order, own_task
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "bench_methods.py"
+SIDES = {f"x_{side}": np.zeros((30, 2)) for side in ("train", "test")}
+SIDES |= {f"y_{side}": np.arange(30) % 2 for side in ("train", "test")}
 FEW = ["--methods", "ISDA", "SMOTE, logistic regression", "--epochs", "4"]
 
 
@@ -78,6 +80,16 @@ def test_a_failed_cell_is_told_and_left_out():
     assert "- s, ISDA, seed 1: ValueError: no" in text
 
 
+def test_a_set_where_all_fails_has_no_table():
+    both = [
+        {"set": "s", "method": method, "seed": seed, "error": "ValueError: no"}
+        for method in ("network", "ISDA")
+        for seed in (0, 1)
+    ]
+    data = {"cells": both, "pooled": False, "epochs": 3, "origin": "here"}
+    assert "## s" not in summary(data) and summary(data).count("ValueError") == 4
+
+
 def test_every_method_has_a_twin_and_the_same_budget():
     for method in METHODS.values():
         assert len(method.settings) == 3
@@ -104,23 +116,50 @@ def test_images_come_in_with_channels_first():
 
 def test_groups_are_never_on_both_sides(tmp_path):
     X, y = load_iris(return_X_y=True)
-    groups = np.arange(150) % 25
+    groups = np.repeat(np.arange(10), np.arange(6, 25, 2))[np.arange(150) * 7 % 150]
     np.savez(tmp_path / "iris.npz", x=X, y=y, groups=groups)
     task = own_task(tmp_path / "iris.npz", None, None, n_rows=60)
-    for seed in range(3):
+    tested = set()
+    for seed in range(20):
         train, test = draw(task, seed)
         assert len(train.y) == 60 and set(train.y) == {0, 1, 2}
         assert not set(train.groups) & set(test.groups)
+        tested.add(tuple(np.unique(test.groups)))
+    # Every seed tests other groups, and each has its turn.
+    assert len(tested) > 10 and set().union(*tested) == set(range(10))
+
+
+@pytest.mark.parametrize("n", [10, 99, 100, 101])
+def test_draws_have_classes_in_proportion(n):
+    y = np.repeat(["a", "b", "c"], [50, 49, 3])
+    order = mixed_order(y, seed=0)
+    assert sorted(order) == list(range(102))
+    counts = [np.sum(y[order[:n]] == label) for label in "abc"]
+    assert np.abs(np.subtract(counts, n * np.array([50, 49, 3]) / 102)).max() < 2
+    assert min(counts) >= 1
+    assert not np.array_equal(order, mixed_order(y, seed=1))
+
+
+def test_a_file_with_test_rows_is_drawn_from(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    parts = {"x_train": X[::2], "y_train": y[::2], "x_test": X[1::2], "y_test": y[1::2]}
+    np.savez(tmp_path / "iris.npz", **parts)
+    task = own_task(tmp_path / "iris.npz", None, None, n_rows=500)
+    draws = [draw(task, seed) for seed in range(3)]
+    assert {len(train.y) for train, _ in draws} == {56}
+    assert len({train.X.tobytes() for train, _ in draws}) == 3
+    assert {len(test.y) for _, test in draws} == {75}
 
 
 def test_a_table_of_words_and_gaps(tmp_path):
     pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20, "c": [0, 1] * 20})
+    names = ["None", "NA"] * 20  # these are no gaps in the target
+    frame = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20, "c": names})
     frame.loc[3, "a"] = np.nan
     frame.to_csv(tmp_path / "t.csv", index=False)
     train, test = draw(own_task(tmp_path / "t.csv", "c", None, n_rows=20), seed=0)
     assert train.X.shape == (20, 3) and test.X.shape[1] == 3
-    assert np.isfinite(train.X).all() and set(train.y) == {"0", "1"}
+    assert np.isfinite(train.X).all() and set(train.y) == {"None", "NA"}
 
 
 @pytest.mark.parametrize(
@@ -131,13 +170,27 @@ def test_a_table_of_words_and_gaps(tmp_path):
         ({"x": np.zeros((30, 2)), "y": np.zeros(30)}, "two classes or more"),
         ({"x": np.zeros(30), "y": np.arange(30) % 2}, "with 2 to 4 axes"),
         ({"x": np.full((30, 2), np.nan), "y": np.arange(30) % 2}, "finite x"),
-        ({"x": np.zeros((30, 2)), "y": np.arange(30) // 25}, "ten rows of each class"),
+        ({"x": np.zeros((30, 2)), "y": np.arange(30) // 25}, "6 rows of each class"),
+        ({"x": np.zeros((30, 2)), "y": np.arange(30) % 2 / 3}, "classes"),
+        (
+            {"x": np.zeros((30, 2)), "y": np.arange(30) % 2, "groups": np.zeros(30)},
+            "5 groups or more",
+        ),
+        (
+            {"x": np.zeros((30, 2)), "y": np.array([None, 1] * 15)},
+            "arrays of numbers or strings",
+        ),
+        ({**SIDES, "y_test": np.arange(30) % 3}, "test labels that are trained on"),
+        (
+            {**SIDES, "subject_train": np.arange(30), "subject_test": np.arange(30)},
+            "other groups to test with",
+        ),
     ],
 )
 def test_wrong_files_end_in_one_sentence(tmp_path, arrays, message):
     np.savez(tmp_path / "f.npz", **arrays)
     with pytest.raises(SystemExit, match=f"bench_methods needs .*{message}.*; got"):
-        own_task(tmp_path / "f.npz", None, None, 10)
+        own_task(tmp_path / "f.npz", None, None, 100)
 
 
 def run(folder, *options, kill_after=None):
