@@ -11,6 +11,7 @@ from html import escape
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.utils import _safe_indexing
 from skorch import NeuralNet
 
 from skaug.augmenter import InfluenceAugmenter
@@ -34,6 +35,7 @@ STYLE = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "svg.hashsalt": "skaug",
+    "text.parse_math": False,  # names may have dollars
     "savefig.dpi": 200,  # of points, which are too many for a path each
 }
 SIDES = {"twin": ("0.5", "s", "plain twin"), "estimator": ("C0", "o", "estimator")}
@@ -77,6 +79,8 @@ def card_figures(estimator, X, y, sides, groups=None):
         def add(caption, draw, size=(5, 3.6)):
             figure = Figure(figsize=size, layout="constrained")
             draw(figure)
+            same = sum(one.split(" #")[0] == caption for one in figures)
+            caption += f" #{same + 1}" * (same > 0)
             figures[caption] = _svg(figure, caption, f"f{len(figures)}-")
 
         if sides["estimator"].proba is not None:
@@ -105,7 +109,7 @@ def card_figures(estimator, X, y, sides, groups=None):
 def _add_displays(add, part, X, y):
     """The displays that apply to one part of an estimator."""
     one = part.object
-    if isinstance(one, NeuralNet) and "train_loss" in one.history[-1]:
+    if isinstance(one, NeuralNet) and "train_loss" in (one.history or [{}])[-1]:
         name = type(one).__name__
         add(
             f"Training of {name}: loss over epochs",
@@ -155,7 +159,8 @@ def _add_displays(add, part, X, y):
 
 def _rows_at(part, X, rows):
     """Some of the rows, as they come to a part of the estimator."""
-    X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
+    X = _safe_indexing(X, rows)  # first: all of Frames would be copied
+    X = X if hasattr(X, "iloc") or hasattr(X, "toarray") else np.asarray(X)
     for transformer in part.before:
         X = transformer.transform(X)
     return X

@@ -113,8 +113,8 @@ def table(records, columns=None, formats=None, numbers=()):
     Returns
     -------
     html : str
-        The element, which scrolls sideways where it is too wide. Words such as "better"
-        stand out.
+        The element, which scrolls sideways where it is too wide. In the column
+        "reading" words such as "better" stand out.
     """
     if columns is None:
         columns = {name: name.replace("_", " ") for name in records[0]}
@@ -133,7 +133,7 @@ def table(records, columns=None, formats=None, numbers=()):
     for row in records:
         texts = {name: _text(row[name], formats.get(name)) for name in columns}
         cells = [
-            _cell("td", text, "number" if name in right else STAND_OUT.get(text, ""))
+            _cell("td", text, "number" if name in right else _stands_out(name, text))
             for name, text in texts.items()
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -146,7 +146,10 @@ def table(records, columns=None, formats=None, numbers=()):
 
 # Columns of names, which are no quantities even if they are numbers.
 NAMES = ("class", "label", "group", "value")
-STAND_OUT = {"better": "better", "worse": "worse"}
+
+
+def _stands_out(column, text):
+    return text if column == "reading" and text in ("better", "worse") else ""
 
 
 def _cell(tag, text, kind):

@@ -8,7 +8,13 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-__all__ = ["check_columns", "samples_to_add", "take_rows", "with_new_rows"]
+__all__ = [
+    "check_columns",
+    "rows_added",
+    "samples_to_add",
+    "take_rows",
+    "with_new_rows",
+]
 
 STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
 
@@ -102,6 +108,32 @@ float, dict or callable
                 f"has {counts[label]}. Rows are added only."
             )
     return {k: int(target[k]) - counts[k] for k in counts if k in target}
+
+
+def rows_added(sampler):
+    """Numbers of rows that a fitted sampler has added, by class.
+
+    Parameters
+    ----------
+    sampler : object with ``fit_resample``
+        A HardRegionSampler or one of imbalanced-learn.
+
+    Returns
+    -------
+    numbers : dict or None
+        By label; None where it does not tell, or may have taken rows away as well.
+    """
+    numbers = getattr(sampler, "sampling_strategy_", None)
+    # By name, since imbalanced-learn need not be there. In under-samplers they are the
+    # rows that are left; combinations take away some of what they have added.
+    kinds = {kind.__name__ for kind in type(sampler).__mro__}
+    adds_only = kinds & {"BaseOverSampler", "HardRegionSampler"}
+    if not adds_only or not isinstance(numbers, dict):
+        return None
+    return {
+        label.item() if isinstance(label, np.generic) else label: int(number)
+        for label, number in numbers.items()
+    }
 
 
 def take_rows(values, rows):

@@ -10,9 +10,11 @@ import math
 import re
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
 from skaug.augmenter import InfluenceAugmenter
@@ -20,9 +22,15 @@ from skaug.batch_augmentation import BatchAugmentation
 from skaug.hard_region import HardRegionSampler
 from skaug.ihda import IHDAFinetuner
 from skaug.isda import ISDAClassifier
+from skaug.oversampling import rows_added
 from skaug.transforms import name_of
 
-__all__ = ["augmentation_tables", "changed_parameters", "fitted_parts"]
+__all__ = [
+    "augmentation_tables",
+    "changed_parameters",
+    "fitted_parts",
+    "unseen_parts",
+]
 
 # Longest value that is written out.
 LONGEST = 160
@@ -55,16 +63,61 @@ def fitted_parts(estimator, before=()):
                 before = (*before, step)
         return
     yield Bunch(object=estimator, before=before)
-    # The network of an InfluenceAugmenter predicts nothing in a pipeline.
-    if isinstance(estimator, InfluenceAugmenter):
-        return
-    for name in ("best_estimator_", "sampler_", "estimator_"):
-        if hasattr(estimator, name):
-            yield from fitted_parts(getattr(estimator, name), before)
+    for held in _held(estimator).values():
+        yield from fitted_parts(held, before)
     if isinstance(estimator, NeuralNet):
         for _, callback in getattr(estimator, "callbacks_", []):
             if isinstance(callback, BatchAugmentation):
                 yield Bunch(object=callback, before=before, net=estimator)
+
+
+def _held(estimator):
+    """Fitted estimators that rows go on to, by attribute.
+
+    The network of an InfluenceAugmenter predicts nothing in a pipeline, and what an
+    ensemble has under these names is what it makes its members from.
+    """
+    if isinstance(estimator, InfluenceAugmenter) or hasattr(estimator, "estimators_"):
+        return {}
+    names = ("best_estimator_", "sampler_", "estimator_")
+    held = {
+        name: getattr(estimator, name) for name in names if hasattr(estimator, name)
+    }
+    return {
+        name: one for name, one in held.items() if name == "sampler_" or _is_fitted(one)
+    }
+
+
+def _is_fitted(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def unseen_parts(estimator):
+    """Names of the parts that hold others which :func:`fitted_parts` does not give.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+
+    Returns
+    -------
+    names : list of str
+        Ensembles of several estimators, such as VotingClassifier, and wrappers of a
+        frozen one.
+    """
+    names = []
+    for part in fitted_parts(estimator):
+        several = isinstance(getattr(part.object, "estimators", None), list)
+        inner = getattr(part.object, "estimator", None)
+        frozen = isinstance(inner, FrozenEstimator) and not _held(part.object)
+        if several or frozen:
+            names.append(type(part.object).__name__)
+    return list(dict.fromkeys(names))
 
 
 def augmentation_tables(estimator):
@@ -183,10 +236,11 @@ def _of_sampler(part):
 
 def _of_other_sampler(part):
     name = type(part.object).__name__
-    made = getattr(part.object, "sampling_strategy_", None)
-    if not isinstance(made, dict):
-        return [_table(f"{name}: rows resampled", [], "It keeps no counts.")]
-    records = [{"class": label, "new_rows": int(n)} for label, n in made.items()]
+    made = rows_added(part.object)
+    if made is None:
+        note = "It keeps no counts of what it added or took away."
+        return [_table(f"{name}: rows resampled", [], note)]
+    records = [{"class": label, "new_rows": n} for label, n in made.items()]
     return [_table(f"{name}: rows made", records)]
 
 
@@ -255,14 +309,9 @@ def _changed(estimator):
 
     scikit-learn looks at the signature alone; skorch's nets hand most of theirs on.
     """
-    parts = ()
-    if not isinstance(estimator, InfluenceAugmenter):
-        searched = hasattr(estimator, "best_estimator_")
-        parts = [
-            name
-            for name in ("sampler", "estimator")
-            if searched or hasattr(estimator, f"{name}_")
-        ]
+    parts = {name.removesuffix("_") for name in _held(estimator)}
+    if "best_estimator" in parts:
+        parts.add("estimator")
     defaults = {}
     for of_class in reversed(type(estimator).__mro__):
         if "__init__" in vars(of_class):
@@ -283,10 +332,14 @@ def _in_words(value):
     if isinstance(value, (list, tuple)):
         ends = "[]" if isinstance(value, list) else "()"
         return ends[0] + ", ".join(map(_in_words, value)) + ends[1]
+    if isinstance(value, dict):
+        items = (f"{_in_words(k)}: {_in_words(v)}" for k, v in value.items())
+        return f"{{{', '.join(items)}}}"
     if hasattr(value, "get_params"):
         changed = ", ".join(f"{k}={v}" for k, v in _changed(value).items())
         return f"{type(value).__name__}({changed})"
     words = re.sub(r"<(?:\w+\.)*(\w+) object at 0x\w+>", r"\1", repr(value))
+    words = re.sub(r" at 0x[0-9a-fA-F]+", "", words)
     return words if len(words) <= LONGEST else words[: LONGEST - 4] + " ..."
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline as ImbalancedPipeline
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_classification
@@ -23,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
+from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 
 from skaug import (
@@ -39,9 +41,12 @@ from skaug import (
     report,
     worst_group_accuracy,
 )
+from skaug.card_display import _rows_at
 from skaug.card_page import page, table
 from skaug.comparison import compare_scores, reading
+from skaug.records import changed_parameters
 from skaug.scores import scores_and_contributions, standard_error
+from skaug.signals import Frames
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -451,6 +456,75 @@ def test_without_matplotlib_there_are_no_figures(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     card = report(LogisticRegression().fit(X, y), X_test, y_test)
     assert card.figures == {} and "matplotlib is not installed" in card.html
+
+
+def test_a_net_without_a_history(data):
+    _, (X_test, y_test, _) = data
+    X_test, codes = X_test.to_numpy(np.float32, copy=True), y_test.argsort() % 3
+    model = NeuralNetClassifier(
+        torch.nn.Linear,
+        module__in_features=6,
+        module__out_features=3,
+        criterion=torch.nn.CrossEntropyLoss,
+        classes=[0, 1, 2],
+    ).initialize()
+    card = report(model, X_test, codes)
+    assert not any(caption.startswith("Training") for caption in card.figures)
+
+
+def test_names_with_dollars_and_figures_of_the_same_kind(data):
+    (X, y, _), (X_test, y_test, person_test) = data
+    y, y_test = (np.char.add(labels, " $^$") for labels in (y, y_test))
+    groups = np.char.add(person_test, " $_$")
+    steps = [("a", sampler()), ("b", sampler(random_state=1)), ("c", net())]
+    model = ImbalancedPipeline(steps).fit(X, y)
+    figures = report(model, X_test, y_test, groups).figures
+    assert "Potentials of the training rows" in figures
+    assert "Potentials of the training rows #2" in figures
+
+
+def test_few_of_many_frames_are_copied(monkeypatch):
+    frames = Frames(np.arange(60.0).reshape(2, 1, 30), frame_length=6, frame_step=1)
+    copied, copy = [], Frames._copy
+
+    def counted(self, rows):
+        copied.append(np.size(rows))
+        return copy(self, rows)
+
+    monkeypatch.setattr(Frames, "_copy", counted)
+    rows = _rows_at(Bunch(before=()), frames, np.array([3, 40]))
+    assert rows.shape == (2, 1, 6) and copied == [2]
+    assert _rows_at(Bunch(before=()), [[1], [2], [3]], np.array([0, 2])).tolist() == [
+        [1],
+        [3],
+    ]
+
+
+def test_counts_of_samplers_are_of_rows_made(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    codes, of_test = (np.unique(v, return_inverse=True)[1] for v in (y, y_test))
+    for sampler_, n_records in ((SMOTE(), 3), (RandomUnderSampler(), 0)):
+        sampler_.set_params(sampling_strategy="all" if n_records else "auto")
+        model = ResampledClassifier(sampler_, LogisticRegression()).fit(X, codes)
+        (rows,) = report(model, X_test, of_test).augmentation
+        assert len(rows.records) == n_records
+        assert all(type(record["class"]) is int for record in rows.records)
+        made = sum(record.new_rows for record in rows.records)
+        assert made == (3 * np.bincount(codes).max() - 160 if n_records else 0)
+
+
+def test_parameters_have_no_addresses():
+    search = GridSearchCV(
+        LogisticRegression(), {"C": [flip], "penalty": [{"a": np.array([flip])}]}
+    )
+    values = {row.parameter: row.value for row in changed_parameters(search)}
+    assert values["param_grid"].startswith("{'C': [flip], 'penalty': [{'a': ")
+    assert "0x" not in values["param_grid"]
+
+
+def test_words_stand_out_in_their_column_only():
+    html = table([{"class": "better", "reading": "worse"}])
+    assert '<td>better</td><td class="worse">worse</td>' in html
 
 
 def test_tables_are_cut_and_escaped():
