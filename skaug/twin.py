@@ -17,6 +17,8 @@ from skaug.augmenter import InfluenceAugmenter
 from skaug.batch_augmentation import BatchAugmentation
 from skaug.ihda import IHDAFinetuner
 from skaug.isda import ISDAClassifier
+from skaug.net import NetClassifier
+from skaug.oversampling import rows_added
 from skaug.resample import ResampledClassifier
 
 __all__ = ["fit_with_groups", "plain_twin", "plain_twin_and_changes"]
@@ -38,8 +40,15 @@ def plain_twin(estimator):
     search                         the estimator that it chose
     =============================  =====================================================
 
-    A network that came after a sampler has seen more rows in an epoch; its twin has
-    as many more epochs.
+    A network that came after an over-sampler has seen more rows in an epoch; its twin
+    has as many more epochs, to be trained as long. This needs to know both numbers of
+    rows: from a HardRegionSampler, or from one that only adds rows and the history of
+    the network after it. Where they are not known, as behind samplers that take rows
+    away or within a wrapper such as CalibratedClassifierCV, the epochs stay as they
+    are, and the card of :func:`report` says so.
+
+    A FrozenEstimator is made plain as what it holds, unless it is within a wrapper.
+    Ensembles of several estimators, such as VotingClassifier, are not looked into.
 
     Parameters
     ----------
@@ -87,10 +96,14 @@ def _plain(estimator, changes):
         return _plain(estimator.best_estimator_, changes)
     if isinstance(estimator, Pipeline):
         return _plain_pipeline(estimator, changes)
+    if isinstance(estimator, FrozenEstimator):
+        return _plain_frozen(estimator, changes)
     if isinstance(estimator, ResampledClassifier):
-        changes.append(f"without {type(estimator.sampler_).__name__}")
-        twin = _plain(estimator.estimator_, changes)
-        return _trained_as_long(twin, [estimator.sampler_], changes)
+        # Within a wrapper it is not fitted itself.
+        sampler = getattr(estimator, "sampler_", estimator.sampler)
+        fitted = getattr(estimator, "estimator_", estimator.estimator)
+        changes.append(f"without {type(sampler).__name__}")
+        return _trained_as_long(_plain(fitted, changes), [sampler], fitted, changes)
     if isinstance(estimator, IHDAFinetuner):
         return _plain_finetuner(estimator, changes)
     twin = clone(estimator)
@@ -103,12 +116,21 @@ def _plain(estimator, changes):
             changes.append("without BatchAugmentation")
             twin.set_params(callbacks=kept)
     # Wrappers such as CalibratedClassifierCV. A search that is not fitted would choose
-    # anew, perhaps augmentation.
-    inner = getattr(estimator, "estimator", None)
+    # anew, perhaps augmentation; what is frozen was trained on other rows.
+    inner = estimator.get_params(deep=False).get("estimator")
     is_search = hasattr(estimator, "cv") and hasattr(estimator, "refit")
-    if hasattr(inner, "fit") and not is_search | isinstance(estimator, FrozenEstimator):
+    is_frozen = isinstance(inner, FrozenEstimator)
+    if hasattr(inner, "fit") and not is_search and not is_frozen:
         twin.set_params(estimator=_plain(inner, changes))
     return twin
+
+
+def _plain_frozen(frozen, changes):
+    """What is augmented is to be trained again, all else stays as it is."""
+    of_inner = []
+    twin = _plain(frozen.estimator, of_inner)
+    changes.extend(of_inner)
+    return twin if of_inner else frozen
 
 
 def _plain_pipeline(pipeline, changes):
@@ -123,7 +145,8 @@ def _plain_pipeline(pipeline, changes):
         else:
             steps.append((name, step))
     twin = clone(pipeline).set_params(steps=steps)
-    return _trained_as_long(twin, samplers, changes)
+    samplers = [one for one in samplers if hasattr(one, "fit_resample")]
+    return _trained_as_long(twin, samplers, pipeline.steps[-1][1], changes)
 
 
 def _plain_finetuner(finetuner, changes):
@@ -134,8 +157,10 @@ def _plain_finetuner(finetuner, changes):
     trained = finetuner.prefit or isinstance(finetuner.estimator, FrozenEstimator)
     if trained:  # a clone would have lost its training; the finetuner copies it
         twin.set_params(estimator=finetuner.estimator)
-    elif finetuner.estimator is not None:
-        twin.set_params(estimator=_plain(finetuner.estimator, changes))
+    else:  # its default by name, so that the epochs can be changed
+        given = finetuner.estimator
+        net = NetClassifier() if given is None else given
+        twin.set_params(estimator=_plain(net, changes))
     return twin
 
 
@@ -144,24 +169,68 @@ def _augments(callback):
     return isinstance(callback, BatchAugmentation)
 
 
-def _trained_as_long(twin, samplers, changes):
+def _trained_as_long(twin, samplers, fitted, changes):
     """As many steps for a network, which took more of them with more rows."""
-    growth = np.prod([_growth(sampler) for sampler in samplers])
-    if growth == 1:
+    params = twin.get_params()
+    epochs = {
+        name: value
+        for name, value in params.items()
+        if name.split("__")[-1] == "max_epochs"
+        # Trained before, on other rows.
+        and not params.get(name.removesuffix("estimator__max_epochs") + "prefit")
+    }
+    if not samplers or not epochs:
+        return twin
+    growth = _growth(samplers, fitted)
+    if growth is None:
+        names = " and ".join(type(sampler).__name__ for sampler in samplers)
+        changes.append(f"epochs as they were, the rows before {names} are not known")
         return twin
     epochs = {
         name: round(value * growth)
-        for name, value in twin.get_params().items()
-        if name.split("__")[-1] == "max_epochs" and round(value * growth) > value
+        for name, value in epochs.items()
+        if round(value * growth) > value
     }
     changes.extend(f"{name}={value}" for name, value in epochs.items())
     return twin.set_params(**epochs)
 
 
-def _growth(sampler):
-    """Rows after resampling for each row before, where the sampler tells."""
-    new = getattr(sampler, "is_synthetic_", None)
-    return 1.0 if new is None else len(new) / np.sum(~new)
+def _growth(samplers, fitted):
+    """Rows after the samplers for each row before; None where that is not known."""
+    first, last = (getattr(samplers[i], "is_synthetic_", None) for i in (0, -1))
+    after = _rows_of_epoch(fitted) if last is None else len(last)
+    if first is not None:
+        before = np.sum(~first)
+    else:
+        added = [rows_added(sampler) for sampler in samplers]
+        if after is None or None in added:
+            return None
+        before = after - sum(sum(numbers.values()) for numbers in added)
+    return None if after is None else after / before
+
+
+def _rows_of_epoch(fitted):
+    """Rows that a network was fitted on, with those that it held out; None if unknown.
+
+    skorch writes the size of each batch into the history.
+    """
+    if isinstance(fitted, Pipeline):
+        resampled = any(hasattr(step, "fit_resample") for _, step in fitted.steps)
+        return None if resampled else _rows_of_epoch(fitted.steps[-1][1])
+    if hasattr(fitted, "best_estimator_"):
+        return _rows_of_epoch(fitted.best_estimator_)
+    if isinstance(fitted, IHDAFinetuner):
+        whole = fitted.validation is None
+        return _rows_of_epoch(getattr(fitted, "estimator_", None)) if whole else None
+    if not isinstance(fitted, NeuralNet) or not fitted.history:
+        return None
+    if fitted.train_split and not hasattr(fitted.train_split, "cv"):
+        return None  # perhaps other rows
+    sizes = [
+        batch.get("train_batch_size", 0) + batch.get("valid_batch_size", 0)
+        for batch in fitted.history[0].get("batches", [])
+    ]
+    return sum(sizes) or None
 
 
 def fit_with_groups(estimator, X, y, groups=None):

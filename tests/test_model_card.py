@@ -5,12 +5,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline as ImbalancedPipeline
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_classification
+from sklearn.ensemble import (
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    RandomForestClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
@@ -140,6 +146,19 @@ ESTIMATORS = {
     "calibrated": CalibratedClassifierCV(
         ISDAClassifier(max_epochs=2, random_state=0), cv=2
     ),
+    "forest": ImbalancedPipeline(
+        [("a", SMOTE(random_state=0)), ("b", RandomForestClassifier(5, random_state=0))]
+    ),
+    "trees": ResampledClassifier(
+        RandomUnderSampler(random_state=0), ExtraTreesClassifier(5, random_state=0)
+    ),
+    "bagged": BaggingClassifier(
+        ISDAClassifier(max_epochs=2), n_estimators=2, random_state=0
+    ),
+    "calibrated resampled": CalibratedClassifierCV(
+        ResampledClassifier(SMOTE(random_state=0), net()), cv=2
+    ),
+    "frozen": FrozenEstimator(ISDAClassifier(max_epochs=2, random_state=0)),
     "search": GridSearchCV(
         make_pipeline(StandardScaler(), ISDAClassifier(max_epochs=2, random_state=0)),
         {"isdaclassifier__strength": [0.5, 1]},
@@ -155,6 +174,11 @@ TITLES = {
     "imblearn": "Hard regions",
     "over": "RandomOverSampler",
     "calibrated": None,
+    "forest": "SMOTE: rows made",
+    "trees": "RandomUnderSampler: rows resampled",
+    "bagged": None,
+    "calibrated resampled": None,
+    "frozen": "ISDA: features moved",
     "search": "ISDA: features moved",
 }
 
@@ -168,7 +192,8 @@ def test_card_of_each_kind_of_estimator(name, data, request):
     (X, y, person), (X_test, y_test, person_test) = data
     estimator = ESTIMATORS[name]
     groups = {"groups": person} if name == "search" else {}
-    estimator.fit(X, y, **groups)
+    fitted = estimator.estimator if name == "frozen" else estimator
+    fitted.fit(X, y, **groups)
     before = estimator.predict_proba(X_test)
     card = report(
         estimator,
@@ -406,6 +431,48 @@ def test_twins():
     assert isinstance(twin[-1], ISDAClassifier) and twin[-1].strength == 0
     with pytest.raises(ValueError, match=r"plain_twin needs.*got LogisticRegression"):
         plain_twin(LogisticRegression().fit(X, y))
+
+
+def test_twins_are_trained_as_long_behind_any_over_sampler(data):
+    (X, y, _), _ = data
+    X, y = X[y != "sit"].to_numpy(), (y[y != "sit"] == "run & jump").astype(int)
+    X, y = (rows[(y == 1) | (np.arange(len(y)) % 3 == 0)] for rows in (X, y))
+    n, most = len(y), np.bincount(y).max()
+    epochs = round(100 * 2 * most / n)
+    assert epochs > 110
+    hundred = net(max_epochs=100, batch_size=64)
+
+    def growth(sampler, model, name="max_epochs"):
+        # The history of one epoch will do.
+        small = clone(model).set_params(**{name: 1})
+        fitted = ResampledClassifier(sampler, small).fit(X, y)
+        fitted.estimator_.set_params(**{name: 100})
+        return plain_twin(fitted).get_params()[name]
+
+    splits = hundred, clone(hundred).set_params(train_split=ValidSplit(3))
+    for over in (SMOTE(random_state=0), RandomOverSampler(random_state=0)):
+        assert [growth(over, model) for model in splits] == [epochs] * 2
+    pipe = make_pipeline(StandardScaler(), hundred)
+    assert growth(SMOTE(random_state=0), pipe, "netclassifier__max_epochs") == epochs
+    # Not known, and said.
+    for other in (RandomUnderSampler(random_state=0), SMOTEENN(random_state=0)):
+        assert growth(other, hundred) == 100
+        fitted = ResampledClassifier(other, net()).fit(X, y)
+        notes = " ".join(report(fitted, X, y, X_train=X, y_train=y).notes)
+        assert f"rows before {type(other).__name__} are not known" in notes
+
+
+def test_twin_of_a_finetuner_behind_a_sampler(data):
+    (X, y, _), _ = data
+    samples = sampler(sampling_strategy=dict.fromkeys(np.unique(y), 120), sources="all")
+    finetuner = IHDAFinetuner(levels=["input"], random_state=0)
+    fitted = ResampledClassifier(samples, finetuner).fit(X, y)
+    assert plain_twin(fitted).estimator.max_epochs == round(30 * 360 / 160)
+    # Trained before: neither the number of its epochs nor the net is changed.
+    before = net().fit(X, y)
+    finetuner = IHDAFinetuner(before, prefit=True, levels=["input"], random_state=0)
+    pipe = ImbalancedPipeline([("a", samples), ("b", finetuner)]).fit(X, y)
+    assert plain_twin(pipe)[-1].estimator is before and before.max_epochs == 3
 
 
 def test_groups_reach_a_twin_that_holds_out(data, no_figures):
