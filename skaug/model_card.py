@@ -17,6 +17,10 @@ __all__ = ["ModelCard"]
 
 # Longer tables are cut on the page.
 MOST_LINES = 40
+NOTHING = (
+    "Nothing that is known here. What is within ensembles and wrappers, such as "
+    "CalibratedClassifierCV, has no tables."
+)
 
 
 @dataclass(repr=False, eq=False)
@@ -141,7 +145,7 @@ class ModelCard:
 
     def _augmented(self):
         if not self.augmentation:
-            return [paragraph("Nothing that is known here.")]
+            return [paragraph(NOTHING)]
         elements = []
         for one in self.augmentation:
             shown, more = one.records[:MOST_LINES], len(one.records) - MOST_LINES

@@ -11,10 +11,14 @@ from importlib import metadata
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _num_samples
 from skorch import NeuralNet
 
+from skaug.batch_augmentation import BatchAugmentation
 from skaug.card_display import card_figures
 from skaug.comparison import (
     SCORES,
@@ -24,13 +28,20 @@ from skaug.comparison import (
     predictions,
     reading,
 )
-from skaug.ihda import IHDAFinetuner
 from skaug.model_card import ModelCard
-from skaug.records import augmentation_tables, changed_parameters, fitted_parts
+from skaug.records import (
+    augmentation_tables,
+    changed_parameters,
+    fitted_parts,
+    unseen_parts,
+)
+from skaug.scores import checked_groups
 from skaug.twin import fit_with_groups, plain_twin_and_changes
 
 __all__ = ["report"]
 
+# What these find does not depend on their random_state, up to a tolerance.
+SETTLED = (LogisticRegression, LinearSVC, SVC, PCA)
 PACKAGES = ("skaug", "scikit-learn", "skorch", "torch", "numpy")
 
 
@@ -50,7 +61,7 @@ def report(
     """Write the model card of a fitted classifier.
 
     Predictions are made on the rows as they are. The classifier is not changed, nor are
-    NumPy's and torch's global random states.
+    NumPy's and torch's global random states, those of GPUs in use included.
 
     Parameters
     ----------
@@ -90,8 +101,8 @@ def report(
     TypeError
         If the estimator or the twin is no fitted classifier.
     ValueError
-        If rows, labels and groups do not belong together, or both a twin and training
-        rows are given.
+        If rows, labels and groups do not belong together, groups cannot be sorted, or
+        both a twin and training rows are given.
 
     See Also
     --------
@@ -103,6 +114,9 @@ def report(
     rows, or groups, see ``skaug.scores``. It tells what other test rows would
     change. Training again with another seed changes the difference too, which one
     pair of trainings cannot tell.
+
+    The calibration error is biased upwards with few rows, for both sides, and the
+    interval of its difference is conservative: wider than 95 % needs.
 
     Figures need matplotlib; without it the card has none and says so.
 
@@ -120,7 +134,7 @@ def report(
     Against its plain twin: ...
     """
     y = _checked(estimator, X, y, groups, "estimator")
-    groups = None if groups is None else column_or_1d(groups)
+    groups = None if groups is None else checked_groups(groups, "report")
     _check_training(twin, X_train, y_train)
     with _global_generators_kept():
         made, changes = None, []
@@ -143,6 +157,7 @@ def report(
             figures = {}
             notes.append("There are no figures, because matplotlib is not installed.")
     scores = compare_scores(y, sides, groups)
+    unseen = " and ".join(unseen_parts(estimator))
     parameters = changed_parameters(estimator)
     names = list(dict.fromkeys(row.part for row in parameters))
     return ModelCard(
@@ -154,8 +169,8 @@ def report(
         augmentation=tables,
         parameters=parameters,
         twin=twin,
-        verdict=_verdict(scores, twin, made),
-        notes=_notes(sides, groups, groups_train, changes) + notes,
+        verdict=_verdict(scores, twin, made, unseen),
+        notes=_notes(sides, groups, groups_train, changes, unseen) + notes,
         figures=figures,
     )
 
@@ -211,9 +226,11 @@ def _check_classes(sides):
 
 @contextmanager
 def _global_generators_kept():
+    """Put NumPy's and torch's global generators back, also those of GPUs in use."""
     numpy_state = check_random_state(None).get_state()
+    cuda = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         check_random_state(None).set_state(numpy_state)
@@ -234,7 +251,12 @@ def _about(y, classes, groups, date):
     return about
 
 
-def _verdict(scores, twin, made):
+def _verdict(scores, twin, made, unseen):
+    if twin is None and made is not None and unseen:
+        return (
+            f"There is no plain twin: what is within {unseen} is not looked into. Fit "
+            "one by hand, and give it as twin."
+        )
     if twin is None and made is not None:
         return "Nothing was augmented that is known here, so that there is no twin."
     if twin is None:
@@ -259,17 +281,39 @@ def _verdict(scores, twin, made):
 def _of_seeds(twin):
     """What is to be said where the twin began at another place."""
     for part in fitted_parts(twin):
-        of_nets = isinstance(part.object, (NeuralNet, IHDAFinetuner))
-        if of_nets and getattr(part.object, "random_state", None) is None:
+        name = (
+            None
+            if isinstance(part.object, BatchAugmentation)
+            else _unseeded(part.object)
+        )
+        if name is not None:
             return (
-                " But random_state is None, so the two trainings began with different "
-                "weights, which may be all of it."
+                f" But random_state is None in {name}, so the two trainings drew other "
+                "random numbers, which may be all of it."
             )
     return ""
 
 
-def _notes(sides, groups, groups_train, changes):
+def _unseeded(estimator):
+    """Name of what draws without a seed, itself or what it wraps; None if all have."""
+    params = (
+        estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+    )
+    if "random_state" in params or isinstance(estimator, NeuralNet):
+        unseeded = params.get("random_state") is None
+        draws = not isinstance(estimator, SETTLED)
+        return type(estimator).__name__ if unseeded and draws else None
+    inner = params.get("estimator")
+    return _unseeded(inner) if hasattr(inner, "fit") else None
+
+
+def _notes(sides, groups, groups_train, changes, unseen):
     notes = []
+    if unseen and "twin" in sides:
+        notes.append(
+            f"What is within {unseen} was not looked into: if there is augmentation in "
+            "it, a twin that was made here has it as well."
+        )
     if changes:
         notes.append(
             f"The plain twin was trained on the same rows: {', '.join(changes)}. All "
@@ -281,6 +325,11 @@ def _notes(sides, groups, groups_train, changes):
             "Differences are in points where scores are in %. Errors are standard "
             f"errors of paired differences over the {over}: they do not tell what "
             "training again with another seed would change."
+        )
+    if "twin" in sides and sides["estimator"].proba is not None:
+        notes.append(
+            "The calibration error is biased upwards with few rows, and the interval "
+            "of its difference is conservative."
         )
     if sides["estimator"].proba is None:
         notes.append("It has no predict_proba, hence no log-loss and no calibration.")

@@ -13,10 +13,12 @@ Without groups every row is a group of its own, and for a mean this is the usual
 rows of a subject count as one.
 """
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
 
-__all__ = ["expected_calibration_error", "worst_group_accuracy"]
+__all__ = ["checked_groups", "expected_calibration_error", "worst_group_accuracy"]
 
 
 def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
@@ -48,6 +50,11 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     ValueError
         If probabilities, classes and labels do not belong together.
 
+    Notes
+    -----
+    With few rows in a bin the error is biased upwards: gaps that are there by chance
+    count like others. Compare it over equal numbers of rows only.
+
     References
     ----------
     .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -62,10 +69,10 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     0.4
     """
     y_true, proba, classes = _checked(y_true, proba, classes)
-    if not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
+    if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
         raise ValueError(
-            f"expected_calibration_error needs n_bins >= 1; got {n_bins!r}. Give a "
-            "number of bins."
+            "expected_calibration_error needs n_bins to be a whole number >= 1; got "
+            f"{n_bins!r}. Give a number of bins."
         )
     right = classes[proba.argmax(axis=1)] == y_true
     bins = confidence_bins(proba.max(axis=1), right, n_bins)
@@ -87,6 +94,12 @@ def worst_group_accuracy(y_true, y_pred, groups):
     accuracy : float
         Between 0 and 1.
 
+    Raises
+    ------
+    ValueError
+        If labels, predictions and groups do not belong together, or the groups are of
+        types that cannot be sorted together.
+
     Examples
     --------
     >>> from skaug import worst_group_accuracy
@@ -95,7 +108,34 @@ def worst_group_accuracy(y_true, y_pred, groups):
     """
     check_consistent_length(y_true, y_pred, groups)
     right = column_or_1d(y_true) == column_or_1d(y_pred)
-    return float(group_means(right, column_or_1d(groups))[1].min())
+    groups = checked_groups(groups, "worst_group_accuracy")
+    return float(group_means(right, groups)[1].min())
+
+
+def checked_groups(groups, name):
+    """Groups as an array, which can be sorted.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n,)
+        Names or numbers.
+    name : str
+        Who needs them.
+
+    Returns
+    -------
+    groups : ndarray of shape (n,)
+        The same.
+    """
+    groups = column_or_1d(groups)
+    try:
+        np.unique(groups)
+    except TypeError:
+        kinds = sorted({type(group).__name__ for group in groups.tolist()})
+        raise ValueError(
+            f"{name} needs groups of one type; got {kinds}. Make all strings, say."
+        ) from None
+    return groups
 
 
 def group_means(values, groups):

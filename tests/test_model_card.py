@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -393,6 +394,7 @@ def test_calibration_error_of_cases_done_by_hand():
         (([0, 0], [[0.5, 0.5]] * 2), "one class for each column"),
         (([0, 2], [[0.5, 0.5]] * 2, [0, 1]), "among the classes"),
         (([0, 1], [[0.5, 0.5]] * 2, None, 0), "n_bins"),
+        (([0, 1], [[0.5, 0.5]] * 2, None, True), "n_bins"),
     ],
 )
 def test_calibration_error_refuses(arguments, message):
@@ -473,6 +475,46 @@ def test_twin_of_a_finetuner_behind_a_sampler(data):
     finetuner = IHDAFinetuner(before, prefit=True, levels=["input"], random_state=0)
     pipe = ImbalancedPipeline([("a", samples), ("b", finetuner)]).fit(X, y)
     assert plain_twin(pipe)[-1].estimator is before and before.max_epochs == 3
+
+
+def test_forests_and_bags_are_taken_as_a_whole(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    forest = RandomForestClassifier(5).fit(X, y)
+    card = report(forest, X_test, y_test, X_train=X, y_train=y)
+    assert card.title == "RandomForestClassifier" and card.twin is None
+    # What it was made from has been fitted, but does not predict.
+    isda = ISDAClassifier(max_epochs=1, random_state=0).fit(X, y)
+    bag = BaggingClassifier(isda, n_estimators=2).fit(X, y)
+    card = report(bag, X_test, y_test, X_train=X, y_train=y)
+    assert card.title == "BaggingClassifier" and card.augmentation == []
+    parameters = {row.parameter: row.value for row in card.parameters}
+    assert parameters["estimator"].startswith("ISDAClassifier(")
+    assert "random_state is None in BaggingClassifier" in card.verdict
+    assert "random_state is None" in report(bag, X_test, y_test, twin=forest).verdict
+    wrapped = CalibratedClassifierCV(ISDAClassifier(max_epochs=1), cv=2).fit(X, y)
+    verdict = report(bag, X_test, y_test, twin=wrapped).verdict
+    assert "random_state is None in ISDAClassifier" in verdict
+
+
+def test_what_is_not_looked_into_is_said(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    isda = ISDAClassifier(max_epochs=1, random_state=0)
+    vote = VotingClassifier([("a", isda), ("b", LogisticRegression())])
+    vote.fit(X, y)
+    card = report(vote, X_test, y_test, X_train=X, y_train=y)
+    assert "within VotingClassifier is not looked into" in card.verdict
+    calibrated = CalibratedClassifierCV(FrozenEstimator(isda.fit(X, y))).fit(X, y)
+    card = report(calibrated, X_test, y_test, X_train=X, y_train=y)
+    assert "within CalibratedClassifierCV is not looked into" in card.verdict
+    resampled = ResampledClassifier(SMOTE(random_state=0), vote).fit(X, y)
+    card = report(resampled, X_test, y_test, X_train=X, y_train=y)
+    assert "within VotingClassifier was not looked into" in " ".join(card.notes)
+    # Neither is a transformer trained anew that is frozen.
+    scaler = FrozenEstimator(StandardScaler().fit(X))
+    pipe = make_pipeline(scaler, FrozenEstimator(isda)).fit(X, y)
+    twin = plain_twin(pipe)
+    assert twin[0].estimator is scaler.estimator and twin[1].strength == 0
+    assert isda.strength
 
 
 def test_groups_reach_a_twin_that_holds_out(data, no_figures):
@@ -594,6 +636,11 @@ def test_words_stand_out_in_their_column_only():
     assert '<td>better</td><td class="worse">worse</td>' in html
 
 
+def test_groups_of_several_types_are_refused_by_the_score_too():
+    with pytest.raises(ValueError, match=r"worst_group_accuracy needs groups of one"):
+        worst_group_accuracy([0, 1], [0, 1], [None, "a"])
+
+
 def test_tables_are_cut_and_escaped():
     html = table([{"class": 1000, "rows": 1000, "ok": True, "x": float("nan")}])
     assert "<td>1000</td>" in html and '<td class="number">1,000</td>' in html
@@ -620,6 +667,7 @@ def test_many_groups_are_cut(data, no_figures):
         ({"twin": LogisticRegression()}, TypeError, "a fitted classifier as twin"),
         ({"y": ["sit"]}, ValueError, "one label for each row; got 1 for 120"),
         ({"groups": [1, 2]}, ValueError, "one group for each row; got 2 for 120"),
+        ({"groups": [None, "a"] * 60}, ValueError, "groups of one type; got.*NoneType"),
         ({"y": ["fly"] * 120}, ValueError, r"labels that the estimator knows.*fly"),
         ({"X_train": [[1]]}, ValueError, "X_train and y_train together"),
         ({"twin": "own", "X_train": 1, "y_train": 1}, ValueError, "got both"),
