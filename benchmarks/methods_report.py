@@ -175,8 +175,8 @@ def heat_map(data, path):
 
     found = Differences(data["cells"], data["pooled"])
     n, m = len(found.compared), len(found.sets)
-    size = (2.6 + 1.5 * m * len(TESTED), 1.2 + 0.42 * n)
-    fig, axes = plt.subplots(1, len(TESTED), figsize=size, layout="constrained")
+    size = (2.6 + 1.3 * m, (0.7 + 0.3 * n) * len(TESTED))
+    fig, axes = plt.subplots(len(TESTED), figsize=size, layout="constrained")
     for ax, metric in zip(axes, TESTED):
         _, more_is_better = METRICS[metric]
         cells = [
@@ -196,12 +196,12 @@ def heat_map(data, path):
                     *(j, i, found.text(name, method, metric)),
                     ha="center",
                     va="center",
-                    fontsize=7,
+                    fontsize=8,
                     color="white" if dark else "black",
                     fontweight="bold" if stars == "**" else "normal",
                 )
         ax.set_xticks(range(m), found.sets)
-        ax.set_yticks(range(n), found.compared if ax is axes[0] else [""] * n)
+        ax.set_yticks(range(n), found.compared)
         ax.tick_params(length=0)
         ax.set_title(f"{metric}: method - plain twin")
     fig.savefig(path, dpi=150, facecolor="white")
