@@ -78,10 +78,11 @@ class Differences:
     def time(self, name, method):
         """CPU time over that of the twin."""
         twin = METHODS[method].twin
-        own, other = (
-            np.nanmean(self.values(name, m, "seconds")) for m in (method, twin)
-        )
-        return own / other if other > 0 else np.nan
+        known = [self.values(name, m, "seconds") for m in (method, twin)]
+        if any(np.isnan(seconds).all() for seconds in known):
+            return np.nan
+        own, other = map(np.nanmean, known)
+        return own / other
 
 
 def holm(p_values, level=0.05):
