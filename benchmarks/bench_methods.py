@@ -9,25 +9,28 @@ Methods, their settings and their plain twins are in methods.py, sets in tasks.p
 seed draws the training rows, the weights and the order of batches. Each method chooses
 among three settings by log-loss on a third of its training rows, held out by groups if
 there are any, is fitted to all of them, and is scored once on test rows. A twin is the
-same without augmentation, with as many gradient steps, and has three settings as well.
+same without augmentation, with as many gradient steps; it chooses its weight decay, or
+its rate of fine-tuning, and the method takes these from it and chooses its strength.
 A policy's two networks, the scorer and the last one, take 1.6 times the steps of one;
 its twin takes twice as many. Compare it with the plain network, too.
 
 An .npz file has arrays x and y, or x_train, y_train, x_test, y_test, and groups or
 subject, with the same endings, if rows belong together: tables (n, features), signals
-(n, channels, times) or images; uint8 with three axes is grey images. Each draw leaves
+(n, channels, times) or images; uint8 with three axes is grey images. A .csv file has a
+column of labels and, if rows belong together, one of groups. Each draw of a file leaves
 out a quarter of its rows, of whole groups, to test with if there are no test rows.
 
 Each cell of method, set and seed is a file in the output folder, written as it ends and
 never computed again: started again after a kill, the command goes on. Cells of other
-sources, versions or files are not mixed in, and failed ones are tried again. Time is
-the CPU time of the choice and the fit, over that of the twin.
+sources, versions or files are not mixed in; failed ones are tried again, and end the
+command with an error. Time is the CPU time of the choice and the fit, over that of the
+twin.
 
 Differences to the twin are paired over seeds: mean ± standard error, ** where Holm's
 correction over all differences of that metric in the tables leaves p < 0.05 in the t
 test, * where p < 0.05 without it. Test rows of the sets are the same for all seeds:
 this speaks for other draws and weights. Draws of a file overlap; their standard errors
-are widened for that (Nadeau and Bengio, 2003).
+are widened for that, as for splits that leave out a quarter (Nadeau and Bengio, 2003).
 
 The folder ends up with methods.md, methods.json and methods.png. The last form writes
 these to benchmarks/results, below what stands in methods.md before its first heading.
@@ -44,9 +47,10 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from cells import keep_cell, task_of
+from data import load
 from methods import METHODS, methods_for
 from methods_report import render, summary
-from runs import ROOT, origin
+from runs import ROOT, commit, origin
 from tasks import SETS, stop
 
 RESULTS = Path(__file__).parent / "results"
@@ -85,13 +89,19 @@ def own_of(options):
 
 
 def cells_of(options, own):
-    """All cells to be had, seed by seed, so that the bar's time left is a fair one."""
+    """All cells to be had, seed by seed: what is there after a kill is balanced."""
     names = options.sets if own is None else [Path(options.data).stem]
     methods = {}
     for name in names:
         X = task_of(name, options.quick, own).X
         shape = () if hasattr(X, "columns") else X.shape[1:]
         methods[name] = methods_for(shape, options.methods)
+        if not set(options.methods) & set(methods[name]):
+            advice = "Choose others with --methods."
+            stop(f"a method for rows as of {name}", options.methods, advice)
+    # The rows were read to list the cells; workers read them on their own.
+    task_of.cache_clear()
+    load.cache_clear()
     return [
         {"set": name, "method": method, "seed": seed}
         for seed in range(options.seeds)
@@ -106,27 +116,37 @@ def is_done(path):
 
 
 def run(options):
-    """Run the cells that are missing; all of them, in order."""
+    """Run the cells that are missing, twins first; all of them, in order."""
     own = own_of(options)
     cells = cells_of(options, own)
     folder = Path(options.output) / fingerprint(options)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [
-        folder / "{set} {method} {seed}.json".format(**cell).replace("/", "-")
-        for cell in cells
-    ]
-    missing = [(path, cell) for path, cell in zip(paths, cells) if not is_done(path)]
+
+    def path_of(cell):
+        name = "{set} {method} {seed}.json".format(**cell)
+        return folder / name.replace("/", "-")
+
+    def twin_of(cell):
+        twin = METHODS[cell["method"]].twin
+        return twin and json.loads(path_of({**cell, "method": twin}).read_text())
+
+    missing = [cell for cell in cells if not is_done(path_of(cell))]
     if len(missing) < len(cells):
         print(f"{len(cells) - len(missing)} of {len(cells)} cells are there already.")
-    # The rows were read to list the cells; workers read them on their own.
-    task_of.cache_clear()
-    work = Parallel(options.n_jobs, return_as="generator_unordered")(
-        delayed(keep_cell)(path, cell, options.epochs, options.quick, own)
-        for path, cell in missing
-    )
-    for _ in tqdm(work, total=len(missing), unit="cell", smoothing=0.05):
-        pass
-    return [json.loads(path.read_text()) for path in paths]
+    bar = tqdm(total=len(missing), unit="cell", smoothing=0.05)
+    for of_twins in True, False:
+        work = Parallel(options.n_jobs, return_as="generator_unordered")(
+            delayed(keep_cell)(
+                *(path_of(cell), cell, twin_of(cell), options.epochs),
+                *(options.quick, own),
+            )
+            for cell in missing
+            if (METHODS[cell["method"]].twin is None) == of_twins
+        )
+        for _ in work:
+            bar.update()
+    bar.close()
+    return [json.loads(path_of(cell).read_text()) for cell in cells]
 
 
 def main():
@@ -147,24 +167,26 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--output", default="bench_methods", help="folder of the cells")
     parser.add_argument("--summary", help="kept figures to render to results/")
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(**QUICK)
     options = parser.parse_args()
     if options.summary:
         render(json.loads(Path(options.summary).read_text()), RESULTS)
         return
-    if options.quick:
-        for name, value in QUICK.items():
-            if getattr(options, name) == parser.get_default(name):
-                setattr(options, name, value)
     if options.seeds < 2:
         stop("2 seeds or more for a standard error", options.seeds, "Raise --seeds.")
     if find_spec("matplotlib") is None:
         stop("matplotlib for its picture", "none", "Run: pip install matplotlib")
     # Draws of a file overlap; those of the sets are a small part of theirs.
-    data = {"epochs": options.epochs, "pooled": options.data is not None}
-    data |= {"origin": origin(), "cells": run(options)}
+    data = {"epochs": options.epochs, "overlapping": options.data is not None}
+    made = f"commit {commit()}, imbalanced-learn {version('imbalanced-learn')}"
+    data |= {"origin": f"{made}; {origin()}", "cells": run(options)}
     render(data, Path(options.output))
     print(summary(data))
     print(f"Written to {options.output}: methods.md, methods.json, methods.png")
+    n_failed = sum("error" in cell for cell in data["cells"])
+    if n_failed:
+        raise SystemExit(f"{n_failed} cells failed; they are at the end of the page.")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from methods import METHODS, Setup
 from runs import write
-from skaug import NetClassifier
+from skaug import HardRegionSampler, NetClassifier, ResampledClassifier
 from skaug.scores import expected_calibration_error, worst_group_accuracy
 from tasks import draw, folds_of, own_task, real_task, some
 
@@ -37,11 +38,38 @@ def warmed_up():
 
 
 def fitted(model, part):
-    """The model fitted to rows, and to their groups if it asks for them."""
+    """The model fitted to rows, and to their groups if it or its last step asks."""
+    name, last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
     keywords = {}
-    if part.groups is not None and has_fit_parameter(model, "groups"):
-        keywords["groups"] = part.groups
+    if part.groups is not None and takes_groups(last):
+        keywords[f"{name}__groups".lstrip("_")] = part.groups
     return model.fit(part.X, part.y, **keywords)
+
+
+def takes_groups(model):
+    """Whether fit is to be given groups."""
+    if isinstance(model, ResampledClassifier):
+        return isinstance(model.sampler, HardRegionSampler)
+    return has_fit_parameter(model, "groups")
+
+
+def split_for_choice(train, seed):
+    """Two thirds of the rows to choose a setting with, and the rows to choose by.
+
+    The former have all classes, if there is such a split into whole groups.
+    """
+    folds = list(folds_of(train.y, train.groups, 3, seed))
+    n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
+    inner, held_out = folds[int(np.argmax(n_classes))]
+    return some(train, inner), some(train, held_out)
+
+
+def loss_of(model, part, classes):
+    """Log-loss; infinite for a model that has diverged."""
+    proba = probabilities(model, part.X, classes)
+    if not np.isfinite(proba).all():
+        return np.inf
+    return log_loss(part.y, proba, labels=classes)
 
 
 def probabilities(model, X, classes):
@@ -68,22 +96,27 @@ def scores(model, test, classes):
     return {metric: round(float(value), 6) for metric, value in result.items()}
 
 
-def run_cell(name, seed, epochs, task):
-    """Choice of a setting, fit and scores of a method on a draw."""
+def run_cell(name, seed, epochs, task, of_twin=None):
+    """Choice of a setting, fit and scores of a method on a draw.
+
+    What its twin has chosen on the same draw is `of_twin`.
+    """
     warmed_up()
     train, test = draw(task, seed)
     classes = np.unique(task.y)
     shape = train.X.shape[1:]
     method = METHODS[name]
-    model = method.make(Setup(shape, len(train.y), len(classes), epochs, seed))
+    n_fewest = np.unique(train.y, return_counts=True)[1].min()
+    setup = Setup(shape, len(train.y), len(classes), int(n_fewest), epochs, seed)
+    model = method.make(setup)
+    if method.from_twin:
+        model.set_params(**{method.from_twin: of_twin})
     start = time.process_time()
-    inner, held_out = next(folds_of(train.y, train.groups, 3, seed))
-    inner, held_out = some(train, inner), some(train, held_out)
+    inner, held_out = split_for_choice(train, seed)
     losses = []
     for value in method.settings:
         candidate = clone(model).set_params(**{method.parameter: value})
-        proba = probabilities(fitted(candidate, inner), held_out.X, classes)
-        losses.append(log_loss(held_out.y, proba, labels=classes))
+        losses.append(loss_of(fitted(candidate, inner), held_out, classes))
     chosen = method.settings[int(np.argmin(losses))]
     model.set_params(**{method.parameter: chosen})
     fitted(model, train)
@@ -97,13 +130,19 @@ def run_cell(name, seed, epochs, task):
     }
 
 
-def keep_cell(path, cell, epochs, quick, own):
-    """Run a cell and write it at once; what it raises is kept until the next run."""
+def keep_cell(path, cell, twin, epochs, quick, own):
+    """Run a cell and write it at once; what it raises is kept until the next run.
+
+    The cell of its twin is `twin`, None if it has none.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            if twin is not None and "error" in twin:
+                raise RuntimeError(f"its twin failed, {twin['method']}")
             task = task_of(cell["set"], quick, own)
-            result = run_cell(cell["method"], cell["seed"], epochs, task)
+            of_twin = None if twin is None else twin["chosen"]
+            result = run_cell(cell["method"], cell["seed"], epochs, task, of_twin)
         except Exception as error:
             traceback.print_exc()
             result = {"error": f"{type(error).__name__}: {error}"}

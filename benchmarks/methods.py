@@ -1,8 +1,11 @@
 """The methods that bench_methods.py compares, each with its grid and its plain twin.
 
-Every method has three settings to choose from, of the parameter that matters first. Its
-twin is the same without augmentation, networks with as many gradient steps; twins
-choose among three settings too. Names of methods are those of the tables.
+A twin is the same without augmentation, networks with as many gradient steps. It
+chooses among three settings of its own training: weight decay, or the rate of
+fine-tuning. A network that is augmented takes what its twin has chosen on the same rows
+and chooses among three strengths of the augmentation: all else is equal. Classical
+classifiers choose the same parameter with and without new rows. Names of methods are
+those of the tables.
 """
 
 from collections.abc import Callable
@@ -11,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from imblearn.over_sampling import SMOTE, BorderlineSMOTE
-from imblearn.pipeline import make_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug import (
@@ -26,6 +29,7 @@ from skaug import (
     ISDAClassifier,
     ManifoldMixup,
     NetClassifier,
+    ResampledClassifier,
     TableMixup,
 )
 from skaug._torchvision import torchvision  # noqa: F401
@@ -36,11 +40,12 @@ from torchvision.transforms import v2  # isort: skip
 
 
 class Setup(NamedTuple):
-    """What a method is made for: rows, classes, epochs and seed."""
+    """What a method is made for."""
 
     shape: tuple  # of a row: (features,), (channels, times), (channels, height, width)
     n_rows: int
     n_classes: int
+    n_fewest: int  # rows of the smallest class
     epochs: int
     seed: int
 
@@ -53,6 +58,7 @@ class Method:
     parameter: str
     settings: tuple
     twin: str | None = None
+    from_twin: str | None = None  # parameter that is set to what the twin has chosen
     images_only: bool = False
 
 
@@ -71,14 +77,11 @@ class PolicyClassifier(ClassifierMixin, BaseEstimator):
         return self.augmenter_.estimator_.predict_proba(X)
 
 
-def net(setup, augmentation=None, probability=1.0, factor=1, kind=NetClassifier):
+def net(setup, augmentation=None, factor=1, kind=NetClassifier):
     """A default network; augmentation is off for the last quarter of the epochs."""
     callbacks = []
     if augmentation is not None:
-        own = BatchAugmentation(
-            augmentation, setup.epochs // 4, probability=probability
-        )
-        callbacks = [("augment", own)]
+        callbacks = [("augment", BatchAugmentation(augmentation, setup.epochs // 4))]
     epochs = factor * setup.epochs
     return kind(max_epochs=epochs, callbacks=callbacks, random_state=setup.seed)
 
@@ -97,7 +100,9 @@ def with_policy(base, setup):
 
 def classical(classifier, setup, sampler=None):
     """A classifier on features that are made without learning, oversampled or not."""
-    steps = [StandardScaler(), sampler, classifier]
+    if sampler is not None:
+        classifier = ResampledClassifier(sampler, classifier)
+    steps = [StandardScaler(), classifier]
     if len(setup.shape) == 2:
         channels = {str(i): [i] for i in range(setup.shape[0])}
         sensors = channels if setup.shape[0] % 3 else None
@@ -105,7 +110,7 @@ def classical(classifier, setup, sampler=None):
     if len(setup.shape) == 3:
         n_components = min(50, setup.n_rows // 2, int(np.prod(setup.shape)))
         steps[:1] = [Flatten(), PCA(n_components, random_state=setup.seed)]
-    return make_pipeline(*(step for step in steps if step is not None))
+    return make_pipeline(*steps)
 
 
 class Flatten(BaseEstimator):
@@ -139,41 +144,46 @@ def hard_regions(setup):
     return HardRegionSampler(random_state=setup.seed)
 
 
-def smote(setup):
-    return SMOTE(sampling_strategy=twice, random_state=setup.seed)
+def smote(setup, kind=SMOTE):
+    # Settings are chosen on two thirds of the rows; a row is no neighbour of its own.
+    k = min(5, 2 * setup.n_fewest // 3 - 1)
+    return kind(sampling_strategy=twice, k_neighbors=k, random_state=setup.seed)
 
 
 def borderline_smote(setup):
-    return BorderlineSMOTE(sampling_strategy=twice, random_state=setup.seed)
+    return smote(setup, BorderlineSMOTE)
 
 
 ALPHAS = (0.2, 0.5, 1.0)
 STRENGTHS = (0.25, 1.0, 4.0)
-C = ("logisticregression__C", (0.01, 0.1, 1.0))
-LEAF = ("randomforestclassifier__min_samples_leaf", (1, 2, 5))
+DECAY = "optimizer__weight_decay"
+DECAYS = (0.0, 0.01, 0.1)
 
 METHODS = {
-    "network": Method(net, "optimizer__weight_decay", (0.0, 0.01, 0.1)),
+    "network": Method(net, DECAY, DECAYS),
     "ISDA": Method(
-        lambda s: net(s, kind=ISDAClassifier), "strength", STRENGTHS, "network"
+        lambda s: net(s, kind=ISDAClassifier), "strength", STRENGTHS, "network", DECAY
     ),
     "refined mixup": Method(
         lambda s: net(s, TableMixup()),
         "callbacks__augment__transform__alpha",
         ALPHAS,
         "network",
+        DECAY,
     ),
     "refined manifold mixup": Method(
         lambda s: net(s, ManifoldMixup()),
         "callbacks__augment__transform__alpha",
         ALPHAS,
         "network",
+        DECAY,
     ),
     "refined CutMix": Method(
         lambda s: net(s, v2.CutMix(num_classes=s.n_classes)),
         "callbacks__augment__probability",
         (0.25, 0.5, 1.0),
         "network",
+        DECAY,
         images_only=True,
     ),
     "network, fine-tuned": Method(
@@ -184,53 +194,64 @@ METHODS = {
         "synthetic_share",
         (0.25, 0.5, 0.75),
         "network, fine-tuned",
+        "tune_lr",
     ),
     "IHDA over ISDA": Method(
         lambda s: finetuned(net(s, kind=ISDAClassifier), s),
         "estimator__strength",
         STRENGTHS,
         "network, fine-tuned",
+        "tune_lr",
     ),
     "IHDA over refined mixup": Method(
         lambda s: finetuned(net(s, TableMixup()), s),
         "estimator__callbacks__augment__transform__alpha",
         ALPHAS,
         "network, fine-tuned",
+        "tune_lr",
     ),
-    "network, twice as long": Method(
-        lambda s: net(s, factor=2), "optimizer__weight_decay", (0.0, 0.01, 0.1)
-    ),
+    "network, twice as long": Method(lambda s: net(s, factor=2), DECAY, DECAYS),
     "policy by influence": Method(
         lambda s: with_policy(net(s), s),
         "augmenter__strength",
         (0.5, 1.0, 2.0),
         "network, twice as long",
+        f"augmenter__estimator__{DECAY}",
     ),
     "policy and ISDA": Method(
         lambda s: with_policy(net(s, kind=ISDAClassifier), s),
         "augmenter__estimator__strength",
         STRENGTHS,
         "network, twice as long",
+        f"augmenter__estimator__{DECAY}",
     ),
 }
 
 
-def with_samplers(name, classifier, grid):
+def with_samplers(name, classifier, step, parameter, settings):
     """A classifier, and the same behind each sampler."""
-    methods = {name: Method(lambda s: classical(classifier(s), s), *grid)}
+    plain = f"{step}__{parameter}"
+    resampled = f"resampledclassifier__estimator__{parameter}"
+    methods = {name: Method(lambda s: classical(classifier(s), s), plain, settings)}
     for sampler_name, sampler in [
         ("hard regions", hard_regions),
         ("SMOTE", smote),
         ("BorderlineSMOTE", borderline_smote),
     ]:
         methods[f"{sampler_name}, {name}"] = Method(
-            lambda s, r=sampler: classical(classifier(s), s, r(s)), *grid, name
+            lambda s, r=sampler: classical(classifier(s), s, r(s)),
+            *(resampled, settings, name),
         )
     return methods
 
 
-METHODS |= with_samplers("logistic regression", logistic, C)
-METHODS |= with_samplers("random forest", forest, LEAF)
+METHODS |= with_samplers(
+    *("logistic regression", logistic, "logisticregression", "C", (0.01, 0.1, 1.0))
+)
+METHODS |= with_samplers(
+    *("random forest", forest, "randomforestclassifier"),
+    *("min_samples_leaf", (1, 2, 5)),
+)
 
 
 def methods_for(shape, wanted):

@@ -21,8 +21,8 @@ TESTED = ["accuracy", "log-loss"]
 class Differences:
     """Paired differences of methods to their twins, and which are beyond doubt."""
 
-    def __init__(self, cells, pooled):
-        self.cells, self.pooled = cells, pooled
+    def __init__(self, cells, overlapping):
+        self.cells, self.overlapping = cells, overlapping
         self.sets = list(dict.fromkeys(cell["set"] for cell in cells))
         self.of = {(c["set"], c["method"], c["seed"]): c for c in cells}
         self.seeds = sorted({cell["seed"] for cell in cells})
@@ -55,10 +55,11 @@ class Differences:
         n = len(gaps)
         if n < 2:
             return (gaps.mean() if n else np.nan), np.nan, np.nan
-        overlap = LEFT_OUT / (1 - LEFT_OUT) if self.pooled else 0.0
+        overlap = LEFT_OUT / (1 - LEFT_OUT) if self.overlapping else 0.0
         mean, error = gaps.mean(), gaps.std(ddof=1) * np.sqrt(1 / n + overlap)
-        if error == 0:
-            return mean, error, float(mean == 0)
+        if error < 1e-9:
+            # Scores are coarse on few test rows: equal gaps are not without doubt.
+            return mean, 0.0, 1.0
         return mean, error, float(2 * student.sf(abs(mean) / error, n - 1))
 
     def text(self, name, method, metric):
@@ -69,6 +70,8 @@ class Differences:
         if np.isnan(mean):
             return "-"
         digits, stars = METRICS[metric][0], self.stars.get((name, method, metric), "")
+        if np.isnan(error):
+            return f"{mean:+.{digits}f}"
         return f"{mean:+.{digits}f} ± {error:.{digits}f} {stars}".rstrip()
 
     def is_better(self, name, method, metric):
@@ -76,13 +79,11 @@ class Differences:
         return (mean > 0) == METRICS[metric][1]
 
     def time(self, name, method):
-        """CPU time over that of the twin."""
+        """CPU time over that of the twin, on seeds that have both."""
         twin = METHODS[method].twin
-        known = [self.values(name, m, "seconds") for m in (method, twin)]
-        if any(np.isnan(seconds).all() for seconds in known):
-            return np.nan
-        own, other = map(np.nanmean, known)
-        return own / other
+        own, other = (self.values(name, m, "seconds") for m in (method, twin))
+        known = ~np.isnan(own + other)
+        return own[known].sum() / other[known].sum() if known.any() else np.nan
 
 
 def holm(p_values, level=0.05):
@@ -141,13 +142,17 @@ def reading(found):
                     parts.append(f"{metric} {word} on {', '.join(where)}")
         times = [found.time(name, method) for name in found.sets]
         times = [ratio for ratio in times if not np.isnan(ratio)]
-        cost = f"{min(times):.1f} to {max(times):.1f} times the twin" if times else "-"
-        yield f"- **{method}**: {'; '.join(parts) or 'no difference'}. Time: {cost}."
+        if not times:
+            yield f"- **{method}**: no cell to compare."
+            continue
+        cost = f"{min(times):.1f} to {max(times):.1f} times the twin"
+        words = "; ".join(parts) or "no difference with p < 0.05"
+        yield f"- **{method}**: {words}. Time: {cost}."
 
 
 def summary(data):
     """The tables of all sets below the reading."""
-    found = Differences(data["cells"], data["pooled"])
+    found = Differences(data["cells"], data["overlapping"])
     lines = [
         "## Reading\n",
         f"{len(found.seeds)} seeds, {data['epochs']} epochs; {data['origin']}.\n",
@@ -158,13 +163,21 @@ def summary(data):
         cells = [c for c in data["cells"] if c["set"] == name and "n_train" in c]
         if not cells:
             continue
-        rows = f"{cells[0]['n_train']} training rows, {cells[0]['n_test']} test rows"
-        lines += [f"## {name}: {rows}\n", *markdown(list(table(found, name))), ""]
+        trained, tested = (count(cells, key) for key in ("n_train", "n_test"))
+        lines.append(f"## {name}: {trained} training rows, {tested} test rows\n")
+        lines += [*markdown(list(table(found, name))), ""]
     failed = [cell for cell in data["cells"] if "error" in cell]
     if failed:
         lines.append("## Cells that failed\n")
         lines += ["- {set}, {method}, seed {seed}: {error}".format(**c) for c in failed]
     return "\n".join(lines).rstrip()
+
+
+def count(cells, key):
+    """A number of rows, or its range: draws of whole groups differ in it."""
+    numbers = [cell[key] for cell in cells]
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def heat_map(data, path):
@@ -174,7 +187,7 @@ def heat_map(data, path):
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    found = Differences(data["cells"], data["pooled"])
+    found = Differences(data["cells"], data["overlapping"])
     n, m = len(found.compared), len(found.sets)
     size = (2.6 + 1.3 * m, (0.7 + 0.3 * n) * len(TESTED))
     fig, axes = plt.subplots(len(TESTED), figsize=size, layout="constrained")

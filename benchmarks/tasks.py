@@ -5,6 +5,7 @@ file leaves out a quarter of its rows, whole groups if it has groups; they are t
 rows if it has no others. Rows of a group are never trained on and tested with.
 """
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,10 @@ def real_task(name, quick):
     try:
         data = load(name)
     except FileNotFoundError as error:
-        stop("the data of its sets", f"none: {error}", "Or leave the set out.")
+        got = f"none of {name} ({str(error).rstrip('.')})"
+        stop(
+            "the data of its sets", got, "Or choose others with --sets, such as digits."
+        )
     parts = Bunch(X=data.X_train, y=data.y_train, groups=data.get("subject_train"))
     test = np.arange(len(data.y_test))
     if len(test) > N_TEST:
@@ -69,6 +73,9 @@ def own_task(path, target, groups, n_rows):
     if not path.exists():
         stop("a file that exists", path, "Check its path.")
     if path.suffix == ".npz":
+        if target or groups:
+            advice = "Name its arrays y and groups."
+            stop(".csv for --target and --groups", path.name, advice)
         task = from_arrays(path)
     elif path.suffix == ".csv":
         task = from_table(path, target, groups)
@@ -80,21 +87,27 @@ def own_task(path, target, groups, n_rows):
 
 def check_rows(task, n_rows):
     """Stop at labels and groups that cannot be drawn from."""
+    if task.y.dtype.kind not in "biufU":
+        stop("labels that are numbers or texts", task.y.dtype, "Convert y.")
     labels, counts = np.unique(task.y, return_counts=True)
     if task.y.dtype.kind == "f" and (labels != labels.round()).any():
-        stop("classes", f"numbers such as {labels[0]}", "Bin them first.")
+        other = labels[labels != labels.round()][0]
+        stop("classes", f"numbers such as {other}", "Bin them, or leave NaN out.")
     if len(labels) < 2:
         stop("two classes or more", labels.tolist(), "Add rows of another one.")
     share = min(1 - LEFT_OUT, n_rows / len(task.y))
     few = labels[np.floor(counts * share) < FEWEST].tolist()
     if few:
         advice = "Merge or remove these, add rows, or raise --rows."
-        stop(f"{FEWEST} rows of each class in a draw", f"fewer of {few}", advice)
+        got = f"fewer of {len(few)} classes, such as {few[:5]}"
+        stop(f"{FEWEST} rows of each class in a draw", got, advice)
     if task.groups is not None and len(np.unique(task.groups)) < FEWEST_GROUPS:
         got = np.unique(task.groups).tolist()
         stop(f"{FEWEST_GROUPS} groups or more", got, "Leave the groups out.")
     if task.test is None:
         return
+    if (task.groups is None) != (task.test.groups is None):
+        stop("groups of both parts", "those of one", "Add the others, or leave both.")
     unknown = np.setdiff1d(task.test.y, labels).tolist()
     if unknown:
         stop("test labels that are trained on", unknown, "Leave these rows out.")
@@ -107,6 +120,8 @@ def check_rows(task, n_rows):
 
 def from_arrays(path):
     """Arrays x and y, or x_train, y_train, x_test, y_test; groups and subject alike."""
+    if not zipfile.is_zipfile(path):
+        stop("a file of numpy.savez", path.name, "Save it again.")
     with np.load(path, allow_pickle=False) as file:
         keys = {key.lower(): key for key in file.files}
         arrays = {}
@@ -117,6 +132,9 @@ def from_arrays(path):
                 except ValueError:
                     advice = "Save texts as strings: y.astype(str)."
                     stop("arrays of numbers or strings", f"objects in {key}", advice)
+    if any("_" in key for key in arrays) and not all("_" in key for key in arrays):
+        advice = "Give all with _train and _test, or none."
+        stop("arrays of one kind of name", sorted(arrays), advice)
 
     def part(ending):
         X, y = arrays[f"x{ending}"], arrays[f"y{ending}"]
@@ -130,6 +148,11 @@ def from_arrays(path):
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         task = part("_train")
         task.test = part("_test")
+        kinds = [arrays[key].dtype for key in ("x_train", "x_test")]
+        if (kinds[0] == np.uint8) != (kinds[1] == np.uint8):
+            # 8-bit images are scaled, others are not.
+            got = " and ".join(map(str, kinds))
+            stop("training and test rows of one type", got, "Convert one of them.")
         if task.X.shape[1:] != task.test.X.shape[1:]:
             got = f"{task.X.shape[1:]} and {task.test.X.shape[1:]}"
             stop("training and test rows of one shape", got, "Reshape them.")
@@ -175,6 +198,8 @@ def from_table(path, target, groups):
         if (texts[column] == "").any():
             stop(f"{column} in every row", "empty ones", "Remove these rows.")
     X = table.drop(columns=special)
+    if not len(X.columns):
+        stop("columns to learn from", f"none but {special}", "Add some.")
     X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
     if np.isinf(X.select_dtypes("number")).any(axis=None):
         stop("finite numbers", "infinity", "Leave such rows out.")

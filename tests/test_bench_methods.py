@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.utils import Bunch
 
 pytest.importorskip("imblearn")
 
+from cells import fitted, loss_of, run_cell, split_for_choice
 from methods import METHODS, Setup, methods_for
 from methods_report import Differences, holm, summary
 from tasks import as_rows, draw, mixed_order, own_task
@@ -45,7 +48,7 @@ def test_holm_by_hand():
 
 def test_differences_are_those_of_a_paired_t_test():
     ours, twin = [91.0, 92.5, 90.0, 94.0], [90.0, 92.0, 90.5, 91.0]
-    found = Differences(cells({"network": twin, "ISDA": ours}), pooled=False)
+    found = Differences(cells({"network": twin, "ISDA": ours}), overlapping=False)
     mean, error, p = found.difference("s", "ISDA", "accuracy")
     gaps = np.subtract(ours, twin)
     assert mean == pytest.approx(gaps.mean())
@@ -56,18 +59,21 @@ def test_differences_are_those_of_a_paired_t_test():
 
 def test_overlapping_draws_widen_the_error():
     both = cells({"network": [1.0, 2.0, 3.0], "ISDA": [2.0, 2.0, 5.0]})
-    alone, pooled = (
-        Differences(both, pooled).difference("s", "ISDA", "accuracy")[1]
-        for pooled in (False, True)
+    alone, overlapping = (
+        Differences(both, overlapping).difference("s", "ISDA", "accuracy")[1]
+        for overlapping in (False, True)
     )
     # 20 rows of test for 60 of training: 1/3 + 1/3 in place of 1/3
-    assert pooled == pytest.approx(alone * np.sqrt(2))
+    assert overlapping == pytest.approx(alone * np.sqrt(2))
 
 
 def test_stars_and_words():
     gain = np.array([3.0, 3.1, 2.9, 3.0, 3.05])
     twin = np.array([80.0, 82, 81, 79, 83])
-    data = {"cells": cells({"network": twin, "ISDA": twin + gain}), "pooled": False}
+    data = {
+        "cells": cells({"network": twin, "ISDA": twin + gain}),
+        "overlapping": False,
+    }
     text = summary({**data, "epochs": 3, "origin": "here"})
     assert "**ISDA**: accuracy better on s (+3.01 ± 0.03 **)" in text
     assert "log-loss better on s" in text
@@ -76,8 +82,12 @@ def test_stars_and_words():
 def test_a_failed_cell_is_told_and_left_out():
     both = cells({"network": [1.0, 2.0], "ISDA": [2.0, 3.0]})
     both[3] = {"set": "s", "method": "ISDA", "seed": 1, "error": "ValueError: no"}
-    text = summary({"cells": both, "pooled": False, "epochs": 3, "origin": "here"})
+    text = summary({"cells": both, "overlapping": False, "epochs": 3, "origin": "here"})
     assert "- s, ISDA, seed 1: ValueError: no" in text
+    # One pair is left: its difference is told, without an error or a star.
+    line = next(line for line in text.splitlines() if line.startswith("| ISDA"))
+    assert "| 2.00 | +1.00 | -2.000 | -1.000 |" in line and "2.0" in line
+    assert "**ISDA**: no difference with p < 0.05" in text
 
 
 def test_a_set_where_all_fails_has_no_table():
@@ -86,25 +96,46 @@ def test_a_set_where_all_fails_has_no_table():
         for method in ("network", "ISDA")
         for seed in (0, 1)
     ]
-    data = {"cells": both, "pooled": False, "epochs": 3, "origin": "here"}
+    data = {"cells": both, "overlapping": False, "epochs": 3, "origin": "here"}
     assert "## s" not in summary(data) and summary(data).count("ValueError") == 4
+    assert "**ISDA**: no cell to compare." in summary(data)
+
+
+def test_equal_gaps_are_not_beyond_doubt():
+    # On few test rows scores are coarse: 0.1 + 0.2 - 0.2 is 0.1 but for rounding.
+    twin = np.array([80.0, 82, 81])
+    both = cells({"network": twin, "ISDA": twin + 0.1})
+    found = Differences(both, overlapping=False)
+    assert found.text("s", "ISDA", "accuracy") == "+0.10 ± 0.00"
 
 
 def test_every_method_has_a_twin_and_the_same_budget():
     for method in METHODS.values():
         assert len(method.settings) == 3
-        assert method.twin is None or METHODS[method.twin].twin is None
+        if method.twin is None:
+            continue
+        twin = METHODS[method.twin]
+        assert twin.twin is None
+        # All else is equal: what the twin chose, or the same choice.
+        if method.from_twin:
+            assert method.from_twin.endswith(twin.parameter)
+        else:
+            name = twin.parameter.split("__")[-1]
+            assert method.parameter.endswith(name) and method.settings == twin.settings
     assert "refined CutMix" not in methods_for((9, 128), METHODS)
     assert methods_for((5,), ["ISDA"]) == ["network", "ISDA"]
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 32), (1, 8, 8)], ids=str)
 def test_every_parameter_exists(shape):
-    setup = Setup(shape, n_rows=60, n_classes=3, epochs=4, seed=0)
+    setup = Setup(shape, n_rows=60, n_classes=3, n_fewest=20, epochs=4, seed=0)
     for name in methods_for(shape, METHODS):
         method = METHODS[name]
-        model = method.make(setup).set_params(**{method.parameter: method.settings[0]})
-        assert model.get_params()[method.parameter] == method.settings[0]
+        values = {method.parameter: method.settings[2]}
+        if method.from_twin:
+            values[method.from_twin] = METHODS[method.twin].settings[2]
+        model = method.make(setup).set_params(**values)
+        assert values.items() <= model.get_params().items()
 
 
 def test_images_come_in_with_channels_first():
@@ -181,6 +212,10 @@ def test_a_table_of_words_and_gaps(tmp_path):
             "arrays of numbers or strings",
         ),
         ({**SIDES, "y_test": np.arange(30) % 3}, "test labels that are trained on"),
+        ({**SIDES, "x_test": np.zeros((30, 2), np.uint8)}, "rows of one type"),
+        ({**SIDES, "subject_test": np.arange(30)}, "groups of both parts"),
+        ({**SIDES, "groups": np.arange(30)}, "arrays of one kind of name"),
+        ({"x": np.zeros((30, 2)), "y": np.array([b"a", b"b"] * 15)}, "labels that are"),
         (
             {**SIDES, "subject_train": np.arange(30), "subject_test": np.arange(30)},
             "other groups to test with",
@@ -191,6 +226,90 @@ def test_wrong_files_end_in_one_sentence(tmp_path, arrays, message):
     np.savez(tmp_path / "f.npz", **arrays)
     with pytest.raises(SystemExit, match=f"bench_methods needs .*{message}.*; got"):
         own_task(tmp_path / "f.npz", None, None, 100)
+
+
+def test_options_that_do_not_fit_the_file(tmp_path):
+    np.savez(tmp_path / "f.npz", x=np.zeros((30, 2)), y=np.arange(30) % 2)
+    with pytest.raises(SystemExit, match="csv for --target and --groups; got f"):
+        own_task(tmp_path / "f.npz", None, "person", 100)
+    np.save(tmp_path / "f.npy", np.zeros(3))
+    (tmp_path / "f.npy").rename(tmp_path / "g.npz")
+    with pytest.raises(SystemExit, match=r"needs a file of numpy\.savez; got g"):
+        own_task(tmp_path / "g.npz", None, None, 100)
+    (tmp_path / "f.csv").write_text("a\n" + "x\ny\n" * 20)
+    with pytest.raises(SystemExit, match="needs columns to learn from; got none but"):
+        own_task(tmp_path / "f.csv", "a", None, 100)
+
+
+def grouped_table(n_classes=3):
+    """A table of persons, for whom all columns but the first are constant."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(12), 15)
+    X = random.normal(size=(12, 4))[groups] + 0.1 * random.normal(size=(180, 4))
+    y = np.arange(180) % n_classes
+    X[:, 0] += y
+    return Bunch(X=X.astype(np.float32), y=y, groups=groups)
+
+
+def test_samplers_and_networks_are_given_groups():
+    train = grouped_table()
+    setup = Setup((4,), 180, 3, 60, epochs=2, seed=0)
+    for name in "hard regions, logistic regression", "IHDA", "policy by influence":
+        model = METHODS[name].make(setup)
+        with_groups = fitted(clone(model), train)
+        without = fitted(clone(model), Bunch(**train | {"groups": None}))
+        assert not np.array_equal(
+            with_groups.predict_proba(train.X), without.predict_proba(train.X)
+        ), name
+    # The others do without, and are not asked to take them.
+    fitted(METHODS["SMOTE, random forest"].make(setup), train)
+
+
+def test_rows_to_choose_with_have_all_classes_where_groups_allow():
+    train = grouped_table()
+    train.y = np.where(np.isin(train.groups, [0, 1]), train.y % 2, 2)
+    for seed in range(20):
+        inner, held_out = split_for_choice(train, seed)
+        assert set(inner.y) == {0, 1, 2}
+        assert not set(inner.groups) & set(held_out.groups)
+
+
+def test_a_setting_that_diverges_is_not_chosen():
+    class Diverged:
+        classes_ = np.array([0, 1])
+
+        def predict_proba(self, X):
+            return np.full((len(X), 2), np.nan)
+
+    part = Bunch(X=np.zeros((4, 2)), y=np.array([0, 1, 0, 1]))
+    assert loss_of(Diverged(), part, np.array([0, 1])) == np.inf
+
+
+@pytest.mark.parametrize("n_rows", [18, 21, 24, 27, 45])
+def test_smote_has_neighbours_in_the_smallest_class(n_rows):
+    random = np.random.default_rng(0)
+    y = np.arange(n_rows) % 3
+    part = Bunch(X=random.normal(size=(n_rows, 4)), y=y, groups=None)
+    setup = Setup((4,), n_rows, 3, n_rows // 3, epochs=2, seed=0)
+    model = METHODS["SMOTE, logistic regression"].make(setup)
+    fitted(model, split_for_choice(part, 0)[0])
+    assert model[-1].sampler.k_neighbors == 5 or n_rows < 27
+
+
+def test_a_network_takes_what_its_twin_has_chosen(monkeypatch):
+    seen = []
+
+    def spied(model, part):
+        seen.append(model)
+        return fitted(model, part)
+
+    monkeypatch.setattr("cells.fitted", spied)
+    X, y = load_iris(return_X_y=True)
+    task = Bunch(X=X, y=y, groups=None, own=True, test=None, n_rows=60)
+    cell = run_cell("IHDA over ISDA", 0, 4, task, of_twin=0.8)
+    assert [model.tune_lr for model in seen] == [0.8] * 4
+    strengths = [model.estimator.strength for model in seen]
+    assert strengths == [0.25, 1, 4, cell["chosen"]]
 
 
 def run(folder, *options, kill_after=None):
