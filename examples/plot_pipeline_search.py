@@ -13,7 +13,7 @@ with and without new rows. The folds are the same for all.
 #
 # 300 of scikit-learn's digits. A list of grids gives each last step its own settings.
 # What belongs to a step inside a step is joined by two underscores. In each grid the
-# first setting is the plain twin.
+# first setting is the twin: plain, or for hard regions copies of the rows.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -104,7 +104,7 @@ best = search.best_params_
 print(f"\nlowest log-loss: {type(best.pop('last')).__name__}, {best}")
 
 # %%
-# No method is better than its twin by twice its error, in neither score. Mixup costs
+# No method is better than its twin by twice its error, in either score. Mixup costs
 # log-loss with so short a refinement, and new rows in hard regions cost a little of
 # both. The search still names a winner, because one of eight settings has to have the
 # lowest mean. That is a choice, not a finding: look at the differences to the twin, and

@@ -22,7 +22,7 @@ from skaug.ihda import IHDAFinetuner
 from skaug.level_display import ActivationDisplay
 from skaug.records import fitted_parts
 from skaug.refine_display import RefineCurveDisplay
-from skaug.scores import confidence_bins
+from skaug.scores import confidence_bins, group_means
 
 __all__ = ["card_figures"]
 
@@ -216,10 +216,9 @@ def _confusion(figure, y, predicted, classes):
 
 def _groups(figure, y, sides, groups):
     ax = figure.subplots()
-    names, place = np.unique(groups, return_inverse=True)
-    count = np.bincount(place)
+    names = np.unique(groups)
     accuracy = {
-        name: 100 * np.bincount(place, side.predicted == y) / count
+        name: 100 * group_means(side.predicted == y, groups)[1]
         for name, side in sides.items()
     }
     order = np.argsort(-accuracy["estimator"], kind="stable")

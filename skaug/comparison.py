@@ -122,7 +122,8 @@ def reading(name, score):
         "better", "worse", "no difference beyond its error", "the same", or that there
         is no error.
     """
-    if np.isnan(score.error):
+    # Equal differences of all rows, or groups, say nothing about how far they spread.
+    if np.isnan(score.error) or score.error < 1e-12 < abs(score.difference):
         return "no error to judge it by"
     low, high = score.interval
     if low <= 0 <= high:

@@ -11,8 +11,8 @@ expects and skorch leaves to the user:
 - ``random_state`` reproduces a fit and leaves torch's global generator alone;
 - batches are slices of tensors, not collated row by row.
 
-It is the base of every network-based estimator here and the plain twin they are
-compared with.
+It is the base of ISDAClassifier, what IHDAFinetuner and InfluenceAugmenter train by
+default, and the plain twin that they are compared with.
 """
 
 import copy

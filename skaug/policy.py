@@ -237,7 +237,9 @@ def default_transforms(X):
 
 
 def baseline_transform(X, strength=1.0):
-    """A mild, fixed augmentation that does no harm to most data of a kind.
+    """A mild, fixed augmentation.
+
+    It can still harm: on 500 images of Fashion-MNIST it costs 5 points of accuracy.
 
     Parameters
     ----------

@@ -258,7 +258,10 @@ def _of_augmenter(part):
 
 def _of_callback(part):
     callback, history = part.object, part.net.history
-    refining = [bool(row.get("refining", False)) for row in history]
+    # Another callback of the net may refine where this one does not.
+    refining = [
+        callback.refine_epochs > 0 and bool(row.get("refining")) for row in history
+    ]
     transforms = {"augmented": callback.transform, "clean": callback.refine_transform}
     records = []
     for phase, transform in transforms.items():
@@ -322,7 +325,11 @@ def _changed(estimator):
         for name, value in estimator.get_params(deep=False).items()
         if name not in parts
     }
-    return {k: v for k, v in values.items() if v != defaults.get(k)}
+    return {k: _cut(v) for k, v in values.items() if v != defaults.get(k)}
+
+
+def _cut(words):
+    return words if len(words) <= LONGEST else words[: LONGEST - 4] + " ..."
 
 
 def _in_words(value):
@@ -332,6 +339,8 @@ def _in_words(value):
     if isinstance(value, (list, tuple)):
         ends = "[]" if isinstance(value, list) else "()"
         return ends[0] + ", ".join(map(_in_words, value)) + ends[1]
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_in_words, value)))}}}"
     if isinstance(value, dict):
         items = (f"{_in_words(k)}: {_in_words(v)}" for k, v in value.items())
         return f"{{{', '.join(items)}}}"
@@ -339,8 +348,7 @@ def _in_words(value):
         changed = ", ".join(f"{k}={v}" for k, v in _changed(value).items())
         return f"{type(value).__name__}({changed})"
     words = re.sub(r"<(?:\w+\.)*(\w+) object at 0x\w+>", r"\1", repr(value))
-    words = re.sub(r" at 0x[0-9a-fA-F]+", "", words)
-    return words if len(words) <= LONGEST else words[: LONGEST - 4] + " ..."
+    return _cut(re.sub(r" at 0x[0-9a-fA-F]+", "", words))
 
 
 TABLES = {

@@ -15,6 +15,7 @@ from sklearn.base import (
     clone,
     is_classifier,
 )
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -25,7 +26,13 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-__all__ = ["ResampledClassifier"]
+__all__ = ["ResampledClassifier", "is_search"]
+
+
+def is_search(estimator):
+    """Whether it is a search over parameters, of scikit-learn or in its manner."""
+    has_both = hasattr(estimator, "cv") and hasattr(estimator, "refit")
+    return has_both and not isinstance(estimator, TunedThresholdClassifierCV)
 
 
 def _estimator_has(method):
@@ -148,10 +155,9 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if "groups" in signature(self.sampler.fit_resample).parameters:
                 params.sampler["groups"] = fit_params["groups"]
             # A search takes them for its folds, though its signature does not say so.
-            is_search = hasattr(self.estimator, "cv") and hasattr(
-                self.estimator, "refit"
-            )
-            if not is_search and not has_fit_parameter(self.estimator, "groups"):
+            if not (
+                is_search(self.estimator) or has_fit_parameter(self.estimator, "groups")
+            ):
                 del params.estimator["groups"]
             if not params.sampler and "groups" not in params.estimator:
                 raise TypeError(

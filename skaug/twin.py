@@ -19,7 +19,7 @@ from skaug.ihda import IHDAFinetuner
 from skaug.isda import ISDAClassifier
 from skaug.net import NetClassifier
 from skaug.oversampling import rows_added
-from skaug.resample import ResampledClassifier
+from skaug.resample import ResampledClassifier, is_search
 
 __all__ = ["fit_with_groups", "plain_twin", "plain_twin_and_changes"]
 
@@ -118,9 +118,8 @@ def _plain(estimator, changes):
     # Wrappers such as CalibratedClassifierCV. A search that is not fitted would choose
     # anew, perhaps augmentation; what is frozen was trained on other rows.
     inner = estimator.get_params(deep=False).get("estimator")
-    is_search = hasattr(estimator, "cv") and hasattr(estimator, "refit")
     is_frozen = isinstance(inner, FrozenEstimator)
-    if hasattr(inner, "fit") and not is_search and not is_frozen:
+    if hasattr(inner, "fit") and not is_search(estimator) and not is_frozen:
         twin.set_params(estimator=_plain(inner, changes))
     return twin
 

@@ -26,9 +26,13 @@ from sklearn.metrics import (
     log_loss,
     precision_recall_fscore_support,
 )
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
 from skorch import NeuralNetClassifier
@@ -54,6 +58,7 @@ from skaug.comparison import compare_scores, reading
 from skaug.records import changed_parameters
 from skaug.scores import scores_and_contributions, standard_error
 from skaug.signals import Frames
+from skaug.transforms import Jitter
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -256,6 +261,33 @@ def test_card_names_parameters(data, no_figures):
     )
 
 
+def test_card_cuts_long_parameters_and_sorts_sets(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    names = {f"column {i}" for i in range(5)}
+    scaler = FunctionTransformer(kw_args={"names": names, "long": list(range(1000))})
+    scaler.func = lambda X, names, long: X
+    model = make_pipeline(scaler, LogisticRegression(max_iter=500)).fit(X, y)
+    rows = report(model, X_test, y_test).parameters
+    (value,) = (row.value for row in rows if row.parameter == "kw_args")
+    assert value.startswith("{'names': {'column 0', 'column 1', 'column 2', 'column 3'")
+    assert value.endswith(" ...") and len(value) == 160
+
+
+def test_card_tells_the_phases_of_each_callback(data, no_figures):
+    (X, y, _), (X_test, y_test, _) = data
+    callbacks = [
+        ("cutout", BatchAugmentation(Jitter(0.1))),
+        ("mixup", BatchAugmentation(TableMixup(), refine_epochs=1)),
+    ]
+    card = report(net(max_epochs=3, callbacks=callbacks).fit(X, y), X_test, y_test)
+    phases = [
+        [(row.phase, row.first_epoch, row.last_epoch) for row in table.records]
+        for table in card.augmentation
+        if table.title == "Batches augmented in training"
+    ]
+    assert phases == [[("augmented", 1, 3)], [("augmented", 1, 2), ("clean", 3, 3)]]
+
+
 def test_scores_are_those_of_scikit_learn(data, no_figures):
     (X, y, _), (X_test, y_test, person) = data
     model = LogisticRegression().fit(X, y)
@@ -370,6 +402,9 @@ def test_reading_of_an_interval(data, no_figures):
     assert reading("log_loss", other.scores["log_loss"]) == "worse"
     one_group = report(good, X_test, y_test, np.zeros(len(y_test)), twin=bad)
     assert "no error to judge it by in accuracy" in one_group.verdict
+    # Both groups by the same amount: that is no spread to judge by.
+    equal = Bunch(difference=0.1, error=1e-17, interval=(0.1, 0.1))
+    assert reading("accuracy", equal) == "no error to judge it by"
 
 
 def test_calibration_error_of_cases_done_by_hand():
@@ -431,6 +466,9 @@ def test_twins():
     )
     twin = plain_twin(make_pipeline(StandardScaler(), search).fit(X, y))
     assert isinstance(twin[-1], ISDAClassifier) and twin[-1].strength == 0
+    # What looks like a search and only chooses a threshold.
+    tuned = TunedThresholdClassifierCV(isda, cv=2).fit(X, y > 4)
+    assert plain_twin(tuned).estimator.strength == 0
     with pytest.raises(ValueError, match=r"plain_twin needs.*got LogisticRegression"):
         plain_twin(LogisticRegression().fit(X, y))
 
