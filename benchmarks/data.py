@@ -3,6 +3,11 @@
 The files are looked for in ``$SKAUG_DATA``, then in ``../shared/data`` beside the
 checkout. Failing that, the image sets come from OpenML through scikit-learn, for those
 who have a network; the digits are bundled with scikit-learn.
+
+A folder counts if a file ``load.py`` is in it, whose ``load(name, folder=...)`` returns
+a dictionary: ``x_train``, ``y_train``, ``x_test``, ``y_test``, 8-bit images with
+channels last, if any; for har, ``subject_train`` and ``subject_test``; and names, as
+``classes``, if they have any.
 """
 
 import importlib.util
