@@ -9,8 +9,8 @@ Methods, their settings and their plain twins are in methods.py, sets in tasks.p
 seed draws the training rows, the weights and the order of batches. Each method chooses
 among three settings by log-loss on a third of its training rows, held out by groups if
 there are any, is fitted to all of them, and is scored once on test rows. A twin is the
-same without augmentation, with as many gradient steps; it chooses its weight decay, or
-its rate of fine-tuning, and the method takes these from it and chooses its strength.
+same without augmentation, with as many gradient steps. A network's twin chooses weight
+decay, or the rate of fine-tuning; the method takes that from it and chooses a strength.
 A policy's two networks, the scorer and the last one, take 1.6 times the steps of one;
 its twin takes twice as many. Compare it with the plain network, too.
 
@@ -24,7 +24,7 @@ Each cell of method, set and seed is a file in the output folder, written as it 
 never computed again: started again after a kill, the command goes on. Cells of other
 sources, versions or files are not mixed in; failed ones are tried again, and end the
 command with an error. Time is the CPU time of the choice and the fit, over that of the
-twin.
+twin, which has chosen for both.
 
 Differences to the twin are paired over seeds: mean ± standard error, ** where Holm's
 correction over all differences of that metric in the tables leaves p < 0.05 in the t
@@ -89,16 +89,15 @@ def own_of(options):
 
 
 def cells_of(options, own):
-    """All cells to be had, seed by seed: what is there after a kill is balanced."""
+    """All cells to be had, seed by seed."""
     names = options.sets if own is None else [Path(options.data).stem]
     methods = {}
     for name in names:
         X = task_of(name, options.quick, own).X
         shape = () if hasattr(X, "columns") else X.shape[1:]
         methods[name] = methods_for(shape, options.methods)
-        if not set(options.methods) & set(methods[name]):
-            advice = "Choose others with --methods."
-            stop(f"a method for rows as of {name}", options.methods, advice)
+    if not set(options.methods) & set().union(*methods.values()):
+        stop("a method for such rows", options.methods, "Choose others with --methods.")
     # The rows were read to list the cells; workers read them on their own.
     task_of.cache_clear()
     load.cache_clear()

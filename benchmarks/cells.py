@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, log_loss
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from methods import METHODS, Setup
 from runs import write
-from skaug import HardRegionSampler, NetClassifier, ResampledClassifier
+from skaug import NetClassifier
 from skaug.scores import expected_calibration_error, worst_group_accuracy
+from skaug.twin import fit_with_groups
 from tasks import draw, folds_of, own_task, real_task, some
 
 
@@ -38,25 +37,15 @@ def warmed_up():
 
 
 def fitted(model, part):
-    """The model fitted to rows, and to their groups if it or its last step asks."""
-    name, last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
-    keywords = {}
-    if part.groups is not None and takes_groups(last):
-        keywords[f"{name}__groups".lstrip("_")] = part.groups
-    return model.fit(part.X, part.y, **keywords)
-
-
-def takes_groups(model):
-    """Whether fit is to be given groups."""
-    if isinstance(model, ResampledClassifier):
-        return isinstance(model.sampler, HardRegionSampler)
-    return has_fit_parameter(model, "groups")
+    """The model fitted to rows, and to their groups if it takes them."""
+    return fit_with_groups(model, part.X, part.y, part.groups)
 
 
 def split_for_choice(train, seed):
     """Two thirds of the rows to choose a setting with, and the rows to choose by.
 
-    The former have all classes, if there is such a split into whole groups.
+    Of three ways to divide whole groups, the first that leaves most classes to the
+    former.
     """
     folds = list(folds_of(train.y, train.groups, 3, seed))
     n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
@@ -106,13 +95,13 @@ def run_cell(name, seed, epochs, task, of_twin=None):
     classes = np.unique(task.y)
     shape = train.X.shape[1:]
     method = METHODS[name]
-    n_fewest = np.unique(train.y, return_counts=True)[1].min()
-    setup = Setup(shape, len(train.y), len(classes), int(n_fewest), epochs, seed)
+    inner, held_out = split_for_choice(train, seed)
+    n_fewest = int(np.unique(inner.y, return_counts=True)[1].min())
+    setup = Setup(shape, len(train.y), len(classes), n_fewest, epochs, seed)
     model = method.make(setup)
     if method.from_twin:
         model.set_params(**{method.from_twin: of_twin})
     start = time.process_time()
-    inner, held_out = split_for_choice(train, seed)
     losses = []
     for value in method.settings:
         candidate = clone(model).set_params(**{method.parameter: value})
@@ -138,10 +127,10 @@ def keep_cell(path, cell, twin, epochs, quick, own):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if twin is not None and "error" in twin:
+            if METHODS[cell["method"]].from_twin and "chosen" not in twin:
                 raise RuntimeError(f"its twin failed, {twin['method']}")
             task = task_of(cell["set"], quick, own)
-            of_twin = None if twin is None else twin["chosen"]
+            of_twin = twin and twin.get("chosen")
             result = run_cell(cell["method"], cell["seed"], epochs, task, of_twin)
         except Exception as error:
             traceback.print_exc()

@@ -3,9 +3,9 @@
 A twin is the same without augmentation, networks with as many gradient steps. It
 chooses among three settings of its own training: weight decay, or the rate of
 fine-tuning. A network that is augmented takes what its twin has chosen on the same rows
-and chooses among three strengths of the augmentation: all else is equal. Classical
-classifiers choose the same parameter with and without new rows. Names of methods are
-those of the tables.
+and chooses among three strengths of the augmentation: all else is equal, but for a
+policy, whose twin trains longer. Classical classifiers choose the same parameter with
+and without new rows. Names of methods are those of the tables.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Setup(NamedTuple):
     shape: tuple  # of a row: (features,), (channels, times), (channels, height, width)
     n_rows: int
     n_classes: int
-    n_fewest: int  # rows of the smallest class
+    n_fewest: int  # rows of the smallest class in the choice of a setting
     epochs: int
     seed: int
 
@@ -145,8 +145,7 @@ def hard_regions(setup):
 
 
 def smote(setup, kind=SMOTE):
-    # Settings are chosen on two thirds of the rows; a row is no neighbour of its own.
-    k = min(5, 2 * setup.n_fewest // 3 - 1)
+    k = min(5, setup.n_fewest - 1)  # a row is no neighbour of its own
     return kind(sampling_strategy=twice, k_neighbors=k, random_state=setup.seed)
 
 
@@ -240,18 +239,18 @@ def with_samplers(name, classifier, step, parameter, settings):
     ]:
         methods[f"{sampler_name}, {name}"] = Method(
             lambda s, r=sampler: classical(classifier(s), s, r(s)),
-            *(resampled, settings, name),
+            resampled,
+            settings,
+            name,
         )
     return methods
 
 
-METHODS |= with_samplers(
-    *("logistic regression", logistic, "logisticregression", "C", (0.01, 0.1, 1.0))
-)
-METHODS |= with_samplers(
-    *("random forest", forest, "randomforestclassifier"),
-    *("min_samples_leaf", (1, 2, 5)),
-)
+for name, classifier, step, parameter, settings in [
+    ("logistic regression", logistic, "logisticregression", "C", (0.01, 0.1, 1.0)),
+    ("random forest", forest, "randomforestclassifier", "min_samples_leaf", (1, 2, 5)),
+]:
+    METHODS |= with_samplers(name, classifier, step, parameter, settings)
 
 
 def methods_for(shape, wanted):

@@ -44,11 +44,9 @@ def real_task(name, quick):
     """One of the sets of data.py; images of grey are pooled to 14 x 14."""
     try:
         data = load(name)
-    except FileNotFoundError as error:
-        got = f"none of {name} ({str(error).rstrip('.')})"
-        stop(
-            "the data of its sets", got, "Or choose others with --sets, such as digits."
-        )
+    except FileNotFoundError:
+        advice = "Set SKAUG_DATA to their folder, or choose others with --sets."
+        stop("the data of its sets", f"none of {name}", advice)
     parts = Bunch(X=data.X_train, y=data.y_train, groups=data.get("subject_train"))
     test = np.arange(len(data.y_test))
     if len(test) > N_TEST:
@@ -149,7 +147,7 @@ def from_arrays(path):
         task = part("_train")
         task.test = part("_test")
         kinds = [arrays[key].dtype for key in ("x_train", "x_test")]
-        if (kinds[0] == np.uint8) != (kinds[1] == np.uint8):
+        if task.X.ndim > 2 and (kinds[0] == np.uint8) != (kinds[1] == np.uint8):
             # 8-bit images are scaled, others are not.
             got = " and ".join(map(str, kinds))
             stop("training and test rows of one type", got, "Convert one of them.")

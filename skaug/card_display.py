@@ -216,11 +216,10 @@ def _confusion(figure, y, predicted, classes):
 
 def _groups(figure, y, sides, groups):
     ax = figure.subplots()
-    names = np.unique(groups)
-    accuracy = {
-        name: 100 * group_means(side.predicted == y, groups)[1]
-        for name, side in sides.items()
-    }
+    accuracy = {}
+    for name, side in sides.items():
+        names, means = group_means(side.predicted == y, groups)
+        accuracy[name] = 100 * means
     order = np.argsort(-accuracy["estimator"], kind="stable")
     lines = np.arange(len(names))
     if "twin" in sides:

@@ -219,8 +219,8 @@ class ISDAClassifier(NetClassifier):
 
     Any network whose last layer is an ``nn.Linear`` is trained as if each sample came
     with infinitely many copies, moved along the directions in which the features of
-    its class vary. It costs a few percent of a training step of a
-    network for images, more of a small one, and nothing afterwards.
+    its class vary. It costs a few percent of a training step of a network for images,
+    more of a small one, and nothing afterwards.
 
     Parameters
     ----------

@@ -257,11 +257,13 @@ def _of_augmenter(part):
 
 
 def _of_callback(part):
-    callback, history = part.object, part.net.history
-    # Another callback of the net may refine where this one does not.
-    refining = [
-        callback.refine_epochs > 0 and bool(row.get("refining")) for row in history
-    ]
+    callback, net = part.object, part.net
+    # By the callback's own rule: what the history says is of all callbacks together.
+    first, switch = (
+        getattr(net, "first_epoch_", 0),
+        net.max_epochs - callback.refine_epochs,
+    )
+    refining = [(i - first) % net.max_epochs >= switch for i in range(len(net.history))]
     transforms = {"augmented": callback.transform, "clean": callback.refine_transform}
     records = []
     for phase, transform in transforms.items():

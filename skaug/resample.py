@@ -15,7 +15,6 @@ from sklearn.base import (
     clone,
     is_classifier,
 )
-from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -26,13 +25,26 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-__all__ = ["ResampledClassifier", "is_search"]
+__all__ = ["ResampledClassifier", "is_search", "takes_groups"]
 
 
 def is_search(estimator):
     """Whether it is a search over parameters, of scikit-learn or in its manner."""
-    has_both = hasattr(estimator, "cv") and hasattr(estimator, "refit")
-    return has_both and not isinstance(estimator, TunedThresholdClassifierCV)
+    return hasattr(estimator, "error_score") and hasattr(estimator, "refit")
+
+
+def takes_groups(estimator):
+    """Whether fit can be given groups, without metadata routing."""
+    if isinstance(estimator, ResampledClassifier):
+        return _samples_with_groups(estimator.sampler) or takes_groups(
+            estimator.estimator
+        )
+    # A search takes them for its folds, though its signature does not say so.
+    return is_search(estimator) or has_fit_parameter(estimator, "groups")
+
+
+def _samples_with_groups(sampler):
+    return "groups" in signature(sampler.fit_resample).parameters
 
 
 def _estimator_has(method):
@@ -152,12 +164,9 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return Bunch(sampler=routed.sampler.fit, estimator=routed.estimator.fit)
         params = Bunch(sampler={}, estimator=dict(fit_params))
         if "groups" in fit_params:
-            if "groups" in signature(self.sampler.fit_resample).parameters:
+            if _samples_with_groups(self.sampler):
                 params.sampler["groups"] = fit_params["groups"]
-            # A search takes them for its folds, though its signature does not say so.
-            if not (
-                is_search(self.estimator) or has_fit_parameter(self.estimator, "groups")
-            ):
+            if not takes_groups(self.estimator):
                 del params.estimator["groups"]
             if not params.sampler and "groups" not in params.estimator:
                 raise TypeError(

@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled, get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 
 from skaug.augmenter import InfluenceAugmenter
@@ -19,7 +18,7 @@ from skaug.ihda import IHDAFinetuner
 from skaug.isda import ISDAClassifier
 from skaug.net import NetClassifier
 from skaug.oversampling import rows_added
-from skaug.resample import ResampledClassifier, is_search
+from skaug.resample import ResampledClassifier, is_search, takes_groups
 
 __all__ = ["fit_with_groups", "plain_twin", "plain_twin_and_changes"]
 
@@ -119,6 +118,7 @@ def _plain(estimator, changes):
     # anew, perhaps augmentation; what is frozen was trained on other rows.
     inner = estimator.get_params(deep=False).get("estimator")
     is_frozen = isinstance(inner, FrozenEstimator)
+    is_frozen |= isinstance(getattr(estimator, "cv", None), str)  # "prefit"
     if hasattr(inner, "fit") and not is_search(estimator) and not is_frozen:
         twin.set_params(estimator=_plain(inner, changes))
     return twin
@@ -255,6 +255,6 @@ def fit_with_groups(estimator, X, y, groups=None):
     if groups is not None and _routing_enabled():
         consumed = get_routing_for_object(estimator).consumes("fit", ["groups"])
         params = dict.fromkeys(consumed, groups)
-    elif groups is not None and has_fit_parameter(last, "groups"):
+    elif groups is not None and takes_groups(last):
         params = {f"{name}__groups" if is_pipeline else "groups": groups}
     return estimator.fit(X, y, **params)

@@ -276,7 +276,8 @@ def test_card_cuts_long_parameters_and_sorts_sets(data, no_figures):
 def test_card_tells_the_phases_of_each_callback(data, no_figures):
     (X, y, _), (X_test, y_test, _) = data
     callbacks = [
-        ("cutout", BatchAugmentation(Jitter(0.1))),
+        ("jitter", BatchAugmentation(Jitter(0.1))),
+        ("smooth", BatchAugmentation(Jitter(0.2), refine_epochs=2)),
         ("mixup", BatchAugmentation(TableMixup(), refine_epochs=1)),
     ]
     card = report(net(max_epochs=3, callbacks=callbacks).fit(X, y), X_test, y_test)
@@ -285,7 +286,11 @@ def test_card_tells_the_phases_of_each_callback(data, no_figures):
         for table in card.augmentation
         if table.title == "Batches augmented in training"
     ]
-    assert phases == [[("augmented", 1, 3)], [("augmented", 1, 2), ("clean", 3, 3)]]
+    assert phases == [
+        [("augmented", 1, 3)],
+        [("augmented", 1, 1), ("clean", 2, 3)],
+        [("augmented", 1, 2), ("clean", 3, 3)],
+    ]
 
 
 def test_scores_are_those_of_scikit_learn(data, no_figures):
@@ -469,6 +474,11 @@ def test_twins():
     # What looks like a search and only chooses a threshold.
     tuned = TunedThresholdClassifierCV(isda, cv=2).fit(X, y > 4)
     assert plain_twin(tuned).estimator.strength == 0
+    # Trained before, and so it stays.
+    binary = clone(isda).fit(X, y > 4)
+    tuned.set_params(estimator=binary, cv="prefit", refit=False).fit(X, y > 4)
+    with pytest.raises(ValueError, match="plain_twin needs"):
+        plain_twin(tuned)
     with pytest.raises(ValueError, match=r"plain_twin needs.*got LogisticRegression"):
         plain_twin(LogisticRegression().fit(X, y))
 

@@ -12,10 +12,15 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    LogisticRegressionCV,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    TunedThresholdClassifierCV,
     cross_val_predict,
     cross_validate,
 )
@@ -136,6 +141,16 @@ def test_networks_and_searches_take_groups_for_what_they_hold_out(table):
     for estimator in (net, search):
         model = ResampledClassifier(hard(), estimator).fit(X, y, groups=groups)
         np.testing.assert_array_equal(seen.pop(), model.sampler_.groups_)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_looks_like_a_search_is_not_given_groups(table):
+    X, y = table
+    groups = np.arange(len(y)) // 5
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=2)
+    for estimator in (LogisticRegressionCV(Cs=2, cv=2, scoring="accuracy"), tuned):
+        model = ResampledClassifier(hard(), estimator).fit(X, y > 0, groups=groups)
+        assert len(model.sampler_.groups_) > len(y)
 
 
 @pytest.mark.parametrize("keep", ["pickle", "joblib", "clone"])
