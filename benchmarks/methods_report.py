@@ -145,9 +145,9 @@ def reading(found):
         if not times:
             yield f"- **{method}**: no cell to compare."
             continue
-        cost = f"{min(times):.1f} to {max(times):.1f} times the twin"
+        cost = as_range(f"{min(times):.1f}", f"{max(times):.1f}")
         words = "; ".join(parts) or "no difference with p < 0.05"
-        yield f"- **{method}**: {words}. Time: {cost}."
+        yield f"- **{method}**: {words}. Time: {cost} times the twin."
 
 
 def summary(data):
@@ -163,7 +163,11 @@ def summary(data):
         cells = [c for c in data["cells"] if c["set"] == name and "n_train" in c]
         if not cells:
             continue
-        trained, tested = (count(cells, key) for key in ("n_train", "n_test"))
+        # Draws of whole groups differ in their numbers of rows.
+        trained, tested = (
+            as_range(min(numbers), max(numbers))
+            for numbers in ([c[key] for c in cells] for key in ("n_train", "n_test"))
+        )
         lines.append(f"## {name}: {trained} training rows, {tested} test rows\n")
         lines += [*markdown(list(table(found, name))), ""]
     failed = [cell for cell in data["cells"] if "error" in cell]
@@ -173,10 +177,8 @@ def summary(data):
     return "\n".join(lines).rstrip()
 
 
-def count(cells, key):
-    """A number of rows, or its range: draws of whole groups differ in it."""
-    numbers = [cell[key] for cell in cells]
-    low, high = min(numbers), max(numbers)
+def as_range(low, high):
+    """Both ends, or one number if they are the same."""
     return f"{low}" if low == high else f"{low} to {high}"
 
 
