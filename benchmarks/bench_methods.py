@@ -132,13 +132,11 @@ def run(options):
     missing = [cell for cell in cells if not is_done(path_of(cell))]
     if len(missing) < len(cells):
         print(f"{len(cells) - len(missing)} of {len(cells)} cells are there already.")
+    settings = options.epochs, options.quick, own
     bar = tqdm(total=len(missing), unit="cell", smoothing=0.05)
     for of_twins in True, False:
         work = Parallel(options.n_jobs, return_as="generator_unordered")(
-            delayed(keep_cell)(
-                *(path_of(cell), cell, twin_of(cell), options.epochs),
-                *(options.quick, own),
-            )
+            delayed(keep_cell)(path_of(cell), cell, twin_of(cell), *settings)
             for cell in missing
             if (METHODS[cell["method"]].twin is None) == of_twins
         )

@@ -164,10 +164,8 @@ def summary(data):
         if not cells:
             continue
         # Draws of whole groups differ in their numbers of rows.
-        trained, tested = (
-            as_range(min(numbers), max(numbers))
-            for numbers in ([c[key] for c in cells] for key in ("n_train", "n_test"))
-        )
+        numbers = ([cell[key] for cell in cells] for key in ("n_train", "n_test"))
+        trained, tested = (as_range(min(of_key), max(of_key)) for of_key in numbers)
         lines.append(f"## {name}: {trained} training rows, {tested} test rows\n")
         lines += [*markdown(list(table(found, name))), ""]
     failed = [cell for cell in data["cells"] if "error" in cell]
