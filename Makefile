@@ -31,7 +31,7 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/numpydoc lint skaug/*.py
+	$(BIN)/numpydoc lint $$(find skaug -name '*.py')
 
 bench: .venv/bench-installed
 	@status=0; for file in benchmarks/bench_isda.py benchmarks/bench_net.py \

@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 
 from data import har_table, load
 from skaug import BatchAugmentation, ManifoldMixup, NetClassifier, TableMixup
-from skaug._torchvision import torchvision  # noqa: F401
+from skaug.transforms.torchvision import torchvision  # noqa: F401
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
 from torchvision.transforms import v2  # isort: skip

@@ -48,7 +48,7 @@ from tqdm import tqdm
 from data import har_table, load, take
 from runs import by_set, kept, markdown
 from skaug import IHDAFinetuner, NetClassifier
-from skaug.modules import ConvNet
+from skaug.net import ConvNet
 
 N_TRAIN = {
     "har": 1000,

@@ -62,9 +62,10 @@ from runs import (
     write,
 )
 from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
-from skaug._torchvision import torchvision  # noqa: F401
-from skaug.policy import Chain, Policy, baseline_transform
-from skaug.transforms import PerSample
+from skaug.influence import Policy
+from skaug.transforms import PerSample, baseline_transform
+from skaug.transforms.lists import Chain
+from skaug.transforms.torchvision import torchvision  # noqa: F401
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
 from torchvision.transforms import v2  # isort: skip

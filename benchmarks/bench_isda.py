@@ -20,9 +20,8 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from skaug import ISDALoss
-from skaug.covariance import ClassCovariance
-from skaug.layers import capture_input
-from skaug.modules import ConvNet
+from skaug.isda import ClassCovariance
+from skaug.net import ConvNet, capture_input
 
 SIZES = [(10, 64), (100, 64), (100, 256), (10, 640), (100, 640)]
 # (classes, features) -> least speed-up

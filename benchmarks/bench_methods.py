@@ -72,7 +72,7 @@ QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 10}
 def fingerprint(options):
     """Digest of all that decides about a cell, besides what its name tells."""
     digest = hashlib.sha256()
-    sources = [*ROOT.glob("skaug/*.py"), *map(Path(__file__).with_name, SOURCES)]
+    sources = [*ROOT.glob("skaug/**/*.py"), *map(Path(__file__).with_name, SOURCES)]
     for path in sorted(sources) + ([Path(options.data)] if options.data else []):
         digest.update(path.read_bytes())
     made = [version(name) for name in PACKAGES]

@@ -53,8 +53,8 @@ from runs import (
     write,
 )
 from skaug import BatchAugmentation, Cutout, ManifoldMixup, NetClassifier, TableMixup
-from skaug._torchvision import torchvision  # noqa: F401
 from skaug.transforms import PerSample
+from skaug.transforms.torchvision import torchvision  # noqa: F401
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
 from torchvision.transforms import v2  # isort: skip

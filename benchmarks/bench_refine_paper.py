@@ -28,7 +28,7 @@ from data import load, take
 from networks import PreActResNet18
 from runs import processor
 from skaug import BatchAugmentation, NetClassifier
-from skaug._torchvision import torchvision
+from skaug.transforms.torchvision import torchvision
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
 from torchvision.transforms import v2  # isort: skip

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 from methods import METHODS, Setup
 from runs import write
 from skaug import NetClassifier
-from skaug.scores import expected_calibration_error, worst_group_accuracy
-from skaug.twin import fit_with_groups
+from skaug.card import expected_calibration_error, worst_group_accuracy
+from skaug.card.twin import fit_with_groups
 from tasks import draw, folds_of, own_task, real_task, some
 
 

@@ -32,8 +32,8 @@ from skaug import (
     ResampledClassifier,
     TableMixup,
 )
-from skaug._torchvision import torchvision  # noqa: F401
 from skaug.signals import MagnitudeSpectrum
+from skaug.transforms.torchvision import torchvision  # noqa: F401
 
 # Behind the line above, which makes it possible beside a torch without CUDA.
 from torchvision.transforms import v2  # isort: skip

@@ -18,7 +18,7 @@ import skorch
 import torch
 from scipy.stats import t as student
 
-from skaug._torchvision import torchvision
+from skaug.transforms.torchvision import torchvision
 
 START = time.time()
 ROOT = Path(__file__).resolve().parents[1]

@@ -36,8 +36,8 @@ from compare import (
     folds,
     stop,
 )
-from skaug.shl import CLASSES
 from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
+from skaug.signals.shl import CLASSES
 
 CHANNELS = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
 # Steps per second, acceleration in m/s2 and turning in rad/s with each step, shaking

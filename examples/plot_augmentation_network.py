@@ -34,7 +34,7 @@ from skaug import (
     InfluenceAugmenter,
     NetClassifier,
 )
-from skaug.network_training import NetworkAugmentation
+from skaug.influence.network_training import NetworkAugmentation
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).reshape(-1, 1, 8, 8).astype(np.float32)

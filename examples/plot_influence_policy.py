@@ -27,7 +27,7 @@ from sklearn.metrics import log_loss
 
 from data import load, take
 from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
-from skaug.policy import baseline_transform
+from skaug.transforms import baseline_transform
 
 data = load("fashion_mnist")
 

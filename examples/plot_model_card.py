@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from compare_signals import ACTIVITIES, generate_signals
 from skaug import ISDAClassifier, report
-from skaug.shl import CLASSES
 from skaug.signals import MagnitudeSpectrum, frame_segments
+from skaug.signals.shl import CLASSES
 
 signals = generate_signals()
 order = np.arange(len(signals.X))

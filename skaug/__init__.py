@@ -1,26 +1,39 @@
 """Learned data augmentation for scikit-learn."""
 
-from skaug.augmenter import InfluenceAugmenter
-from skaug.augmenter_display import AugmentationGridDisplay
-from skaug.batch_augmentation import BatchAugmentation
-from skaug.covariance import ClassCovariance
-from skaug.display import HardRegionDisplay, PotentialHistogramDisplay
-from skaug.hard_region import HardRegionSampler
-from skaug.ihda import IHDAFinetuner
-from skaug.influence import LastLayerInfluence
-from skaug.influence_display import InfluenceRankingDisplay, LeaveOneOutDisplay
-from skaug.isda import ISDAClassifier, ISDALoss
-from skaug.level_display import ActivationDisplay, LevelGainDisplay
-from skaug.mixing import ManifoldMixup, TableMixup
-from skaug.model_card import ModelCard
+from skaug.card import (
+    ModelCard,
+    expected_calibration_error,
+    plain_twin,
+    report,
+    worst_group_accuracy,
+)
+from skaug.hard_regions import (
+    HardRegionDisplay,
+    HardRegionSampler,
+    PotentialHistogramDisplay,
+    ResampledClassifier,
+    auto_radius,
+    class_potentials,
+    potential,
+    potential_grid,
+)
+from skaug.ihda import ActivationDisplay, IHDAFinetuner, LevelGainDisplay
+from skaug.influence import (
+    AugmentationGridDisplay,
+    InfluenceAugmenter,
+    InfluenceRankingDisplay,
+    LastLayerInfluence,
+    LeaveOneOutDisplay,
+)
+from skaug.isda import ClassCovariance, ISDAClassifier, ISDALoss
 from skaug.net import NetClassifier
-from skaug.potentials import auto_radius, class_potentials, potential, potential_grid
-from skaug.refine_display import RefineCurveDisplay
-from skaug.reporting import report
-from skaug.resample import ResampledClassifier
-from skaug.scores import expected_calibration_error, worst_group_accuracy
+from skaug.refined import (
+    BatchAugmentation,
+    ManifoldMixup,
+    RefineCurveDisplay,
+    TableMixup,
+)
 from skaug.transforms import Cutout
-from skaug.twin import plain_twin
 
 __all__ = [
     "ActivationDisplay",

@@ -1,0 +1,195 @@
+"""A classifier beside its plain twin on the same rows: in all, by class and by group.
+
+The difference of every score has the standard error of paired rows, or groups, and a
+reading: whether 0 is within its 95 % interval.
+"""
+
+import numpy as np
+from scipy.stats import t
+from sklearn.metrics import precision_recall_fscore_support
+from sklearn.utils import Bunch
+
+from skaug.card.scores import (
+    group_means,
+    scores_and_contributions,
+    standard_error,
+    worst_group_accuracy,
+)
+
+__all__ = [
+    "SCORES",
+    "class_scores",
+    "compare_scores",
+    "group_scores",
+    "predictions",
+    "reading",
+]
+
+# Name, sign of what is better, and whether it is written in percent.
+SCORES = {
+    "accuracy": ("accuracy", 1, True),
+    "balanced_accuracy": ("balanced accuracy", 1, True),
+    "worst_group_accuracy": ("worst group's accuracy", 1, True),
+    "log_loss": ("log-loss", -1, False),
+    "calibration_error": ("expected calibration error", -1, True),
+}
+NAN = float("nan")
+
+
+def predictions(model, X):
+    """What a classifier says of rows.
+
+    Parameters
+    ----------
+    model : classifier
+        A fitted one.
+    X : array-like of shape (n, ...)
+        Rows.
+
+    Returns
+    -------
+    side : Bunch
+        ``predicted`` labels, ``proba``, which is None if it has none, and ``classes``.
+    """
+    proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
+    return Bunch(predicted=model.predict(X), proba=proba, classes=model.classes_)
+
+
+def compare_scores(y, sides, groups=None):
+    """Scores of a classifier and of its twin, and their differences.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Labels.
+    sides : dict of str to Bunch
+        "estimator" and, if there is one, "twin", of ``predictions``.
+    groups : ndarray of shape (n,), default=None
+        Rows that belong together; by default each is by itself.
+
+    Returns
+    -------
+    scores : dict of str to Bunch
+        By score, those of `SCORES` that there are: ``estimator`` and ``twin``, the two
+        values, ``difference`` of the first to the second, its standard ``error`` and
+        ``interval``, that of 95 % by Student's distribution. What is not known is NaN.
+    """
+    names = ("predicted", "proba", "classes")
+    ours, theirs = (
+        scores_and_contributions(y, *(side[name] for name in names)) if side else {}
+        for side in (sides["estimator"], sides.get("twin"))
+    )
+    scores = {}
+    for name, (value, contributions) in ours.items():
+        scores[name] = _unknown(float(value))
+        if name in theirs:
+            twin, of_twin = theirs[name]
+            error, n = standard_error(contributions - of_twin, groups)
+            reach = float(t.ppf(0.975, n - 1)) * error if n > 1 else NAN
+            gap = float(value - twin)
+            interval = gap - reach, gap + reach
+            known = {"twin": float(twin), "difference": gap}
+            scores[name].update(known, error=error, interval=interval)
+    if groups is not None:
+        ours, theirs = (
+            worst_group_accuracy(y, side.predicted, groups) if side else NAN
+            for side in (sides["estimator"], sides.get("twin"))
+        )
+        worst = _unknown(ours)
+        worst.update(twin=theirs, difference=ours - theirs)
+        scores["worst_group_accuracy"] = worst
+    return {name: scores[name] for name in SCORES if name in scores}
+
+
+def _unknown(value):
+    unknown = dict.fromkeys(("twin", "difference", "error"), NAN)
+    return Bunch(estimator=value, **unknown, interval=(NAN, NAN))
+
+
+def reading(name, score):
+    """What a difference says, in a few words.
+
+    Parameters
+    ----------
+    name : str
+        Key of `SCORES`.
+    score : Bunch
+        Its value in what :func:`compare_scores` returns.
+
+    Returns
+    -------
+    words : str
+        "better", "worse", "no difference beyond its error", "the same", or that there
+        is no error.
+    """
+    # Equal differences of all rows, or groups, say nothing about how far they spread.
+    if np.isnan(score.error) or score.error < 1e-12 < abs(score.difference):
+        return "no error to judge it by"
+    low, high = score.interval
+    if low <= 0 <= high:
+        return "the same" if low == high else "no difference beyond its error"
+    return "better" if (score.difference > 0) == (SCORES[name][1] > 0) else "worse"
+
+
+def class_scores(y, sides, groups=None):
+    """Precision, recall and F1 of each class, and the recall beside the twin's.
+
+    Parameters
+    ----------
+    y, sides, groups : objects
+        As for :func:`compare_scores`.
+
+    Returns
+    -------
+    records : list of Bunch
+        ``label``, ``rows``, ``precision``, ``recall``, ``f1``, ``twin_recall``,
+        ``difference`` and ``error``.
+    """
+    ours, twin = sides["estimator"], sides.get("twin")
+    columns = precision_recall_fscore_support(
+        y, ours.predicted, labels=ours.classes, zero_division=np.nan
+    )
+    records = []
+    for label, *values, rows in zip(
+        ours.classes.tolist(), *map(np.ndarray.tolist, columns)
+    ):
+        record = Bunch(label=label, rows=rows)
+        record.update(zip(("precision", "recall", "f1"), values))
+        record.update(dict.fromkeys(("twin_recall", "difference", "error"), NAN))
+        if twin is not None and rows:
+            of_class = y == label
+            right, twins = (side.predicted[of_class] == label for side in (ours, twin))
+            gain = right.astype(float) - twins
+            own = None if groups is None else groups[of_class]
+            record.error, _ = standard_error((gain - gain.mean()) / rows, own)
+            record.twin_recall = float(twins.mean())
+            record.difference = float(gain.mean())
+        records.append(record)
+    return records
+
+
+def group_scores(y, sides, groups):
+    """Accuracy in each group, beside the twin's.
+
+    Parameters
+    ----------
+    y, sides, groups : objects
+        As for :func:`compare_scores`.
+
+    Returns
+    -------
+    records : list of Bunch
+        ``group``, ``rows``, ``accuracy``, ``twin`` and ``difference``.
+    """
+    names, rows = np.unique(groups, return_counts=True)
+    ours, theirs = (
+        group_means(side.predicted == y, groups)[1]
+        if side
+        else np.full(len(names), NAN)
+        for side in (sides["estimator"], sides.get("twin"))
+    )
+    columns = (names, rows, ours, theirs, ours - theirs)
+    keys = ("group", "rows", "accuracy", "twin", "difference")
+    return [
+        Bunch(**dict(zip(keys, row))) for row in zip(*(c.tolist() for c in columns))
+    ]

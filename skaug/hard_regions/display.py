@@ -1,0 +1,412 @@
+"""Pictures of what a HardRegionSampler found.
+
+They follow scikit-learn's displays: ``from_estimator`` computes once and draws,
+``plot`` draws again from what is kept in the attributes.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing, check_array, column_or_1d
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skaug._plots import axes_of
+
+__all__ = ["HardRegionDisplay", "PotentialHistogramDisplay"]
+
+MARKERS = "o^sDvP*X<>pdhH8"
+
+
+class HardRegionDisplay:
+    """Map of the training points, coloured by potential.
+
+    Every class has its own marker. Points in hard regions, whose potential is
+    positive, are drawn above all others, noisy points hollow. Make it with
+    :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 2)
+        Where to draw the training points.
+    potentials : ndarray of shape (n,)
+        Their potentials.
+    noisy : ndarray of shape (n,), bool
+        Which points are noisy; their potentials are not drawn.
+    y : ndarray of shape (n,)
+        Their labels.
+    axis_labels : tuple of two str
+        What the two coordinates are.
+
+    Attributes
+    ----------
+    points, potentials, noisy, y, axis_labels : objects
+        As given.
+    ax_ : matplotlib Axes
+        After ``plot``: the axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that they belong to.
+    scatter_ : dict of matplotlib PathCollection
+        The points drawn, by ``(label, kind)`` where kind is "easy", "hard" or "noisy",
+        in ascending order of potential.
+    colorbar_ : matplotlib Colorbar or None
+        The colour bar.
+
+    See Also
+    --------
+    PotentialHistogramDisplay : How the potentials of each class are distributed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skaug import HardRegionDisplay, HardRegionSampler
+    >>> X, y = make_moons(200, noise=0.3, random_state=0)
+    >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
+    >>> display = HardRegionDisplay.from_estimator(sampler, X, y)
+    >>> len(display.scatter_[0, "hard"].get_offsets())
+    11
+    """
+
+    def __init__(self, points, potentials, noisy, y, *, axis_labels):
+        self.points = points
+        self.potentials = potentials
+        self.noisy = noisy
+        self.y = y
+        self.axis_labels = axis_labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        sampler,
+        X,
+        y,
+        *,
+        features=None,
+        ax=None,
+        cmap="coolwarm",
+        colorbar=True,
+        scatter_kw=None,
+    ):
+        """Draw the points that a sampler was fitted on.
+
+        Parameters
+        ----------
+        sampler : HardRegionSampler or ResampledClassifier
+            The fitted sampler, or the fitted classifier that holds one.
+        X : array-like of shape (n, n_columns)
+            The rows given to ``fit``, in their order. The columns may be others, such
+            as those before scaling.
+        y : array-like of shape (n,)
+            Their labels, for the markers; names make a better legend than codes.
+        features : tuple of two int or str, default=None
+            Numbers or names of the columns to draw. By default both if there are two,
+            else the first two principal components of the standardised columns.
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        cmap, colorbar, scatter_kw : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : HardRegionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If X or y have not as many rows as the sampler was fitted on, or `features`
+            are no two columns of X.
+        TypeError, NotFittedError
+            If there is no sampler with potentials, or it is not fitted.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_estimator")
+        sampler = _fitted_sampler(name, sampler)
+        _check_rows(name, sampler, X=X, y=y)
+        points, axis_labels = _project(X, features)
+        display = cls(
+            points,
+            sampler.potentials_,
+            sampler.noisy_,
+            column_or_1d(y),
+            axis_labels=axis_labels,
+        )
+        return display.plot(ax, cmap=cmap, colorbar=colorbar, scatter_kw=scatter_kw)
+
+    def plot(self, ax=None, *, cmap="coolwarm", colorbar=True, scatter_kw=None):
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        cmap : str or matplotlib Colormap, default="coolwarm"
+            Diverging colours; the middle one stands for a potential of 0.
+        colorbar : bool, default=True
+            Whether to draw the colour bar. Either side of 0 has its own scale, up to
+            the 98th percentile of the values there.
+        scatter_kw : dict, default=None
+            What else ``Axes.scatter`` is to be given, such as ``{"s": 10}``.
+
+        Returns
+        -------
+        display : HardRegionDisplay
+            The display itself.
+        """
+        check_matplotlib_support("HardRegionDisplay.plot")
+        from matplotlib.lines import Line2D
+
+        self.ax_, self.figure_ = axes_of(ax)
+        positive, size = self.potentials > 0, np.clip(20_000 / len(self.points), 10, 36)
+        common = {"s": size, "linewidths": np.sqrt(size) / 12} | (scatter_kw or {})
+        colours = {"cmap": cmap, "norm": self._norm()}
+        kinds = {
+            "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.6"}),
+            "easy": (~self.noisy & ~positive, {"edgecolors": "face"} | colours),
+            "hard": (~self.noisy & positive, {"edgecolors": "black"} | colours),
+        }
+        labels = np.unique(self.y).tolist()
+        markers = np.resize(list(MARKERS), len(labels)).tolist()
+        self.scatter_, handles = {}, []
+        for label, marker in zip(labels, markers):
+            for zorder, (kind, (of_kind, style)) in enumerate(kinds.items(), start=1):
+                rows = np.flatnonzero(of_kind & (self.y == label))
+                rows = rows[np.argsort(self.potentials[rows], kind="stable")]
+                if kind != "noisy":
+                    style = style | {"c": self.potentials[rows]}
+                self.scatter_[label, kind] = self.ax_.scatter(
+                    *self.points[rows].T,
+                    marker=marker,
+                    zorder=zorder,
+                    **style | common,
+                )
+            handle = {"marker": marker, "color": "0.5", "linestyle": "none"}
+            handles.append(Line2D([], [], label=str(label), **handle))
+        if self.noisy.any():
+            handle |= {"marker": "o", "markerfacecolor": "none"}
+            handles.append(Line2D([], [], label="hollow: noisy", **handle))
+        self.ax_.legend(handles=handles)
+        self.ax_.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
+        self.colorbar_ = None
+        if colorbar:
+            self.colorbar_ = self.figure_.colorbar(
+                self.scatter_[labels[0], "hard"],
+                ax=self.ax_,
+                label="potential",
+                extend="both",
+            )
+        return self
+
+    def _norm(self):
+        from matplotlib.colors import TwoSlopeNorm
+
+        values = self.potentials[~self.noisy]
+        low, high = (
+            np.quantile(side, 0.98) if len(side) else 1.0
+            for side in (-values[values < 0], values[values > 0])
+        )
+        return TwoSlopeNorm(0, -low, high)
+
+
+class PotentialHistogramDisplay:
+    """Histogram of the potentials of each class.
+
+    What lies right of the line at 0 is in a hard region. Noisy points have no
+    meaningful potential; they are not in the histogram, and the legend says how many
+    they are. Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes, n_bins)
+        Points of each class in each bin, without noisy ones.
+    edges : ndarray of shape (n_bins + 1,)
+        Borders of the bins.
+    labels : ndarray of shape (n_classes,)
+        The classes.
+    hard_share, noisy_share : ndarray of shape (n_classes,)
+        Shares of hard and of noisy points among all points of each class.
+
+    Attributes
+    ----------
+    counts, edges, labels, hard_share, noisy_share : ndarray
+        As given.
+    ax_ : matplotlib Axes
+        After ``plot``: the axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that they belong to.
+    stairs_ : list of matplotlib StepPatch
+        The outline of each class.
+    line_ : matplotlib Line2D
+        The line at 0.
+
+    See Also
+    --------
+    HardRegionDisplay : Where the points of hard regions lie.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skaug import HardRegionSampler, PotentialHistogramDisplay
+    >>> X, y = make_moons(200, noise=0.3, random_state=0)
+    >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
+    >>> display = PotentialHistogramDisplay.from_estimator(sampler, y)
+    >>> display.hard_share
+    array([0.11, 0.08])
+    """
+
+    def __init__(self, counts, edges, labels, *, hard_share, noisy_share):
+        self.counts = counts
+        self.edges = edges
+        self.labels = labels
+        self.hard_share = hard_share
+        self.noisy_share = noisy_share
+
+    @classmethod
+    def from_estimator(cls, sampler, y, *, bins=40, ax=None):
+        """Draw the potentials of the points that a sampler was fitted on.
+
+        Parameters
+        ----------
+        sampler : HardRegionSampler or ResampledClassifier
+            The fitted sampler, or the fitted classifier that holds one.
+        y : array-like of shape (n,)
+            Labels of the rows given to ``fit``, in their order.
+        bins : int, default=40
+            Number of bins, or one more: 0 is always a border.
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        display : PotentialHistogramDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If y has not as many rows as the sampler was fitted on, or `bins` is no
+            number of 1 or more.
+        TypeError, NotFittedError
+            If there is no sampler with potentials, or it is not fitted.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_estimator")
+        if not isinstance(bins, Integral) or bins < 1:
+            raise ValueError(
+                f"{name} needs bins to be a whole number >= 1; got {bins!r}. Give the "
+                "number of bars."
+            )
+        sampler = _fitted_sampler(name, sampler)
+        _check_rows(name, sampler, y=y)
+        potentials, noisy = sampler.potentials_, sampler.noisy_
+        edges = _edges(potentials[~noisy], bins)
+        labels, codes = np.unique(column_or_1d(y), return_inverse=True)
+        of_class = codes == np.arange(len(labels))[:, None]
+        display = cls(
+            np.array(
+                [np.histogram(potentials[c & ~noisy], edges)[0] for c in of_class]
+            ),
+            edges,
+            labels,
+            hard_share=np.array([np.mean(potentials[c] > 0) for c in of_class]),
+            noisy_share=np.array([np.mean(noisy[c]) for c in of_class]),
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the histogram.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        display : PotentialHistogramDisplay
+            The display itself.
+        """
+        check_matplotlib_support("PotentialHistogramDisplay.plot")
+        self.ax_, self.figure_ = axes_of(ax)
+        self.stairs_ = [
+            self.ax_.stairs(
+                counts,
+                self.edges,
+                linewidth=1.5,
+                label=f"{label}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy",
+            )
+            for label, counts, hard, noisy in zip(
+                self.labels, self.counts, self.hard_share, self.noisy_share
+            )
+        ]
+        self.line_ = self.ax_.axvline(0, color="0.3", linewidth=1, linestyle="--")
+        self.ax_.set(xlabel="potential", ylabel="points")
+        self.ax_.margins(y=0.1 + 0.06 * len(self.labels))  # room for the legend
+        self.ax_.legend()
+        return self
+
+
+def _fitted_sampler(name, estimator):
+    sampler = getattr(estimator, "sampler_", estimator)
+    check_is_fitted(sampler)
+    if not hasattr(sampler, "potentials_"):
+        raise TypeError(
+            f"{name} needs a fitted HardRegionSampler, or a ResampledClassifier that "
+            f"holds one; got a {type(sampler).__name__}. Of a pipeline, give that step."
+        )
+    return sampler
+
+
+def _check_rows(name, sampler, **given):
+    n = len(sampler.potentials_)
+    for what, values in given.items():
+        if _num_samples(values) != n:
+            raise ValueError(
+                f"{name} needs {what} to have the {n} rows that the sampler was fitted "
+                f"on; got {_num_samples(values)}. Give what was given to fit, without "
+                "new samples."
+            )
+
+
+def _project(X, features):
+    """Two coordinates of every row, and what they are."""
+    numbers = {"dtype": [np.float64, np.float32], "ensure_min_features": 2}
+    names = [str(c) for c in getattr(X, "columns", [])]
+    if features is None or not names:
+        X = check_array(X, **numbers)
+        names = names or [f"column {j}" for j in range(X.shape[1])]
+    if features is None and len(names) == 2:
+        features = 0, 1
+    if features is not None:
+        columns = _column_numbers(features, names)
+        points = check_array(_safe_indexing(X, columns, axis=1), **numbers)
+        return points, tuple(names[j] for j in columns)
+    pca = PCA(2, random_state=0)
+    points = pca.fit_transform(StandardScaler().fit_transform(X))
+    return points, tuple(
+        f"{nth} principal component ({100 * share:.0f} % of variance)"
+        for nth, share in zip(("first", "second"), pca.explained_variance_ratio_)
+    )
+
+
+def _column_numbers(features, names):
+    numbers = [names.index(j) if j in names else j for j in features]
+    valid = [isinstance(j, Integral) and 0 <= j < len(names) for j in numbers]
+    if valid != [True, True]:
+        raise ValueError(
+            "HardRegionDisplay needs features to be two columns of X, by name or by "
+            f"number from 0 to {len(names) - 1}; got {features!r}. Leave them out for "
+            "the first two principal components."
+        )
+    return [int(j) for j in numbers]
+
+
+def _edges(values, bins):
+    """Borders of bins of equal width, one of them at 0."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    # A little wider, or rounding could leave the largest value outside.
+    width = (1 + 1e-9) * (high - low) / bins or 1.0
+    first, last = np.floor(low / width), max(np.ceil(high / width), 1)
+    return width * np.arange(first, last + 1)

@@ -1,0 +1,302 @@
+"""The variational autoencoder of feature vectors that makes new ones."""
+
+import copy
+import itertools
+import math
+
+import torch
+from torch import nn
+
+__all__ = ["VAE", "fit_vae"]
+
+
+class VAE(nn.Module):
+    """Variational autoencoder of vectors, for drawing variations of them.
+
+    It takes and gives vectors in their own units and standardises inside.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of a vector.
+    latent_dim : int, default=32
+        Dimension of the latent space.
+    hidden : int, default=256
+        Width of the one hidden layer on either side.
+    n_classes : int, default=0
+        If not 0, both sides are also told the class of each row, as one of so many
+        codes: a conditional autoencoder. It is given as `codes` to all methods.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.hard_regions import VAE
+    >>> vae, X = VAE(n_features=20, latent_dim=4), torch.zeros(5, 20)
+    >>> mean, deviation = vae.encode(X)
+    >>> mean.shape, vae.decode(mean).shape
+    (torch.Size([5, 4]), torch.Size([5, 20]))
+    """
+
+    def __init__(self, n_features, latent_dim=32, hidden=256, n_classes=0):
+        super().__init__()
+        self.n_classes = n_classes
+        self.interrupted = False
+        self.encoder = nn.Sequential(
+            nn.Linear(n_features + n_classes, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 2 * latent_dim),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim + n_classes, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, n_features),
+        )
+        self.register_buffer("centre", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def standardise_by(self, X):
+        """Take centre and scale of the features from the rows of X."""
+        constant = (X[:1] == X).all(0)
+        self.centre.copy_(torch.where(constant, X[0], X.mean(0)))
+        # A feature that never varied is decoded to what it was.
+        self.scale.copy_(torch.where(constant, 0.0, X.std(0, correction=0)))
+
+    def standardised(self, X):
+        """The rows of X in standard units."""
+        return (X - self.centre) / torch.where(self.scale > 0, self.scale, 1.0)
+
+    def encode(self, X, codes=None):
+        """Mean and standard deviation of the latent distribution of each row."""
+        mean, log_variance = self._encode(self.standardised(X), codes)
+        return mean, (log_variance / 2).exp()
+
+    def decode(self, z, codes=None):
+        """Vectors from latent ones."""
+        return self._decode(z, codes) * self.scale + self.centre
+
+    def _encode(self, X, codes):
+        mean, log_variance = self.encoder(self._told(X, codes)).chunk(2, dim=1)
+        # Far outside what it has seen, the exponential would overflow.
+        return mean, log_variance.clamp(-20, 20)
+
+    def _decode(self, z, codes):
+        return self.decoder(self._told(z, codes))
+
+    def _told(self, X, codes):
+        if not self.n_classes:
+            return X
+        return torch.cat([X, nn.functional.one_hot(codes, self.n_classes).to(X)], dim=1)
+
+    def loss(self, X, noise, kl_weight=1.0, codes=None):
+        """Summed squared error of the standardised features plus the KL divergence.
+
+        Eq. 2 of IHDA, a mean over rows of sums over dimensions. With a mean over
+        dimensions instead the divergence would rule and the latent space collapse.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        noise : torch.Tensor of shape (n, latent_dim)
+            Standard normal draws.
+        kl_weight : float, default=1.0
+            Weight of the divergence.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            The mean over rows.
+        """
+        X = self.standardised(X)
+        mean, log_variance = self._encode(X, codes)
+        z = mean + (log_variance / 2).exp() * noise
+        error = (self._decode(z, codes) - X).square().sum(1)
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        return (error + kl_weight * divergence).mean()
+
+    @torch.no_grad()
+    def report(self, X, codes=None):
+        """Say how much of the variation in X the latent space carries.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
+
+        Returns
+        -------
+        r2 : float
+            Share of the variance of the standardised features that decoding the latent
+            means gives back; 0 or less for a collapsed latent space.
+        active_units : int
+            Latent dimensions whose mean has a variance over X of more than 0.01.
+        """
+        parts = self._parts(X, codes)
+        mean = torch.cat([self.encode(*part)[0] for part in parts])
+        scale = torch.where(self.scale > 0, self.scale, 1.0)
+        error = sum(
+            (self._residual(*part) / scale).square().sum() for part in parts
+        ) / len(X)
+        variance = (X.var(0, correction=0) / scale.square()).sum()
+        r2 = 1 - error / variance.clamp(min=1e-12)
+        return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
+
+    @torch.no_grad()
+    def error(self, X, codes=None):
+        """Standard deviation of what decoding the latent means lacks, by feature.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        codes : torch.Tensor of shape (n,), default=None
+            Class of each row, for a conditional autoencoder.
+
+        Returns
+        -------
+        deviation : torch.Tensor of shape (n_features,)
+            In the units of X.
+        """
+        parts = self._parts(X, codes)
+        mean = sum(self._residual(*part).sum(0) for part in parts) / len(X)
+        squares = sum((self._residual(*p) - mean).square().sum(0) for p in parts)
+        return (squares / len(X)).sqrt()
+
+    def _residual(self, X, codes):
+        return X - self.decode(self.encode(X, codes)[0], codes)
+
+    @staticmethod
+    def _parts(X, codes, size=4096):
+        """Rows piece by piece: reconstructions of all would be several times X."""
+        told = itertools.repeat(None) if codes is None else codes.split(size)
+        return list(zip(X.split(size), told))
+
+
+def fit_vae(
+    X,
+    X_valid=None,
+    *,
+    codes=None,
+    codes_valid=None,
+    n_classes=0,
+    latent_dim=32,
+    hidden=256,
+    kl_weight=1.0,
+    max_steps=1000,
+    patience=200,
+    batch_size=128,
+    lr=2e-3,
+    random_state=0,
+    verbose=0,
+):
+    """Train a :class:`~skaug.hard_regions.VAE` with early stopping.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, n_features)
+        Training vectors; the VAE lives on their device and in their dtype.
+    X_valid : torch.Tensor of shape (n_valid, n_features), default=None
+        Held-out vectors. Training stops when their loss has not fallen for `patience`
+        steps and returns to the best epoch from 200 steps on. Without them it runs for
+        `max_steps`.
+    codes, codes_valid : torch.Tensor of shape (n,) and (n_valid,), default=None
+        Class of each row, for a conditional autoencoder.
+    n_classes, latent_dim, hidden : int
+        As for :class:`~skaug.hard_regions.VAE`.
+    kl_weight : float, default=1.0
+        Weight of the divergence; less for sharper copies and less variation.
+    max_steps, patience, batch_size : int
+        Limits of training. Steps, not epochs, so that few rows get their fair share.
+    lr : float, default=0.002
+        Learning rate of Adam.
+    random_state : int, default=0
+        Seed of weights, batches and noise. The global generators are left alone.
+    verbose : int, default=0
+        Whether to print a line every 500 steps or so.
+
+    Returns
+    -------
+    vae : VAE
+        In evaluation mode. Ctrl-C ends training early with what is there; its
+        ``interrupted`` tells.
+
+    Raises
+    ------
+    ValueError
+        If training diverged: the loss is not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.hard_regions import fit_vae
+    >>> X = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> X = torch.cat([X, X @ torch.ones(2, 3)], dim=1)  # 5 features, 2 dimensions
+    >>> vae = fit_vae(X, latent_dim=4, kl_weight=0.1, max_steps=300)
+    >>> r2, active_units = vae.report(X)
+    >>> r2 > 0.9
+    True
+    """
+    generator = torch.Generator().manual_seed(random_state)
+    devices = [X.device] if X.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(random_state)
+        vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
+    vae.standardise_by(X)
+    trained = copy.deepcopy(vae).float()
+    # In standard units from here on, where single precision is precise enough.
+    X, X_valid = (
+        None if Y is None else vae.standardised(Y).float() for Y in (X, X_valid)
+    )
+    trained.centre.zero_()
+    trained.scale.fill_(1)
+    optimizer = torch.optim.Adam(trained.parameters(), lr=lr, fused=True)
+
+    def draw(n):
+        return torch.randn(n, latent_dim, generator=generator).to(X)
+
+    if X_valid is not None:
+        # The same noise every time and much of it, or luck would choose the epoch.
+        times = math.ceil(1000 / len(X_valid))
+        X_valid = X_valid.repeat(times, 1)
+        codes_valid = None if codes_valid is None else codes_valid.repeat(times)
+        noise_valid = draw(len(X_valid))
+    best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
+    step, looked, printed, batches = 0, 0, 0, []
+    try:
+        while step < min(max_steps, best_step + patience):
+            if not batches:
+                order = torch.randperm(len(X), generator=generator).to(X.device)
+                batches = list(order.split(batch_size))
+            rows = batches.pop()
+            optimizer.zero_grad()
+            told = None if codes is None else codes[rows]
+            loss = trained.loss(X[rows], draw(len(rows)), kl_weight, told)
+            loss.backward()
+            optimizer.step()
+            step += 1
+            # At first it gives back the mean, which few rows may happen to like.
+            if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
+                looked = step
+                with torch.no_grad():
+                    loss = trained.loss(X_valid, noise_valid, kl_weight, codes_valid)
+                if loss < best_loss:
+                    best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
+                    best_step = step
+            if verbose and step >= printed + 500:
+                printed = step
+                print(f"VAE, step {step}: loss {float(loss):.4g}")
+    except KeyboardInterrupt:
+        vae.interrupted = True
+    if not all(value.isfinite().all() for value in best.values()):
+        raise ValueError(
+            "fit_vae needs a loss that stays finite; got weights that are not after "
+            "training diverged. Decrease lr, or look for extreme values in X."
+        )
+    for name in ("centre", "scale"):
+        best[name] = getattr(vae, name)
+    vae.load_state_dict(best)
+    return vae.eval().requires_grad_(False)

@@ -1,0 +1,51 @@
+r"""IHDA: a trained network, augmented level by level (A. Khan, K. Fraz [1]_).
+
+The activations :math:`h_l(x)` of a level are vectors like any other: a generator learns
+them, new ones are drawn from it near hard points, and all layers above the level are
+fine-tuned on what it gives. Then comes the next level. Nothing below changes, and the
+network that comes out is as fast as the one that went in.
+
+===========================  ===========================================================
+paper                        here
+===========================  ===========================================================
+:math:`h_l`, l = 1 ... L     ``levels``, cut by :class:`~skaug.net.Levels`
+p, p / (1 + log l)           ``skip_probability``
+:math:`g_l` (Eq. 2)          ``generator``
+w, dist, :math:`\gamma`      ``radius``, ``metric``, ``gamma``
+:math:`O_l` (Eq. 6)          ``sources``
+:math:`N_{(\mu,\sigma)}`     ``n_samples``
+:math:`\beta` (Eq. 4)        drawn from U[0, ``spread``] for every sample
+:math:`h^l_A` (Eq. 7)        what ``sample`` returns
+fine-tuning, its two         ``trainable="above"`` (all layers), ``trainable="head"``
+options                      (the predictor)
+===========================  ===========================================================
+
+References
+----------
+.. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+   Deep Networks", NeurIPS 2020.
+"""
+
+from skaug.ihda.display import ActivationDisplay, LevelGainDisplay
+from skaug.ihda.finetuner import IHDAFinetuner, level_skip_probability
+from skaug.ihda.finetuning import (
+    LevelRows,
+    batches_of_rows,
+    finetune,
+    passes,
+    recalibrate,
+)
+from skaug.ihda.sources import choose_sources
+
+__all__ = [
+    "ActivationDisplay",
+    "IHDAFinetuner",
+    "LevelGainDisplay",
+    "LevelRows",
+    "batches_of_rows",
+    "choose_sources",
+    "finetune",
+    "level_skip_probability",
+    "passes",
+    "recalibrate",
+]

@@ -1,0 +1,253 @@
+"""Train what lies above a level of a network, on activations instead of rows.
+
+skorch's own training step is used, so that the loss, its regularisation and the
+clipping of gradients stay those of the net; :meth:`~skaug.net.Levels.resumed` makes
+the network take activations.
+"""
+
+import math
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import torch
+from skorch.utils import to_tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from skaug._random import own_generators
+from skaug.net.levels import INPUT
+
+__all__ = ["LevelRows", "batches_of_rows", "finetune", "passes", "recalibrate"]
+
+ROWS_AT_ONCE = 512
+
+
+class LevelRows:
+    """Rows and their activations at one level after the other, each computed once.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNetClassifier
+        A fitted net.
+    levels : Levels
+        The levels of its network.
+    X : ndarray of shape (n, ...)
+        Rows.
+    codes : ndarray of shape (n,)
+        Their classes.
+    groups : ndarray of shape (n,), default=None
+        Their groups.
+
+    Attributes
+    ----------
+    h : torch.Tensor of shape (n, ...)
+        Activations at the level reached last, on the net's device; the only thing of
+        their size that is kept.
+    codes : torch.Tensor of shape (n,)
+        Classes, on the net's device.
+    """
+
+    def __init__(self, net, levels, X, codes, groups=None):
+        self.net, self.levels, self.groups = net, levels, groups
+        self.codes = torch.as_tensor(codes, device=net.device)
+        self.h, self.level = X, INPUT
+
+    def reach(self, level):
+        """Compute the activations of a level above, from those of the current one.
+
+        Parameters
+        ----------
+        level : str
+            Its name.
+        """
+        reached = None
+        with self.levels.resumed(self.level):
+            for rows, batch in self._batches():
+                h = self.levels.output(level, batch)
+                if reached is None:
+                    reached = h.new_empty(len(self.codes), *h.shape[1:])
+                reached[rows] = h
+        self.h, self.level = reached, level
+
+    def _batches(self):
+        # Of nearly one size: none has a single row, or counts for less than others.
+        n = len(self.codes)
+        bounds = np.linspace(0, n, math.ceil(n / ROWS_AT_ONCE) + 1).round().astype(int)
+        for start, stop in pairwise(bounds.tolist()):
+            rows = slice(start, stop)
+            yield rows, to_tensor(self.h[rows], device=self.net.device)
+
+    def batches(self):
+        """Go through the activations once.
+
+        Yields
+        ------
+        h : torch.Tensor of shape (batch, ...)
+            Activations, in the order of the rows.
+        codes : torch.Tensor of shape (batch,)
+            Classes.
+        """
+        for rows, h in self._batches():
+            yield h, self.codes[rows]
+
+    def loss(self):
+        """Mean loss of the network on the rows, as in validation.
+
+        Returns
+        -------
+        loss : float
+            Mean of the batches' losses, weighted by their rows.
+        """
+        total = 0.0
+        with self.levels.resumed(self.level), torch.no_grad():
+            for h, codes in self.batches():
+                output = self.net.evaluation_step((h, codes), training=False)
+                loss = self.net.get_loss(output, codes, X=h, training=False)
+                total += float(loss) * len(h)
+        return total / len(self.h)
+
+
+def passes(codes, rng, balance=False):
+    """Go through rows in random order, again and again.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Classes of the rows.
+    rng : numpy.random.RandomState
+        Source of randomness.
+    balance : bool, default=False
+        Whether every pass has as many rows of each class as of the largest.
+
+    Yields
+    ------
+    rows : ndarray
+        Row numbers of one pass.
+    """
+    of_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    most = max(map(len, of_class))
+    while True:
+        if balance:
+            rows = [np.resize(rng.permutation(rows), most) for rows in of_class]
+            yield rng.permutation(np.concatenate(rows))
+        else:
+            yield rng.permutation(len(codes))
+
+
+def batches_of_rows(codes, size, rng, balance=False):
+    """Row numbers in batches of one size, pass after pass.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        As for :func:`passes`.
+    size : int
+        Rows per batch.
+    rng, balance : object
+        As for :func:`passes`.
+
+    Yields
+    ------
+    rows : ndarray of shape (size,)
+        Row numbers.
+    """
+    rest = np.empty(0, dtype=np.intp)
+    for rows in passes(codes, rng, balance):
+        rest = np.concatenate([rest, rows])
+        while len(rest) >= size:
+            yield rest[:size]
+            rest = rest[size:]
+
+
+def finetune(
+    part, batches, n_steps, *, rate=1.0, trainable="above", frozen_norms=False, seed=0
+):
+    """Train the rest of the network from the level that the rows have reached.
+
+    Parameters
+    ----------
+    part : LevelRows
+        Knows the net, its levels and the level.
+    batches : iterator of (h, codes)
+        Activations and classes to train on.
+    n_steps : int
+        Number of batches taken.
+    rate : float, default=1.0
+        Learning rate at the start, as a multiple of the net's; it falls to 0 along half
+        a cosine. The net's optimizer is left alone: a fresh one of its kind is used.
+    trainable : {"above", "head"}, default="above"
+        What is trained. With "head" all else is in evaluation mode.
+    frozen_norms : bool, default=False
+        Whether batch normalisation stays in evaluation mode.
+    seed : int, default=0
+        Seed of dropout and the like. torch's global generators are left alone.
+    """
+    net, levels = part.net, part.levels
+    trained = levels.parameters_above(part.level)
+    layers = list(net.module_.modules())
+    frozen = _batch_norms(layers) if frozen_norms else []
+    if trainable == "head":
+        head = net.module_.get_submodule(levels.head)
+        trained = trained & set(head.parameters())
+        frozen = [layer for layer in layers if layer is not head]
+    with (
+        own_generators(net.device, seed),
+        _optimizing(net, trained) as rates,
+        levels.resumed(part.level, frozen),
+    ):
+        for step in range(n_steps):
+            factor = rate * (1 + math.cos(math.pi * step / n_steps)) / 2
+            for group, initial in zip(net.optimizer_.param_groups, rates):
+                group["lr"] = initial * factor
+            net.train_step(next(batches))
+
+
+def recalibrate(part):
+    """Take new averages of batch normalisation above the level, from the rows.
+
+    Parameters
+    ----------
+    part : LevelRows
+        The rows.
+    """
+    module = part.net.module_
+    below = set(part.levels.modules_below(part.level))
+    norms = [
+        layer
+        for layer in _batch_norms(module.modules())
+        if layer not in below and layer.track_running_stats
+    ]
+    momenta = [layer.momentum for layer in norms]
+    others = [layer for layer in module.modules() if layer not in set(norms)]
+    with torch.no_grad(), part.levels.resumed(part.level, others):
+        for layer in norms:
+            layer.reset_running_stats()
+            layer.momentum = None  # all batches count alike
+            layer.train()
+        for h, _ in part.batches():
+            module(h)
+    for layer, momentum in zip(norms, momenta):
+        layer.momentum = momentum
+
+
+def _batch_norms(layers):
+    return [layer for layer in layers if isinstance(layer, _BatchNorm)]
+
+
+@contextmanager
+def _optimizing(net, trained):
+    """Put a fresh optimizer of some parameters in place; yields its learning rates."""
+    optimizer = net.optimizer_
+    others = [
+        p for p in net.module_.parameters() if p.requires_grad and p not in trained
+    ]
+    try:
+        for parameter in others:
+            parameter.requires_grad_(False)
+        net.initialize_optimizer()
+        yield [group["lr"] for group in net.optimizer_.param_groups]
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
+        net.optimizer_.zero_grad()
+        net.optimizer_ = optimizer

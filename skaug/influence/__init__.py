@@ -1,0 +1,57 @@
+r"""Influence: which augmentation lowers the validation loss (D. Lee et al. [1]_).
+
+An influence function predicts what a training row does to the validation loss, and so
+what its augmented copies would do, without a training for each. ``last_layer`` computes
+it exactly through the last linear layer; ``augmenter`` learns from it a policy, which
+is a weighted list of transforms, or the paper's augmentation network.
+
+======================================  ===========================================
+paper                                   here
+======================================  ===========================================
+F, z^tr, z^val                          ``estimator``, ``X``, ``X_val``
+:math:`s_{val}`                         ``LastLayerInfluence.validation_direction``
+:math:`I_{aug}(z, \tilde z) / n`        ``LastLayerInfluence.of_replacement``
+:math:`H`, damped by :math:`\delta`     ``damping``
+:math:`I_{aug}` (Eq. 15) as objective   ``objective="influence"``
+:math:`\tau`, E, G                      :class:`AugmentationNetwork`
+RaGAN pretraining                       ``pretrain_steps``
+"baseline augmented image"              ``baseline``
+======================================  ===========================================
+
+References
+----------
+.. [1] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via Influence
+   Functions", CVPR 2020.
+"""
+
+from skaug.influence.augmenter import InfluenceAugmenter
+from skaug.influence.display import InfluenceRankingDisplay, LeaveOneOutDisplay
+from skaug.influence.last_layer import LastLayerInfluence
+from skaug.influence.network import (
+    AugmentationNetwork,
+    Discriminator,
+    relativistic_losses,
+    warp,
+)
+from skaug.influence.network_training import train_network
+from skaug.influence.policy import Policy, softmax_of_scores
+from skaug.influence.softmax_hessian import hessian, hessian_product, softmax_errors
+from skaug.influence.views_display import AugmentationGridDisplay
+
+__all__ = [
+    "AugmentationGridDisplay",
+    "AugmentationNetwork",
+    "Discriminator",
+    "InfluenceAugmenter",
+    "InfluenceRankingDisplay",
+    "LastLayerInfluence",
+    "LeaveOneOutDisplay",
+    "Policy",
+    "hessian",
+    "hessian_product",
+    "relativistic_losses",
+    "softmax_errors",
+    "softmax_of_scores",
+    "train_network",
+    "warp",
+]

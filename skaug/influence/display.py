@@ -1,0 +1,418 @@
+"""Pictures of influence: which training rows matter, and whether the numbers hold.
+
+They follow scikit-learn's displays: ``from_estimator`` computes once and draws,
+``plot`` draws again from what is kept in the attributes.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
+
+from skaug._plots import axes_of
+from skaug.influence.last_layer import LastLayerInfluence
+
+__all__ = ["InfluenceRankingDisplay", "LeaveOneOutDisplay"]
+
+
+class InfluenceRankingDisplay:
+    """The training rows that help the validation loss most, and those that harm it.
+
+    One bar per row: what the mean validation loss would change by if the row were
+    removed. Helpful rows have bars to the right, as the loss would rise without them,
+    harmful ones to the left. Make it with :meth:`from_estimator`, or of numbers that
+    are there already with :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    change : ndarray of shape (n,)
+        Change of the mean validation loss in nats when a training row is removed.
+    names : ndarray of shape (n,), default=None
+        Names of the rows; by default their numbers.
+    labels : ndarray of shape (n,), default=None
+        Their labels, which are written behind the names.
+
+    Attributes
+    ----------
+    change, names, labels : objects
+        As given.
+    ax_ : matplotlib Axes
+        After ``plot``: the axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that they belong to.
+    shown_ : ndarray of shape (n_shown,), int
+        Numbers of the rows drawn, from the most helpful one down to the most harmful.
+    bars_ : matplotlib BarContainer
+        Their bars, in this order.
+
+    See Also
+    --------
+    LastLayerInfluence : Computes the changes.
+    LeaveOneOutDisplay : Whether they come true.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug import InfluenceRankingDisplay, LastLayerInfluence
+    >>> X, y = load_iris(return_X_y=True)
+    >>> val = np.arange(150) % 3 > 0
+    >>> influence = LastLayerInfluence().fit(X[~val], y[~val])
+    >>> display = InfluenceRankingDisplay.from_estimator(
+    ...     influence, X[val], y[val], labels=y[~val], n_rows=5
+    ... )
+    >>> len(display.bars_)
+    10
+    >>> bool(display.change[display.shown_[0]] == display.change.max())
+    True
+    """
+
+    def __init__(self, change, *, names=None, labels=None):
+        self.change = change
+        self.names = names
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        influence,
+        X_val,
+        y_val,
+        *,
+        names=None,
+        labels=None,
+        n_rows=10,
+        ax=None,
+        bar_kw=None,
+    ):
+        """Draw what a fitted LastLayerInfluence predicts.
+
+        Parameters
+        ----------
+        influence : LastLayerInfluence
+            Fitted on the training rows.
+        X_val : array-like of shape (n_val, ...)
+            Validation rows, none of them a training row.
+        y_val : array-like of shape (n_val,)
+            Their labels.
+        names, labels : array-like of shape (n,), default=None
+            Names and labels of the training rows, in the order of ``fit``.
+        n_rows, ax, bar_kw : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : InfluenceRankingDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError, NotFittedError
+            If there is no LastLayerInfluence, or it is not fitted.
+        ValueError
+            If names, labels or `n_rows` do not fit.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_estimator")
+        _check_influence(name, influence)
+        change = influence.predicted_loss_change(X_val, y_val)
+        return cls.from_predictions(
+            change, names=names, labels=labels, n_rows=n_rows, ax=ax, bar_kw=bar_kw
+        )
+
+    @classmethod
+    def from_predictions(
+        cls, change, *, names=None, labels=None, n_rows=10, ax=None, bar_kw=None
+    ):
+        """Draw numbers that are there already.
+
+        Parameters
+        ----------
+        change : array-like of shape (n,)
+            Of ``predicted_loss_change``, or of another method with its sign: positive
+            for rows that help.
+        names, labels : array-like of shape (n,), default=None
+            Names and labels of the rows.
+        n_rows, ax, bar_kw : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : InfluenceRankingDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If names, labels or `n_rows` do not fit.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        change = column_or_1d(change, dtype=np.float64)
+        given = {"names": names, "labels": labels}
+        for key, values in given.items():
+            if values is not None:
+                given[key] = column_or_1d(values)
+                if len(values) != len(change):
+                    raise ValueError(
+                        f"{cls.__name__} needs as many {key} as training rows, "
+                        f"{len(change)}; got {len(values)}. Give one per row, in order."
+                    )
+        return cls(change, **given).plot(ax, n_rows=n_rows, bar_kw=bar_kw)
+
+    def plot(self, ax=None, *, n_rows=10, bar_kw=None):
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        n_rows : int, default=10
+            How many rows to draw at either end of the ranking; all of them where there
+            are no more than twice as many.
+        bar_kw : dict, default=None
+            What else ``Axes.barh`` is to be given, such as ``{"height": 0.6}``.
+
+        Returns
+        -------
+        display : InfluenceRankingDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `n_rows` is no number of 1 or more.
+        """
+        name = type(self).__name__
+        check_matplotlib_support(f"{name}.plot")
+        _check_count(name, "n_rows", n_rows)
+        self.ax_, self.figure_ = axes_of(ax)
+        order = np.argsort(-self.change, kind="stable")
+        if len(order) > 2 * n_rows:
+            order = np.r_[order[:n_rows], order[-n_rows:]]
+        self.shown_ = order
+        change = self.change[order]
+        colours = np.where(change > 0, "C0", "C3").tolist()
+        style = {"color": colours} | (bar_kw or {})
+        # A gap between the ends says that rows between them are left out.
+        places = np.arange(len(order)) + (np.arange(len(order)) >= n_rows) * (
+            len(self.change) > len(order)
+        )
+        self.bars_ = self.ax_.barh(places, change, **style)
+        self.ax_.set_yticks(places, [self._name(row) for row in order])
+        self.ax_.invert_yaxis()
+        self.ax_.axvline(0, color="0.3", linewidth=1)
+        # One of thousands of rows changes little: long decimals would run together.
+        self.ax_.ticklabel_format(axis="x", scilimits=(-2, 3))
+        self.ax_.set(
+            xlabel="change of validation loss without the row, nats",
+            ylabel="training row",
+        )
+        return self
+
+    def _name(self, row):
+        name = row if self.names is None else self.names[row]
+        return str(name) if self.labels is None else f"{name}: {self.labels[row]}"
+
+
+class LeaveOneOutDisplay:
+    """Predicted against actual change of validation loss when rows are left out.
+
+    Each point is a training row. The horizontal axis has what
+    :class:`LastLayerInfluence` predicts, the vertical one what comes out when the last
+    layer is fitted again without the row; on the line they agree. Correlation alone
+    would not notice a wrong size, so the legend has the slope as well. Make it with
+    :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    predicted : ndarray of shape (n_shown,)
+        Predicted change of the mean validation loss, in nats.
+    actual : ndarray of shape (n_shown,)
+        The change after fitting again.
+    rows : ndarray of shape (n_shown,), int
+        Numbers of the training rows that were left out.
+
+    Attributes
+    ----------
+    predicted, actual, rows : ndarray
+        As given.
+    r : float
+        Pearson correlation of the two.
+    slope : float
+        Of the line of least squares; above 1 the changes are larger than predicted.
+    ax_ : matplotlib Axes
+        After ``plot``: the axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that they belong to.
+    scatter_ : matplotlib PathCollection
+        The points.
+    line_ : matplotlib AxesLine
+        The line of agreement.
+    legend_ : matplotlib Legend
+        The legend.
+
+    See Also
+    --------
+    LastLayerInfluence : Makes the predictions.
+    InfluenceRankingDisplay : The rows that help and harm most.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skaug import LastLayerInfluence, LeaveOneOutDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X /= 16
+    >>> influence = LastLayerInfluence().fit(X[:200], y[:200])
+    >>> display = LeaveOneOutDisplay.from_estimator(
+    ...     influence, X[:200], y[:200], X[200:400], y[200:400], n_rows=8
+    ... )
+    >>> bool(display.r > 0.99), bool(0.9 < display.slope < 1.1)
+    (True, True)
+    """
+
+    def __init__(self, predicted, actual, rows):
+        self.predicted = predicted
+        self.actual = actual
+        self.rows = rows
+
+    @property
+    def r(self):
+        """Pearson correlation of the two changes."""
+        return float(np.corrcoef(self.predicted, self.actual)[0, 1])
+
+    @property
+    def slope(self):
+        """Slope of the line of least squares through the points."""
+        return float(np.polyfit(self.predicted, self.actual, 1)[0])
+
+    @classmethod
+    def from_estimator(
+        cls,
+        influence,
+        X,
+        y,
+        X_val,
+        y_val,
+        *,
+        n_rows=30,
+        random_state=None,
+        ax=None,
+        scatter_kw=None,
+    ):
+        """Leave rows out one by one, fit again, and draw.
+
+        A third of the rows are those that are predicted to help most, a third those to
+        harm most, the rest is drawn at random. The correlation is that of these rows:
+        of random ones alone, which hardly change anything, it would be lower.
+
+        Parameters
+        ----------
+        influence : LastLayerInfluence
+            Without an estimator; fitted or not, as a clone of it is fitted. The last
+            layer of a trained network is not at the minimum that fitting it again
+            finds. To look at the layer fitted to frozen features, give these as X and
+            X_val: ``LastLayerInfluence(net).fit(X, y).features_[:, :-1]`` of a net
+            whose last layer has a bias.
+        X, y : array-like of shape (n, n_features) and (n,)
+            Training rows, or features, and labels.
+        X_val, y_val : array-like of shape (n_val, n_features) and (n_val,)
+            Validation rows and labels.
+        n_rows : int, default=30
+            How many rows to leave out; all of them if there are no more. Each takes a
+            fit, from the old minimum.
+        random_state : int, RandomState instance or None, default=None
+            Draws the random ones.
+        ax, scatter_kw : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : LeaveOneOutDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If there is no LastLayerInfluence.
+        ValueError
+            If it has an estimator, or `n_rows` is no number of 3 or more.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_estimator")
+        _check_influence(name, influence, fitted=False)
+        _check_count(name, "n_rows", n_rows, least=3)
+        if influence.estimator is not None:
+            raise ValueError(
+                f"{name} needs a LastLayerInfluence without an estimator; got one with "
+                f"a {type(influence.estimator).__name__}, whose last layer is not at "
+                "the minimum that fitting it again finds. Give the network's features "
+                "as X and X_val, and estimator=None."
+            )
+        influence = clone(influence).fit(X, y)
+        predicted = influence.predicted_loss_change(X_val, y_val)
+        rows = _both_ends_and_some(predicted, n_rows, random_state)
+        actual = influence.refitted_loss_change(X_val, y_val, rows)
+        return cls(predicted[rows], actual, rows).plot(ax, scatter_kw=scatter_kw)
+
+    def plot(self, ax=None, *, scatter_kw=None):
+        """Draw the points and the line of agreement.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        scatter_kw : dict, default=None
+            What else ``Axes.scatter`` is to be given, such as ``{"s": 10}``.
+
+        Returns
+        -------
+        display : LeaveOneOutDisplay
+            The display itself.
+        """
+        check_matplotlib_support("LeaveOneOutDisplay.plot")
+        self.ax_, self.figure_ = axes_of(ax)
+        style = {"s": 20, "label": f"r = {self.r:.3f}, slope = {self.slope:.2f}"}
+        self.scatter_ = self.ax_.scatter(
+            self.predicted, self.actual, **style | (scatter_kw or {})
+        )
+        style = {"color": "0.3", "linewidth": 1, "linestyle": "--"}
+        self.line_ = self.ax_.axline(
+            (0, 0), slope=1, zorder=0, label="agreement", **style
+        )
+        self.legend_ = self.ax_.legend(loc="upper left")
+        self.ax_.ticklabel_format(scilimits=(-2, 3))
+        self.ax_.set(
+            xlabel="predicted change of validation loss, nats",
+            ylabel="actual change after fitting again, nats",
+        )
+        return self
+
+
+def _both_ends_and_some(change, n_rows, random_state):
+    order = np.argsort(-change, kind="stable")
+    if n_rows >= len(order):
+        return order
+    end = n_rows // 3
+    others = check_random_state(random_state).permutation(order[end:-end])
+    return np.r_[order[:end], order[-end:], others[: n_rows - 2 * end]]
+
+
+def _check_influence(name, influence, fitted=True):
+    if not isinstance(influence, LastLayerInfluence):
+        raise TypeError(
+            f"{name} needs a LastLayerInfluence; got a {type(influence).__name__}. Fit "
+            "LastLayerInfluence(net) on the rows that the net was trained on."
+        )
+    if fitted:
+        check_is_fitted(influence)
+
+
+def _check_count(name, parameter, value, least=1):
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(
+            f"{name} needs {parameter} >= {least}; got {value!r}. Give a number of "
+            "training rows."
+        )

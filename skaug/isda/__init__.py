@@ -1,0 +1,37 @@
+r"""ISDA: augmentation as a loss (Y. Wang et al., NeurIPS 2019 [1]_).
+
+Directions in which features vary within a class tend to carry meaning. ISDA moves every
+training row along all of them, :math:`\tilde a \sim N(a, \lambda \Sigma_y)`, and draws
+nothing: the expected cross-entropy has a closed-form upper bound (Eq. 4), which is what
+the network is trained on. Predictions are made without it.
+
+======================================  ===========================================
+paper                                   here
+======================================  ===========================================
+:math:`a`, the deep feature             input of the last linear layer
+:math:`w_j`                             row j of that layer's ``weight``
+:math:`\lambda_0`                       ``strength``
+:math:`\lambda = (t/T) \lambda_0`       ``schedule="iteration"``
+:math:`\Sigma_j, \mu_j, n_j` (App. A)   :class:`ClassCovariance`
+Table 5's variants                      ``covariance="identity" | "diagonal" |
+                                        "shared"``, ``schedule="constant"``
+======================================  ===========================================
+
+References
+----------
+.. [1] Y. Wang, X. Pan, S. Song, H. Zhang, C. Wu, G. Huang, "Implicit Semantic Data
+   Augmentation for Deep Networks", NeurIPS 2019.
+"""
+
+from skaug.isda.classifier import ISDAClassifier
+from skaug.isda.covariance import ClassCovariance
+from skaug.isda.loss import ISDALoss, augmented_logits
+from skaug.isda.quadratic_form import class_quadratic_form
+
+__all__ = [
+    "ClassCovariance",
+    "ISDAClassifier",
+    "ISDALoss",
+    "augmented_logits",
+    "class_quadratic_form",
+]

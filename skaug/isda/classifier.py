@@ -1,0 +1,264 @@
+"""ISDAClassifier: a network trained on the loss of ISDA."""
+
+import math
+import warnings
+from numbers import Real
+
+import numpy as np
+import torch
+from skorch.utils import is_dataset, to_tensor
+
+from skaug.isda.loss import ISDALoss
+from skaug.net.classifier import NetClassifier
+from skaug.net.head import capture_input, check_head, linear_head
+
+__all__ = ["ISDAClassifier"]
+
+
+class ISDAClassifier(NetClassifier):
+    r"""Neural network classifier trained with implicit semantic data augmentation.
+
+    Any network whose last layer is an ``nn.Linear`` is trained as if each sample came
+    with infinitely many copies, moved along the directions in which the features of
+    its class vary. It costs a few percent of a training step of a network for images,
+    more of a small one, and nothing afterwards.
+
+    Parameters
+    ----------
+    module : torch.nn.Module class, callable or instance, default=None
+        The network, see :class:`NetClassifier`.
+    strength : float, default=0.5
+        The paper's :math:`\lambda_0`: variance of the augmentation as a multiple of
+        the class covariance; 0 is plain cross-entropy. The paper's values are
+        0.25 to 0.5 on CIFAR and 1 to 7.5 with "diagonal" on ImageNet. Search over it
+        first.
+    covariance : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
+        What is kept of the class covariances, see :class:`ClassCovariance`. "full" is
+        the paper's; "low_rank" is for many classes with many features.
+    rank : int, default=16
+        Directions per class for "low_rank".
+    schedule : {"iteration", "epoch", "constant"}, default="iteration"
+        How the strength grows to `strength` over `max_epochs`, while the features
+        become meaningful: linearly with each step (as in the paper), with each epoch
+        (as in its published code), or not at all. Training beyond `max_epochs` keeps
+        the full strength.
+    forgetting : float, default=0.0
+        Share of a class's statistics forgotten per batch that contains it. 0 is the
+        paper's; something like 0.01 keeps them recent in long training.
+    classifier_layer : str, default=None
+        Dotted name of the last linear layer, if it is not the last ``nn.Linear`` of
+        ``module.named_modules()``.
+    criterion : torch.nn.Module class, default=ISDALoss
+        :class:`ISDALoss` or a class derived from it.
+    random_state : int, RandomState instance or None, default=None
+        As for :class:`NetClassifier`. With ``strength=0`` the fit is that of a
+        NetClassifier with the same `random_state`, bit for bit.
+    **kwargs
+        All other parameters of :class:`NetClassifier`.
+
+    Attributes
+    ----------
+    class_covariance_ : ClassCovariance
+        The statistics at the end of training: ``count``, ``mean``, ``dense()`` ...
+    covariance_ : ndarray of shape (n_classes, n_features, n_features)
+        The covariance of the features of each class, written out: of the features seen
+        in training, dropout and earlier weights included.
+    classifier_layer_ : str
+        Dotted name of the layer whose input was augmented.
+    classes_, n_features_in_, module_, history : objects
+        As for :class:`NetClassifier`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the network does not end in a plain
+        ``nn.Linear``; the message lists the candidates.
+    MemoryError
+        If the statistics would not fit; the message gives their size.
+
+    Warns
+    -----
+    UserWarning
+        If a class has a single sample, which says nothing about how the class varies.
+
+    References
+    ----------
+    .. [1] Y. Wang et al., "Implicit Semantic Data Augmentation for Deep Networks",
+       NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skaug import ISDAClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipe = make_pipeline(StandardScaler(), ISDAClassifier(random_state=0))
+    >>> search = GridSearchCV(pipe, {"isdaclassifier__strength": [0, 0.5]}, cv=3)
+    >>> round(search.fit(X, y).best_score_, 1)
+    np.float64(1.0)
+    """
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        strength=0.5,
+        covariance="full",
+        rank=16,
+        schedule="iteration",
+        forgetting=0.0,
+        classifier_layer=None,
+        criterion=ISDALoss,
+        random_state=None,
+        **kwargs,
+    ):
+        super().__init__(
+            module, criterion=criterion, random_state=random_state, **kwargs
+        )
+        self.strength = strength
+        self.covariance = covariance
+        self.rank = rank
+        self.schedule = schedule
+        self.forgetting = forgetting
+        self.classifier_layer = classifier_layer
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if not isinstance(self.criterion, type) or not issubclass(
+            self.criterion, ISDALoss
+        ):
+            raise ValueError(
+                "ISDAClassifier needs a criterion class derived from ISDALoss; got "
+                f"{self.criterion!r}. criterion__weight and the like are passed on."
+            )
+        if not isinstance(self.strength, Real) or not 0 <= self.strength < math.inf:
+            raise ValueError(
+                f"ISDAClassifier needs strength >= 0; got {self.strength!r}. 0 turns "
+                "the augmentation off."
+            )
+        if self.schedule not in ("iteration", "epoch", "constant"):
+            raise ValueError(
+                "ISDAClassifier needs schedule to be 'iteration', 'epoch' or "
+                f"'constant'; got {self.schedule!r}. 'iteration' is that of the paper."
+            )
+
+    def initialize_criterion(self):
+        """Create the loss for the shape of the last linear layer."""
+        self.classifier_layer_, head = linear_head(self.module_, self.classifier_layer)
+        kwargs = {
+            "n_classes": head.out_features,
+            "n_features": head.in_features,
+            "covariance": self.covariance,
+            "rank": self.rank,
+            "forgetting": self.forgetting,
+            "device": head.weight.device,
+            "dtype": torch.promote_types(head.weight.dtype, torch.float32),
+            **self.get_params_for("criterion"),
+        }
+        self.criterion_ = self.criterion(**kwargs)
+        return self
+
+    def _logits_of(self, rows, **forward_params):
+        # The check on real rows that the head found is the head.
+        rows = rows.to(self.device)
+        return check_head(self.module_, self.classifier_layer_, rows, **forward_params)
+
+    def _check_training_data(self, X, y, classes, *, reset):
+        X, codes = super()._check_training_data(X, y, classes, reset=reset)
+        by_class = self.covariance not in ("shared", "identity")
+        if reset and by_class and self.strength and not is_dataset(X):
+            counts = np.bincount(codes, minlength=len(self.classes_))
+            single = self.classes_[counts == 1]
+            if len(single):
+                warnings.warn(
+                    "ISDAClassifier needs two samples of a class to see it vary; got "
+                    f"one of {single.tolist()}, whose covariance can only reflect how "
+                    "its features move in training. Add samples, or merge classes.",
+                    stacklevel=4,
+                )
+        return X, codes
+
+    def train_step_single(self, batch, **fit_params):
+        """Run forward and backward once, watching the features."""
+        try:
+            with capture_input(self._head()) as self._features:
+                return super().train_step_single(batch, **fit_params)
+        finally:
+            del self._features
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """ISDA's bound in training, plain cross-entropy in validation."""
+        if not training:
+            return super().get_loss(y_pred, y_true, X=X, training=training)
+        (features,) = self._features
+        target = to_tensor(y_true, device=self.device)
+        strength = self.current_strength()
+        return self.criterion_(y_pred, target, features, self._head().weight, strength)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Warn if there was nothing to learn statistics from."""
+        super().on_train_end(net, X=X, y=y, **kwargs)
+        statistics = self.class_covariance_
+        trained = any(epoch["batches"] for epoch in self.history)
+        counts = statistics.kind != "identity"
+        if trained and self.strength and counts and not statistics.count.any():
+            warnings.warn(
+                "ISDAClassifier needs batches of one label per row for statistics; "
+                "got mixed labels in all batches, and ISDA changed nothing. Set the "
+                "probability of the mixing BatchAugmentation below 1, or its "
+                "refine_epochs.",
+                stacklevel=2,
+            )
+
+    def _head(self):
+        return self.module_.get_submodule(self.classifier_layer_)
+
+    def current_strength(self):
+        """Strength at this point of training, by `schedule`.
+
+        Returns
+        -------
+        strength : float
+            Between 0 and `strength`.
+        """
+        epochs = self.epochs_done()
+        if self.schedule == "epoch":
+            epochs = math.floor(epochs)
+        share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
+        return self.strength * min(share, 1.0)
+
+    def set_params(self, **params):
+        """Set parameters; on a fitted net, new statistics where they concern them.
+
+        Parameters
+        ----------
+        **params
+            As for :class:`NetClassifier`.
+
+        Returns
+        -------
+        self : ISDAClassifier
+            The net itself.
+        """
+        super().set_params(**params)
+        shape_of_statistics = {"covariance", "rank", "forgetting", "classifier_layer"}
+        if self.initialized_ and shape_of_statistics & set(params):
+            self._check_parameters()
+            self._initialize_criterion()
+        return self
+
+    def torch_compile(self, module, name):
+        """Compile the network only: the loss takes a new strength at every step."""
+        return module if name == "criterion" else super().torch_compile(module, name)
+
+    @property
+    def class_covariance_(self):
+        """The statistics at the end of training."""
+        return self.criterion_.covariance
+
+    @property
+    def covariance_(self):
+        """The covariance of the features of each class, written out."""
+        return self.class_covariance_.dense().cpu().numpy()

@@ -1,0 +1,379 @@
+"""Means and covariances of features per class, estimated while a network trains."""
+
+import os
+from numbers import Integral, Real
+
+import torch
+import torch.distributed
+from torch import nn
+
+from skaug.isda.quadratic_form import (
+    blocks,
+    class_quadratic_form,
+    factor_form,
+    shared_form,
+)
+
+__all__ = ["ClassCovariance"]
+
+KINDS = ("full", "diagonal", "shared", "identity", "low_rank")
+
+
+class ClassCovariance(nn.Module):
+    r"""Mean and covariance of features per class, updated batch by batch.
+
+    Streaming is exact: after any sequence of batches the state equals the biased
+    (divide by n) covariance of all rows seen, as in the paper's Eqs. 9 to 11. A class
+    absent from a batch is left untouched. Nothing is shrunk: ISDA never inverts a
+    covariance, so a class with fewer samples than features is merely not augmented in
+    directions in which it never varied.
+
+    Under ``torch.distributed`` an update merges the batches of all ranks, so that every
+    rank holds the statistics of the whole batch.
+
+    Parameters
+    ----------
+    n_classes, n_features : int
+        Sizes.
+    kind : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
+        "full" keeps n_classes x n_features x n_features numbers. "diagonal" keeps
+        variances. "shared" is one covariance of all rows about their common mean
+        (the paper's "single covariance matrix"), so it includes the differences
+        between classes. "identity" keeps nothing. "low_rank" keeps the `rank` leading
+        directions of each class, and the exact variances beside them.
+    rank : int, default=16
+        Directions per class of "low_rank".
+    forgetting : float, default=0.0
+        Share of a class's weight lost each time a batch contains it, in [0, 1). The
+        default never forgets, as in the paper: late in training most of the statistics
+        then come from the features of earlier weights.
+    device, dtype : torch.device and torch.dtype, default=None
+        Of the statistics; float32 on the CPU by default. Features of lower precision
+        are converted.
+
+    Attributes
+    ----------
+    count : torch.Tensor of shape (n_classes,)
+        Rows seen: int64, or float64 and discounted with `forgetting`. This and the
+        others have 1 row in place of n_classes for "shared"; "identity" has none.
+    mean : torch.Tensor of shape (n_classes, n_features)
+        Class means.
+    covariance : torch.Tensor of shape (n_classes, n_features, n_features)
+        For "full" and "shared".
+    variance : torch.Tensor of shape (n_classes, n_features)
+        For "diagonal".
+    factor : torch.Tensor of shape (n_classes, n_features, rank)
+        For "low_rank", the leading direction first; the covariance is approximated by
+        ``factor @ factor.mT`` plus the diagonal `remainder`.
+    remainder : torch.Tensor of shape (n_classes, n_features)
+        For "low_rank".
+
+    Raises
+    ------
+    ValueError
+        If `kind`, `rank` or `forgetting` is out of range.
+    MemoryError
+        If the statistics need more memory than is free; the message says how much, and
+        what smaller kinds would need.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import ClassCovariance
+    >>> covariance = ClassCovariance(n_classes=2, n_features=3)
+    >>> covariance.update(torch.randn(8, 3), torch.tensor([0, 1] * 4))
+    >>> covariance.count
+    tensor([4, 4])
+    """
+
+    def __init__(
+        self,
+        n_classes,
+        n_features,
+        kind="full",
+        *,
+        rank=16,
+        forgetting=0.0,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(
+                f"ClassCovariance needs kind to be one of {list(KINDS)}; got {kind!r}. "
+                "'full' is that of the paper."
+            )
+        if not isinstance(rank, Integral) or rank < 1:
+            raise ValueError(
+                f"ClassCovariance needs rank to be a whole number >= 1; got {rank!r}. "
+                "It is the number of directions that 'low_rank' keeps."
+            )
+        if not isinstance(forgetting, Real) or not 0 <= forgetting < 1:
+            raise ValueError(
+                "ClassCovariance needs forgetting to be a number from 0 to below 1; "
+                f"got {forgetting!r}. 0 counts all rows alike."
+            )
+        self.n_classes, self.n_features, self.kind = n_classes, n_features, kind
+        self.rank = min(rank, n_features)
+        self.forgetting = forgetting
+        shapes = self._shapes(kind)
+        dtype = dtype or torch.get_default_dtype()
+        self._check_memory(shapes, torch.device(device or "cpu"), dtype)
+        if shapes:
+            # A whole number, exact where float32 would stop counting at 2**24.
+            exact = torch.float64 if forgetting else torch.int64
+            n_rows = shapes["mean"][0]
+            self.register_buffer(
+                "count", torch.zeros(n_rows, dtype=exact, device=device)
+            )
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=dtype, device=device))
+
+    def _shapes(self, kind):
+        C, A = self.n_classes, self.n_features
+        return {
+            "full": {"mean": (C, A), "covariance": (C, A, A)},
+            "shared": {"mean": (1, A), "covariance": (1, A, A)},
+            "diagonal": {"mean": (C, A), "variance": (C, A)},
+            "low_rank": {
+                "mean": (C, A),
+                "factor": (C, A, self.rank),
+                "remainder": (C, A),
+            },
+            "identity": {},
+        }[kind]
+
+    def _check_memory(self, shapes, device, dtype):
+        needed, free = _n_bytes(shapes, dtype), _free_bytes(device)
+        if needed <= free:
+            return
+        smaller = ", ".join(
+            f"{kind!r} ({_n_bytes(self._shapes(kind), dtype) / 2**30:.2f} GiB)"
+            for kind in ("low_rank", "diagonal")
+            if kind != self.kind
+        )
+        raise MemoryError(
+            f"ClassCovariance needs {needed / 2**30:.2f} GiB for its {self.kind!r} "
+            f"statistics of {self.n_classes} classes with {self.n_features} features; "
+            f"got {free / 2**30:.2f} GiB free on {device}. Use a smaller kind: "
+            f"{smaller}."
+        )
+
+    @torch.no_grad()
+    def update(self, features, target):
+        """Take a batch into account.
+
+        Parameters
+        ----------
+        features : torch.Tensor of shape (n, n_features)
+            Features; they get no gradient.
+        target : torch.Tensor of shape (n,)
+            Class codes.
+        """
+        if self.kind != "identity":
+            with torch.autocast(features.device.type, enabled=False):
+                self._update(features.detach().to(self.mean.dtype), target)
+
+    def _update(self, features, target):
+        if self.kind == "shared":
+            target = torch.zeros_like(target)
+        n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
+        classes = n.nonzero().squeeze(1)
+        n = n[classes]
+        place = torch.searchsorted(classes, target)
+        # Sums by class as a product: scattering is not deterministic on GPUs.
+        member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
+        mean = _sum_over_ranks(member @ features) / n[:, None]
+        centred = features - mean[place]
+        keep, total, jump = self._move(classes, n, mean)
+        centred /= total.sqrt()[place, None]
+        if self.kind == "diagonal":
+            squares = _sum_over_ranks(member @ centred.square()) + jump.square()
+            self.variance[classes] = self.variance[classes] * keep[:, None] + squares
+            return
+        new = self._new_rows(centred, place, jump)
+        many_and_small = len(n) > 32 and self.n_features <= 128
+        if self.kind != "low_rank" and not many_and_small and _n_ranks() == 1:
+            # Copying the matrices would cost more than updating them one by one.
+            matrices = self.covariance.unbind()
+            for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
+                matrices[k].addmm_(rows.t(), rows, beta=share)
+            return
+        # By counts over all ranks: every rank must cut the same blocks.
+        longest = max(self.n_features, int(n.max()) if len(n) else 0)
+        for part in blocks(len(n), mean.element_size() * self.n_features * longest):
+            padded = nn.utils.rnn.pad_sequence(new[part], batch_first=True)
+            block, share = classes[part], keep[part, None, None]
+            if self.kind == "low_rank":
+                self._compress(block, share, _gather_rows(padded))
+            else:
+                outer = _sum_over_ranks(padded.mT @ padded)
+                outer += self.covariance.index_select(0, block).mul_(share)
+                self.covariance.index_copy_(0, block, outer)
+
+    @torch.no_grad()
+    def merge(self, other):
+        """Add the statistics of another estimate, of other rows and the same sizes.
+
+        Parameters
+        ----------
+        other : ClassCovariance
+            Of the same kind; left as it is. With `forgetting`, it counts as one batch.
+        """
+        if self._shapes(self.kind) != other._shapes(other.kind):
+            raise ValueError(
+                "ClassCovariance needs an estimate of the same kind and sizes to merge;"
+                f" got {other.kind!r} with {other.n_classes} classes and "
+                f"{other.n_features} features. Make both with the same parameters."
+            )
+        if self.kind == "identity":
+            return
+        classes = other.count.nonzero().squeeze(1)
+        n = other.count[classes]
+        keep, total, jump = self._move(classes, n, other.mean[classes])
+        share = (n / total).to(jump.dtype)
+        if self.kind == "diagonal":
+            kept = self.variance[classes] * keep[:, None]
+            added = other.variance[classes] * share[:, None]
+            self.variance[classes] = kept + added + jump.square()
+            return
+        for i, k in enumerate(classes.tolist()):
+            if self.kind == "low_rank":
+                new = torch.cat([other.factor[k].T * share[i].sqrt(), jump[i, None]])
+                extra = other.remainder[k] * share[i]
+                self._compress(classes[i, None], keep[i], new[None], extra)
+            else:
+                self.covariance[k] *= keep[i]
+                self.covariance[k] += share[i] * other.covariance[k]
+                self.covariance[k].addr_(jump[i], jump[i])
+
+    def _move(self, classes, n, mean):
+        """Merge counts and means (Eqs. 9 and 11); return the weights of Eq. 10.
+
+        They are the share of the old covariance that is kept, the new count, and a
+        vector whose outer product is Eq. 10's last term.
+        """
+        old = self.count[classes].double() * (1 - self.forgetting)
+        total = old + n
+        self.count[classes] = total.to(self.count.dtype)
+        shift = mean - self.mean[classes]
+        self.mean[classes] += shift * (n / total).to(mean.dtype)[:, None]
+        jump = shift * ((old * n).sqrt() / total).to(mean.dtype)[:, None]
+        return (old / total).to(mean.dtype), total.to(mean.dtype), jump
+
+    def _new_rows(self, centred, place, jump):
+        """Rows of each class whose outer products Eq. 10 adds, the jump first."""
+        if _rank() > 0:  # the sum over ranks is to have the jump once
+            jump = torch.zeros_like(jump)
+        place = torch.cat([torch.arange(len(jump), device=place.device), place])
+        order = place.sort(stable=True).indices
+        sizes = torch.bincount(place, minlength=len(jump)).tolist()
+        return torch.cat([jump, centred])[order].split(sizes)
+
+    def _compress(self, block, keep, new, extra=0.0):
+        """Keep the leading directions of old and new rows, and all the variance."""
+        rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
+        if rows.shape[1] < self.n_features:
+            _, rotation = torch.linalg.eigh(rows @ rows.mT)
+            leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
+        else:
+            size, rotation = torch.linalg.eigh(rows.mT @ rows)
+            size = size[..., None, -self.rank :].clamp_min(0).sqrt()
+            leading = (rotation[..., -self.rank :] * size).flip(-1)
+        lost = rows.square().sum(1) - leading.square().sum(-1)
+        kept = self.remainder[block] * keep.reshape(-1, 1)
+        self.factor[block] = leading
+        self.remainder[block] = kept + lost.clamp_min(0) + extra
+
+    def quadratic_form(self, weight, classes):
+        """Variance that the features of each class give to differences of logits.
+
+        Parameters
+        ----------
+        weight : torch.Tensor of shape (n_classes, n_features)
+            Weight of the last linear layer.
+        classes : torch.Tensor of shape (n_present,)
+            Distinct class codes.
+
+        Returns
+        -------
+        table : torch.Tensor of shape (n_present, n_classes)
+            ``(w_j - w_k)' S_k (w_j - w_k)``.
+        """
+        if self.kind != "identity":
+            weight = weight.to(self.mean.dtype)
+        if self.kind in ("shared", "identity"):
+            matrix = self.covariance[0] if self.kind == "shared" else None
+            return shared_form(weight, classes, matrix)
+        if self.kind == "low_rank":
+            form = factor_form(weight, classes, self.factor)
+            return form + class_quadratic_form(weight, classes, self.remainder)
+        covariance = self.covariance if self.kind == "full" else self.variance
+        return class_quadratic_form(weight, classes, covariance)
+
+    def dense(self):
+        """All covariances written out.
+
+        Returns
+        -------
+        covariance : torch.Tensor of shape (n_classes, n_features, n_features)
+            Mind its size: "low_rank" and "diagonal" exist because it is large.
+        """
+        if self.kind == "full":
+            return self.covariance
+        if self.kind == "low_rank":
+            return self.factor @ self.factor.mT + torch.diag_embed(self.remainder)
+        if self.kind == "diagonal":
+            return torch.diag_embed(self.variance)
+        one = self.covariance if self.kind == "shared" else torch.eye(self.n_features)
+        return one.expand(self.n_classes, self.n_features, self.n_features)
+
+    def extra_repr(self):
+        """Sizes and kind, for the module's repr."""
+        return f"{self.n_classes}, {self.n_features}, {self.kind!r}"
+
+
+def _n_bytes(shapes, dtype):
+    size = torch.empty((), dtype=dtype).element_size()
+    return sum(torch.Size(shape).numel() for shape in shapes.values()) * size
+
+
+def _free_bytes(device):
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device)  # cached by torch, that is
+        unused -= torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    if os.path.exists("/proc/meminfo"):
+        with open("/proc/meminfo") as lines:
+            return next(int(x.split()[1]) for x in lines if "MemAvailable" in x) * 1024
+    return float("inf")  # no portable way to ask
+
+
+def _n_ranks():
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_world_size()
+    return 1
+
+
+def _rank():
+    return torch.distributed.get_rank() if _n_ranks() > 1 else 0
+
+
+def _sum_over_ranks(tensor):
+    if _n_ranks() > 1:
+        torch.distributed.all_reduce(tensor)
+    return tensor
+
+
+def _gather_rows(rows):
+    """The rows of all ranks one after the other; zeros pad the shorter batches."""
+    if _n_ranks() == 1:
+        return rows
+    longest = torch.tensor(rows.shape[1], device=rows.device)
+    torch.distributed.all_reduce(longest, torch.distributed.ReduceOp.MAX)
+    padding = (0, 0, 0, int(longest) - rows.shape[1])
+    rows = nn.functional.pad(rows, padding).contiguous()
+    parts = [torch.empty_like(rows) for _ in range(_n_ranks())]
+    torch.distributed.all_gather(parts, rows)
+    return torch.cat(parts, 1)

@@ -1,0 +1,677 @@
+"""The NeuralNetClassifier of skorch as a good scikit-learn citizen.
+
+``NetClassifier`` keeps all of skorch (callbacks, history, ``module__*`` and
+``optimizer__*`` parameters, ``partial_fit``, devices) and mends what scikit-learn
+expects and skorch leaves to the user:
+
+- arrays, pandas frames and labels of any dtype are validated and coded; ``predict``
+  returns labels, and scoring callbacks compare them with labels;
+- the network's width and number of outputs follow the data, without being written
+  into the parameters; a module *instance* is copied, never trained in place;
+- ``random_state`` reproduces a fit and leaves torch's global generator alone;
+- batches are slices of tensors, not collated row by row.
+
+It is the base of ISDAClassifier, what IHDAFinetuner and InfluenceAugmenter train by
+default, and the plain twin that they are compared with.
+"""
+
+import copy
+import inspect
+import math
+from contextlib import contextmanager, nullcontext
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+from skorch import NeuralNetClassifier
+from skorch.callbacks import LRScheduler
+from skorch.dataset import Dataset
+from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
+from torch import nn
+from torch.utils.data import Subset
+
+from skaug.net.batches import BatchIterator
+from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.splits import hold_out
+
+__all__ = ["NetClassifier"]
+
+
+class NetClassifier(NeuralNetClassifier):
+    """Neural network classifier: skorch's, with scikit-learn's manners.
+
+    Parameters
+    ----------
+    module : torch.nn.Module class, callable or instance, default=None
+        The network. ``None`` takes the network for the rank of X:
+        :class:`~skaug.net.MLP` for a table (n, features),
+        :class:`~skaug.net.SignalNet` for signals (n, channels, time),
+        :class:`~skaug.net.ConvNet` for images (n, channels, height, width). A class
+        or callable is given whichever of ``n_features``, ``n_channels`` (both the
+        second axis of X), ``input_shape`` (the axes after the first) and ``n_classes``
+        its signature has and ``module__*`` does not set. An instance is copied at each
+        fit and must have one output per class. Outputs are logits.
+    criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
+        The loss.
+    optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
+        Its parameters are set as ``optimizer__weight_decay`` and so on.
+    lr : float, default=0.003
+        Learning rate at the start of the schedule.
+    lr_schedule : {"cosine", "constant"}, default="cosine"
+        "cosine" takes the rate from `lr` to 0 over `max_epochs` epochs, batch by
+        batch, and starts over when training goes on after that. A scheduler callback
+        of your own needs "constant".
+    max_epochs : int, default=30
+        Passes over the training rows in one ``fit``.
+    batch_size : int, default=64
+        Rows per step; -1 takes all.
+    iterator_train, iterator_valid : class, default=BatchIterator
+        How batches are made. With ``torch.utils.data.DataLoader`` skorch's
+        ``iterator_train__num_workers`` and the like apply. Training rows are
+        shuffled unless ``iterator_train__shuffle=False``.
+    train_split : callable, default=None
+        What is held out for validation losses and early stopping:
+        ``skorch.dataset.ValidSplit(5, stratified=True)`` keeps a fifth. By default
+        nothing is: rows are scarce. When ``fit`` is given `groups`, a held-out part
+        never shares a group with the training part.
+    classes : array-like, default=None
+        All labels, in the order of the columns of ``predict_proba``; by default the
+        sorted labels of y.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the last one.
+    verbose : int, default=0
+        1 prints a line per epoch.
+    device : str, default="cpu"
+        ``"cuda"`` is all that a GPU needs.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, shuffling and dropout. ``None`` draws a seed from NumPy's
+        global generator, as scikit-learn does. torch's global generators are left
+        as they were in any case; they are shared by threads, so that fits side by
+        side need processes (joblib's default).
+    **kwargs
+        skorch's other parameters: ``callbacks`` (a list; callbacks given as ``("name",
+        callback)`` can be searched over), ``module__*``, ``optimizer__*``,
+        ``criterion__*``, ``iterator_train__*``, ``predict_nonlinearity`` ...
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of ``predict_proba``.
+    n_features_in_ : int
+        Size of the second axis of X.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names, when X was a frame with string columns.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    module_, criterion_, optimizer_ : objects
+        The trained network, the loss and the optimizer.
+    history : skorch.history.History
+        One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
+
+    See Also
+    --------
+    skaug.ISDAClassifier : The same network trained on augmented features.
+
+    Notes
+    -----
+    The defaults for `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come
+    from ``benchmarks/bench_defaults.py``, which chooses on held-out training data of
+    three sets (a table, signals, images).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug import NetClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> net = NetClassifier(random_state=0).fit(X, y)
+    >>> net.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.AdamW,
+        lr=3e-3,
+        lr_schedule="cosine",
+        max_epochs=30,
+        batch_size=64,
+        iterator_train=BatchIterator,
+        iterator_valid=BatchIterator,
+        train_split=None,
+        classes=None,
+        warm_start=False,
+        verbose=0,
+        device="cpu",
+        random_state=None,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            train_split=train_split,
+            classes=classes,
+            warm_start=warm_start,
+            verbose=verbose,
+            device=device,
+            **kwargs,
+        )
+        self.lr_schedule = lr_schedule
+        self.random_state = random_state
+
+    def fit(self, X, y=None, groups=None, **fit_params):
+        """Train from new weights, or go on from the old ones with ``warm_start``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...) or torch.utils.data.Dataset
+            Training rows, signals or images. A data set must give ``(x, code)``
+            pairs, codes being 0 ... n_classes - 1.
+        y : array-like of shape (n,)
+            Labels of any dtype; ``None`` only for a data set.
+        groups : array-like of shape (n,), default=None
+            Subject, segment or the like of each row: what `train_split` holds out
+            never shares a group with what is trained on.
+        **fit_params
+            Passed to the module's ``forward``, as in skorch.
+
+        Returns
+        -------
+        self : NetClassifier
+            The fitted net.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are not what they should be; says what to do.
+        """
+        anew = not (self.warm_start and self.initialized_)
+        return self._fit(X, y, groups, anew, "fit", **fit_params)
+
+    def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
+        """Train on from the current weights.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in :meth:`fit`.
+        classes : array-like, default=None
+            All labels that will ever come; needed by the first call if its y lacks
+            some of them.
+        groups : array-like of shape (n,), default=None
+            As in :meth:`fit`.
+        **fit_params
+            ``epochs`` sets the number of passes, `max_epochs` by default; the rest
+            is passed to the module's ``forward``.
+
+        Returns
+        -------
+        self : NetClassifier
+            The fitted net.
+        """
+        anew = not self.initialized_
+        return self._fit(X, y, groups, anew, "partial_fit", classes, **fit_params)
+
+    def _fit(self, X, y, groups, anew, method, classes=None, **fit_params):
+        self._check_parameters()
+        first = anew or not hasattr(self, "input_shape_")
+        X, codes = self._check_training_data(X, y, classes, reset=first)
+        if anew:
+            self.initialize()
+        if anew or method == "fit":
+            self.first_epoch_ = None
+        elif not hasattr(self, "first_epoch_"):  # weights and history from files
+            self.first_epoch_ = 0
+        self._groups = groups
+        try:
+            with self._own_generators():
+                if first:
+                    self._check_module(X, fit_params)
+                super().partial_fit(X, codes, _routing_method=method, **fit_params)
+        finally:
+            del self._groups
+        return self
+
+    def _check_parameters(self):
+        name = type(self).__name__
+        if not (self.module is None or callable(self.module)):
+            raise ValueError(
+                f"{name} needs module to be a class, a callable, an instance or None; "
+                f"got {self.module!r}. None takes a network for the rank of X."
+            )
+        if self.lr_schedule not in ("cosine", "constant"):
+            raise ValueError(
+                f"{name} needs lr_schedule to be 'cosine' or 'constant'; got "
+                f"{self.lr_schedule!r}. Set 'constant' beside a scheduler of your own."
+            )
+        if not isinstance(self.max_epochs, Integral) or self.max_epochs < 1:
+            raise ValueError(
+                f"{name} needs max_epochs to be a whole number >= 1; got "
+                f"{self.max_epochs!r}. Leave it out for the default."
+            )
+        size = self.batch_size
+        if not isinstance(size, Integral) or (size < 1 and size != -1):
+            raise ValueError(
+                f"{name} needs batch_size to be a whole number >= 1, or -1 for all "
+                f"rows; got {size!r}. Leave it out for the default."
+            )
+        if self.batch_size == 1 and self.module is None:
+            raise ValueError(
+                f"{name} needs batch_size >= 2 for its default networks, which "
+                "normalise by batch; got 1. Increase it, or set module=."
+            )
+
+    def initialize(self):
+        """Create network, loss and optimizer from the parameters.
+
+        ``fit`` calls it; call it yourself before ``load_params``, with the shapes
+        given as ``module__*``.
+
+        Returns
+        -------
+        self : NetClassifier
+            The initialised net.
+        """
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        with self._own_generators(seed):
+            return super().initialize()
+
+    @contextmanager
+    def _own_generators(self, seed=None):
+        """Run on this net's torch generators and keep their state for the next run."""
+        device = torch.device(self.device or "cpu")
+        cuda = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda):
+            if seed is not None:
+                # torch.manual_seed would seed every GPU of the machine.
+                torch.default_generator.manual_seed(seed)
+                if cuda:
+                    with torch.cuda.device(device):
+                        torch.cuda.manual_seed(seed)
+            elif hasattr(self, "generator_state_"):
+                cpu_state, cuda_state = self.generator_state_
+                torch.set_rng_state(cpu_state)
+                if cuda and cuda_state is not None:
+                    torch.cuda.set_rng_state(cuda_state, device)
+            try:
+                yield
+            finally:
+                cuda_state = torch.cuda.get_rng_state(device) if cuda else None
+                self.generator_state_ = torch.get_rng_state(), cuda_state
+
+    def initialize_module(self):
+        """Create the network, its shapes taken from the data where they are not set."""
+        kwargs = self.get_params_for("module")
+        module = self.module
+        if module is None:
+            module = self._default_module()
+        if isinstance(module, nn.Module):
+            # skorch would train the user's own object, and a second fit would go on
+            # from the first. With module__* parameters skorch makes a new instance.
+            module = module if kwargs else copy.deepcopy(module)
+        else:
+            kwargs = {**self._shapes_wanted_by(module), **kwargs}
+        self.module_ = self.initialized_instance(module, kwargs)
+        return self
+
+    def _default_module(self):
+        by_rank = {1: MLP, 2: SignalNet, 3: ConvNet}
+        shape = getattr(self, "input_shape_", None)
+        if shape is None:
+            raise ValueError(
+                f"{type(self).__name__} needs data to choose a network; got "
+                "initialize() without them. Call fit, or set module= and its "
+                "module__* shapes."
+            )
+        if len(shape) not in by_rank:
+            raise ValueError(
+                f"{type(self).__name__} needs X of shape (n, features), (n, channels, "
+                f"time) or (n, channels, height, width) when module=None; got samples "
+                f"of shape {shape}. Reshape X or set module=."
+            )
+        return by_rank[len(shape)]
+
+    def _shapes_wanted_by(self, module):
+        if not hasattr(self, "input_shape_"):
+            return {}
+        shapes = {
+            "n_features": self.input_shape_[0],
+            "n_channels": self.input_shape_[0],
+            "input_shape": self.input_shape_,
+            "n_classes": len(self.classes_),
+        }
+        wanted = set(shapes) & set(inspect.signature(module).parameters)
+        return {name: shapes[name] for name in wanted}
+
+    def _check_module(self, X, fit_params):
+        """Refuse a network whose output does not fit the classes, on two real rows."""
+        if is_dataset(X):
+            rows = torch.stack([torch.as_tensor(X[i][0]) for i in range(2)])
+        else:
+            rows = torch.tensor(X[:2].copy())
+        forward_params = {k: v for k, v in fit_params.items() if k != "epochs"}
+        expected, shape = (len(rows), len(self.classes_)), None
+        try:
+            self._set_training(False)
+            with torch.no_grad():
+                shape = tuple(self._logits_of(rows, **forward_params).shape)
+        finally:
+            if shape != expected:  # the next call must not take it for checked
+                self.initialized_ = False
+        if shape != expected:
+            raise ValueError(
+                f"{type(self).__name__} needs a module with one output per class, of "
+                f"shape {expected} for {len(rows)} rows; got {shape}. Set "
+                "the module's number of outputs, or name all classes with classes=."
+            )
+
+    def _logits_of(self, rows, **forward_params):
+        return self.infer(rows, **forward_params)
+
+    def get_iterator(self, dataset, training=False):
+        """Iterator over batches: shuffled for training, unless told otherwise."""
+        prefix = "iterator_train" if training else "iterator_valid"
+        iterator = getattr(self, prefix)
+        kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
+        if kwargs["batch_size"] == -1:
+            kwargs["batch_size"] = len(dataset)
+        if training and not {"sampler", "batch_sampler"} & set(kwargs):
+            kwargs.setdefault("shuffle", True)
+        if iterator is BatchIterator:
+            kwargs.setdefault("device", self.device)
+        return iterator(dataset, **kwargs)
+
+    def get_split_datasets(self, X, y=None, **split_params):
+        """Training and validation data sets; no group is on both sides."""
+        dataset, groups = self.get_dataset(X, y), getattr(self, "_groups", None)
+        if not self.train_split:
+            return dataset, None
+        if not hasattr(self.train_split, "cv"):  # a callable of the user's
+            if groups is not None:
+                split_params["groups"] = groups
+            train, valid = self.train_split(dataset, y, **split_params)
+            return train, valid if is_dataset(X) else self._coded(valid)
+        if y is None:
+            y = to_numpy(data_from_dataset(dataset)[1])
+        # A share held out at random belongs to this net's random state.
+        seed = int(torch.randint(np.iinfo(np.int32).max, ()))
+        train, valid = hold_out(
+            self.train_split, y, groups, random_state=seed, name=type(self).__name__
+        )
+        return Subset(dataset, train), Subset(dataset, valid)
+
+    def _coded(self, dataset):
+        """Validation data of the user's own, with labels coded and rows in float32."""
+        if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
+            return dataset
+        return Dataset(np.float32(dataset.X), self._encode(np.asarray(dataset.y)))
+
+    def _set_training(self, training=True):
+        # skorch walks through all submodules before every batch, which a small network
+        # takes as long for as for its forward pass.
+        for name in self._modules + self._criteria:
+            module = getattr(self, name + "_")
+            if isinstance(module, nn.Module) and module.training != training:
+                module.train(training)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run one epoch, knowing how many batches it has."""
+        if training:
+            try:
+                self.batches_per_epoch_ = len(iterator)
+            except TypeError:  # an iterable data set has no length
+                self.batches_per_epoch_ = None
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Begin the cycle of schedules, if this is the first epoch of ``fit``."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        if self.first_epoch_ is None:  # only now: callbacks may have loaded a history
+            self.first_epoch_ = len(self.history) - 1
+
+    def epochs_done(self):
+        """Epochs of training behind the current batch, counting part of an epoch.
+
+        It is read from the history, so that schedules survive a saved and reloaded
+        net.
+
+        Returns
+        -------
+        epochs : float
+            2.5 in the middle of the third epoch.
+        """
+        if not self.history:
+            return 0.0
+        current = self.history[-1]
+        if "train_batch_count" in current:  # written when an epoch's training ends
+            return float(len(self.history))
+        share = max(len(current["batches"]) - 1, 0) / (
+            self.batches_per_epoch_ or math.inf
+        )
+        return len(self.history) - 1 + share
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Let scoring callbacks see labels, as ``predict`` returns them."""
+        super().on_train_begin(net, X=X, y=y, **kwargs)
+        for _, callback in self.callbacks_:
+            if getattr(callback, "target_extractor", None) is to_numpy:
+                callback.target_extractor = _Decoder(self.classes_)
+            if self.lr_schedule != "constant" and isinstance(callback, LRScheduler):
+                raise ValueError(
+                    f"{type(self).__name__} needs lr_schedule='constant' beside an "
+                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule it. "
+                    "Set 'constant', or leave the scheduler out."
+                )
+
+    def _yield_callbacks(self):
+        # Copies: skorch sets parameters and keeps state on the objects themselves.
+        for name, callback, named_by_user in super()._yield_callbacks():
+            if not isinstance(callback, type):
+                callback = copy.copy(callback)
+            yield name, callback, named_by_user
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        """Set the learning rate of the schedule."""
+        super().on_batch_begin(net, batch=batch, training=training, **kwargs)
+        if training and self.lr_schedule == "cosine":
+            epochs = self.epochs_done() - self.first_epoch_
+            done = epochs % self.max_epochs / self.max_epochs
+            for group in self.optimizer_.param_groups:
+                initial_lr = group.setdefault("initial_lr", group["lr"])
+                group["lr"] = initial_lr * (1 + math.cos(math.pi * done)) / 2
+
+    def set_params(self, **params):
+        """Set parameters; on a fitted net a new learning rate restarts the schedule.
+
+        Parameters
+        ----------
+        **params
+            As in skorch.
+
+        Returns
+        -------
+        self : NetClassifier
+            The net itself.
+        """
+        with self._own_generators() if self.initialized_ else nullcontext():
+            super().set_params(**params)
+        if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
+            for group in self.optimizer_.param_groups:
+                group.pop("initial_lr", None)
+        return self
+
+    def _set_params_callback(self, **params):
+        # skorch knows callbacks__name__parameter, but no parameter of a parameter.
+        callbacks = dict(self.callbacks_)
+        for key in [key for key in params if key.count("__") > 2]:
+            _, name, parameter = key.split("__", 2)
+            if callbacks.get(name) is None:
+                raise ValueError(
+                    f"{type(self).__name__} needs a callback named {name!r} to set "
+                    f"{key}; got {list(callbacks)}. Name it in callbacks=, as a pair "
+                    "of a name and the callback."
+                )
+            callbacks[name].set_params(**{parameter: params.pop(key)})
+        return super()._set_params_callback(**params)
+
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Yield the network's output batch by batch, in the order of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...) or torch.utils.data.Dataset
+            Rows to map.
+        training : bool, default=False
+            Whether dropout and the like are active.
+        device : str, default="cpu"
+            Where the outputs are put.
+
+        Yields
+        ------
+        output : torch.Tensor of shape (batch, n_classes)
+            Logits.
+        """
+        dataset = self.get_dataset(self._check_input(X))
+        with torch.random.fork_rng(devices=[]):  # a DataLoader draws a seed
+            batches = iter(self.get_iterator(dataset, training=False))
+        for batch in batches:
+            with self._own_generators() if training else nullcontext():
+                output = self.evaluation_step(batch, training=training)
+            yield to_device(output, device)
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, signals or images shaped like those of ``fit``.
+
+        Returns
+        -------
+        y : ndarray of shape (n,)
+            Labels, of the dtype of ``classes_``.
+        """
+        codes = self.predict_proba(X).argmax(axis=1)
+        classes = getattr(self, "classes_", None)  # unknown after initialize by hand
+        return codes if classes is None else classes[codes]
+
+    def check_data(self, X, y):
+        """Do nothing: ``fit`` has checked, and skorch would read classes off codes."""
+
+    def _check_training_data(self, X, y, classes, *, reset):
+        if is_dataset(X):
+            if reset:
+                self._inspect_dataset(X, classes)
+            return X, y
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, reset=reset)
+        check_classification_targets(y)
+        if reset:
+            self.classes_inferred_ = np.unique(y if classes is None else classes)
+            if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
+                raise ValueError(
+                    f"{type(self).__name__} needs at least two classes, each named "
+                    f"once; got {self.classes_.tolist()}, one class or one repeated. "
+                    "Give rows of another class too, or name all with classes=."
+                )
+            self.input_shape_ = X.shape[1:]
+        else:
+            self._check_shape(X)
+        return X, self._encode(y)
+
+    def encode(self, X, y):
+        """Rows and labels as the network is trained on them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, signals or images shaped like those of ``fit``.
+        y : array-like of shape (n,)
+            Labels among ``classes_``.
+
+        Returns
+        -------
+        X : ndarray of shape (n, ...)
+            In float32.
+        codes : ndarray of shape (n,)
+            Numbers of the labels, 0 ... n_classes - 1.
+        """
+        return self._check_training_data(X, y, None, reset=False)
+
+    def _encode(self, y):
+        code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
+        codes = np.array([code_of.get(label, -1) for label in y.tolist()])
+        if codes.min() < 0:
+            raise ValueError(
+                f"{type(self).__name__} needs labels among its classes {list(code_of)};"
+                f" got {np.unique(y[codes < 0]).tolist()}. Name all with classes=."
+            )
+        return codes
+
+    def _inspect_dataset(self, dataset, classes):
+        self.input_shape_ = tuple(np.shape(dataset[0][0]))
+        self.n_features_in_ = self.input_shape_[0]
+        if self.classes is not None:
+            return
+        try:
+            labels = data_from_dataset(dataset)[1] if classes is None else classes
+        except AttributeError:
+            raise ValueError(
+                f"{type(self).__name__} needs classes= for a data set without X and y; "
+                f"got {type(dataset).__name__}. Name all labels, 0 ... n_classes - 1."
+            ) from None
+        self.classes_inferred_ = np.unique(to_numpy(labels))
+        if not np.array_equal(self.classes_, np.arange(len(self.classes_))):
+            raise ValueError(
+                f"{type(self).__name__} needs a data set with labels 0 ... n_classes - "
+                f"1; got {self.classes_.tolist()}. Give arrays X and y to have labels "
+                "coded, or name them with classes=."
+            )
+
+    def _check_input(self, X):
+        if is_dataset(X):
+            return X
+        if not hasattr(self, "input_shape_"):  # initialised by hand
+            return check_array(X, dtype=np.float32, allow_nd=True)
+        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
+        self._check_shape(X)
+        return X
+
+    def _check_shape(self, X):
+        if X.shape[1:] != self.input_shape_:
+            expected = ", ".join(map(str, ("n", *self.input_shape_)))
+            raise ValueError(
+                f"{type(self).__name__} needs X of shape ({expected}), as in fit; got "
+                f"{X.shape}. Reshape X."
+            )
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_groups", None)  # a checkpoint written while the net trains
+        return state
+
+    def _get_param_names(self):
+        return [name for name in super()._get_param_names() if name[0] != "_"]
+
+
+class _Decoder:
+    """Turns codes back into labels, for scoring callbacks."""
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def __call__(self, codes):
+        codes = to_numpy(codes)
+        # Labels mixed by a callback: that of the largest share.
+        return self.classes[codes.argmax(axis=1) if codes.ndim == 2 else codes]

@@ -1,0 +1,154 @@
+"""Find the last linear layer of a network and watch what goes into it."""
+
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+__all__ = ["capture_input", "check_head", "linear_head"]
+
+
+def _is_plain_linear(layer):
+    # A subclass may change initialisation, not the map; weight norm and other
+    # parametrisations make `weight` a computed tensor, not the layer's parameter.
+    return (
+        isinstance(layer, nn.Linear)
+        and type(layer).forward is nn.Linear.forward
+        and "weight" in layer._parameters
+        and not parametrize.is_parametrized(layer)
+    )
+
+
+def linear_head(module, name=None):
+    """Return the name of a network's last plain ``nn.Linear`` and the layer itself.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    name : str, default=None
+        Dotted name of the layer, for networks whose head is not the last one in
+        ``module.named_modules()``. By default the last ``nn.Linear`` is taken.
+
+    Returns
+    -------
+    name : str
+        Dotted name; it stays valid for copies of the network.
+    layer : torch.nn.Linear
+        The layer itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or the one named is not a plain ``nn.Linear``
+        (weight normalisation makes it not plain). The message lists the candidates.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skaug.net import linear_head
+    >>> linear_head(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)))
+    ('2', Linear(in_features=8, out_features=3, bias=True))
+    """
+    layers = dict(module.named_modules())
+    candidates = [key for key, layer in layers.items() if _is_plain_linear(layer)]
+    if name is None and candidates:
+        name = candidates[-1]
+    if name in candidates:
+        return name, layers[name]
+    if name is None:
+        got = "none"
+    elif name in layers:
+        got = f"{type(layers[name]).__name__} at {name!r}"
+    else:
+        got = f"the unknown layer name {name!r}"
+    raise ValueError(
+        f"{type(module).__name__} needs a plain nn.Linear as its last layer; got "
+        f"{got}. {_suggest(candidates)}"
+    )
+
+
+def _suggest(candidates):
+    if not candidates:
+        return "Add one: its input is what the method works on."
+    return f"Name one with classifier_layer=: {candidates}."
+
+
+@contextmanager
+def capture_input(layer):
+    """Collect what goes into a layer while the context is open.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer to watch.
+
+    Yields
+    ------
+    inputs : list of torch.Tensor
+        One tensor per call of the layer, still part of the autograd graph.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.net import capture_input
+    >>> from skaug.net import MLP
+    >>> net = MLP(n_features=4, n_classes=2, hidden=(8,)).eval()
+    >>> with capture_input(net.head) as inputs:
+    ...     logits = net(torch.zeros(3, 4))
+    >>> inputs[0].shape
+    torch.Size([3, 8])
+    """
+    inputs = []
+    handle = layer.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
+    try:
+        yield inputs
+    finally:
+        handle.remove()
+
+
+def check_head(module, name, X, **forward_params):
+    """Check on real rows that a network's output is that of its linear head.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, in evaluation mode.
+    name : str
+        Dotted name of the head, from :func:`linear_head`.
+    X : torch.Tensor
+        A few rows, on the network's device.
+    **forward_params
+        Passed to the network.
+
+    Returns
+    -------
+    logits : torch.Tensor of shape (n, n_outputs)
+        The network's output.
+
+    Raises
+    ------
+    ValueError
+        If the head is called more than once, sees something other than one feature
+        vector per row, or its output is changed before the network returns it.
+    """
+    head = module.get_submodule(name)
+    with capture_input(head) as inputs:
+        logits = module(X, **forward_params)
+    if len(inputs) != 1:
+        got = f"{len(inputs)} calls of it (none if the network is compiled)"
+    elif inputs[0].ndim != 2:
+        got = f"an input of shape {tuple(inputs[0].shape)} to it"
+    elif not _same(logits, head(inputs[0])):
+        got = "an output that is not the layer's (a softmax or another layer after it)"
+    else:
+        return logits
+    others = [key for key, layer in module.named_modules() if _is_plain_linear(layer)]
+    raise ValueError(
+        f"{type(module).__name__} needs to return what its last layer {name!r} makes "
+        f"of one feature vector per row; got {got}. {_suggest(others)}"
+    )
+
+
+def _same(output, expected):
+    return output.shape == expected.shape and output.allclose(expected, equal_nan=True)

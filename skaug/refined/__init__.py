@@ -1,0 +1,36 @@
+r"""Refined augmentation: off for the last epochs (Z. He et al. [1]_).
+
+Intensive augmentation (mixup, CutMix, AutoAugment) keeps a network from fitting what
+does not generalise, and also moves the training data away from the real ones. Refined
+augmentation trains on augmented batches first, and for the last epochs on clean ones at
+a small, constant learning rate. Here it is a callback for any skorch net.
+
+======================================  ===========================================
+paper                                   here
+======================================  ===========================================
+:math:`g`, the augmentation             ``transform``
+:math:`T_1 + T_2`, all epochs           the net's ``max_epochs``
+:math:`T_2`, refinement                 ``refine_epochs``
+"a reasonably small value"              ``refine_lr``
+"standard augmentation" kept for        ``refine_transform``
+refinement
+probability of CutMix                   ``probability``
+======================================  ===========================================
+
+References
+----------
+.. [1] Z. He, L. Xie, X. Chen, Y. Zhang, Y. Wang, Q. Tian, "Data Augmentation Revisited:
+   Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
+"""
+
+from skaug.refined.callback import BatchAugmentation
+from skaug.refined.display import RefineCurveDisplay
+from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
+
+__all__ = [
+    "BatchAugmentation",
+    "ManifoldMixup",
+    "RefineCurveDisplay",
+    "TableMixup",
+    "unmix",
+]

@@ -1,0 +1,348 @@
+"""Picture of refined augmentation: losses over epochs, and where it is switched off.
+
+It follows scikit-learn's displays: ``from_estimator`` trains once and draws, ``plot``
+draws again from what is kept in the attributes.
+"""
+
+from contextlib import contextmanager
+from itertools import zip_longest
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from skorch.dataset import get_len
+
+from skaug._plots import axes_of
+
+__all__ = ["RefineCurveDisplay"]
+
+
+class RefineCurveDisplay:
+    """Losses on augmented and on clean rows over the epochs of a training.
+
+    Augmentation moves training batches away from the real rows, and the loss on clean
+    ones stays high while it lasts. A vertical line marks where refinement starts
+    (Figure 1 of He et al.). Make it with :meth:`from_estimator`, or of a net that is
+    trained already with :meth:`from_history`.
+
+    Parameters
+    ----------
+    epochs : ndarray of shape (n_epochs,)
+        Numbers of the epochs, from 1.
+    train_loss : ndarray of shape (n_epochs,)
+        Loss of the batches as they were trained on: augmented ones before refinement,
+        mean over each epoch.
+    clean_loss : ndarray of shape (n_epochs,), default=None
+        Loss on the training rows themselves after each epoch, without dropout.
+    valid_loss : ndarray of shape (n_epochs,), default=None
+        Loss on rows for validation after each epoch.
+    switch_epochs : sequence of int, default=()
+        Last epoch before refinement; several for several fits in a row, none where no
+        epoch or every epoch is one of refinement.
+
+    Attributes
+    ----------
+    epochs, train_loss, clean_loss, valid_loss, switch_epochs : objects
+        As given.
+    ax_ : matplotlib Axes
+        After ``plot``: the axes drawn on.
+    figure_ : matplotlib Figure
+        The figure that they belong to.
+    lines_ : dict of matplotlib Line2D
+        The curves, by "train_loss", "clean_loss" and "valid_loss".
+    switch_lines_ : list of matplotlib Line2D
+        The vertical lines.
+    legend_ : matplotlib Legend or None
+        The legend, right of the axes.
+
+    See Also
+    --------
+    BatchAugmentation : Augments batches and switches it off for the last epochs.
+
+    Notes
+    -----
+    ``train_loss`` is taken while the network moves and with dropout. A net without any
+    augmentation has a gap to ``clean_loss`` too.
+
+    References
+    ----------
+    .. [1] Z. He et al., "Data Augmentation Revisited: Rethinking the Distribution Gap
+       between Clean and Augmented Data", arXiv:1909.09148, Figure 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug import (
+    ...     BatchAugmentation, NetClassifier, RefineCurveDisplay, TableMixup
+    ... )
+    >>> X, y = load_iris(return_X_y=True)
+    >>> augment = BatchAugmentation(TableMixup(), refine_epochs=3)
+    >>> net = NetClassifier(max_epochs=10, callbacks=[augment], random_state=0)
+    >>> display = RefineCurveDisplay.from_estimator(net, X, y)
+    >>> display.switch_epochs
+    [7]
+    >>> bool(display.clean_loss[-1] < display.train_loss[6])
+    True
+    """
+
+    def __init__(
+        self, epochs, train_loss, *, clean_loss=None, valid_loss=None, switch_epochs=()
+    ):
+        self.epochs = epochs
+        self.train_loss = train_loss
+        self.clean_loss = clean_loss
+        self.valid_loss = valid_loss
+        self.switch_epochs = switch_epochs
+
+    @classmethod
+    def from_estimator(
+        cls,
+        net,
+        X,
+        y,
+        *,
+        X_val=None,
+        y_val=None,
+        groups=None,
+        ax=None,
+        log=True,
+        line_kw=None,
+        legend=True,
+    ):
+        """Train a clone of a net, with losses on clean rows after each epoch, and draw.
+
+        The training is that of ``net.fit``, bit for bit. The losses are the net's own
+        without dropout and augmentation, which is the log-loss for cross-entropy.
+
+        Parameters
+        ----------
+        net : NetClassifier, ISDAClassifier or another net of skorch
+            Fitted or not; it is not changed.
+        X, y : array-like
+            Training rows and labels, as for ``net.fit``. Those that ``train_split``
+            holds out are not among the clean training rows.
+        X_val, y_val : array-like, default=None
+            Rows and labels that ``valid_loss`` is taken on. By default those that the
+            net's ``train_split`` holds out; without any there is no such curve.
+        groups : array-like of shape (n,), default=None
+            As for ``NetClassifier.fit``.
+        ax, log, line_kw, legend : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : RefineCurveDisplay
+            The display, drawn. If training was stopped with Ctrl-C, it has the epochs
+            so far.
+
+        Raises
+        ------
+        TypeError
+            If there is no net of skorch.
+        ValueError
+            If only one of `X_val` and `y_val` is given, the net's callbacks are
+            disabled, or what ``net.fit`` raises.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_estimator")
+        if not isinstance(net, NeuralNet):
+            raise TypeError(
+                f"{name} needs a net with callbacks and a history, such as a "
+                f"NetClassifier; got a {type(net).__name__}. Of a pipeline, give that "
+                "step, and X as the steps before leave it."
+            )
+        if net.callbacks == "disable":
+            raise ValueError(
+                f"{name} needs the net's callbacks, which record losses; got "
+                "callbacks='disable'. Set them to None or a list."
+            )
+        if (X_val is None) != (y_val is None):
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(
+                f"{name} needs both X_val and y_val, or neither; got {given} only. "
+                f"Give {missing} too."
+            )
+        losses = []
+        model = clone(net)
+        # Last of all: the draws of BatchAugmentation depend on its place.
+        callbacks = [*(model.callbacks or []), _CleanLosses(losses, X_val, y_val)]
+        model.set_params(callbacks=callbacks)
+        model.fit(X, y, **({} if groups is None else {"groups": groups}))
+        # Not in the history of the net, which other callbacks look at.
+        history = [
+            row | of_epoch
+            for row, of_epoch in zip_longest(model.history, losses, fillvalue={})
+        ]
+        return cls.from_history(history, ax=ax, log=log, line_kw=line_kw, legend=legend)
+
+    @classmethod
+    def from_history(cls, history, *, ax=None, log=True, line_kw=None, legend=True):
+        """Draw what the history of a net has.
+
+        Columns that are drawn are ``train_loss``, and, if there, ``valid_loss``, which
+        skorch records if the net has a ``train_split``, ``clean_loss``, and
+        ``refining``, which :class:`BatchAugmentation` records if ``refine_epochs > 0``.
+        A net records ``clean_loss`` with one more callback, last in the list::
+
+            def clean_loss(net, X, y):
+                return log_loss(y, net.predict_proba(X), labels=net.classes_)
+
+            EpochScoring(clean_loss, on_train=True, use_caching=False)
+
+        Parameters
+        ----------
+        history : skorch History
+            ``net.history`` of a fitted net. Values that an epoch lacks, such as one
+            that Ctrl-C cut off, leave a gap.
+        ax, log, line_kw, legend : objects
+            As for :meth:`plot`.
+
+        Returns
+        -------
+        display : RefineCurveDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If there is no history.
+        ValueError
+            If it has no ``train_loss``.
+        """
+        name = cls.__name__
+        check_matplotlib_support(f"{name}.from_history")
+        if not isinstance(history, list):
+            raise TypeError(
+                f"{name} needs a history, which is a list of epochs; got a "
+                f"{type(history).__name__}. Of a fitted net, give net.history."
+            )
+        train_loss = _column(history, "train_loss")
+        if train_loss is None:
+            columns = sorted(set().union(*history))
+            raise ValueError(
+                f"{name} needs a history with train_loss; got the columns {columns} in "
+                f"{len(history)} epochs. Train the net, with skorch's own callbacks."
+            )
+        epochs = range(1, len(history) + 1)
+        refining = [row.get("refining") for row in history]
+        display = cls(
+            np.array(epochs),
+            train_loss,
+            clean_loss=_column(history, "clean_loss"),
+            valid_loss=_column(history, "valid_loss"),
+            switch_epochs=[
+                epoch
+                for epoch, *pair in zip(epochs, refining, refining[1:])
+                if pair == [False, True]
+            ],
+        )
+        return display.plot(ax, log=log, line_kw=line_kw, legend=legend)
+
+    def plot(self, ax=None, *, log=True, line_kw=None, legend=True):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure. For the legend to fit beside the
+            axes, make their figure with ``layout="constrained"``.
+        log : bool, default=True
+            Whether the axis of the loss is logarithmic.
+        line_kw : dict, default=None
+            What else ``Axes.plot`` is to be given for the curves, such as
+            ``{"linewidth": 1}``.
+        legend : bool, default=True
+            Whether to draw the legend.
+
+        Returns
+        -------
+        display : RefineCurveDisplay
+            The display itself.
+        """
+        check_matplotlib_support("RefineCurveDisplay.plot")
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+        self.ax_, self.figure_ = axes_of(ax)
+        curves = {
+            "train_loss": ("C1", "batches trained on"),
+            "clean_loss": ("C0", "clean training rows"),
+            "valid_loss": ("C2", "validation rows"),
+        }
+        self.lines_ = {}
+        for name, (colour, label) in curves.items():
+            values = getattr(self, name)
+            if values is not None:
+                style = {"color": colour, "label": label} | (line_kw or {})
+                (self.lines_[name],) = self.ax_.plot(self.epochs, values, **style)
+        style = {"color": "0.3", "linewidth": 1, "linestyle": "--"}
+        self.switch_lines_ = [
+            self.ax_.axvline(epoch, **style, label="" if number else "refinement")
+            for number, epoch in enumerate(self.switch_epochs)
+        ]
+        self.ax_.set(xlabel="epoch", ylabel="loss", yscale="log" if log else "linear")
+        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        if log:  # losses span a decade or two, in which powers of ten are few
+            self.ax_.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            self.ax_.yaxis.set_major_formatter("{x:g}")
+            self.ax_.yaxis.set_minor_formatter(NullFormatter())
+        self.legend_ = None
+        if legend:
+            # No corner is free: curves fall, and refinement is at the right.
+            self.legend_ = self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return self
+
+
+class _CleanLosses(Callback):
+    """Appends the losses on clean rows, in evaluation mode, after each epoch."""
+
+    def __init__(self, losses, X_val=None, y_val=None):
+        self.losses = losses
+        self.X_val = X_val
+        self.y_val = y_val
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.datasets_ = {}
+        if self.X_val is not None:
+            rows = self.X_val, self.y_val
+            if hasattr(net, "encode"):  # our nets take labels, skorch's their codes
+                rows = net.encode(*rows)
+            self.datasets_["valid_loss"] = net.get_dataset(*rows)
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        datasets = {"clean_loss": dataset_train, **self.datasets_}
+        with _undisturbed(net):
+            self.losses.append(
+                {name: _loss(net, dataset) for name, dataset in datasets.items()}
+            )
+
+
+def _loss(net, dataset):
+    """Mean loss on a data set, as skorch takes it of validation rows."""
+    total = n = 0
+    for batch in net.get_iterator(dataset, training=False):
+        size = get_len(batch[0])
+        total += size * net.validation_step(batch)["loss"].item()
+        n += size
+    return total / n
+
+
+@contextmanager
+def _undisturbed(net):
+    """Leave torch's generators and the modes of the modules as they were."""
+    device = torch.device(net.device or "cpu")
+    modes = [(module, module.training) for module in net.module_.modules()]
+    # A DataLoader draws a seed even if it does not shuffle.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
+    # A callback may keep a part of the network, say a frozen one, in another mode.
+    for module, mode in modes:
+        module.training = mode
+
+
+def _column(history, name):
+    """Values of all epochs, NaN where one has none, or None if none has."""
+    values = np.array([row.get(name, np.nan) for row in history], dtype=float)
+    return None if np.isnan(values).all() else values

@@ -1,0 +1,63 @@
+"""Hold the learning rate and the input statistics in refinement."""
+
+from torch import nn
+
+from skaug.refined.mixing import unmix
+
+
+def hold_rates(net, rates):
+    """Take steps at these rates, and let schedulers go on from their own."""
+    optimizer = net.optimizer_
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["held_lr"] = rate
+    if not getattr(optimizer, "holds_lr", False):  # lost, as hooks are, in a copy
+        optimizer.register_step_pre_hook(_before_step)
+        optimizer.register_step_post_hook(_after_step)
+        optimizer.holds_lr = True
+
+
+def _before_step(optimizer, args, kwargs):
+    for group in optimizer.param_groups:
+        if "held_lr" in group:
+            group["scheduled_lr"], group["lr"] = group["lr"], group["held_lr"]
+
+
+def _after_step(optimizer, args, kwargs):
+    for group in optimizer.param_groups:
+        if "scheduled_lr" in group:
+            group["lr"] = group.pop("scheduled_lr")
+
+
+def hold_averages(module):
+    """Let layers that average over all batches use their averages in training too.
+
+    Rows are predicted with these averages, which are mostly those of augmented batches,
+    but would be trained on with the statistics of a clean one.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None:
+            layer.register_forward_pre_hook(_use_averages)
+
+
+def _use_averages(layer, args):
+    # At each call, since the network as a whole is set to training before each step.
+    if layer.track_running_stats:
+        layer.eval()
+
+
+def let_go(net):
+    """Leave nothing of a step, also of one that was broken off."""
+    for layer in net.module_.modules():
+        for key, hook in list(layer._forward_pre_hooks.items()):
+            if hook is _use_averages:
+                del layer._forward_pre_hooks[key]
+                layer.train(net.module_.training)
+    _after_step(net.optimizer_, (), {})
+    for group in net.optimizer_.param_groups:
+        group.pop("held_lr", None)
+    unmix(net.module_)

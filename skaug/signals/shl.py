@@ -1,0 +1,372 @@
+"""Read recordings in the format of the Sussex-Huawei Locomotion challenge.
+
+The SHL data [1]_ are a folder with one text file per channel. A line is a segment of a
+recording, one minute at 100 Hz, hence 6,000 numbers; the same lines of all files belong
+together. ``Label.txt`` has the activity at each moment in the same shape. Segments are
+shuffled; ``train_order.txt`` has a line per segment with its place in the recording,
+counted from 1. The training part is 16,310 segments, about 1 GB of text per channel.
+
+Text is parsed in blocks straight into the array that is returned, so that little more
+memory is needed than for that array. With a cache even that is on the disk.
+
+References
+----------
+.. [1] H. Gjoreski, M. Ciliberto, L. Wang, F. J. Ordonez Morales, S. Mekki, S. Valentin,
+   D. Roggen, "The University of Sussex-Huawei Locomotion and Transportation Dataset for
+   Multimodal Analytics with Mobile Devices", IEEE Access 6, 2018.
+"""
+
+import os
+import re
+import sys
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+from tqdm import tqdm
+
+from skaug.signals._cache import cached
+from skaug.signals._decimals import NotANumberError, parse_lines
+
+__all__ = ["load_shl"]
+
+AXES = {"Acc": "xyz", "Gyr": "xyz", "Mag": "xyz", "LAcc": "xyz", "Gra": "xyz"}
+AXES["Ori"] = "wxyz"
+CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
+SAMPLING_RATE = 100.0
+BLOCK = 2**19  # bytes of text parsed at a time
+LONGEST_LINE = 2**24  # bytes
+WAY_OUT = "Mend the line, or leave it out by segments=."
+
+
+def load_shl(
+    folder,
+    channels=("Acc", "Gyr", "Mag"),
+    *,
+    segments=None,
+    cache=None,
+    verbose=0,
+):
+    r"""Read a folder in the format of the SHL challenge.
+
+    Parameters
+    ----------
+    folder : str or path
+        With a text file per channel, ``Acc_x.txt`` and so on, all with the same number
+        of lines and of numbers per line; ``Label.txt`` and a file ``*order.txt`` are
+        read if they are there.
+    channels : sequence of str, default=("Acc", "Gyr", "Mag")
+        Sensors, which stand for their axes x, y, z ("Ori": w, x, y, z), or single
+        files such as "Gra_z" and "Pressure". The default is the paper's choice:
+        accelerometer, gyroscope, magnetometer. Units are those of the files: m/s2,
+        rad/s, uT.
+    segments : slice or array-like of int or bool, default=None
+        Which lines to read, as an index of an array, all by default. They come once
+        each, in the order of the files, and lines after the last one are not looked at.
+    cache : str or path, default=None
+        Folder to keep what was read as ``.npy``, beside checksums of the text. When
+        called again with the same text, nothing is parsed. The arrays are memory maps
+        of these files then, and cannot be written to. Without it, all is in memory.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    data : Bunch
+        ``X``: ndarray of shape (n_segments, n_channels, n_times), float32.
+        ``y``: ndarray of shape (n_segments, n_times), uint8, the label at each moment,
+        or None without ``Label.txt``.
+        ``order``: ndarray of shape (n_segments,), the place of each segment in the
+        recording, counted from 0, or None. Segments next to each other in it are from
+        the same trip: keep them on one side of a split with ``order // 60``, say.
+        ``segments``: ndarray of shape (n_segments,), the lines read, counted from 0.
+        ``channels``: list of str, names of the channels.
+        ``sensors``: dict, channel numbers by sensor, as
+        :class:`~skaug.signals.MagnitudeSpectrum` takes them. (The magnitude of "Ori",
+        a unit quaternion, is always 1.)
+        ``classes``: list of str, SHL's names of the labels 0 (unknown) to 8.
+        ``sampling_rate``: float, in Hz.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or the file of a channel is not there.
+    ValueError
+        If a file is not as described; names the file and the line. What cannot be seen
+        is a file that is cut off within the digits of its very last number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skaug.signals import load_shl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("Acc_x", "Acc_y", "Acc_z"):
+    ...         _ = Path(folder, f"{name}.txt").write_text("0.5 0.25\n1 9.81\n")
+    ...     _ = Path(folder, "Label.txt").write_text("1 1\n2 2\n")
+    ...     data = load_shl(folder, channels=["Acc"])
+    >>> data.X.shape
+    (2, 3, 2)
+    >>> data.sensors
+    {'acc': [0, 1, 2]}
+    >>> data.classes[data.y[1, 0]]
+    'Walk'
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"load_shl needs a folder; got {folder}, which is not one. Check its path."
+        )
+    channels, sensors = _resolve(channels)
+    paths = [folder / f"{name}.txt" for name in channels]
+    label_path = folder / "Label.txt"
+    has_labels = os.path.lexists(label_path)
+    paths += [label_path] * has_labels
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"load_shl needs {path.name} in {folder}; got a folder without it. "
+                "Name other channels=, or complete the folder."
+            )
+    n_lines, n_times = _size(paths[0])
+    order = _read_order(folder, n_lines, paths[0].name)
+    rows = _rows(segments, n_lines)
+    data = Bunch(
+        order=None if order is None else order[rows],
+        segments=rows,
+        channels=channels,
+        sensors=sensors,
+        classes=list(CLASSES),
+        sampling_rate=SAMPLING_RATE,
+    )
+    shape = len(rows), len(channels), n_times
+    read = _Reader(paths, shape, has_labels, rows, n_lines, verbose)
+    if cache is None:
+        data.X = np.empty(shape, np.float32)
+        data.y = np.empty((len(rows), n_times), np.uint8) if has_labels else None
+        read(data.X, data.y)
+    else:
+        kinds = {"X": (np.float32, shape)}
+        if has_labels:
+            kinds["y"] = np.uint8, shape[::2]
+        data.X, *y = cached(cache, rows.tolist(), paths, kinds, read)
+        data.y = y[0] if y else None
+    return data
+
+
+def _resolve(channels):
+    """Names of files, and channel numbers by sensor."""
+    channels = [channels] if isinstance(channels, str) else channels
+    if not np.iterable(channels) or not all(isinstance(c, str) for c in channels):
+        raise TypeError(
+            f"load_shl needs a list of names as channels; got {channels!r}. Give "
+            "['Acc', 'Pressure'], say."
+        )
+    names, sensors = [], {}
+    for channel in channels:
+        axes = AXES.get(channel)
+        files = [f"{channel}_{axis}" for axis in axes] if axes else [channel]
+        for name in files:
+            sensor = re.sub("_[wxyz]$", "", name).lower()
+            sensors.setdefault(sensor, []).append(len(names))
+            names.append(name)
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(
+            f"load_shl needs channels, each of them once; got {list(channels)}. A "
+            "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y', 'Acc_z'."
+        )
+    return names, sensors
+
+
+def _size(path):
+    """Number of lines of a file, and of numbers in its first line."""
+    n_ends, tail = 0, b""
+    with open(path, "rb") as file:
+        first = file.readline(LONGEST_LINE)
+        file.seek(0)
+        while block := file.read(2**22):
+            n_ends += np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+            tail = (tail + block)[-4096:]
+    n_times = len(first.split())
+    if not n_times:
+        raise ValueError(
+            f"{path.name}, line 1: numbers are needed; got "
+            f"{'an empty line' if first else 'an empty file'}. Mend it, or take it "
+            "from the archive again."
+        )
+    _check_line_ends(path, first, 0)
+    blank_end = tail[len(tail.rstrip()) :]
+    return n_ends - blank_end.count(b"\n") + 1, n_times
+
+
+def _check_line_ends(path, text, line):
+    """Refuse ends of lines that are no newline, as old Macintoshes wrote."""
+    if b"\r" in text and text.count(b"\r") > text.count(b"\r\n"):
+        line += text.partition(b"\r")[0].count(b"\n")
+        raise ValueError(
+            f"{path.name}, line {line + 1}: lines that end in a newline are needed; got"
+            " a carriage return without one. Convert the file."
+        )
+
+
+def _rows(segments, n_lines):
+    if segments is None:
+        return np.arange(n_lines)
+    if isinstance(segments, Integral):
+        raise ValueError(
+            f"load_shl needs segments to be a slice or a list; got {segments}. The "
+            f"first {segments} are slice({segments}), and [{segments}] is one of them."
+        )
+    wanted = np.zeros(n_lines, bool)
+    index = segments if isinstance(segments, slice) else np.asarray(segments)
+    try:
+        if isinstance(index, slice) or index.size:
+            wanted[index] = True
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"load_shl needs segments to be an index of {n_lines} lines; got one with "
+            f"which {error}. Give numbers from 0 to {n_lines - 1}."
+        ) from None
+    if not wanted.any():
+        raise ValueError(
+            "load_shl needs a segment to read; got segments= that are none of the "
+            f"{n_lines} lines. Leave it out for all."
+        )
+    return np.flatnonzero(wanted)
+
+
+def _blocks(path, size):
+    """Blocks of whole lines, of about that many bytes, up to the last number."""
+    with open(path, "rb") as file:
+        while text := file.read(size) + file.readline(LONGEST_LINE):
+            if not file.peek(1):
+                text = text.rstrip() + b"\n"
+            if text != b"\n":
+                yield text
+
+
+class _Reader:
+    """Reads the files into arrays."""
+
+    def __init__(self, paths, shape, has_labels, rows, n_lines, verbose):
+        self.paths, self.shape, self.has_labels = paths, shape, has_labels
+        self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
+
+    def __call__(self, X, y=None):
+        size = sum(path.stat().st_size for path in self.paths)
+        with tqdm(
+            total=size, unit="B", unit_scale=True, disable=not self.verbose
+        ) as bar:
+            if self.has_labels:  # the smallest, so that its errors come soon
+                self._read(self.paths[-1], y, _check_labels, bar)
+            for i, path in enumerate(self.paths[: self.shape[1]]):
+                self._read(path, X[:, i], _check_range, bar)
+
+    def _read(self, path, out, check, bar):
+        everything = len(self.rows) == self.n_lines
+        line = done = 0  # lines passed, rows filled
+        # A label is two characters, other numbers are some ten.
+        for text in _blocks(path, BLOCK // 4 if check is _check_labels else BLOCK):
+            bar.update(len(text))
+            _check_line_ends(path, text, line)
+            lines = range(line, sys.maxsize)  # numbers of the lines in text
+            if not everything:
+                passed = text.split(b"\n")[:-1]
+                first, last = np.searchsorted(self.rows, [line, line + len(passed)])
+                lines = self.rows[first:last]
+                text = b"".join([passed[i - line] + b"\n" for i in lines])
+                line += len(passed)
+            values = self._parse(path, text, lines)
+            if everything:
+                line += len(values)
+            if line > self.n_lines:
+                break
+            check(path, values, lines)
+            out[done : done + len(values)] = values
+            done += len(values)
+            if done == len(self.rows) and not everything:
+                return
+        if line != self.n_lines:
+            raise ValueError(
+                f"{path.name}, line {min(line, self.n_lines) + 1}: "
+                f"{self.n_lines} lines are needed, as {self.paths[0].name} has; got "
+                f"{'more' if line > self.n_lines else line}. Complete the shorter file."
+            )
+
+    def _parse(self, path, text, lines):
+        try:
+            values, counts = parse_lines(text)
+        except NotANumberError as error:
+            raise ValueError(
+                f"{path.name}, line {lines[error.line] + 1}: a finite number is "
+                f"needed; got {error.token!r} as number {error.column + 1}. " + WAY_OUT
+            ) from None
+        n_times = self.shape[2]
+        (ragged,) = (counts != n_times).nonzero()
+        if len(ragged):
+            line = lines[ragged[0]] + 1
+            raise ValueError(
+                f"{path.name}, line {line}: {n_times} numbers are needed, as in line 1 "
+                f"of {self.paths[0].name}; got {counts[ragged[0]]}. {WAY_OUT}"
+            )
+        return values.reshape(-1, n_times)
+
+
+def _check_range(path, values, lines):
+    limit = np.finfo(np.float32).max
+    if values.max(initial=0) > limit or values.min(initial=0) < -limit:
+        i, j = np.argwhere(np.abs(values) > limit)[0]
+        raise ValueError(
+            f"{path.name}, line {lines[i] + 1}: numbers within the range of float32 are"
+            f" needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
+        )
+
+
+def _check_labels(path, values, lines):
+    known = np.isin(values, range(len(CLASSES)))
+    if not known.all():
+        i, j = np.argwhere(~known)[0]
+        raise ValueError(
+            f"{path.name}, line {lines[i] + 1}: labels from 0 to {len(CLASSES) - 1} "
+            f"are needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
+        )
+
+
+def _read_order(folder, n_lines, channel):
+    """Places of the segments in the recording from 0, or None."""
+    files = sorted(path for path in folder.glob("*order.txt") if path.is_file())
+    if not files:
+        return None
+    if len(files) > 1:
+        raise ValueError(
+            f"load_shl needs one file *order.txt at most; got "
+            f"{[file.name for file in files]}. Leave the one of these segments."
+        )
+    name, text = files[0].name, files[0].read_bytes()
+    try:
+        order, counts = parse_lines(text.rstrip())
+    except NotANumberError as error:
+        raise ValueError(
+            f"{name}, line {error.line + 1}: a whole number is needed; got "
+            f"{error.token!r}. Mend the line, or take the file away."
+        ) from None
+    if len(counts) != n_lines or (counts != 1).any():
+        wrong = [*np.flatnonzero(counts != 1), min(len(counts), n_lines)][0]
+        raise ValueError(
+            f"{name}, line {wrong + 1}: a number for each of the {n_lines} lines of "
+            f"{channel} is needed, one per line; got {len(order)} numbers in "
+            f"{len(counts)} lines. Mend the file, or take it away."
+        )
+    order -= 1
+    right = np.isin(order, np.arange(n_lines))
+    first_of = np.unique(order, return_index=True)[1]
+    right &= np.isin(np.arange(n_lines), first_of)  # not a place that came before
+    if not right.all():
+        line = right.argmin()
+        raise ValueError(
+            f"{name}, line {line + 1}: places from 1 to {n_lines}, each of them once, "
+            f"are needed; got {order[line] + 1:g}. Mend the line, or take the file "
+            "away."
+        )
+    return order.astype(np.intp)

@@ -1,0 +1,339 @@
+"""From recordings to a table of features: segments, frames, spectra.
+
+``load_shl`` reads a recording in segments, ``frame_segments`` cuts them into frames,
+and ``MagnitudeSpectrum`` turns frames into the features that IHDA [1]_ uses for
+wearable sensors: the magnitude of each sensor at each time, which does not depend on
+how the device is held, and the size of its Fourier coefficients. With the
+accelerometer, gyroscope and magnetometer of the SHL data and frames of 5 seconds at 100
+Hz these are 3 x 251 = 753 features.
+
+References
+----------
+.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
+   for Deep Networks", NeurIPS 2020, section 4.2.2.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from skaug.signals.frames import Frames
+
+__all__ = ["MagnitudeSpectrum"]
+
+WINDOWS = ("hann", "hamming", "blackman")
+
+
+class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
+    """Size of the Fourier coefficients of each sensor's magnitude.
+
+    The magnitude of a sensor with axes x, y, z is the root of x^2 + y^2 + z^2 at each
+    moment; turning the device does not change it. Its spectrum is
+    ``abs(numpy.fft.rfft(magnitude))``, to which it hardly matters when in a frame
+    something happens. What is lost is posture: how gravity falls on the axes.
+
+    Parameters
+    ----------
+    sensors : dict of str to list of int, default=None
+        Channel numbers by sensor, such as ``load_shl`` returns. By default each three
+        channels in a row are a sensor. The spectrum of a sensor with one channel is
+        that of the channel as it is, not of its absolute value.
+    sampling_rate : float, default=None
+        Samples per second, for the names of the features.
+    log : bool, default=False
+        Whether to return log(1 + spectrum). The paper does not; it helped neither a
+        linear model nor a network on UCI HAR.
+    window : {"hann", "hamming", "blackman"} or None, default=None
+        What a frame's magnitude is multiplied by, against leakage from its ends.
+    block_size : int, default=256
+        Frames computed at a time; it bounds the memory and changes nothing else.
+
+    Attributes
+    ----------
+    sensors_ : dict of str to list of int
+        Channel numbers by sensor.
+    frequencies_ : ndarray of shape (n_frequencies,)
+        In Hz or, without `sampling_rate`, in cycles per frame.
+    input_shape_ : tuple of int
+        (n_channels, n_times), or (n_times,) for one channel as a table.
+    n_features_in_ : int
+        Size of the second axis of X.
+    feature_names_in_ : ndarray of str
+        When X was a DataFrame with string columns.
+
+    Raises
+    ------
+    ValueError
+        If the channels do not make sensors, X has another shape than in fit, or there
+        are NaN or infinite samples, or such that their squares are too large.
+
+    See Also
+    --------
+    skaug.signals.frame_segments : Cut segments into frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug.signals import MagnitudeSpectrum
+    >>> time = np.arange(100) / 50  # two seconds at 50 Hz
+    >>> X = np.array([[9.8 + np.sin(2 * np.pi * 4 * time), 0 * time, 0 * time]])
+    >>> spectrum = MagnitudeSpectrum(sensors={"acc": [0, 1, 2]}, sampling_rate=50)
+    >>> features = spectrum.fit_transform(X)
+    >>> features.shape
+    (1, 51)
+    >>> names = spectrum.get_feature_names_out()
+    >>> [names[i] for i in np.flatnonzero(features[0] > 1)]
+    ['acc_magnitude_0Hz', 'acc_magnitude_4Hz']
+    """
+
+    def __init__(
+        self,
+        sensors=None,
+        *,
+        sampling_rate=None,
+        log=False,
+        window=None,
+        block_size=256,
+    ):
+        self.sensors = sensors
+        self.sampling_rate = sampling_rate
+        self.log = log
+        self.window = window
+        self.block_size = block_size
+
+    def fit(self, X, y=None):
+        """Check the parameters and note the shape of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_channels, n_times), or Frames
+            Frames; one channel can also be a table (n, n_times).
+        y : object, default=None
+            Not used.
+
+        Returns
+        -------
+        self : MagnitudeSpectrum
+            The fitted transformer.
+        """
+        self._fit(X)
+        return self
+
+    def _fit(self, X):
+        self._check_parameters()
+        X = self._check(X, reset=True)
+        self.input_shape_ = tuple(X.shape[1:])
+        self.sensors_ = self._resolve_sensors()
+        n_times = X.shape[-1]
+        rate = self.sampling_rate
+        self.frequencies_ = np.arange(n_times // 2 + 1) * ((rate or n_times) / n_times)
+        return X
+
+    def _check_parameters(self):
+        rate = self.sampling_rate
+        if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
+            raise ValueError(
+                f"MagnitudeSpectrum needs sampling_rate > 0, in Hz, or None; got "
+                f"{rate!r}. None counts frequencies in cycles per frame."
+            )
+        if self.window is not None and not (
+            isinstance(self.window, str) and self.window in WINDOWS
+        ):
+            raise ValueError(
+                f"MagnitudeSpectrum needs window to be one of {WINDOWS} or None; got "
+                f"{self.window!r}. None leaves frames as they are."
+            )
+        if not isinstance(self.log, (bool, np.bool_)):
+            raise ValueError(
+                f"MagnitudeSpectrum needs log to be True or False; got {self.log!r}. "
+                "True takes log(1 + magnitude)."
+            )
+        if not isinstance(self.block_size, Integral) or self.block_size < 1:
+            raise ValueError(
+                "MagnitudeSpectrum needs block_size to be a whole number >= 1; got "
+                f"{self.block_size!r}. It is the number of frames computed at a time."
+            )
+
+    def _check(self, X, reset):
+        if not reset and getattr(X, "ndim", 3) == 2 == len(self.input_shape_):
+            raise ValueError(
+                f"MagnitudeSpectrum needs frames of shape {self.input_shape_} as in "
+                f"fit, stacked; got {X.shape}. A single frame is X[None]."
+            )
+        if isinstance(X, Frames):
+            if not len(X) or X.dtype.kind not in "iufb":
+                raise ValueError(
+                    "MagnitudeSpectrum needs a frame or more, of real numbers; got "
+                    f"{X!r}. Give frames of float32, say."
+                )
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+        else:
+            X = validate_data(
+                self, X, dtype=[np.float32, np.float64], allow_nd=True, reset=reset
+            )
+            if X.ndim > 3 or 0 in X.shape:
+                raise ValueError(
+                    "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
+                    f" n_times), none of them 0; got {X.shape}. Reshape X."
+                )
+        if not reset and X.shape[1:] != self.input_shape_:
+            expected = ", ".join(map(str, ("n", *self.input_shape_)))
+            raise ValueError(
+                f"MagnitudeSpectrum needs X of shape ({expected}), as in fit; got "
+                f"{X.shape}. Cut frames of the same length."
+            )
+        return X
+
+    def _resolve_sensors(self):
+        n_channels = 1 if len(self.input_shape_) == 1 else self.input_shape_[0]
+        if self.sensors is not None:
+            if not _are_sensors(self.sensors, n_channels):
+                raise ValueError(
+                    "MagnitudeSpectrum needs sensors to be a dict of names and lists "
+                    f"of channels from 0 to {n_channels - 1}, each of them once; got "
+                    f"{self.sensors!r}. Give {{'acc': [0, 1, 2]}}, say."
+                )
+            return {name: list(channels) for name, channels in self.sensors.items()}
+        if n_channels == 1:
+            return {"signal": [0]}
+        if n_channels % 3:
+            raise ValueError(
+                "MagnitudeSpectrum needs sensors= where channels do not come in threes;"
+                f" got {n_channels} channels. Give {{'acc': [0, 1, 2]}}, say."
+            )
+        return {
+            f"sensor{i}": list(range(3 * i, 3 * i + 3)) for i in range(n_channels // 3)
+        }
+
+    def transform(self, X):
+        """Compute the spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_channels, n_times), or Frames
+            Frames, of the shape seen in fit.
+
+        Returns
+        -------
+        features : ndarray of shape (n, n_sensors * n_frequencies)
+            The spectrum of the first sensor, of the second, and so on; float64 where X
+            is an array of float64, else float32.
+        """
+        check_is_fitted(self)
+        return self._transform(self._check(X, reset=False))
+
+    def fit_transform(self, X, y=None):
+        """Fit, and compute the spectra of the same frames.
+
+        Parameters
+        ----------
+        X, y : objects
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        features : ndarray of shape (n, n_sensors * n_frequencies)
+            As from :meth:`transform`.
+        """
+        return self._transform(self._fit(X))
+
+    def _transform(self, X):
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
+        shape = len(X), len(self.sensors_), len(self.frequencies_)
+        features = np.empty(shape, dtype)
+        out = torch.from_numpy(features)
+        window = None
+        if self.window is not None:
+            window = getattr(torch.signal.windows, self.window)(
+                X.shape[-1], sym=False, dtype=out.dtype
+            )
+        for i in range(0, len(X), self.block_size):
+            block = np.array(X[i : i + self.block_size], dtype)
+            if isinstance(X, Frames) and not np.isfinite(block).all():
+                raise ValueError(
+                    "MagnitudeSpectrum needs finite samples; got NaN or infinity among "
+                    f"frames {i} to {i + len(block) - 1}. Leave such frames out."
+                )
+            block = torch.from_numpy(block).reshape(len(block), -1, X.shape[-1])
+            signals = self._magnitudes(block)  # (n, n_sensors, n_times)
+            if window is not None:
+                signals *= window
+            coefficients = torch.fft.rfft(signals)
+            torch.abs(coefficients, out=out[i : i + len(block)])
+        if not np.isfinite(features.max()):
+            raise ValueError(
+                f"MagnitudeSpectrum needs samples whose squares {features.dtype} can "
+                "hold; got larger ones. Scale X."
+            )
+        if self.log:
+            out.log1p_()
+        return features.reshape(len(X), -1)
+
+    def _magnitudes(self, block):
+        by_sensor = block.new_empty(len(block), len(self.sensors_), block.shape[2])
+        for out, channels in zip(by_sensor.unbind(1), self.sensors_.values()):
+            if len(channels) == 1:
+                out.copy_(block[:, channels[0]])
+                continue
+            torch.square(block[:, channels[0]], out=out)
+            for channel in channels[1:]:
+                out.addcmul_(block[:, channel], block[:, channel])
+            out.sqrt_()
+        return by_sensor
+
+    def get_feature_names_out(self, input_features=None):
+        """Names such as ``acc_magnitude_12.4Hz``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used, beyond a check.
+
+        Returns
+        -------
+        names : ndarray of str
+            One per feature; ``bin31`` in place of the frequency if the sampling rate
+            is not known.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        form = "bin{:g}" if self.sampling_rate is None else "{:g}Hz"
+        return np.array(
+            [
+                f"{name}_{'magnitude_' * (len(channels) > 1)}{form.format(frequency)}"
+                for name, channels in self.sensors_.items()
+                for frequency in self.frequencies_
+            ],
+            dtype=object,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _are_sensors(sensors, n_channels):
+    """Whether it is {"acc": [0, 1, 2], ...}, of channels that there are."""
+    return (
+        isinstance(sensors, dict)
+        and len(sensors) > 0
+        and all(
+            isinstance(name, str)
+            and isinstance(channels, (list, tuple, range, np.ndarray))
+            and len(channels) == len(set(channels)) > 0
+            and all(isinstance(i, Integral) and 0 <= i < n_channels for i in channels)
+            and not any(isinstance(i, (bool, np.bool_)) for i in channels)
+            for name, channels in sensors.items()
+        )
+    )

@@ -1,0 +1,126 @@
+"""Transforms of images, and torchvision's own for each row by itself."""
+
+from numbers import Integral
+
+import torch
+
+from skaug.transforms.calling import check_is_for_images, name_of
+from skaug.transforms.rows import (
+    _Transform,
+)
+
+__all__ = ["Cutout", "PerSample"]
+
+
+class Cutout(_Transform):
+    """Fill a square in each image.
+
+    Centres are drawn uniformly over the pixels of each image, so that squares may hang
+    over the border, as in the paper. (torchvision's RandomErasing keeps its rectangles
+    inside and varies their shape.)
+
+    Parameters
+    ----------
+    size : int
+        Pixels of a side. The papers take 16 of 32 on CIFAR-10.
+    fill : float, default=0.0
+        What the square is filled with: the mean of normalised images, black in others.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, height, width) or size is no whole
+        number of 1 or more.
+
+    References
+    ----------
+    .. [1] T. DeVries, G. Taylor, "Improved Regularization of Convolutional Neural
+       Networks with Cutout", arXiv:1708.04552.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import Cutout
+    >>> _ = torch.manual_seed(0)
+    >>> Cutout(2)(torch.ones(1, 1, 4, 4))[0, 0].sum()
+    tensor(14.)
+    """
+
+    def __init__(self, size, fill=0.0):
+        self.size = size
+        self.fill = fill
+
+    def _transform(self, X):
+        if not isinstance(self.size, Integral) or self.size < 1:
+            raise ValueError(
+                f"Cutout needs size to be a whole number >= 1; got {self.size!r}. Give "
+                "the pixels of a side."
+            )
+        if X.ndim != 4:
+            raise ValueError(
+                "Cutout needs images of shape (n, channels, height, width); got "
+                f"{tuple(X.shape)}. Reshape X, or take another transform."
+            )
+        # One axis at a time: where a pixel is inside the square of its image.
+        inside = []
+        for length in X.shape[2:]:
+            start = torch.randint(length, (len(X), 1)) - self.size // 2
+            pixel = torch.arange(length)
+            inside.append((start <= pixel) & (pixel < start + self.size))
+        square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+        return X.masked_fill(square.to(X.device), self.fill)
+
+
+class PerSample(_Transform):
+    """Apply a transform to each row of a batch by itself.
+
+    torchvision's flips, crops, AutoAugment and the like make one random choice per
+    call. Called with a batch they flip all of its images or none. This calls them image
+    by image, which costs a call each.
+
+    Parameters
+    ----------
+    transform : callable
+        Function of one row without the batch axis, such as an image (channels, height,
+        width); all results must have one shape. AutoAugment and RandAugment expect
+        numbers between 0 and 1 in images that are not uint8.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import PerSample
+    >>> _ = torch.manual_seed(0)
+    >>> sometimes = lambda row: row if torch.rand(()) < 0.5 else -row
+    >>> PerSample(sometimes)(torch.ones(6, 1)).ravel()
+    tensor([ 1., -1.,  1.,  1.,  1., -1.])
+    """
+
+    def __init__(self, transform):
+        self.transform = transform
+
+    @property
+    def __name__(self):
+        """What to call it in messages and tables."""
+        return f"PerSample({name_of(self.transform)})"
+
+    def __reduce__(self):
+        # Reading it in another process must import torchvision as skaug does, first.
+        first = None
+        if type(self.transform).__module__.startswith("torchvision."):
+            from skaug.transforms.torchvision import imported as first
+        return _per_sample, (first, type(self), self.transform)
+
+    def _transform(self, X):
+        check_is_for_images(self.transform, X, "PerSample")
+        return torch.stack([self.transform(row) for row in X])
+
+
+def _per_sample(first, kind, transform):
+    return kind(transform)
+
+
+def row_by_row(transform):
+    """The transform; one of torchvision's in a PerSample, to draw for each row."""
+    if type(transform).__module__.startswith("torchvision."):
+        return PerSample(transform)
+    return transform

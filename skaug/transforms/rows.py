@@ -1,0 +1,329 @@
+"""Augmentations of batches that keep the label, for images, signals and tables.
+
+They are callables for :class:`skaug.BatchAugmentation`. ``transform(X)`` returns the
+transformed batch and ``transform(X, y)`` returns it with the labels as they came, as
+torchvision's do, so that they can stand inside its ``v2.Compose``. All draw from
+torch's global generators, which BatchAugmentation seeds.
+
+torchvision has most of what images need. For signals no maintained library had these
+on batches of tensors (docs/architecture.rst says which were looked at).
+"""
+
+import math
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+__all__ = [
+    "ChannelDropout",
+    "Jitter",
+    "SameClassInterpolation",
+    "Scaling",
+    "SensorRotation",
+    "TimeWarp",
+]
+
+
+class _Transform(BaseEstimator):
+    """A function of a batch X of shape (n, ...), with targets passed through."""
+
+    def __call__(self, X, y=None):
+        """Transform a batch.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, ...)
+            Rows.
+        y : torch.Tensor, default=None
+            Labels.
+
+        Returns
+        -------
+        X : torch.Tensor of shape (n, ...)
+            Transformed rows, new memory.
+        y : torch.Tensor
+            Labels as they came; only if they were given.
+        """
+        X = self._transform(X)
+        return X if y is None else (X, y)
+
+    def _check_strength(self):
+        value = self.strength
+        if not isinstance(value, Real) or not 0 <= value < math.inf:
+            raise ValueError(
+                f"{type(self).__name__} needs strength >= 0; got {value!r}. 0 does "
+                "nothing."
+            )
+
+
+class Jitter(_Transform):
+    """Add white noise.
+
+    Parameters
+    ----------
+    strength : float, default=0.05
+        Standard deviation of the noise, in units of `scale`.
+    scale : torch.Tensor of shape (n_channels,), default=None
+        Standard deviation of each channel (feature of a table). ``None`` takes it from
+        the batch.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import Jitter
+    >>> Jitter()(torch.randn(8, 6, 128)).shape
+    torch.Size([8, 6, 128])
+    """
+
+    def __init__(self, strength=0.05, scale=None):
+        self.strength = strength
+        self.scale = scale
+
+    def _transform(self, X):
+        self._check_strength()
+        if self.scale is None:
+            others = [axis for axis in range(X.ndim) if axis != 1]
+            scale = X.std(dim=others, keepdim=True, correction=0)
+        else:
+            scale = _by_channel(self.scale, X)
+        return X + self.strength * scale * torch.randn_like(X)
+
+
+class Scaling(_Transform):
+    """Multiply each channel of each row by a random factor near 1.
+
+    Parameters
+    ----------
+    strength : float, default=0.1
+        Factors are drawn from a normal distribution of mean 1 with this standard
+        deviation.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import Scaling
+    >>> X = torch.ones(8, 6, 128)
+    >>> bool((Scaling()(X).std(dim=2) < 1e-6).all())
+    True
+    """
+
+    def __init__(self, strength=0.1):
+        self.strength = strength
+
+    def _transform(self, X):
+        self._check_strength()
+        shape = (*X.shape[:2], *[1] * (X.ndim - 2))
+        return X * (
+            1 + self.strength * torch.randn(shape, dtype=X.dtype, device=X.device)
+        )
+
+
+class TimeWarp(_Transform):
+    """Let time run faster here and slower there, differently in each row.
+
+    The speed is drawn at equally spaced knots and changes linearly between them; all
+    channels of a row are warped alike. First and last sample stay where they are.
+
+    Parameters
+    ----------
+    strength : float, default=0.2
+        Standard deviation of the logarithm of the speed at a knot.
+    n_knots : int, default=6
+        Number of knots, both ends included.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, time), or a parameter is out of range.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import TimeWarp
+    >>> X = torch.linspace(0, 1, 128).expand(8, 6, 128)
+    >>> warped = TimeWarp()(X)
+    >>> bool((warped.diff(dim=2) > 0).all()), bool((warped[..., -1] == 1).all())
+    (True, True)
+    """
+
+    def __init__(self, strength=0.2, n_knots=6):
+        self.strength = strength
+        self.n_knots = n_knots
+
+    def _transform(self, X):
+        self._check_strength()
+        if not isinstance(self.n_knots, Integral) or self.n_knots < 2:
+            raise ValueError(
+                f"TimeWarp needs n_knots to be a whole number >= 2; got "
+                f"{self.n_knots!r}. 2 are the two ends."
+            )
+        if X.ndim != 3:
+            raise ValueError(
+                f"TimeWarp needs signals of shape (n, channels, time); got "
+                f"{tuple(X.shape)}. Reshape X, or take another transform."
+            )
+        n, _, n_times = X.shape
+        if n_times < 2:
+            return X.clone()
+        noise = torch.randn(n, 1, self.n_knots, dtype=X.dtype, device=X.device)
+        speed = nn.functional.interpolate(
+            (self.strength * noise).exp(),
+            n_times - 1,
+            mode="linear",
+            align_corners=True,
+        )[:, 0]
+        # Where each sample of the warped signal lies in the original one.
+        passed = speed.cumsum(dim=1)
+        place = passed / passed[:, -1:] * (n_times - 1)
+        place = torch.cat([torch.zeros_like(place[:, :1]), place], dim=1)
+        left = place.floor().clamp(max=n_times - 2)
+        share = (place - left)[:, None]
+        left = left.long()[:, None].expand(X.shape)
+        return torch.lerp(X.gather(2, left), X.gather(2, left + 1), share)
+
+
+class SensorRotation(_Transform):
+    """Turn sensors of three axes, as if they had been worn a little differently.
+
+    Channels are taken three by three, each triple a vector in space; all those of a row
+    are turned alike, as they would on one device.
+
+    Parameters
+    ----------
+    strength : float, default=15.0
+        Standard deviation of the angle in degrees; the axis is any.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, channels, time) with a multiple of three channels.
+
+    References
+    ----------
+    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import SensorRotation
+    >>> X = torch.randn(8, 3, 128)
+    >>> turned = SensorRotation()(X)
+    >>> bool(torch.allclose(turned.norm(dim=1), X.norm(dim=1), atol=1e-5))
+    True
+    """
+
+    def __init__(self, strength=15.0):
+        self.strength = strength
+
+    def _transform(self, X):
+        self._check_strength()
+        if X.ndim != 3 or X.shape[1] % 3:
+            raise ValueError(
+                "SensorRotation needs signals of shape (n, channels, time) with three "
+                f"channels to a sensor; got {tuple(X.shape)}. Take another transform."
+            )
+        n = len(X)
+        axis = torch.randn(n, 3, dtype=X.dtype, device=X.device)
+        x, y, z = (axis / axis.norm(dim=1, keepdim=True)).T
+        angle = torch.randn(n, 1, 1, dtype=X.dtype, device=X.device)
+        angle = math.radians(self.strength) * angle
+        zero = torch.zeros_like(x)
+        # Rodrigues: R = 1 + sin(a) K + (1 - cos(a)) K K
+        K = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(n, 3, 3)
+        R = torch.eye(3).to(X) + angle.sin() * K + (1 - angle.cos()) * (K @ K)
+        return (R[:, None] @ X.view(n, -1, 3, X.shape[2])).view(X.shape)
+
+
+class ChannelDropout(_Transform):
+    """Blank channels of signals or images, or features of a table.
+
+    Parameters
+    ----------
+    strength : float, default=0.1
+        Probability that a channel of a row is blanked.
+    fill : float or torch.Tensor of shape (n_channels,), default=0.0
+        What it is filled with, such as the means of the features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import ChannelDropout
+    >>> _ = torch.manual_seed(0)
+    >>> ChannelDropout(0.5)(torch.ones(2, 4))
+    tensor([[0., 1., 0., 0.],
+            [0., 1., 0., 1.]])
+    """
+
+    def __init__(self, strength=0.1, fill=0.0):
+        self.strength = strength
+        self.fill = fill
+
+    def _transform(self, X):
+        self._check_strength()
+        blank = torch.rand(X.shape[:2], device=X.device) < self.strength
+        blank = blank.view(*X.shape[:2], *[1] * (X.ndim - 2))
+        return torch.where(blank, _by_channel(self.fill, X), X)
+
+
+class SameClassInterpolation(_Transform):
+    """Move each row towards another one of its class.
+
+    Partners are drawn among the rows of the class in the batch, the row itself
+    included.
+
+    Parameters
+    ----------
+    strength : float, default=0.3
+        How far to go at most, as a share of the distance; drawn from U[0, strength].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import SameClassInterpolation
+    >>> X, y = torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([0, 0, 1])
+    >>> moved, y = SameClassInterpolation()(X, y)
+    >>> float(moved[2])
+    5.0
+    """
+
+    # Among the rows of one transform only, a class might have no other row.
+    whole_batch = True
+
+    def __init__(self, strength=0.3):
+        self.strength = strength
+
+    def __call__(self, X, y):
+        """Transform a batch; see the class."""
+        self._check_strength()
+        if y.ndim != 1:
+            raise ValueError(
+                "SameClassInterpolation needs a class code for each row; got targets "
+                f"of shape {tuple(y.shape)}. Put it before what mixes labels."
+            )
+        _, y_codes, counts = y.unique(return_inverse=True, return_counts=True)
+        order = y_codes.argsort()
+        first = counts.cumsum(dim=0) - counts
+        place = (torch.rand(len(y), device=y.device) * counts[y_codes]).long()
+        partner = order[first[y_codes] + place]
+        share = self.strength * torch.rand(len(X), dtype=X.dtype, device=X.device)
+        return torch.lerp(X, X[partner], share.view(-1, *[1] * (X.ndim - 1))), y
+
+
+def _by_channel(values, X):
+    """Numbers for the channels of X, to be used with it."""
+    values = torch.as_tensor(values, dtype=X.dtype, device=X.device)
+    return values.view(-1, *[1] * (X.ndim - 2)) if values.ndim else values

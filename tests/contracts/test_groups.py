@@ -1,0 +1,189 @@
+"""Whatever holds out rows by itself keeps groups together, on any route to it."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import ValidSplit
+
+import skaug
+from skaug import (
+    HardRegionSampler,
+    IHDAFinetuner,
+    ISDAClassifier,
+    NetClassifier,
+    ResampledClassifier,
+)
+from skaug.net import hold_out
+from skaug.signals import MagnitudeSpectrum, frame_segments
+
+# Two latent dimensions suffice for asking who is on which side.
+pytestmark = pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
+N_GROUPS = 12
+EARLY = {
+    "max_epochs": 3,
+    "train_split": ValidSplit(3, stratified=True),
+    "callbacks": [("stop", EarlyStopping(patience=2))],
+    "random_state": 0,
+}
+HOLDING_OUT = {
+    "net": NetClassifier(**EARLY),
+    "isda": ISDAClassifier(**EARLY),
+    "share": NetClassifier(**{**EARLY, "train_split": ValidSplit(0.3)}),
+    "sampler": ResampledClassifier(
+        HardRegionSampler(radius=2.0, sources="all", latent_dim=2, random_state=0),
+        LogisticRegression(),
+    ),
+    "ihda": IHDAFinetuner(
+        NetClassifier(max_epochs=2, random_state=0),
+        validation=3,
+        levels=["blocks.1"],
+        latent_dim=2,
+        random_state=0,
+    ),
+}
+# What guards the levels and what stops the autoencoder in time.
+CALLS_PER_FIT = {"ihda": 2}
+
+
+@pytest.fixture
+def grouped():
+    """Twelve groups of ten rows, their number in the first column."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(N_GROUPS), 10)
+    y = np.arange(len(groups)) % 2
+    X = rng.normal(size=(len(groups), 4)) + y[:, None]
+    X[:, 0] = groups
+    order = rng.permutation(len(groups))
+    return X[order], y[order], groups[order]
+
+
+@pytest.fixture
+def sides(monkeypatch):
+    """Groups of each part, at every call of hold_out."""
+    seen = []
+
+    def watched(split, y, groups=None, **kwargs):
+        train, valid = hold_out(split, y, groups, **kwargs)
+        assert groups is not None, "something was held out without groups"
+        seen.append((set(groups[train]), set(groups[valid])))
+        return train, valid
+
+    for room in ("net.classifier", "hard_regions.generators", "ihda.finetuner"):
+        monkeypatch.setattr(f"skaug.{room}.hold_out", watched)
+    return seen
+
+
+def requesting(name):
+    """A pipeline in which the one that holds out asks for groups."""
+    model = clone(HOLDING_OUT[name])
+    if name == "sampler":
+        model.sampler.set_fit_request(groups=True)
+    else:
+        model.set_fit_request(groups=True)
+    return Pipeline([("scale", StandardScaler()), ("model", model)])
+
+
+def search_over(pipe, name):
+    grid = {
+        "sampler": {"model__estimator__C": [0.1, 1]},
+        "ihda": {"model__estimator__lr": [1e-3, 1e-2]},
+    }
+    return GridSearchCV(
+        pipe, grid.get(name, {"model__lr": [1e-3, 1e-2]}), cv=GroupKFold(2)
+    )
+
+
+@pytest.mark.parametrize("name", HOLDING_OUT)
+@pytest.mark.parametrize("route", ["search", "nested search", "pipeline", "parameter"])
+def test_no_group_is_on_both_sides(grouped, sides, name, route):
+    X, y, groups = grouped
+    if route == "parameter":  # without metadata routing
+        pipe = Pipeline([("scale", StandardScaler()), ("model", HOLDING_OUT[name])])
+        search_over(pipe, name).fit(X, y, groups=groups, model__groups=groups)
+    else:
+        with sklearn.config_context(enable_metadata_routing=True):
+            pipe = requesting(name)
+            search = search_over(pipe, name)
+            if route == "pipeline":
+                pipe.fit(X, y, groups=groups)
+            elif route == "search":
+                search.fit(X, y, groups=groups)
+            else:
+                params = {"groups": groups}
+                cross_validate(
+                    search, X, y, cv=GroupKFold(3), params=params, error_score="raise"
+                )
+    n_fits = {"search": 5, "nested search": 15, "pipeline": 1, "parameter": 5}[route]
+    assert len(sides) == n_fits * CALLS_PER_FIT.get(name, 1)
+    assert all(train and valid and not train & valid for train, valid in sides)
+
+
+class Sides(Callback):
+    """Refuses a held-out part that shares a value of the first column with training."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.calls = 0
+
+    def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+        train, valid = (
+            {float(part[i][0].ravel()[0]) for i in range(len(part))}
+            for part in (dataset_train, dataset_valid)
+        )
+        if train & valid or not valid:
+            raise AssertionError(f"groups on both sides: {train & valid}")
+        net.history.record("groups_of_rows", (sorted(train), sorted(valid)))
+
+
+def test_a_grouped_search_over_spectra_with_early_stopping():
+    # Every frame's first feature tells its group.
+    X = np.zeros((18, 3, 80))
+    X[:, 0] = 1 + np.arange(18)[:, None] // 2
+    y = np.where(np.arange(18) % 2, "walk", "still")
+    frames = frame_segments(X, y, np.arange(18) // 2, frame_length=20, frame_step=10)
+    order = np.random.default_rng(0).permutation(len(frames.X))
+    X, y, groups = frames.X[order], frames.y[order], frames.groups[order]
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = ISDAClassifier(**{**EARLY, "callbacks": [("sides", Sides())]})
+        net.set_fit_request(groups=True)
+        pipe = Pipeline(
+            [
+                ("spectrum", MagnitudeSpectrum()),
+                ("scale", StandardScaler()),
+                ("net", net),
+            ]
+        )
+        search = GridSearchCV(
+            pipe,
+            {"net__strength": [0, 1]},
+            cv=GroupKFold(3),
+            n_jobs=2,
+            error_score="raise",
+        )
+        search.fit(X, y, groups=groups)
+        train, valid = search.best_estimator_[-1].history[-1, "groups_of_rows"]
+        assert len(train) + len(valid) == 9
+        # The same without groups is caught, so that the callback can fail.
+        shared = clone(pipe)
+        shared[-1].set_fit_request(groups=False)
+        with pytest.raises(AssertionError, match="both sides"):
+            shared.fit(X, y)
+
+
+def test_only_one_room_splits():
+    rooms = Path(skaug.__file__).parent.rglob("*.py")
+    splitting = {
+        room.stem
+        for room in rooms
+        for node in ast.walk(ast.parse(room.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "sklearn.model_selection"
+    }
+    assert splitting == {"splits"}

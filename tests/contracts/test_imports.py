@@ -1,0 +1,97 @@
+"""The table of packages in docs/architecture.rst, held against the source."""
+
+import ast
+import re
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import skaug
+
+ROOT = Path(__file__).parents[2]
+SKAUG = ROOT / "skaug"
+ARCHITECTURE = (ROOT / "docs" / "architecture.rst").read_text()
+FOLDERS = sorted(path.parent.name for path in SKAUG.glob("*/__init__.py"))
+SMALL_GROUND = {path.stem for path in SKAUG.glob("_*.py")} - {"__init__"}
+
+
+def drawn_arrows():
+    """Rows of the table: {package: what it may import}."""
+    rows = re.findall(
+        r"^   \* - ``(\w+)``\n     - .*\n     - (.*)$", ARCHITECTURE, re.MULTILINE
+    )
+    return {name: set(re.findall(r"``(\w+)``", arrows)) for name, arrows in rows}
+
+
+def imports_of(path):
+    """Dotted names that a file imports anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            names.add(node.module)
+    return names
+
+
+def rooms_imported(paths):
+    """Packages and files of skaug's top level that some files import."""
+    names = set().union(*map(imports_of, paths))
+    return {name.split(".")[1] for name in names if name.startswith("skaug.")}
+
+
+def test_packages_import_along_the_arrows_only():
+    arrows = drawn_arrows()
+    assert set(arrows) == {*FOLDERS, *SMALL_GROUND}, "the table lists other packages"
+    for folder in FOLDERS:
+        used = rooms_imported((SKAUG / folder).rglob("*.py")) - {folder}
+        assert used == arrows[folder], (
+            f"{folder} imports {sorted(used)}, drawn are {sorted(arrows[folder])}"
+        )
+    for name in SMALL_GROUND:
+        assert rooms_imported([SKAUG / f"{name}.py"]) == arrows[name] == set()
+
+
+def test_no_arrow_runs_back_up():
+    # Raises CycleError, which names the packages of a circle.
+    order = list(TopologicalSorter(drawn_arrows()).static_order())
+    assert set(order) == {*FOLDERS, *SMALL_GROUND}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_circle_inside_a_folder(folder):
+    arrows = {}
+    for path in (SKAUG / folder).glob("*.py"):
+        names = imports_of(path)
+        # The package itself would be a circle: its __init__ imports the file.
+        assert f"skaug.{folder}" not in names, f"{path} imports its own package"
+        within = {n for n in names if n.startswith(f"skaug.{folder}.")}
+        if path.stem != "__init__":
+            arrows[f"skaug.{folder}.{path.stem}"] = within
+    list(TopologicalSorter(arrows).static_order())
+
+
+def test_only_declared_dependencies_are_imported():
+    # tqdm is a dependency of skorch, scipy one of scikit-learn.
+    allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
+    allowed |= {"scipy", "skaug"}
+    for path in SKAUG.rglob("*.py"):
+        roots = {name.split(".")[0] for name in imports_of(path)}
+        draws = path.stem.endswith("display") or path.stem in ("figures", "_plots")
+        extra = {"matplotlib"} if draws else set()
+        assert roots - set(sys.stdlib_module_names) <= allowed | extra, path
+
+
+def test_importing_skaug_needs_neither_matplotlib_nor_torchvision():
+    code = "import sys, skaug; print({'matplotlib', 'torchvision'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_public_names_are_documented_in_the_api_page():
+    api = (ROOT / "docs" / "api.rst").read_text()
+    assert all(name in api for name in skaug.__all__)

@@ -1,0 +1,585 @@
+"""HardRegionSampler: the draws, whom they come from, and imbalanced-learn's checks."""
+
+import io
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from imblearn import pipeline as imblearn_pipeline
+from imblearn.utils import check_sampling_strategy, estimator_checks
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skaug import HardRegionSampler, class_potentials, potential
+from skaug.hard_regions import fit_vae, sample_latent
+
+
+@pytest.fixture
+def mixed():
+    """Three classes of unequal size that overlap."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [90, 60, 30])
+    centres = np.array([[0, 0, 2, 0], [1.5, 0, 2, 0], [0, 1.5, 2, 0]])
+    return rng.normal(size=(180, 4)) * [1, 1, 0.5, 0.1] + centres[y], y
+
+
+def sampler(**params):
+    return HardRegionSampler(
+        **{"radius": 0.3, "latent_dim": 4, "random_state": 0, **params}
+    )
+
+
+def test_variance_of_latent_draws():
+    # Var(mu + beta sigma eps) is sigma^2 E[beta^2]: a third of sigma^2 for U[0, 1].
+    generator = torch.Generator().manual_seed(0)
+    mean = torch.tensor([1.0, -2.0, 0.0]).expand(200_000, 3)
+    deviation = torch.tensor([0.5, 1.0, 3.0]).expand(200_000, 3)
+    for spread, share in [(1.0, 1 / 3), (2.0, 4 / 3), (0.0, 0.0)]:
+        z, spreads = sample_latent(mean, deviation, spread, generator=generator)
+        torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.03)
+        expected = share * deviation[0] ** 2
+        torch.testing.assert_close(z.var(0), expected, rtol=0.02, atol=0)
+        assert spreads.min() >= 0 and spreads.max() <= spread
+        # Given beta, it is normal with variance (beta sigma)^2.
+        if spread:
+            standard = (z - mean) / (spreads * deviation)
+            torch.testing.assert_close(
+                standard.var(0), torch.ones(3), rtol=0.02, atol=0
+            )
+    assert spreads.shape == (200_000, 1)
+
+
+def test_without_spread_the_paper_gives_the_decoded_mean(mixed):
+    X, y = mixed
+    hard = sampler(spread=0.0, keep_residual=False, decoder_noise=0.0)
+    X_new, _ = hard.fit_resample(X, y)
+    sources = torch.tensor(X[hard.source_index_[hard.is_synthetic_]])
+    vae = hard.generator_
+    decoded = vae.decode(vae.encode(sources)[0]).numpy()
+    np.testing.assert_array_equal(X_new[hard.is_synthetic_], decoded)
+
+
+@pytest.mark.parametrize("generator", ["vae", "noise"])
+def test_without_spread_the_default_gives_copies(mixed, generator):
+    X, y = mixed
+    hard = sampler(spread=0.0, generator=generator)
+    X_new, _ = hard.fit_resample(X, y)
+    np.testing.assert_allclose(X_new, X[hard.source_index_], rtol=0, atol=1e-12)
+    assert (hard.spread_ == 0).all()
+
+
+def test_noise_has_the_deviation_of_each_feature(mixed):
+    X, y = mixed
+    hard = sampler(generator="noise", n_samples=2000)
+    X_new, _ = hard.fit_resample(X, y)
+    new = hard.is_synthetic_
+    moves = (X_new - X[hard.source_index_])[new] / hard.spread_[new, None]
+    np.testing.assert_allclose(moves.std(0), X.std(0), rtol=0.02)
+
+
+def test_decoder_noise_has_the_deviation_of_the_residual(mixed):
+    X, y = mixed
+    kept, noisy = (
+        sampler(n_samples=2000, decoder_noise=noise).fit(X, y) for noise in (0.0, 3.0)
+    )
+    rows = np.resize(kept.hard_indices_, 20_000)
+    # The same draws but for the noise added last.
+    without, _ = kept._draw(rows, seed=0)
+    with_noise, spread = noisy._draw(rows, seed=0)
+    moves = (with_noise - without) / spread[:, None]
+    vae = noisy.generator_
+    decoded = vae.decode(vae.encode(torch.tensor(X))[0]).numpy()
+    np.testing.assert_allclose(moves.std(0), 3 * (X - decoded).std(0), rtol=0.03)
+
+
+def test_provenance_row_by_row(mixed):
+    X, y = mixed
+    names = np.array(["run", "sit", "walk"])[y]
+    groups = np.arange(len(y)) // 3
+    hard = sampler(n_samples=3)
+    X_new, y_new = hard.fit_resample(X, names, groups=groups)
+    potentials = potential(X, y, radius=0.3, groups=groups)
+    np.testing.assert_array_equal(hard.potentials_, potentials)
+    np.testing.assert_array_equal(hard.hard_indices_, np.flatnonzero(potentials > 0))
+    # The given rows come first, and in order.
+    np.testing.assert_array_equal(X_new[: len(X)], X)
+    np.testing.assert_array_equal(hard.source_index_[: len(X)], np.arange(len(X)))
+    np.testing.assert_array_equal(hard.is_synthetic_, np.arange(len(X_new)) >= len(X))
+    new = hard.source_index_[hard.is_synthetic_]
+    assert sorted(new) == sorted(np.repeat(hard.hard_indices_, 3))
+    np.testing.assert_array_equal(y_new, names[hard.source_index_])
+    np.testing.assert_array_equal(hard.groups_, groups[hard.source_index_])
+    np.testing.assert_array_equal(
+        hard.source_potential_, potentials[hard.source_index_]
+    )
+    # Each new row is nearer to its source than a random row is, in every class.
+    moved = np.linalg.norm(X_new - X[hard.source_index_], axis=1)[len(X) :]
+    by_chance = np.linalg.norm(X_new[len(X) :] - X[new[::-1]], axis=1)
+    assert 0 < np.median(moved) < np.median(by_chance)
+    assert ((hard.spread_[len(X) :] > 0) & (hard.spread_[len(X) :] < 1)).all()
+
+
+def test_a_second_fit_starts_from_nothing(mixed):
+    X, y = mixed
+    hard = sampler(generator="noise")
+    hard.fit_resample(X, y, groups=np.arange(len(y)) // 3)
+    fresh = sampler(generator="noise").fit(X[60:], y[60:])
+    assert sorted(vars(hard.fit(X[60:], y[60:]))) == sorted(vars(fresh))
+    hard.set_params(output="potentials").fit(X, y)
+    assert not hasattr(hard.set_params(output="samples"), "sampling_strategy_")
+    with pytest.raises(NotFittedError):
+        hard.sample(3)
+
+
+def test_round_trips(mixed):
+    X, y = mixed
+    hard = sampler()
+    X_new, _ = hard.fit_resample(X, y)
+    buffer = io.BytesIO()
+    joblib.dump(hard, buffer)
+    buffer.seek(0)
+    for other in (pickle.loads(pickle.dumps(hard)), joblib.load(buffer)):
+        np.testing.assert_array_equal(other.sample(9)[0], hard.sample(9)[0])
+    np.testing.assert_array_equal(clone(hard).fit_resample(X, y)[0], X_new)
+    features = sampler(output="potentials").fit(X, y)
+    restored = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(restored.transform(X), features.transform(X))
+
+
+def test_samples_drawn_later_are_others(mixed):
+    X, y = mixed
+    hard = sampler(generator="noise")
+    X_new, _ = hard.fit_resample(X, y)
+    later, _ = hard.sample(hard.is_synthetic_.sum())
+    assert not {row.tobytes() for row in later} & {row.tobytes() for row in X_new}
+
+
+@pytest.mark.parametrize(
+    "strategy, numbers",
+    [
+        ("auto", {1: 30, 2: 60}),
+        ("not majority", {1: 30, 2: 60}),
+        ("minority", {2: 60}),
+        ("not minority", {0: 0, 1: 30}),
+        ("all", {0: 0, 1: 30, 2: 60}),
+        ({2: 41}, {2: 11}),
+        ({}, {}),
+        (lambda y: {0: 100, 2: int((y == 0).sum())}, {0: 10, 2: 60}),
+    ],
+)
+def test_sampling_strategy_means_what_it_does_in_imbalanced_learn(
+    mixed, strategy, numbers
+):
+    X, y = mixed
+    hard = sampler(generator="noise", sampling_strategy=strategy)
+    _, y_new = hard.fit_resample(X, y)
+    assert hard.sampling_strategy_ == numbers
+    # But for classes that get nothing, which it leaves out or lists with 0.
+    theirs = check_sampling_strategy(strategy, y, "over-sampling")
+    assert {k: v for k, v in numbers.items() if v} == {
+        k: v for k, v in theirs.items() if v
+    }
+    added = np.bincount(y_new, minlength=3) - np.bincount(y)
+    assert added.tolist() == [numbers.get(label, 0) for label in range(3)]
+    # All sources of a class are used equally often, up to one.
+    for label, number in numbers.items():
+        sources = hard.source_index_[hard.is_synthetic_ & (y_new == label)]
+        uses = np.bincount(sources, minlength=len(X))[hard.hard_indices_]
+        uses = uses[y[hard.hard_indices_] == label]
+        assert uses.sum() == number and np.ptp(uses) <= 1
+
+
+def test_a_ratio_of_two_classes(mixed):
+    X, y = mixed
+    X, y = X[y < 2], np.array(["big", "small"])[y[y < 2]]
+    _, y_new = sampler(generator="noise", sampling_strategy=0.8).fit_resample(X, y)
+    assert (y_new == "small").sum() == 72 and (y_new == "big").sum() == 90
+
+
+def test_all_points_as_sources(mixed):
+    X, y = mixed
+    every = sampler(sources="all", n_samples=1, generator="noise")
+    _, y_new = every.fit_resample(X, y)
+    assert sorted(every.source_index_[len(X) :]) == list(range(len(X)))
+    np.testing.assert_array_equal(np.bincount(y_new), 2 * np.bincount(y))
+
+
+def test_sample_draws_of_the_hard_points(mixed):
+    X, y = mixed
+    hard = sampler(spread=0.0).fit(X, np.array(["a", "b", "c"])[y])
+    X_new, y_new = hard.sample(2 * len(hard.hard_indices_))
+    twice = np.repeat(X[hard.hard_indices_], 2, axis=0)
+    np.testing.assert_allclose(np.sort(X_new, 0), np.sort(twice, 0), atol=1e-12)
+    nearest = np.linalg.norm(X_new[:, None] - X, axis=2).argmin(1)
+    np.testing.assert_array_equal(y_new, np.array(["a", "b", "c"])[y[nearest]])
+    np.testing.assert_array_equal(hard.sample(5)[0], hard.sample(5)[0])
+    with pytest.raises(ValueError, match=r"n_samples to be .* >= 1; got 0"):
+        hard.sample(0)
+
+
+def test_potentials_as_features(mixed):
+    X, y = mixed
+    names = np.array(["run", "sit", "walk"])[y]
+    groups = np.arange(len(y)) // 3
+    features = sampler(output="potentials").set_output(transform="pandas")
+    left_out = features.fit_transform(X, names)
+    assert left_out.columns.tolist() == [
+        "potential_run",
+        "potential_sit",
+        "potential_walk",
+    ]
+    own = left_out.to_numpy()[np.arange(len(y)), y]
+    np.testing.assert_allclose(own, features.potentials_, rtol=0, atol=1e-10)
+    expected = class_potentials(X + 0.1, X, names, radius=0.3)
+    np.testing.assert_array_equal(features.transform(X + 0.1), expected)
+    grouped = features.fit_transform(X, names, groups=groups).to_numpy()
+    own = grouped[np.arange(len(y)), y]
+    np.testing.assert_allclose(own, potential(X, y, radius=0.3, groups=groups))
+
+
+def test_an_object_is_a_sampler_or_a_transformer_never_both():
+    samples, potentials = sampler(), sampler(output="potentials")
+    for name in ("transform", "fit_transform", "set_output"):
+        assert not hasattr(samples, name) and hasattr(potentials, name)
+    for name in ("fit_resample", "sample"):
+        assert hasattr(samples, name) and not hasattr(potentials, name)
+
+
+def test_frames_keep_columns_and_dtypes(mixed):
+    X, y = mixed
+    frame = pd.DataFrame(X, columns=["x", "y", "z", "w"], index=np.arange(180) + 1000)
+    frame["steps"] = np.arange(180)
+    frame["small"] = frame["x"].astype(np.float32)
+    frame["nullable"] = pd.array(np.arange(180), dtype="Int64")
+    labels = pd.Series(np.array(["run", "sit", "walk"])[y], name="activity")
+    hard = sampler(metric="euclidean", radius=50.0, gamma=1e6)
+    frame_new, labels_new = hard.fit_resample(frame, labels)
+    assert frame_new.dtypes.tolist() == frame.dtypes.tolist()
+    assert frame_new.columns.tolist() == frame.columns.tolist()
+    pd.testing.assert_frame_equal(frame_new[:180], frame.reset_index(drop=True))
+    assert labels_new.name == "activity" and len(frame_new) == len(labels_new) > 180
+    assert frame_new.index.tolist() == list(range(len(frame_new)))
+    assert hard.feature_names_in_.tolist() == frame.columns.tolist()
+
+
+def test_whole_numbers_stay_in_the_range_of_their_dtype(mixed):
+    X, y = mixed
+    rows = np.clip(100 * X + 128, 0, 255).astype(np.uint8)
+    hard = HardRegionSampler(
+        generator="noise", metric="euclidean", spread=5.0, n_samples=50, random_state=0
+    )
+    X_new, _ = hard.fit_resample(rows, y)
+    exact, _ = hard._draw(hard.source_index_[len(X) :], hard._seeds[1])
+    assert exact.min() < 0 and exact.max() > 255
+    np.testing.assert_array_equal(X_new[len(X) :], np.rint(exact).clip(0, 255))
+    flags = np.column_stack([X > 0, X > 1])
+    flags_new, _ = hard.fit_resample(flags, y)
+    assert flags_new.dtype == bool and 0 < flags_new[len(X) :].mean() < 1
+
+
+def test_constant_columns_stay_constant(mixed):
+    X, y = mixed
+    X = np.column_stack([X, np.zeros(len(X)), np.full(len(X), 0.1)])
+    for generator in ("vae", "noise"):
+        hard = sampler(generator=generator, n_samples=2)
+        X_new, _ = hard.fit_resample(X, y)
+        np.testing.assert_allclose(X_new[:, 4:], np.tile([0, 0.1], (len(X_new), 1)))
+
+
+@pytest.mark.parametrize("dtype", ["category", "string"])
+def test_columns_that_are_no_numbers_are_refused_at_once(mixed, dtype):
+    X, y = mixed
+    frame = pd.DataFrame(X).assign(cat=pd.Series(y.astype(str)).astype(dtype))
+    with pytest.raises(ValueError, match=r"column 'cat' of dtype .* Encode it"):
+        sampler().fit_resample(frame, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_arrays_keep_their_dtype(mixed, dtype):
+    X, y = (10 * mixed[0]).astype(dtype), mixed[1].astype(np.int8)
+    X_new, y_new = sampler(generator="noise").fit_resample(X, y)
+    assert X_new.dtype == dtype and y_new.dtype == np.int8 and len(X_new) > len(X)
+
+
+# Those that imbalanced-learn runs for any sampler, but those for sparse input and that
+# of sample_indices_, which asks for a kind of tags that scikit-learn lacks.
+IMBALANCED_LEARNS_CHECKS = [
+    "check_target_type",
+    "check_samplers_one_label",
+    "check_samplers_fit",
+    "check_samplers_fit_resample",
+    "check_samplers_sampling_strategy_fit_resample",
+    "check_samplers_pandas",
+    "check_samplers_list",
+    "check_samplers_multiclass_ova",
+    "check_samplers_preserve_dtype",
+    "check_samplers_2d_target",
+    "check_sampler_get_feature_names_out",
+    "check_sampler_get_feature_names_out_pandas",
+    "check_dataframe_column_names_consistency",
+]
+
+
+@pytest.mark.filterwarnings("ignore:HardRegionSampler:UserWarning")
+@pytest.mark.parametrize("check", IMBALANCED_LEARNS_CHECKS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"generator": "noise", "sources": "all", "sampling_strategy": "auto"},
+    ],
+    ids=["default", "noise"],
+)
+def test_imbalanced_learns_checks(check, params):
+    hard = HardRegionSampler(random_state=0, **params)
+    getattr(estimator_checks, check)("HardRegionSampler", hard)
+
+
+def test_either_output_in_either_pipeline(mixed):
+    X, y = mixed
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    names = np.array(["run", "sit", "walk"])[y]
+    hard = sampler(generator="noise")
+    pipe = imblearn_pipeline.make_pipeline(StandardScaler(), hard, SVC())
+    grid = {
+        "hardregionsampler__radius": [0.2, 0.5, "auto"],
+        "hardregionsampler__gamma": [0.05, "scale"],
+        "hardregionsampler__n_samples": [1, 3],
+    }
+    search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, error_score="raise")
+    assert search.fit(frame, names).best_score_ > 0.6
+    union = FeatureUnion(
+        [("rows", "passthrough"), ("regions", sampler(output="potentials"))]
+    )
+    joined = make_pipeline(StandardScaler(), union, LogisticRegression())
+    grid = {"featureunion__regions__radius": [0.2, 0.5]}
+    search = GridSearchCV(joined, grid, cv=3, n_jobs=2, error_score="raise")
+    assert search.fit(frame, names).best_score_ > 0.6
+    assert search.best_estimator_[-1].n_features_in_ == 4 + 3
+    both = imblearn_pipeline.make_pipeline(
+        sampler(output="potentials"), sampler(metric="euclidean", radius=5.0), SVC()
+    )
+    assert both.fit(frame, names).score(frame, names) > 0.6
+
+
+def test_potentials_of_a_training_row_do_not_hold_its_label():
+    # With labels drawn at random nothing can be learnt from them.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 3)) + 3, rng.integers(2, size=400)
+    pipe = make_pipeline(
+        HardRegionSampler(output="potentials", metric="euclidean"), LogisticRegression()
+    )
+    assert pipe.fit(X, y)[:-1].fit_transform(X, y).shape == (400, 2)
+    assert (cross_val_predict(pipe, X, y, cv=5) == y).mean() < 0.56
+    learnt = pipe[-1].fit(pipe[:-1].fit_transform(X, y), y)
+    assert learnt.score(pipe[:-1].fit_transform(X, y), y) < 0.6
+
+
+def test_groups_go_to_the_sampler_in_imbalanced_learns_pipeline(mixed):
+    X, y = mixed
+    groups = np.arange(len(y)) // 3
+    with sklearn.config_context(enable_metadata_routing=True):
+        hard = sampler(generator="noise").set_fit_request(groups=True)
+        hard.set_fit_resample_request(groups=True)
+        pipe = imblearn_pipeline.make_pipeline(hard, SVC())
+        pipe.fit(X, y, groups=groups)
+    np.testing.assert_array_equal(pipe[0].groups_, groups[pipe[0].source_index_])
+
+
+def test_the_same_seed_gives_the_same_rows_and_leaves_generators_alone(mixed):
+    X, y = mixed
+    torch.manual_seed(1)
+    np.random.seed(1)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    first, _ = sampler().fit_resample(X, y)
+    np.testing.assert_array_equal(torch.get_rng_state(), states[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])
+    again = sampler()
+    again.fit(X[60:], y[60:])
+    np.testing.assert_array_equal(again.fit_resample(X, y)[0], first)
+    other, _ = sampler(random_state=1).fit_resample(X, y)
+    assert len(other) == len(first) and not np.array_equal(other, first)
+
+
+def test_the_vaes_held_out_part_has_groups_of_its_own(mixed, monkeypatch):
+    X, y = mixed
+    groups = np.arange(len(y)) // 30
+    seen = []
+
+    def watched(rows, held_out, **kwargs):
+        seen.append((rows.numpy(), held_out.numpy()))
+        return fit_vae(rows, held_out, **kwargs)
+
+    monkeypatch.setattr("skaug.hard_regions.generators.fit_vae", watched)
+    with pytest.warns(UserWarning, match="have one group each"):
+        sampler().fit(X, y, groups=groups)
+    ((rows, held_out),) = seen
+    assert len(rows) + len(held_out) == len(X)
+    sides = [
+        {groups[np.flatnonzero((row == X).all(axis=1))[0]] for row in part}
+        for part in (rows, held_out)
+    ]
+    assert sides[1] and not sides[0] & sides[1]
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"radius": 1e-6}, "180 of 180 points have no neighbour.*Increase radius"),
+        ({"gamma": 1e-4}, "most potentials.*vanish with gamma 0.0001. Increase gamma"),
+        ({"kl_weight": 1e6}, "the VAE explains .* 0 active.*Decrease kl_weight"),
+    ],
+)
+def test_warnings_say_what_to_change(mixed, params, message):
+    with pytest.warns(UserWarning, match=message):
+        sampler(**params).fit(*mixed)
+
+
+def test_warnings_where_classes_do_not_mix():
+    rng = np.random.default_rng(0)
+    X = np.repeat([[10.0, 1.0], [1.0, 10.0]], 40, 0) + 0.1 * rng.normal(size=(80, 2))
+    y = np.repeat(["a", "b"], 40)
+    with pytest.warns(UserWarning, match="no point is in a hard region.*sources='all'"):
+        X_new, _ = sampler(radius=0.1).fit_resample(X, y)
+    assert len(X_new) == len(X)
+    strategy = {"b": 50}
+    with (
+        pytest.warns(UserWarning, match="no point"),
+        pytest.warns(UserWarning, match="class 'b' needs 10 samples.*it gets none"),
+    ):
+        sampler(radius=0.1, sampling_strategy=strategy).fit(X, y)
+    with (
+        pytest.warns(UserWarning, match="no point"),
+        pytest.raises(ValueError, match="point in a hard region to sample from"),
+    ):
+        sampler(radius=0.1).fit(X, y).sample(3)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_class_of_one_row_or_one_group_is_named(mixed, grouped):
+    X, y = mixed
+    labels = np.array(["run", "sit", "walk"])[y].astype(object)
+    labels[-3 if grouped else -1 :] = "fall"
+    groups = np.arange(len(y)) // 3 if grouped else None
+    message = r"\['fall'\] have one " + ("group" if grouped else "row") + ".*Add rows"
+    with pytest.warns(UserWarning, match=message):
+        sampler(generator="noise").fit(X, labels, groups=groups)
+
+
+def test_a_class_that_is_all_noise_is_named(mixed):
+    X, y = mixed
+    X = np.vstack([X, [[50.0, -40.0, 0.0, 0.0], [-60.0, 3.0, 0.0, 0.0]]])
+    with pytest.warns(UserWarning, match=r"no point of \['fall'\] has a neighbour"):
+        sampler(metric="euclidean", radius=3.0, generator="noise").fit(
+            X, [*np.array(["run", "sit", "walk"])[y], "fall", "fall"]
+        )
+
+
+def test_a_good_fit_does_not_warn(mixed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hard = sampler(latent_dim=8).fit(*mixed)
+    assert hard.reconstruction_r2_ > 0.3 and hard.active_units_ >= 1
+    assert 0 < len(hard.hard_indices_) < 90
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"output": "both"}, "output to be 'samples' or 'potentials'; got 'both'"),
+        ({"sources": "some"}, "sources to be 'hard' or 'all'; got 'some'"),
+        ({"generator": "gan"}, "generator to be 'vae' or 'noise'; got 'gan'"),
+        ({"n_samples": 0}, "n_samples to be .* >= 1; got 0"),
+        ({"latent_dim": 2.5}, "latent_dim to be .* >= 1; got 2.5"),
+        ({"spread": -1}, "spread to be .* >= 0; got -1"),
+        ({"radius": 3}, "0 < radius <= 2"),
+        ({"radius": "aut"}, "'auto'; got 'aut'"),
+        ({"radius": None}, "got None"),
+        ({"gamma": 0}, "gamma > 0"),
+        ({"metric": "l1"}, "'cosine', 'euclidean', 'manhattan'"),
+        ({"sampling_strategy": "most"}, "to be 'hard', 'auto', .*; got 'most'"),
+        ({"sampling_strategy": 0.5}, "two classes, .* got 0.5 and 3 classes"),
+        ({"sampling_strategy": {7: 50}}, r"labels of y; got \[7\]"),
+        ({"sampling_strategy": {0: 5}}, "got 5 for class 0, which has 90"),
+        ({"sampling_strategy": {0: 95.5}}, "whole numbers of rows.*got 95.5"),
+        ({"sampling_strategy": lambda y: None}, "returns a dict; got None"),
+    ],
+)
+def test_messages_about_parameters(mixed, params, message):
+    hard = sampler()
+    with pytest.raises(ValueError, match=message):
+        hard.set_params(**params).fit(*mixed)
+
+
+def test_messages_about_data(mixed):
+    X, y = mixed
+    with pytest.raises(ValueError, match=r"removes no rows; got 0.1,"):
+        sampler(sampling_strategy=0.1).fit(X[y < 2], y[y < 2])
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        sampler().fit(csr_array(X), y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        sampler().fit(np.where(X > 2, np.nan, X), y)
+    with pytest.raises(ValueError, match="two classes or more; got one class"):
+        sampler().fit(X, np.zeros(len(X)))
+    with pytest.raises(ValueError, match="one group per point"):
+        sampler().fit(X, y, groups=[1, 2])
+    with pytest.raises(ValueError, match="one label per point; got 12 for 180"):
+        sampler().fit(X, y[:12])
+    with pytest.raises(ValueError, match="Unknown label type"):
+        sampler().fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="Multilabel"):
+        sampler().fit(X, np.ones((180, 2), dtype=int))
+
+
+def test_har_hard_points_are_still_postures(har):
+    # Sitting and standing are known to be what is confused on this set.
+    X, y, subject = har
+    means = np.concatenate([X.mean(2), X.std(2)], axis=1)
+    hard = HardRegionSampler(generator="noise", random_state=0)
+    hard.fit(StandardScaler().fit_transform(means), y, groups=subject)
+    postures = np.isin(y[hard.hard_indices_], [3, 4])
+    assert postures.mean() > 0.5 > np.isin(y, [3, 4]).mean()
+
+
+@st.composite
+def tables(draw):
+    n, d = draw(st.integers(4, 20)), draw(st.integers(1, 3))
+    cell = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1.0, 2.0])
+    row = st.lists(cell, min_size=d, max_size=d)
+    X = np.array(draw(st.lists(row, min_size=n, max_size=n)))
+    X = X.astype(draw(st.sampled_from([np.float32, np.float64])))
+    y = draw(st.lists(st.sampled_from("abc"), min_size=n - 2, max_size=n - 2))
+    groups = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
+    return X, ["a", "b", *y], draw(st.sampled_from([None, groups]))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    tables(),
+    st.sampled_from(["cosine", "euclidean", "manhattan"]),
+    st.sampled_from(["hard", "all"]),
+)
+def test_random_tables_give_finite_samples(table, metric, sources):
+    X, y, groups = table
+    hard = HardRegionSampler(
+        generator="noise", metric=metric, sources=sources, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        X_new, y_new = hard.fit_resample(X, y, groups=groups)
+        features = hard.set_params(output="potentials").fit_transform(X, y, groups)
+    assert np.isfinite(X_new).all() and np.isfinite(features).all()
+    assert len(X_new) == len(y_new) >= len(X)

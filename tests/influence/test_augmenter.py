@@ -1,0 +1,611 @@
+"""InfluenceAugmenter: what it finds, what it leaves alone, how it composes."""
+
+import pickle
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch import NeuralNetClassifier
+from skorch.dataset import ValidSplit
+from torch import nn
+
+from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
+from skaug.influence import LastLayerInfluence
+from skaug.influence.network_training import OBJECTIVES
+from skaug.transforms import Jitter, SameClassInterpolation, Scaling
+from skaug.transforms.torchvision import torchvision
+
+v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+
+few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
+few_for_influence = pytest.mark.filterwarnings(
+    "ignore:LastLayerInfluence needs 100:UserWarning"
+)
+not_accepted = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
+
+
+def tiny(**params):
+    return NetClassifier(max_epochs=8, module__hidden=(16, 8), **params)
+
+
+def policy(**params):
+    params = {"n_networks": 1, "random_state": 0, **params}
+    return InfluenceAugmenter(tiny(), **params)
+
+
+def network(**params):
+    params = {"steps": 5, "pretrain_steps": 3, "random_state": 0, **params}
+    return InfluenceAugmenter(tiny(), method="network", **params)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y = make_classification(
+        n_samples=300, n_features=10, n_informative=6, n_classes=3, random_state=0
+    )
+    return np.float32(X), y
+
+
+def another_row(X):
+    """Give each row the input of another one."""
+    return X[torch.randperm(len(X))]
+
+
+def blank(X):
+    """Leave nothing but noise."""
+    return 8 * torch.randn_like(X)
+
+
+def reversed_features(X):
+    """Turn the features around."""
+    return X.flip(1)
+
+
+DESTRUCTIVE = [another_row, blank, reversed_features]
+
+
+# What it finds
+
+
+def test_destructive_transforms_get_less_than_their_share(digits):
+    X, y = digits
+    # The network divides by the spread of a feature; one that is blank in the rows it
+    # is trained on would rule the validation loss.
+    X = X[:, (X > 0).sum(axis=0) > 60]
+    net = NetClassifier(max_epochs=15, module__hidden=(64, 32))
+    shares = []
+    for seed in range(10, 15):
+        augmenter = InfluenceAugmenter(
+            net, transforms=["auto", *DESTRUCTIVE], refit=False, random_state=seed
+        ).fit(X, y)
+        planted = [row.weight for row in augmenter.policy_ if row.strength is None]
+        assert len(planted) == len(DESTRUCTIVE)
+        shares.append(sum(planted) / (len(planted) / len(augmenter.policy_)))
+    assert np.mean(shares) < 0.8, shares
+
+
+def test_scores_are_the_group_cosines_of_each_network(rows):
+    X, y = rows
+    held_out = X[200:], y[200:]
+    transforms = [Scaling(0.0), Jitter(0.0)]  # both leave rows as they are
+    augmenter = policy(transforms=transforms, damping=0.05, refit=False)
+    augmenter.fit(X[:200], y[:200], X_val=held_out[0], y_val=held_out[1])
+    net = clone(tiny())
+    seeds = np.random.RandomState(0).randint(2**31 - 1, size=2)
+    net.set_params(random_state=int(seeds[1])).fit(X[:200], y[:200])
+    influence = LastLayerInfluence(FrozenEstimator(net), damping=0.05, calibrate=True)
+    influence.fit(X[:200], y[:200])
+    (expected,) = influence.group_cosine([(X[:200], y[:200])], *held_out)
+    for row in augmenter.policy_:
+        assert row.score == pytest.approx(float(expected), abs=1e-5)
+        # The last digits are no reason to prefer one.
+        assert row.weight == pytest.approx(0.5, abs=0.01)
+
+
+def test_strength_and_weighting(rows):
+    uniform = policy(strength=0.0, refit=False).fit(*rows).policy_
+    assert {round(row.weight, 9) for row in uniform} == {round(1 / len(uniform), 9)}
+    top = policy(weighting="top", share=0.25, refit=False).fit(*rows).policy_
+    assert [row.weight > 0 for row in top] == [True] * 3 + [False] * 9
+    scores = [row.score for row in top]
+    assert scores == sorted(scores, reverse=True)
+    assert list(pd.DataFrame(top).columns) == [
+        "transform",
+        "strength",
+        "score",
+        "std",
+        "weight",
+    ]
+
+
+def test_number_of_trainings(rows):
+    assert policy(n_networks=2).fit(*rows).n_trainings_ == 3
+    assert policy(cv=3, refit=False).fit(*rows).n_trainings_ == 3
+    with pytest.warns(UserWarning):  # may or may not be accepted; few rows anyway
+        assert network(cv=0.2, rounds=2).fit(*rows).n_trainings_ == 4
+
+
+def test_refit_is_on_all_rows_and_augmented(rows):
+    X, y = rows
+
+    sizes = []
+
+    class Spy(NetClassifier):
+        def fit(self, X, y, **params):
+            sizes.append((len(X), bool(self.callbacks)))
+            return super().fit(X, y, **params)
+
+    net = Spy(max_epochs=2, module__hidden=(8,))
+    InfluenceAugmenter(net, n_networks=2, random_state=0).fit(X, y)
+    assert sizes == [(180, False)] * 2 + [(300, True)]
+
+
+# The paper's network
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_gradient_of_the_objectives_in_the_augmented_rows(rows, objective):
+    X, y = rows
+    influence = LastLayerInfluence(damping=0.1).fit(X[:150], y[:150])
+    score = OBJECTIVES[objective](influence, X[150:], y[150:])
+    views = torch.tensor(X[:6], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda X: score(X, y[:6]), views, atol=1e-6)
+
+
+def test_the_objectives_are_what_they_say(rows):
+    X, y = rows
+    held_out = X[150:], y[150:]
+    influence = LastLayerInfluence(damping=0.1).fit(X[:150], y[:150])
+    scores = {name: make(influence, *held_out) for name, make in OBJECTIVES.items()}
+    views = torch.from_numpy(X[:20]).double() + 0.3
+    (cosine,) = influence.group_cosine([(views.numpy(), y[:20])], *held_out)
+    assert float(scores["cosine"](views, y[:20])) == pytest.approx(cosine)
+    # The paper's, from the change that replacing each of the rows would make.
+    direction = influence.validation_direction(*held_out)
+    change = influence.of_replacement(views, y[:20], direction, rows=np.arange(20))
+    own = scores["influence"](torch.from_numpy(X[:20]).double(), y[:20])
+    gained = scores["influence"](views, y[:20]) - own
+    assert float(-gained * 20 / 150) == pytest.approx(float(change.sum()))
+    # The loss after the Newton step, with weights of one's own.
+    weight = torch.as_tensor(influence.coef_)
+    gradient = influence.mean_gradient(views, y[:20])
+    weight = weight - influence.inverse_hessian_product(gradient[None])[0]
+    logits = influence.features_of(held_out[0]) @ weight.T
+    loss = nn.functional.cross_entropy(logits, torch.as_tensor(held_out[1]))
+    assert float(scores["newton"](views, y[:20])) == pytest.approx(-float(loss))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_training_raises_the_objective(rows, objective):
+    augmenter = network(
+        objective=objective, steps=60, bound=0.3, gan_weight=0.0, guard=False
+    )
+    losses = augmenter.fit(*rows).losses_["objective"]
+    assert np.mean(losses[-10:]) > np.mean(losses[:10])
+
+
+@not_accepted
+def test_the_gan_is_trained_when_it_is_asked_for(rows):
+    asked = {
+        (0, 0.0): (0, 7),
+        (4, 0.0): (4, 7),
+        (4, 1.0): (11, 7),
+        (0, 1.0): (7, 7),
+    }
+    for (pretrain_steps, gan_weight), expected in asked.items():
+        augmenter = network(
+            steps=7, pretrain_steps=pretrain_steps, gan_weight=gan_weight, guard=False
+        )
+        losses = augmenter.set_params(refit=False).fit(*rows).losses_
+        assert len(losses["generator"]) == len(losses["discriminator"]) == expected[0]
+        assert len(losses["objective"]) == expected[1]
+    # Strength 0 leaves the baseline alone.
+    X, y = rows
+    still = network(strength=0.0, guard=False, baseline=None, refit=False).fit(X, y)
+    assert np.array_equal(still.augment(X), X)
+
+
+@not_accepted
+def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatch):
+    X, y = rows
+    seen = []
+
+    def spied(self, net, *args, original=InfluenceAugmenter._train_network, **kwargs):
+        before = {k: v.clone() for k, v in net.module_.state_dict().items()}
+        original(self, net, *args, **kwargs)
+        after = net.module_.state_dict()
+        seen.append(all(torch.equal(before[k], after[k]) for k in before))
+
+    monkeypatch.setattr(InfluenceAugmenter, "_train_network", spied)
+    network(rounds=2).fit(X, y)
+    assert seen == [True, True]
+
+
+def test_the_guard_falls_back_to_the_baseline(rows):
+    X, y = rows
+    # Rows far off, whatever they do to the loss.
+    harmful = {"bound": 20.0, "gan_weight": 0.0, "objective": "influence", "mix": 0.0}
+    with pytest.warns(UserWarning, match="lower the held-out loss by more than its"):
+        augmenter = network(steps=40, **harmful).fit(X, y)
+    assert not augmenter.accepted_
+    losses = augmenter.held_out_loss_
+    assert losses.with_network >= losses.without - losses.se
+    assert augmenter.augmentation_.network is None
+    trusting = network(steps=40, guard=False, **harmful).fit(X, y)
+    assert trusting.accepted_ and trusting.augmentation_.network is not None
+    moved = {
+        name: np.abs(fitted.augment(X) - X).mean()
+        for name, fitted in {"guarded": augmenter, "trusting": trusting}.items()
+    }
+    assert moved["trusting"] > 10 * moved["guarded"]
+    without = network(steps=0, baseline=None, guard=False).fit(X, y)
+    assert np.array_equal(without.augment(X), X)
+
+
+# How it composes
+
+
+@few_rows
+def test_training_rows_are_augmented_and_others_are_not(rows):
+    X, y = rows
+    augmenter = policy()
+    augmented = augmenter.fit_transform(X, y)
+    assert augmented.shape == X.shape and augmented.dtype == X.dtype
+    assert 0.5 < (augmented != X).any(axis=1).mean() < 1
+    assert np.array_equal(augmenter.transform(X), X)
+    pipe = make_pipeline(clone(augmenter), LogisticRegression(max_iter=1000))
+    twin = LogisticRegression(max_iter=1000).fit(augmented, y)
+    expected = twin.predict_proba(X)
+    assert np.array_equal(pipe.fit(X, y).predict_proba(X), expected)
+
+
+def test_views(rows):
+    X, y = rows
+    augmenter = policy(refit=False).fit(X, y)
+    views = augmenter.augment(X, n_views=3, y=y)
+    assert views.shape == (900, 10)
+    first, second, _ = np.split(views, 3)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(augmenter.augment(X, 3, y), views)
+    fresh = clone(augmenter).set_params(random_state=None).fit(X, y)
+    assert not np.array_equal(fresh.augment(X, y=y), fresh.augment(X, y=y))
+    # Interpolation moves within the class.
+    labelled = policy(transforms=[SameClassInterpolation(1.0)], refit=False)
+    moved = labelled.fit(X, y).augment(X, y=y)
+    for label in np.unique(y):
+        low, high = X[y == label].min(axis=0), X[y == label].max(axis=0)
+        assert (
+            (moved[y == label] >= low - 1e-5) & (moved[y == label] <= high + 1e-5)
+        ).all()
+
+
+@few_rows
+@few_for_influence
+@not_accepted
+def test_grid_search_over_method_and_strength_on_a_frame(rows):
+    X, y = rows
+    frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(10)])
+    labels = np.array(["run", "sit", "walk"])[y]
+    augmenter = InfluenceAugmenter(
+        tiny(), n_networks=1, steps=3, pretrain_steps=2, refit=False, random_state=0
+    )
+    pipe = make_pipeline(augmenter, tiny(random_state=0))
+    grid = {
+        "influenceaugmenter__method": ["policy", "network"],
+        "influenceaugmenter__strength": [0.0, 1.0],
+    }
+    search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise")
+    search.fit(frame, labels)
+    assert set(search.predict(frame)) <= {"run", "sit", "walk"}
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+    best = search.best_estimator_[0]
+    assert list(best.feature_names_in_) == list(frame.columns)
+    assert list(best.get_feature_names_out()) == list(frame.columns)
+
+
+@not_accepted
+@pytest.mark.parametrize("make", [policy, network])
+def test_fresh_views_in_every_epoch(make, rows):
+    X, y = rows
+    augmenter = make(refit=False).fit(X, y)
+
+    class Spy(nn.Sequential):
+        def forward(self, X):
+            if self.training:
+                seen.append(X.clone())
+            return super().forward(X)
+
+    module = Spy(nn.Linear(10, 3))
+    for augmentation in (augmenter, augmenter.augmentation_):
+        seen = []
+        callbacks = [("augment", BatchAugmentation(augmentation))]
+        net = NetClassifier(module, max_epochs=3, callbacks=callbacks, random_state=0)
+        net.set_params(iterator_train__shuffle=False).fit(X, y)
+        epochs = torch.cat(seen).view(3, len(X), -1)
+        assert not torch.equal(epochs[0], epochs[1])
+        assert (epochs != torch.from_numpy(X)).any(dim=2).float().mean() > 0.3
+    # A clone, as a grid search makes, keeps augmentation_ as it is.
+    cloned = clone(net).fit(X, y)
+    assert np.array_equal(cloned.predict_proba(X), net.predict_proba(X))
+
+
+@not_accepted
+@pytest.mark.parametrize("make", [policy, network])
+def test_same_state_same_result_and_nothing_outside_is_touched(make, rows):
+    X, y = rows
+    before = X.copy()
+    torch.manual_seed(5), np.random.seed(5)
+    state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    first = make().fit(X, y)
+    second = pickle.loads(pickle.dumps(make().fit(X, y)))
+    assert np.array_equal(first.augment(X, y=y), second.augment(X, y=y))
+    assert np.array_equal(
+        first.estimator_.predict_proba(X), second.estimator_.predict_proba(X)
+    )
+    other = make(random_state=1).fit(X, y)
+    assert not np.array_equal(first.augment(X, y=y), other.augment(X, y=y))
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert np.array_equal(np.random.get_state()[1], state[1])
+    assert np.array_equal(X, before)
+
+
+@few_rows
+@few_for_influence
+@not_accepted
+@pytest.mark.parametrize("shape", [(9, 32), (1, 12, 12), (3, 12, 12)])
+@pytest.mark.parametrize("make", [policy, network])
+def test_signals_and_images(make, shape):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 60)
+    X = np.float32(rng.random((120, *shape)) + y.reshape(-1, *[1] * len(shape)) / 4)
+    augmenter = make()
+    augmenter.set_params(estimator=NetClassifier(max_epochs=2, module__widths=(4, 8)))
+    augmented = augmenter.fit_transform(X, y)
+    assert augmented.shape == X.shape and not np.array_equal(augmented, X)
+    assert augmenter.estimator_.predict(X).shape == y.shape
+
+
+def test_the_guard_compares_what_differs_in_the_network_only(rows):
+    X, y = rows
+    codes = y.astype(np.int64)
+    plain = NeuralNetClassifier(
+        nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
+    )
+    for net in (tiny(), plain):
+        same = InfluenceAugmenter(
+            net, method="network", steps=0, baseline=None, mix=1.0, random_state=0
+        )
+        with pytest.warns(UserWarning, match="lower the held-out loss"):
+            losses = same.fit(X, codes).held_out_loss_
+        assert losses.with_network == losses.without and losses.se == 0
+
+
+def test_nothing_wrong_among_the_held_out_rows(rows):
+    """No temperature is the best then, and the gradient may be as small as it likes."""
+    y = np.arange(300) % 3
+    X = np.float32(
+        6 * np.eye(3)[y] + np.random.default_rng(0).normal(size=(300, 3)) / 9
+    )
+    net = NetClassifier(max_epochs=30, module__hidden=(16,))
+    fitted = InfluenceAugmenter(net, n_networks=1, refit=False, random_state=0)
+    scores = [row.score for row in fitted.fit(X, y).policy_]
+    assert len(set(np.round(scores, 6))) == len(scores)
+    assert np.abs(scores).max() < 1
+    learned = clone(fitted).set_params(method="network", steps=20, guard=False)
+    learned.fit(X, y)
+    assert np.isfinite(learned.losses_["objective"]).all()
+
+
+def test_a_second_fit_starts_from_nothing(rows):
+    X, y = rows
+    augmenter = network(guard=False).fit(X, y)
+    augmenter.set_params(method="policy", refit=False, n_networks=1).fit(X, y)
+    assert not {"network_", "losses_", "accepted_", "estimator_"} & set(vars(augmenter))
+    with pytest.raises(ValueError, match="one class"):
+        augmenter.fit(X, np.zeros(300))
+    with pytest.raises(NotFittedError):
+        augmenter.augment(X)
+
+
+def test_transforms_that_work_in_place_spoil_nothing_for_others(rows):
+    X, y = rows
+
+    def zeros(X):
+        return X.zero_()
+
+    first, last = (
+        {
+            row.transform: row.score
+            for row in policy(transforms=order, refit=False).fit(X, y).policy_
+        }
+        for order in ([zeros, Jitter(0.0)], [Jitter(0.0), zeros])
+    )
+    assert first == pytest.approx(last)
+
+
+def test_torchvisions_transforms_are_drawn_row_by_row():
+    rng = np.random.default_rng(0)
+    X, y = np.float32(rng.random((240, 1, 8, 8))), np.arange(240) % 2
+    net = NetClassifier(max_epochs=1, module__widths=(4,))
+    flips = [v2.RandomHorizontalFlip(0.5)]
+    augmenter = InfluenceAugmenter(
+        net, transforms=flips, n_transforms=1, probability=1.0, n_networks=1
+    )
+    views = augmenter.set_params(refit=False).fit(X, y).augment(X)
+    flipped = (views == X[..., ::-1]).all(axis=(1, 2, 3))
+    assert 0.3 < flipped.mean() < 0.7
+
+
+def test_an_augmenter_of_images_is_read_in_another_process(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = np.float32(rng.random((240, 3, 8, 8))), np.arange(240) % 2
+    net = NetClassifier(max_epochs=1, module__widths=(4,))
+    augmenter = InfluenceAugmenter(net, n_networks=1, refit=False, random_state=0)
+    path = tmp_path / "augmenter.pkl"
+    path.write_bytes(pickle.dumps(augmenter.fit(X, y)))
+    code = (
+        f"import pickle; a = pickle.load(open({str(path)!r}, 'rb')); "
+        "import numpy as np; print(a.augment(np.zeros((2, 3, 8, 8))).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(2, 3, 8, 8)", done.stderr
+
+
+def test_rows_that_are_left_alone_keep_their_digits(rows):
+    X, y = rows
+    X = np.float64(X) + 1e-12
+    augmenter = policy(probability=0.3, refit=False).fit(X, y)
+    views = augmenter.augment(X, y=y)
+    assert 0.3 < (views == X).all(axis=1).mean() < 0.7
+    assert np.array_equal(augmenter.transform(X), X)
+
+
+def test_groups_are_kept_apart_by_early_stopping_too(rows):
+    X, y = rows
+    groups, seen = np.arange(300) // 15, []
+
+    class Spy(NetClassifier):
+        def get_split_datasets(self, X, y=None, **params):
+            seen.append(self._groups)
+            return super().get_split_datasets(X, y, **params)
+
+    net = Spy(max_epochs=1, module__hidden=(8,), train_split=ValidSplit(3))
+    InfluenceAugmenter(net, n_networks=1, random_state=0).fit(X, y, groups=groups)
+    assert len(seen) == 2 and all(own is not None for own in seen)
+
+
+def test_groups_are_never_on_both_sides(rows):
+    X, y = rows
+    groups = np.arange(300) // 30
+    seen = []
+
+    class Spy(NetClassifier):
+        def fit(self, X, y, **params):
+            seen.append({row.tobytes() for row in X})
+            return super().fit(X, y, **params)
+
+    net = Spy(max_epochs=1, module__hidden=(8,))
+    for cv in ("holdout", 0.3, 5):
+        seen.clear()
+        augmenter = InfluenceAugmenter(
+            net, n_networks=1, refit=False, cv=cv, random_state=0
+        )
+        with pytest.warns(UserWarning) if cv != "holdout" else _nothing():
+            augmenter.fit(X, y, groups=groups)
+        for trained in seen:
+            inside = np.array([row.tobytes() in trained for row in X])
+            by_group = inside.reshape(10, 30)
+            assert (by_group.all(axis=1) | ~by_group.any(axis=1)).all()
+            assert 0 < inside.sum() < 300
+
+
+class _nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return False
+
+
+@few_rows
+@few_for_influence
+@not_accepted
+@pytest.mark.filterwarnings("ignore:.*every class among the held-out:UserWarning")
+@parametrize_with_checks(
+    [
+        policy(cv=0.3),
+        network(cv=0.3, refit=False),
+    ]
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+# Wrong input
+
+
+def no_linear_head():
+    return nn.Sequential(nn.Linear(10, 3), nn.Softmax(dim=1))
+
+
+@few_rows
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"method": "polcy"}, "method to be one of .*; got 'polcy'"),
+        ({"objective": "loss"}, "objective to be one of"),
+        ({"probability": 1.5}, "probability from 0 to 1; got 1.5"),
+        ({"strength": -1}, "strength >= 0; got -1"),
+        ({"n_networks": 0}, "n_networks to be a whole number >= 1; got 0"),
+        ({"baseline": 3}, "baseline to be 'auto', a function .* got 3"),
+        ({"transforms": Scaling()}, "'auto' or a list; got Scaling"),
+        ({"strength": np.inf}, "strength >= 0; got inf"),
+        ({"transforms": []}, "one transform or more; got an empty list"),
+        ({"transforms": ["jitter"]}, "functions of a batch .* got 'jitter'"),
+        ({"transforms": [lambda X: X[:, 1:]]}, r"keep the shape .* got .* <lambda>"),
+        ({"damping": 0}, "damping > 0; got 0"),
+        ({"cv": "half"}, "'holdout', a share below 1, .* got 'half'"),
+        ({"cv": 1.0}, "a share below 1, .* got 1.0"),
+    ],
+)
+def test_wrong_parameters(params, message, rows):
+    with pytest.raises(ValueError, match=message):
+        policy(refit=False, **params).fit(*rows)
+
+
+@few_rows
+def test_wrong_data(rows):
+    X, y = rows
+    with pytest.raises(ValueError, match="two classes or more; got one class"):
+        policy().fit(X, np.zeros(300))
+    with pytest.raises(ValueError, match="X_val and y_val together; got one"):
+        policy().fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match=r"one label per row, shape .* got shape \(5,"):
+        policy().fit(X, y, X_val=X, y_val=y[:5])
+    with pytest.raises(ValueError, match=r"labels among \[0, 1, 2\]; got \[3\]"):
+        policy().fit(X, y, X_val=X, y_val=np.full(300, 3))
+    with pytest.raises(ValueError, match="InfluenceAugmenter needs two groups or more"):
+        policy().fit(X, y, groups=np.zeros(300))
+    with pytest.raises(ValueError, match="InfluenceAugmenter needs one group per row"):
+        policy().fit(X, y, groups=[1, 2])
+    with pytest.raises(ValueError, match="rows of every class to train on; got none"):
+        policy().fit(X, y, groups=y)
+    with pytest.raises(ValueError, match=r"a table .* or images .* got"):
+        policy().fit(np.zeros((20, 2, 2, 2, 2)), y[:20])
+    with pytest.raises(ValueError, match=r"what its last layer .* makes"):
+        InfluenceAugmenter(NetClassifier(no_linear_head, max_epochs=1)).fit(X, y)
+    with pytest.raises(NotFittedError, match="Give BatchAugmentation its augm"):
+        policy()(torch.zeros(3, 2))
+    fitted = policy(refit=False).fit(X, y)
+    with pytest.raises(ValueError, match="n_views to be a whole number >= 1; got 0"):
+        fitted.augment(X, 0)
+    labelled = policy(transforms=[SameClassInterpolation()], refit=False).fit(X, y)
+    with pytest.raises(ValueError, match="needs labels for SameClassInterpolation"):
+        labelled.augment(X)
+
+
+def test_warnings_say_why(rows):
+    X, y = rows
+    with pytest.warns(UserWarning, match="100 held-out rows or more .* got 60"):
+        policy(cv=0.2, refit=False).fit(X, y)
+    lacking = y[:120].copy()
+    lacking[lacking == 2] = 1
+    with pytest.warns(UserWarning, match=r"every class .* got none of \[2\]"):
+        policy(refit=False).fit(X, y, X_val=X[:120], y_val=lacking)
+
+
+def test_splits_of_ones_own(rows):
+    augmenter = policy(cv=KFold(2), refit=False).fit(*rows)
+    assert augmenter.n_trainings_ == 2

@@ -1,0 +1,179 @@
+"""The augmentation network: identity, affine limit, conventions, losses of the GAN."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skaug.influence import AugmentationNetwork, relativistic_losses, warp
+from skaug.influence.network import own_positions
+
+SHAPES = [
+    (4, 3, 32, 32),
+    (4, 1, 14, 14),
+    (4, 2, 7, 9),
+    (4, 9, 128),
+    (4, 5, 37),
+    (4, 20),
+]
+
+
+def rows(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def shaken(network, std=0.3):
+    """The same network with last layers that are not 0."""
+    for stage in network.stages:
+        for parameter in stage.last.parameters():
+            nn.init.normal_(parameter, std=std)
+    return network
+
+
+@pytest.mark.parametrize("combination", ["parallel", "serial"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_starts_as_the_identity_exactly(shape, combination):
+    X = rows(*shape)
+    network = AugmentationNetwork(X, combination=combination)
+    with torch.no_grad():
+        assert torch.equal(network(X), X)
+    torch.testing.assert_close(network(X), X, atol=1e-5, rtol=0)
+    # and is able to leave it
+    network(X).square().sum().backward()
+    for stage in network.stages:
+        assert stage.last.weight.grad.abs().sum() > 0
+
+
+def test_pooled_over_all_positions_it_is_affine():
+    X = rows(4, 3, 16, 20)
+    network = AugmentationNetwork(X, branches="spatial", pooling="global", bound=0.3)
+    shaken(network)
+    with torch.no_grad():
+        code = network.encode(X)
+        A, b = network.stages[0].fields(code)["spatial"]
+        A, b = (0.3 * field.mean(dim=(2, 3)).tanh() for field in (A, b))
+        # Our axes are row, column; affine_grid's are column, row.
+        A = (torch.eye(2) + A.view(4, 2, 2)).flip(1, 2)
+        theta = torch.cat([A, b.flip(1)[..., None]], dim=2)
+        grid = functional.affine_grid(theta, X.shape, align_corners=False)
+        expected = functional.grid_sample(
+            X, grid, padding_mode="border", align_corners=False
+        )
+        moved = network.decode(X, code)
+    assert (moved - X).abs().max() > 0.5
+    torch.testing.assert_close(moved, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 12, 15), (2, 5, 40)])
+def test_a_shift_by_whole_pixels_is_exact(shape):
+    X = rows(*shape)
+    for axis, length in enumerate(shape[2:]):
+        positions = own_positions(X).expand(len(X), *shape[2:], -1).clone()
+        positions[..., axis] += 2 * 3 / length
+        moved = warp(X, positions)
+        kept, source = (
+            part.narrow(axis + 2, start, length - 3)
+            for part, start in ((moved, 0), (X, 3))
+        )
+        torch.testing.assert_close(kept, source, atol=1e-4, rtol=0)
+        # Beyond the edge is the edge.
+        last = X.narrow(axis + 2, length - 1, 1)
+        beyond = moved.narrow(axis + 2, length - 3, 3)
+        torch.testing.assert_close(beyond, last.expand_as(beyond), atol=1e-4, rtol=0)
+
+
+def test_own_positions_are_those_of_affine_grid():
+    X = rows(1, 1, 5, 8)
+    grid = functional.affine_grid(torch.eye(2, 3)[None], X.shape, align_corners=False)
+    torch.testing.assert_close(own_positions(X).flip(-1), grid)
+
+
+@pytest.mark.parametrize("pooling", [1, 3, 4])
+def test_smoothing_keeps_shapes_and_constants(pooling):
+    for shape in SHAPES[:-1]:
+        network = AugmentationNetwork(rows(*shape), pooling=pooling)
+        field = torch.full((2, 6, *shape[2:]), 0.7)
+        torch.testing.assert_close(network._smooth(field), field)
+
+
+def test_smoothing_is_the_mean_of_a_window():
+    network = AugmentationNetwork(rows(4, 2, 30), pooling=4)
+    field = rows(1, 1, 30)
+    smooth = network._smooth(field)
+    assert smooth[0, 0, 10] == pytest.approx(float(field[0, 0, 9:13].mean()), abs=1e-6)
+
+
+def test_appearance_is_a_filter_of_size_one():
+    X = 3 * rows(50, 3, 8, 8) + 5
+    network = AugmentationNetwork(X, branches="appearance", bound=0.2)
+    W, c = rows(3, 3, seed=1), rows(3, seed=2)
+    network.stages[0].last.bias.data = torch.cat([W.ravel(), c])
+    mean, scale = X.mean(dim=(0, 2, 3)), X.std(dim=(0, 2, 3), correction=0)
+    x = (X - mean.view(3, 1, 1)) / scale.view(3, 1, 1)
+    filtered = functional.conv2d(x, 0.2 * W.tanh()[..., None, None], 0.2 * c.tanh())
+    with torch.no_grad():
+        expected = X + scale.view(3, 1, 1) * filtered
+        torch.testing.assert_close(network(X), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_table_is_changed_feature_by_feature_within_the_bound():
+    X = 10 * rows(100, 6) + 3
+    network = shaken(AugmentationNetwork(X, bound=0.1), std=5.0)
+    with torch.no_grad():
+        change = (network(X) - X).abs() / X.std(dim=0, correction=0)
+    x = ((X - X.mean(dim=0)) / X.std(dim=0, correction=0)).abs()
+    assert (change <= 0.1 * (x + 1) + 1e-4).all()
+    assert (change > 0.09 * x).float().mean() > 0.2
+
+
+def test_what_has_no_colour_and_what_has_no_axes():
+    assert AugmentationNetwork(rows(4, 1, 8, 8)).branches == ["spatial"]
+    assert AugmentationNetwork(rows(4, 8)).branches == ["appearance"]
+    assert AugmentationNetwork(rows(4, 3, 8, 8)).branches == ["spatial", "appearance"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "branches"), [((4, 1, 8, 8), "appearance"), ((4, 8), "spatial")]
+)
+def test_impossible_branches_are_refused(shape, branches):
+    with pytest.raises(ValueError, match=f"branches='both' .* got '{branches}'"):
+        AugmentationNetwork(rows(*shape), branches=branches)
+
+
+def test_dropped_codes_are_the_only_difference_between_views():
+    X = rows(4, 3, 16, 16)
+    network = shaken(AugmentationNetwork(X))
+    assert not torch.equal(network(X), network(X))
+    assert not torch.equal(network.eval()(X), network(X))  # when augmenting, too
+    still = shaken(AugmentationNetwork(X, dropout=0.0))
+    assert torch.equal(still(X), still(X))
+
+
+def test_serial_filters_what_has_been_warped():
+    X = rows(4, 3, 16, 16)
+    network = AugmentationNetwork(X, combination="serial", dropout=0.0)
+    shaken(network)
+    spatial, appearance = network.stages
+    with torch.no_grad():
+        warped = network._change(X, spatial, network.encode(X, spatial))
+        code = network.encode(warped, appearance)
+        expected = network._change(warped, appearance, code)
+        assert torch.equal(network(X), expected)
+
+
+def test_relativistic_losses():
+    same = torch.full((5,), 0.3)
+    for loss in relativistic_losses(same, same):
+        assert float(loss) == pytest.approx(2 * math.log(2))
+    real, fake = rows(6), rows(7, seed=1)
+    of_discriminator, of_generator = relativistic_losses(real, fake)
+    assert torch.equal(relativistic_losses(fake, real)[0], of_generator)
+    a, b = real - fake.mean(), fake - real.mean()
+    cross_entropy = functional.binary_cross_entropy_with_logits
+    expected = cross_entropy(a, torch.ones(6)) + cross_entropy(b, torch.zeros(7))
+    torch.testing.assert_close(of_discriminator, expected)
+    # Telling them apart is good for the one and bad for the other.
+    told = relativistic_losses(real + 5, fake)
+    assert told[0] < of_discriminator and told[1] > of_generator

@@ -1,0 +1,148 @@
+"""Policies: weights, draws, the lists for each kind of rows, what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+
+from skaug.influence import Policy, softmax_of_scores
+from skaug.transforms import (
+    SameClassInterpolation,
+    Scaling,
+    baseline_transform,
+    default_transforms,
+)
+from skaug.transforms.calling import apply
+from skaug.transforms.lists import Chain
+
+
+def rows(*shape):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+KINDS = {
+    "table": rows(40, 7),
+    "signals": rows(40, 6, 30),
+    "two channels": rows(40, 2, 30),
+    "grey images": rows(40, 1, 14, 14),
+    "colour images": rows(40, 3, 16, 12),
+}
+each_kind = pytest.mark.parametrize("X", KINDS.values(), ids=KINDS)
+
+
+def test_weights_follow_scores():
+    scores = np.array([0.3, -0.1, 0.0, 0.25])
+    assert softmax_of_scores(scores, 0.0) == pytest.approx(0.25)
+    weights = softmax_of_scores(scores)
+    assert weights.sum() == pytest.approx(1)
+    assert (np.argsort(weights) == np.argsort(scores)).all()
+    # Neither size nor origin of the scores matters,
+    assert softmax_of_scores(100 * scores + 5) == pytest.approx(weights)
+    # and none is more than e^4 times another.
+    extreme = softmax_of_scores(np.r_[1e6, -1e6, np.zeros(50)])
+    assert extreme.max() / extreme.min() == pytest.approx(np.exp(4))
+    # Differences in the last digits are no evidence.
+    assert softmax_of_scores(np.array([0.1, 0.1 + 1e-8])) == pytest.approx(
+        0.5, abs=1e-4
+    )
+    assert softmax_of_scores(np.zeros(3)) == pytest.approx(1 / 3)
+
+
+def test_draws_come_as_often_as_weighted():
+    torch.manual_seed(0)
+    X = torch.zeros(20_000, 1)
+    policy = Policy([lambda X: X + 1, lambda X: X + 2], [0.8, 0.2], 1, 0.6)
+    counts = policy(X).unique(return_counts=True)[1] / len(X)
+    assert counts.numpy() == pytest.approx([0.4, 0.6 * 0.8, 0.6 * 0.2], abs=0.02)
+
+
+def test_limiting_cases():
+    X, y = rows(10, 3), torch.arange(10)
+    twice = [lambda X: 2 * X]
+    assert torch.equal(Policy(twice, [1.0], 3, 0.0)(X), X)
+    assert torch.equal(Policy(twice, [1.0], 3, 1.0)(X), 8 * X)
+    never = [lambda X: 2 * X, lambda X: X / 0]
+    new_X, new_y = Policy(never, [1.0, 0.0], 1, 1.0)(X, y)
+    assert torch.equal(new_X, 2 * X) and new_y is y
+
+
+def test_the_batch_itself_is_left_alone():
+    X = rows(10, 3)
+    before = X.clone()
+    Policy([lambda X: X.zero_()], [1.0], 1, 1.0)(X)
+    Chain([lambda X: X.zero_()])(X)
+    assert torch.equal(X, before)
+
+
+def test_interpolation_has_partners_in_the_whole_batch():
+    torch.manual_seed(0)
+    X, y = torch.arange(200.0)[:, None], torch.arange(200) % 2
+    policy = Policy([SameClassInterpolation(1.0), lambda X: X], [0.1, 0.9], 1, 1.0)
+    new_X, _ = policy(X, y)
+    moved = (new_X != X)[:, 0]
+    assert 8 < moved.sum() < 40  # a tenth; alone among themselves they would do too
+    alone = Policy([SameClassInterpolation(1.0)], [1.0], 1, 1.0)
+    assert (alone(X, y)[0] != X).float().mean() > 0.9
+
+
+@each_kind
+def test_the_lists_keep_shapes(X):
+    torch.manual_seed(0)
+    y = torch.arange(len(X)) % 3
+    candidates = default_transforms(X)
+    assert len(candidates) >= 12
+    for name, _, transform in candidates:
+        new_X = apply(transform, X, y)
+        assert new_X.shape == X.shape, name
+        assert not torch.equal(new_X, X), name
+    assert apply(baseline_transform(X), X, y).shape == X.shape
+    # Higher strengths change more.
+    changes = {}
+    for name, strength, transform in candidates:
+        change = (apply(transform, X, y) - X).abs().mean()
+        changes.setdefault(name, []).append((strength, float(change)))
+    for name, of_name in changes.items():
+        assert [c for _, c in of_name] == sorted(c for _, c in of_name), name
+
+
+def test_lists_follow_the_rows():
+    def names(X):
+        return {name for name, *_ in default_transforms(X)}
+
+    assert "rotation" not in names(KINDS["two channels"])
+    assert "colour" not in names(KINDS["grey images"])
+    # Colour needs one or three channels, and numbers between 0 and 1.
+    assert not {"brightness", "contrast"} & names(rows(10, 4, 8, 8))
+    assert not {"brightness", "inversion"} & names(KINDS["colour images"] - 0.5)
+
+
+def test_a_chain_passes_labels_on():
+    X, y = rows(12, 3), torch.arange(12) % 2
+    chain = Chain([SameClassInterpolation(), Scaling(0.0)])
+    new_X, new_y = chain(X, y)
+    assert new_X.shape == X.shape and new_y is y
+
+
+def shuffled_labels(X, y):
+    return X, y.flip(0)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (lambda X: X[:, :2], r"keep the shape \(8, 3\); got \(8, 2\) from <lambda>"),
+        (lambda X: X.numpy(), "keep the shape"),
+        (lambda X: X / 0, "finite numbers; got NaN or infinity from <lambda>"),
+        (lambda X: (9 * X).long(), "keep rows torch.float32; got torch.int64"),
+        (lambda X: X @ X, "take batches of shape .8, 3.; got RuntimeError"),
+        (shuffled_labels, "keep the labels; got shuffled_labels"),
+    ],
+)
+def test_bad_transforms(transform, message):
+    with pytest.raises(ValueError, match=f"InfluenceAugmenter needs .*{message}"):
+        apply(transform, rows(8, 3), torch.arange(8))
+
+
+def test_labels_are_asked_for():
+    policy = Policy([SameClassInterpolation()], [1.0])
+    with pytest.raises(ValueError, match="needs labels for SameClassInterpolation"):
+        policy(rows(8, 3))

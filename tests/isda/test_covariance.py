@@ -1,0 +1,329 @@
+"""Class statistics and quadratic forms, against one-shot and per-sample routes."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skaug.isda import ClassCovariance, class_quadratic_form, quadratic_form
+from skaug.isda.covariance import KINDS
+
+C, A = 5, 7
+ESTIMATED = [kind for kind in KINDS if kind != "identity"]
+
+
+def draw(n, seed=0, shift=3.0):
+    """Correlated rows with an offset, and labels."""
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(A, A, generator=generator, dtype=torch.float64)
+    X = torch.randn(n, A, generator=generator, dtype=torch.float64) @ mix + shift
+    return X, torch.randint(C, (n,), generator=generator)
+
+
+def estimate(kind, X, y, cuts=(), **kwargs):
+    kwargs = {"rank": A, "dtype": torch.float64, **kwargs}
+    covariance = ClassCovariance(C, A, kind, **kwargs)
+    for X_batch, y_batch in zip(X.tensor_split(cuts), y.tensor_split(cuts)):
+        covariance.update(X_batch, y_batch)
+    return covariance
+
+
+def one_shot(kind, X, y):
+    """What NumPy says of all rows at once: biased covariances, written out."""
+    X, y = X.numpy(), y.numpy()
+    each = [np.cov(X[y == k].T, bias=True) for k in range(C)]
+    if kind == "shared":
+        each = [np.cov(X.T, bias=True)] * C
+    if kind == "identity":
+        each = [np.eye(A)] * C
+    if kind == "diagonal":
+        each = [np.diag(np.diag(matrix)) for matrix in each]
+    return torch.tensor(np.stack(each))
+
+
+def assert_near(actual, expected, tolerance=1e-12):
+    assert actual.shape == expected.shape
+    assert (actual - expected).abs().max() <= tolerance * max(1, expected.abs().max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "cuts", [(), (1, 2, 3, 4), (60,), (1, 30, 31, 90), tuple(range(1, 120))]
+)
+def test_streaming_equals_the_one_shot_biased_covariance(kind, cuts):
+    X, y = draw(120)
+    covariance = estimate(kind, X, y, cuts)
+    assert_near(covariance.dense(), one_shot(kind, X, y))
+    if kind in ("full", "diagonal", "low_rank"):
+        assert covariance.count.tolist() == torch.bincount(y, minlength=C).tolist()
+        means = torch.stack([X[y == k].mean(0) for k in range(C)])
+        assert_near(covariance.mean, means)
+
+
+@pytest.mark.parametrize("kind", ESTIMATED)
+def test_the_order_of_batches_does_not_matter(kind):
+    X, y = draw(100)
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(1))
+    forward = estimate(kind, X, y, (13, 40, 41))
+    shuffled = estimate(kind, X[order], y[order], (7, 77))
+    assert_near(shuffled.dense(), forward.dense())
+
+
+@pytest.mark.parametrize("kind", ESTIMATED)
+def test_merging_two_estimates_equals_one_pass(kind):
+    X, y = draw(90)
+    first, second = estimate(kind, X[:35], y[:35]), estimate(kind, X[35:], y[35:])
+    before = second.dense().clone()
+    first.merge(second)
+    assert_near(first.dense(), one_shot(kind, X, y))
+    assert_near(first.mean, estimate(kind, X, y).mean)
+    assert torch.equal(second.dense(), before)
+
+
+def test_merging_into_an_empty_estimate_copies():
+    X, y = draw(50)
+    empty = ClassCovariance(C, A, dtype=torch.float64)
+    empty.merge(estimate("full", X, y))
+    assert_near(empty.dense(), one_shot("full", X, y))
+
+
+def test_merging_different_kinds_is_refused():
+    X, y = draw(20)
+    with pytest.raises(
+        ValueError, match="same kind and sizes to merge; got 'diagonal'"
+    ):
+        estimate("full", X, y).merge(estimate("diagonal", X, y))
+
+
+@pytest.mark.parametrize("kind", ["full", "diagonal", "low_rank"])
+def test_absent_classes_are_untouched_and_one_sample_has_no_variance(kind):
+    X, y = draw(60)
+    covariance = estimate(kind, X[y < 3], y[y < 3])
+    before = {key: value.clone() for key, value in covariance.state_dict().items()}
+    covariance.update(X[:1], torch.tensor([4]))
+    for key, value in covariance.state_dict().items():
+        assert torch.equal(value[:4], before[key][:4])
+    assert covariance.count[4] == 1
+    assert torch.equal(covariance.mean[4], X[0])
+    assert covariance.dense()[4].abs().max() == 0
+
+
+@pytest.mark.parametrize("kind", ESTIMATED)
+def test_a_large_offset_does_not_cost_precision(kind):
+    X, y = draw(200, shift=1e3)
+    covariance = estimate(kind, X, y, (50, 100), dtype=torch.float32)
+    expected = one_shot(kind, X, y).float()
+    assert_near(covariance.dense(), expected, tolerance=1e-3)
+
+
+def test_forgetting_equals_exponentially_weighted_rows():
+    X, y = draw(30)
+    y = torch.zeros_like(y)
+    covariance = estimate("full", X, y, (10, 20), forgetting=0.25)
+    weights = np.repeat([0.75**2, 0.75, 1.0], 10)
+    expected = np.cov(X.T.numpy(), aweights=weights, ddof=0)
+    assert_near(covariance.dense()[0], torch.tensor(expected))
+    assert_near(covariance.count[0], torch.tensor(weights.sum()))
+
+
+def test_counts_stay_exact_past_float32():
+    covariance = ClassCovariance(2, 1, "diagonal")
+    covariance.count[0] = 2**24
+    covariance.float()  # converts what is not a whole number
+    covariance.update(torch.ones(1, 1), torch.tensor([0]))
+    assert covariance.count[0] == 2**24 + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_survives_state_dict_deepcopy_and_pickle(kind):
+    X, y = draw(40)
+    covariance = estimate(kind, X, y)
+    loaded = ClassCovariance(C, A, kind, rank=A, dtype=torch.float64)
+    loaded.load_state_dict(covariance.state_dict())
+    copies = [loaded, copy.deepcopy(covariance), pickle.loads(pickle.dumps(covariance))]
+    for other in copies:
+        assert torch.equal(other.dense(), covariance.dense())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statistics_and_form_keep_float32_under_autocast(kind):
+    X, y = draw(64)
+    covariance = ClassCovariance(C, A, kind, rank=A)
+    weight = torch.randn(C, A, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        covariance.update(X.bfloat16(), y)
+        table = covariance.quadratic_form(weight, torch.arange(C))
+        (grad,) = torch.autograd.grad(table.sum(), weight)
+    exact = estimate(kind, X.bfloat16().double(), y)
+    double = weight.detach().double().requires_grad_()
+    expected = exact.quadratic_form(double, torch.arange(C))
+    (expected_grad,) = torch.autograd.grad(expected.sum(), double)
+    assert_near(covariance.dense().double(), exact.dense(), 1e-5)
+    if kind in ("full", "low_rank"):  # augmented_logits shields the products of others
+        assert_near(table.double(), expected, 1e-5)
+        assert_near(grad.double(), expected_grad, 1e-5)
+
+
+def test_low_rank_keeps_variances_and_the_leading_directions():
+    generator = torch.Generator().manual_seed(0)
+    n_features, rank = 40, 8
+    spectrum = 0.7 ** torch.arange(n_features, dtype=torch.float64)
+    basis = torch.linalg.qr(
+        torch.randn(n_features, n_features, generator=generator, dtype=torch.float64)
+    )[0]
+    noise = torch.randn(2000, n_features, generator=generator, dtype=torch.float64)
+    X, y = noise * spectrum @ basis, torch.zeros(2000, dtype=torch.long)
+    covariance = ClassCovariance(1, n_features, "low_rank", rank=rank, dtype=X.dtype)
+    for batch in X.split(50):
+        covariance.update(batch, y[: len(batch)])
+    exact = torch.tensor(np.cov(X.T.numpy(), bias=True))
+    approximate = covariance.dense()[0]
+    assert_near(approximate.diagonal(), exact.diagonal())
+    assert (covariance.remainder >= 0).all()
+    # No approximation of this rank can beat the truncated spectrum.
+    eigenvalues = torch.linalg.eigvalsh(exact).flip(0)
+    error = torch.linalg.matrix_norm(
+        exact - covariance.factor[0] @ covariance.factor[0].T, 2
+    )
+    assert error <= 1.3 * eigenvalues[rank]
+    leading = covariance.factor[0].square().sum(0)
+    torch.testing.assert_close(leading[:4], eigenvalues[:4], rtol=1e-2, atol=0)
+
+
+def naive_form(weight, classes, matrices):
+    difference = weight[None] - weight[classes][:, None]
+    return torch.einsum("pja,pab,pjb->pj", difference, matrices[classes], difference)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block_bytes", [1, 4 * 8 * A * A, 2**22])
+@pytest.mark.parametrize("kept_bytes", [0, 2**25])
+def test_form_equals_the_naive_one_in_value_and_gradient(
+    kind, block_bytes, kept_bytes, monkeypatch
+):
+    monkeypatch.setattr(quadratic_form, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(quadratic_form, "KEPT_BYTES", kept_bytes)
+    X, y = draw(80)
+    covariance = estimate(kind, X, y, (11, 12, 60))
+    matrices = one_shot(kind, X, y)
+    weight = torch.randn(C, A, dtype=torch.float64, requires_grad=True)
+    for classes in [torch.arange(C), torch.tensor([1, 4]), torch.tensor([2])]:
+        table, expected = (
+            covariance.quadratic_form(weight, classes),
+            naive_form(weight, classes, matrices),
+        )
+        assert_near(table, expected)
+        upstream = torch.randn_like(table)
+        assert_near(
+            torch.autograd.grad(table, weight, upstream)[0],
+            torch.autograd.grad(expected, weight, upstream)[0],
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_form_passes_gradcheck_and_is_zero_for_the_true_class(kind):
+    X, y = draw(80)
+    covariance = estimate(kind, X, y)
+    weight = torch.randn(C, A, dtype=torch.float64, requires_grad=True)
+    classes = torch.tensor([0, 3])
+    form = lambda w: covariance.quadratic_form(w, classes)  # noqa: E731
+    assert torch.autograd.gradcheck(form, weight)
+    assert torch.autograd.gradgradcheck(form, weight)
+    table = covariance.quadratic_form(weight, classes)
+    assert (table >= 0).all()
+    assert table[0, 0] == table[1, 3] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_common_offset_of_the_weight_costs_no_precision(kind):
+    X, y = draw(80)
+    covariance = estimate(kind, X, y).float()
+    weight, classes = torch.randn(C, A), torch.arange(C)
+    table = covariance.quadratic_form(weight, classes)
+    shifted = covariance.quadratic_form(weight + 100, classes)
+    torch.testing.assert_close(shifted, table, rtol=1e-3, atol=1e-4)
+
+
+def test_more_rows_than_features_are_compressed_in_feature_space():
+    X, y = draw(500)
+    assert_near(estimate("low_rank", X, y).dense(), one_shot("full", X, y))
+
+
+class LargestTensor(torch.utils._python_dispatch.TorchDispatchMode):
+    """Notes the number of elements of the largest tensor made."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple) else (out,):
+            if isinstance(tensor, torch.Tensor):
+                self.largest = max(self.largest, tensor.untyped_storage().nbytes())
+        return out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(512, 5000, 16), (2000, 2, 8), (900, 20, 600)])
+def test_no_tensor_has_a_sample_axis_beside_classes_or_features(kind, shape):
+    n, n_classes, n_features = shape
+    features, target = torch.randn(n, n_features), torch.arange(n) % n_classes
+    target[: n // 2] = 0  # one large class among small ones
+    covariance = ClassCovariance(n_classes, n_features, kind, rank=4)
+    weight = torch.randn(n_classes, n_features, requires_grad=True)
+    with LargestTensor() as seen:
+        covariance.update(features, target)
+        table = covariance.quadratic_form(weight, target.unique())
+        table.sum().backward()
+    statistics = max((b.nbytes for b in covariance.buffers()), default=0)
+    inputs = 4 * max(n * n_classes, n * n_features, n_classes * n_features)
+    allowed = max(quadratic_form.BLOCK_BYTES, quadratic_form.KEPT_BYTES)
+    assert seen.largest <= max(statistics, inputs, allowed)
+
+
+def test_tensors_of_variances_and_covariances_agree():
+    weight, variances = torch.randn(C, A).double(), torch.rand(C, A).double()
+    classes = torch.tensor([1, 2])
+    full = class_quadratic_form(weight, classes, torch.diag_embed(variances))
+    assert_near(class_quadratic_form(weight, classes, variances), full)
+
+
+def test_a_covariance_changed_before_backward_is_noticed():
+    X, y = draw(40)
+    covariance = estimate("full", X, y)
+    weight = torch.randn(C, A, dtype=torch.float64, requires_grad=True)
+    table = covariance.quadratic_form(weight, torch.arange(C))
+    covariance.update(X, y)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        table.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"kind": "triangular"}, "kind to be one of.*low_rank.*got 'triangular'"),
+        ({"kind": "low_rank", "rank": 0}, ">= 1; got 0"),
+        ({"forgetting": 1.0}, "forgetting .* 0 to below 1; got 1.0"),
+        ({"forgetting": -0.1}, "forgetting .* 0 to below 1; got -0.1"),
+    ],
+)
+def test_bad_parameters_are_named(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        ClassCovariance(C, A, **kwargs)
+
+
+def test_statistics_that_would_not_fit_are_refused_with_their_size():
+    with pytest.raises(MemoryError) as error:
+        ClassCovariance(100_000, 2048)
+    message = str(error.value)
+    assert "needs 1563.26 GiB for its 'full' statistics of 100000 classes" in message
+    assert "'low_rank' (13.73 GiB), 'diagonal' (1.53 GiB)" in message
+
+
+def test_low_rank_fits_imagenet_size_in_the_promised_memory():
+    shapes = ClassCovariance(
+        1000, 2048, "low_rank", rank=64, device="meta"
+    ).state_dict()
+    n_bytes = sum(tensor.nbytes for tensor in shapes.values())
+    assert n_bytes < 0.7 * 2**30

@@ -1,0 +1,620 @@
+"""NetClassifier: what it mends of skorch, and that skorch still works through it."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
+from skorch import NeuralNetClassifier
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+)
+from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
+from torch import nn
+from torch.utils.data import DataLoader
+
+from skaug import NetClassifier
+from skaug.net import MLP, ConvNet, SignalNet
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
+
+
+def quick(*args, **kwargs):
+    return NetClassifier(*args, **{"max_epochs": 3, "random_state": 0, **kwargs})
+
+
+class Logistic(nn.Module):
+    def __init__(self, n_features, n_classes, bias=True):
+        super().__init__()
+        self.fc = nn.Linear(n_features, n_classes, bias=bias)
+
+    def forward(self, X):
+        return self.fc(X.flatten(1))
+
+
+@pytest.mark.parametrize(
+    "shape, network", [((6,), MLP), ((3, 20), SignalNet), ((1, 9, 7), ConvNet)]
+)
+def test_the_network_follows_the_rank_of_X(shape, network):
+    X, y = np.random.default_rng(0).normal(size=(30, *shape)), np.arange(30) % 3
+    net = quick().fit(X, y)
+    assert isinstance(net.module_, network)
+    assert net.predict_proba(X).shape == (30, 3)
+    assert net.module is None and "module__n_features" not in net.get_params()
+
+
+def test_shapes_are_inferred_anew_by_each_fit_and_never_written_to_parameters(table):
+    X, y = table
+    net = quick(Logistic)
+    before = net.get_params(deep=False)
+    assert net.fit(X, y).module_.fc.weight.shape == (3, 8)
+    assert net.fit(X[:, :5], y % 2).module_.fc.weight.shape == (2, 5)
+    assert net.get_params(deep=False) == before
+
+
+def test_shapes_set_by_the_user_win_and_unknown_ones_are_not_passed(table):
+    X, y = table
+    net = quick(Logistic, module__bias=False).fit(X, y)
+    assert net.module_.fc.bias is None
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) for 2 rows; got \(2, 5\)"):
+        quick(Logistic, module__n_classes=5).fit(X, y)
+
+
+def test_a_callable_gets_what_its_signature_asks_for(table):
+    X, y = table
+
+    def build(input_shape, n_classes):
+        assert input_shape == (8,)
+        return nn.Linear(input_shape[0], n_classes)
+
+    assert quick(build).fit(X, y).module_.weight.shape == (3, 8)
+
+
+def test_a_module_instance_is_copied_and_every_fit_starts_from_it(table):
+    X, y = table
+    module = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+    before = copy.deepcopy(module.state_dict())
+    net = quick(module)
+    first = weights(net.fit(X, y))
+    assert torch.equal(weights(net.fit(X, y)), first)
+    for key, value in module.state_dict().items():
+        assert torch.equal(value, before[key])
+    assert net.module is module
+
+
+LABELS = {
+    "str": np.array(["walk", "run", "sit"]),
+    "object": np.array(["walk", "run", "sit"], dtype=object),
+    "gaps": np.array([10, -3, 4]),
+    "float": np.array([1.0, 2.0, 0.0]),
+    "uint8": np.array([7, 1, 200], dtype=np.uint8),
+    "bool": np.array([True, False]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_dtype_come_back_as_they_were(table, kind):
+    X, y = table
+    names = LABELS[kind]
+    labels = names[y % len(names)]
+    net = quick(max_epochs=30).fit(X, labels)
+    np.testing.assert_array_equal(net.classes_, np.unique(labels))
+    assert net.predict(X).dtype == net.classes_.dtype
+    assert net.score(X, labels) > 0.9
+
+
+def test_classes_fix_the_order_of_the_columns(table):
+    X, y = table
+    names = np.array(["a", "b", "c"])[y]
+    ordered = quick(classes=["c", "a", "b"], max_epochs=30).fit(X, names)
+    assert ordered.classes_.tolist() == ["c", "a", "b"]
+    assert ordered.score(X, names) > 0.9
+    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+        quick(classes=["a", "b"]).fit(X, names)
+
+
+def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    checkpoint = Checkpoint(monitor=None, dirname=tmp_path, f_pickle="net.pkl")
+    quick(callbacks=[checkpoint], max_epochs=20).fit(X, names)
+    with open(tmp_path / "net.pkl", "rb") as file:
+        assert pickle.load(file).score(X, names) > 0.8
+
+
+@pytest.mark.parametrize("labels", [[1, 2], ["no", "yes"]])
+def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
+    from sklearn.metrics import f1_score, make_scorer
+
+    X, y = table
+    named = np.array(labels)[(y > 0).astype(int)]
+    scorer = make_scorer(f1_score, pos_label=labels[0])
+    scoring = EpochScoring(scorer, name="f1", lower_is_better=False)
+    net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[scoring])
+    net.fit(X, named)
+    held_out = net.get_split_datasets(np.float32(X), net._encode(named))[1].indices
+    expected = scorer(net, X[held_out], named[held_out])
+    assert net.history[-1, "f1"] == pytest.approx(expected)
+
+
+def test_callbacks_may_score_with_labels(table):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    seen = []
+
+    class Score(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(net.score(X, names))
+
+    net = quick(callbacks=[Score()]).fit(X, names)
+    assert seen[-1] == net.score(X, names)
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"]
+)
+def test_scoring_callbacks_tell_the_truth_for_string_labels(table, metric):
+    from sklearn.metrics import get_scorer
+
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    scoring = EpochScoring(metric, name="score", lower_is_better=False)
+    net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[scoring])
+    net.fit(X, names)
+    held_out = net.get_split_datasets(np.float32(X), y)[1].indices
+    expected = get_scorer(metric)(net, X[held_out], names[held_out])
+    assert net.history[-1, "score"] == pytest.approx(expected, rel=1e-5)
+    assert net.classes_.tolist() == ["run", "sit", "walk"]
+
+
+def test_valid_acc_is_right_for_labels_one_and_two(table):
+    X, y = table
+    labels = 1 + (y > 0)
+    net = quick(train_split=ValidSplit(3, stratified=True), max_epochs=30)
+    net.fit(X, labels)
+    held_out = net.get_split_datasets(np.float32(X), labels - 1)[1].indices
+    assert net.history[-1, "valid_acc"] == pytest.approx(
+        net.score(X[held_out], labels[held_out])
+    )
+    assert net.history[-1, "valid_acc"] > 0.8
+
+
+def test_early_stopping_and_scheduler_callbacks_work(table):
+    net = quick(
+        lr_schedule="constant",
+        max_epochs=50,
+        train_split=ValidSplit(3, stratified=True),
+        callbacks=[
+            ("stop", EarlyStopping("valid_acc", patience=2, lower_is_better=False)),
+            ("schedule", LRScheduler("StepLR", step_size=1, gamma=0.5)),
+        ],
+    ).fit(*table)
+    assert len(net.history) < 50
+    assert net.optimizer_.param_groups[0]["lr"] < net.lr
+
+
+def test_cosine_schedule_by_batch_from_lr_to_zero(table):
+    seen = []
+
+    class Rates(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training:
+                seen.append(net.optimizer_.param_groups[0]["lr"])
+
+    quick(lr=0.5, batch_size=50, callbacks=[Rates()]).fit(*table)
+    expected = 0.25 * (1 + np.cos(np.pi * np.arange(9) / 9))
+    np.testing.assert_allclose(seen, expected)
+
+
+def test_schedule_starts_over_after_max_epochs_and_after_a_new_rate(table):
+    net = quick(lr=0.01, max_epochs=2).fit(*table)
+    assert net.optimizer_.param_groups[0]["lr"] < 0.01
+    rates = []
+
+    class Rates(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    net.callbacks_.append(("rates", Rates()))
+    net.partial_fit(*table, epochs=1)
+    assert rates[0] == 0.01
+    net.partial_fit(*table, epochs=1)
+    net.set_params(lr=0.5)
+    net.partial_fit(*table, epochs=1)
+    assert rates[-3] == 0.5
+
+
+def test_a_warm_fit_in_the_middle_of_a_schedule_has_a_whole_one_of_its_own(table):
+    net = quick(max_epochs=4, warm_start=True).partial_fit(*table, epochs=3)
+    net.fit(*table)
+    assert net.optimizer_.param_groups[0]["lr"] < 0.1 * net.lr
+
+
+def test_a_scheduler_beside_the_cosine_is_refused(table):
+    with pytest.raises(ValueError, match="needs lr_schedule='constant' beside"):
+        quick(callbacks=[LRScheduler("StepLR", step_size=1)]).fit(*table)
+
+
+def test_epochs_done_counts_parts_of_an_epoch(table):
+    seen = []
+
+    class Watch(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            seen.append(net.epochs_done())
+
+    net = quick(max_epochs=2, batch_size=50, callbacks=[Watch()])
+    net.fit(*table)
+    np.testing.assert_allclose(seen, np.arange(6) / 3)
+    assert net.epochs_done() == 2
+
+
+@pytest.mark.parametrize("make_state", [lambda: 3, lambda: np.random.RandomState(3)])
+def test_random_state_reproduces_and_leaves_global_generators_alone(table, make_state):
+    X, y = table
+    torch.manual_seed(5)
+    np.random.seed(5)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    first = quick(random_state=make_state()).fit(X, y)
+    first.partial_fit(X, y)
+    first.predict(X)
+    first.set_params(module__dropout=0.5)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
+    torch.randn(7)
+    second = quick(random_state=make_state()).fit(X, y)
+    first = quick(random_state=make_state()).fit(X, y)
+    assert torch.equal(weights(first), weights(second))
+    assert not torch.equal(weights(quick(random_state=4).fit(X, y)), weights(first))
+
+
+def test_numpys_global_seed_governs_random_state_none(table):
+    X, y = table
+    nets = []
+    for _ in range(2):
+        np.random.seed(11)
+        nets.append(NetClassifier(max_epochs=2).fit(X, y))
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+    assert not torch.equal(
+        weights(NetClassifier(max_epochs=2).fit(X, y)), weights(nets[0])
+    )
+
+
+def test_training_in_two_parts_equals_one_with_dropout_and_shuffling(table):
+    X, y = table
+    whole = quick(max_epochs=4, module__dropout=0.5).fit(X, y)
+    parts = quick(max_epochs=4, module__dropout=0.5).partial_fit(X, y, epochs=1)
+    parts.partial_fit(X, y, epochs=3)
+    assert torch.equal(weights(whole), weights(parts))
+
+
+def test_warm_start_goes_on_and_a_plain_fit_starts_over(table):
+    X, y = table
+    warm = quick(warm_start=True).fit(X, y)
+    warm.fit(X, y)
+    assert len(warm.history) == 6
+    with pytest.raises(ValueError, match="8 features"):
+        warm.fit(X[:, :4], y)
+    cold = quick().fit(X, y)
+    first = weights(cold)
+    assert torch.equal(weights(cold.fit(X, y)), first) and len(cold.history) == 3
+
+
+def test_partial_fit_honours_classes(table):
+    X, y = table
+    names = np.array(["a", "b", "c"])[y]
+    net = quick(max_epochs=1)
+    only_a = names == "a"
+    net.partial_fit(X[only_a], names[only_a], classes=["a", "b", "c"])
+    net.partial_fit(X, names)
+    assert net.classes_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+        quick().partial_fit(X[y < 2], names[y < 2]).partial_fit(X, names)
+
+
+def test_a_row_left_over_does_not_break_batch_normalisation(table):
+    X, y = table
+    net = quick(batch_size=149).fit(X, y)
+    assert net.history[-1, "train_batch_count"] == 1
+    assert net.history[-1, "batches", 0, "train_batch_size"] == 150
+
+
+@pytest.mark.parametrize("groups_as", [np.asarray, list, pd.Series])
+@pytest.mark.parametrize(
+    "train_split",
+    [
+        ValidSplit(4, stratified=True),
+        ValidSplit(4),
+        ValidSplit(0.3, random_state=0),
+        ValidSplit(GroupKFold(4)),
+        ValidSplit(StratifiedGroupKFold(4), stratified=False),
+    ],
+)
+def test_held_out_rows_share_no_group_with_training_rows(table, train_split, groups_as):
+    X, y = table
+    groups = np.arange(150) // 10
+    seen = {}
+
+    class Sides(Callback):
+        def on_train_begin(self, net, X=None, **kwargs):
+            seen["X"] = X
+
+        def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+            seen["train"], seen["valid"] = dataset_train.indices, dataset_valid.indices
+
+    net = quick(train_split=train_split, callbacks=[Sides()])
+    net.fit(X, y, groups=groups_as(groups))
+    train, valid = groups[seen["train"]], groups[seen["valid"]]
+    assert len(valid) > 0 and not set(train) & set(valid)
+    assert "valid_loss" in net.history[-1]
+
+
+def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
+    X, y = table
+    net = quick(train_split=ValidSplit(KFold(3, shuffle=True, random_state=0)))
+    with pytest.raises(ValueError, match="that keeps groups together; got KFold"):
+        net.fit(X, y, groups=np.arange(150) // 10)
+    with pytest.raises(
+        ValueError,
+        match=r"needs one group per row, shape \(150,\); got shape \(3,\)",
+    ):
+        net.fit(X, y, groups=[1, 2, 3])
+
+
+def test_pandas_names_are_checked(table):
+    X, y = table
+    frame = pd.DataFrame(X, columns=[f"f{i}" for i in range(8)])
+    net = quick().fit(frame, pd.Series(y))
+    assert net.feature_names_in_.tolist() == list(frame.columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.predict(frame)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(frame[frame.columns[::-1]])
+
+
+BAD = {
+    "nan": (lambda X, y: (np.where(X[0, 0] == X, np.nan, X), y), "contains NaN"),
+    "inf": (lambda X, y: (np.where(X[0, 0] == X, np.inf, X), y), "infinity"),
+    "object": (
+        lambda X, y: (np.array([["a"] * 8] * 150, object), y),
+        "could not convert",
+    ),
+    "empty": (lambda X, y: (X[:0], y[:0]), "0 sample"),
+    "one-d": (lambda X, y: (X[:, 0], y), "Expected 2D array"),
+    "rank five": (
+        lambda X, y: (X.reshape(150, 2, 2, 2, 1), y),
+        r"module=None; got samples",
+    ),
+    "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),
+    "continuous": (lambda X, y: (X, y + 0.5), "continuous"),
+    "lengths": (lambda X, y: (X, y[:-1]), "inconsistent"),
+    "no y": (lambda X, y: (X, None), "requires y"),
+    "complex": (lambda X, y: (X + 1j, y), "Complex"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_training_data_is_refused_with_its_reason(table, case):
+    change, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*change(*table))
+
+
+def test_sparse_data_are_refused(table):
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"Sparse data was passed.*dense"):
+        quick().fit(csr_array(table[0]), table[1])
+
+
+@pytest.mark.parametrize(
+    "shape, wrong",
+    [((8,), (7,)), ((3, 20), (3, 19)), ((1, 9, 7), (1, 9, 8)), ((3, 20), (3, 20, 1))],
+)
+def test_another_shape_at_predict_is_refused(shape, wrong):
+    rng = np.random.default_rng(0)
+    net = quick().fit(rng.normal(size=(30, *shape)), np.arange(30) % 2)
+    with pytest.raises(ValueError, match=r"features|as in fit; got \(5,"):
+        net.predict(rng.normal(size=(5, *wrong)))
+
+
+def test_other_misuse_is_named(table):
+    X, y = table
+    with pytest.raises(ValueError, match="'cosine' or 'constant'; got 'linear'"):
+        quick(lr_schedule="linear").fit(X, y)
+    with pytest.raises(ValueError, match=r"needs data to choose a network"):
+        quick().initialize()
+    for kwargs, message in [
+        ({"batch_size": 0}, "batch_size to be a whole number >= 1, or -1.*got 0"),
+        ({"batch_size": 1}, "batch_size >= 2 for its default networks"),
+        ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
+        ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(**kwargs).fit(X, y)
+    with pytest.raises(ValueError, match="did you mean module__hidden"):
+        quick(module_hidden=(3,)).fit(X, y)
+    with pytest.raises(NotFittedError):
+        quick().predict_proba(X)
+
+
+def test_a_failed_fit_leaves_no_trace_of_training(table):
+    X, y = table
+
+    class Broken(Logistic):
+        def forward(self, X):
+            if self.training:
+                raise RuntimeError("broken")
+            return super().forward(X)
+
+    net = quick(Broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        net.fit(X, np.array(["a", "b", "c"])[y])
+    assert net.classes_.tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_skorchs_dataloader_and_datasets_still_work(table, n_workers):
+    X, y = np.float32(table[0]), table[1]
+    net = quick(
+        iterator_train=DataLoader,
+        iterator_train__num_workers=n_workers,
+        iterator_valid=DataLoader,
+        max_epochs=20,
+    ).fit(X, y)
+    assert net.score(X, y) > 0.8
+    from_dataset = quick(max_epochs=20).fit(Dataset(X, y))
+    np.testing.assert_array_equal(from_dataset.classes_, [0, 1, 2])
+    assert (from_dataset.predict(X) == y).mean() > 0.8
+
+
+def test_dataset_labels_must_be_codes_unless_named(table):
+    X, y = np.float32(table[0]), table[1]
+    with pytest.raises(
+        ValueError, match=r"labels 0 ... n_classes - 1; got \[1, 2, 3\]"
+    ):
+        quick().fit(Dataset(X, y + 1))
+    net = quick(classes=["a", "b", "c"]).fit(Dataset(X, y))
+    assert set(net.predict(X)) <= {"a", "b", "c"}
+
+
+def test_predefined_validation_data_are_coded_like_training_data(table):
+    X, y = table
+    names = np.array(["walk", "run", "sit"])[y]
+    split = predefined_split(Dataset(X[:30], names[:30]))
+    net = quick(train_split=split, max_epochs=20).fit(X, names)
+    assert net.history[-1, "valid_acc"] == pytest.approx(net.score(X[:30], names[:30]))
+
+
+def test_groups_reach_a_split_of_the_users_own(table):
+    X, y = table
+    seen = []
+
+    def split(dataset, y, groups=None):
+        seen.append(groups)
+        return dataset, None
+
+    quick(train_split=split).fit(X, y, groups=np.arange(150))
+    assert seen[0] is not None
+
+
+def test_a_share_held_out_is_drawn_from_random_state(table):
+    X, y = table
+    np.random.seed(3)
+    state = np.random.get_state()[1].copy()
+    nets = [quick(train_split=ValidSplit(0.2)).fit(X, y) for _ in range(2)]
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_predicting_through_a_dataloader_leaves_the_global_generator_alone(table):
+    X, y = table
+    net = quick(iterator_valid=DataLoader).fit(X, y)
+    before = torch.get_rng_state()
+    net.predict(X)
+    net.forward(X, training=True)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_it_learns_what_skorch_learns_from_the_same_batches(table):
+    """One epoch equals skorch's own loop on prepared data, weight for weight."""
+    X, y = np.float32(table[0]), table[1].astype(np.int64)
+    module = nn.Sequential(nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 3))
+    shared = {
+        "optimizer": torch.optim.SGD,
+        "lr": 0.1,
+        "max_epochs": 2,
+        "batch_size": 30,
+    }
+    theirs = NeuralNetClassifier(
+        copy.deepcopy(module),
+        criterion=nn.CrossEntropyLoss,
+        train_split=None,
+        verbose=0,
+        **shared,
+    ).fit(X, y)
+    ours = NetClassifier(
+        module, lr_schedule="constant", iterator_train__shuffle=False, **shared
+    ).fit(X, y)
+    torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-6, atol=1e-7)
+
+
+def test_forward_in_training_mode_keeps_the_order_of_rows(table):
+    X, y = table
+    net = quick(module__dropout=0.0, max_epochs=20).fit(X, y)
+    codes = net.forward(X, training=True).argmax(1).numpy()
+    assert (codes == y).mean() > 0.8
+
+
+def test_pickle_keeps_predictions_and_the_way_training_goes_on(table):
+    X, y = table
+    net = quick().fit(X, y)
+    other = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+    assert torch.equal(weights(other.partial_fit(X, y)), weights(net.partial_fit(X, y)))
+
+
+def test_users_arrays_and_callbacks_are_not_changed(table):
+    X, y = table
+    X_before, y_before = X.copy(), y.copy()
+    stop = EarlyStopping("train_loss", patience=7)
+    before = copy.deepcopy(vars(stop))
+    quick(callbacks=[("stop", stop)], callbacks__stop__patience=9).fit(X, y)
+    np.testing.assert_array_equal(X, X_before)
+    np.testing.assert_array_equal(y, y_before)
+    assert vars(stop) == before
+
+
+def test_modules_that_work_in_place_do_not_reach_the_users_array(table):
+    X, y = np.float32(table[0]), table[1]
+    before = X.copy()
+    net = quick(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(8, 3))).fit(X, y)
+    net.predict(X)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_reversed_arrays_are_taken(table):
+    X, y = np.float32(table[0]), table[1]
+    net = quick().fit(X[:, ::-1], y)
+    assert net.predict(X[::-1, ::-1]).tolist() == net.predict(X[:, ::-1])[::-1].tolist()
+
+
+def test_initialize_by_hand_and_load_params(table, tmp_path):
+    X, y = table
+    trained = quick(MLP).fit(X, y)
+    trained.save_params(f_params=tmp_path / "weights.pt")
+    loaded = quick(MLP, module__n_features=8, module__n_classes=3).initialize()
+    loaded.load_params(f_params=tmp_path / "weights.pt")
+    np.testing.assert_array_equal(loaded.predict_proba(X), trained.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), trained.predict(X))
+    warm = loaded.set_params(warm_start=True).fit(X, y)
+    assert len(warm.history) == 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_needs_nothing_but_device(table):
+    X, y = table
+    before = torch.cuda.get_rng_state()
+    first = quick(device="cuda").fit(X, y)
+    assert next(first.module_.parameters()).is_cuda
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    assert torch.equal(weights(first), weights(quick(device="cuda").fit(X, y)))
+
+
+def test_real_signals_are_learnt_across_subjects(har):
+    X, y, subject = har
+    train = subject <= 20
+    net = NetClassifier(max_epochs=6, random_state=0).fit(X[train], y[train])
+    assert net.score(X[~train], y[~train]) > 0.75

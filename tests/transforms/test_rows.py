@@ -1,0 +1,271 @@
+"""Augmentations that keep the label."""
+
+from importlib import import_module
+
+import pytest
+import torch
+from sklearn.base import clone
+
+from skaug import Cutout
+from skaug.net import all_splits
+from skaug.transforms import (
+    ChannelDropout,
+    Jitter,
+    PerSample,
+    SameClassInterpolation,
+    Scaling,
+    SensorRotation,
+    TimeWarp,
+)
+from skaug.transforms.calling import how_to_call, name_of
+from skaug.transforms.torchvision import torchvision
+
+v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+# Cutout
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_squares_are_uniform_and_clipped_at_the_border(size):
+    height, width = 6, 9
+    X = torch.ones(20_000, 1, height, width)
+    holes = (Cutout(size)(X) == 0)[:, 0].double()
+
+    def chance(length, pixel):
+        # Centres whose square has the pixel, counted one by one.
+        starts = [centre - size // 2 for centre in range(length)]
+        return sum(start <= pixel < start + size for start in starts) / length
+
+    expected = torch.tensor(
+        [
+            [chance(height, i) * chance(width, j) for j in range(width)]
+            for i in range(height)
+        ]
+    ).double()
+    error = (expected * (1 - expected) / len(X)).sqrt()
+    assert ((holes.mean(dim=0) - expected).abs() <= 5 * error + 1e-12).all()
+
+
+def test_each_hole_is_one_square_over_all_channels():
+    size = 4
+    X = torch.rand(200, 3, 10, 10) + 1
+    holes = Cutout(size)(X) == 0
+    assert torch.equal(holes[:, 0], holes[:, 1])
+    for hole in holes[:, 0]:
+        rows, columns = hole.any(dim=1), hole.any(dim=0)
+        assert torch.equal(hole, rows[:, None] & columns)
+        assert 2 <= rows.sum() <= size and 2 <= columns.sum() <= size
+
+
+def test_what_is_not_cut_out_stays_and_the_fill_is_given():
+    X = torch.rand(50, 2, 8, 8) + 1
+    filled = Cutout(3, fill=-7.0)(X)
+    hole = filled == -7
+    assert hole.any() and torch.equal(filled[~hole], X[~hole])
+    assert (X > 0).all()  # the batch itself is as it was
+
+
+# Signals
+
+
+def test_jitter_is_white_noise_in_units_of_the_channel():
+    X = torch.randn(400, 3, 50) * torch.tensor([1.0, 10.0, 0.1])[:, None] + 5
+    noise = Jitter(0.2)(X) - X
+    spread = noise.std(dim=(0, 2)) / X.std(dim=(0, 2))
+    torch.testing.assert_close(spread, torch.full((3,), 0.2), rtol=0.03, atol=0)
+    neighbours = (noise[..., 1:] * noise[..., :-1]).mean(dim=(0, 2))
+    assert (neighbours.abs() < 0.03 * noise.var(dim=(0, 2))).all()
+    table = torch.randn(4000, 2) * torch.tensor([1.0, 100.0])
+    spread = (Jitter(0.5)(table) - table).std(dim=0)
+    torch.testing.assert_close(spread, 0.5 * table.std(dim=0), rtol=0.05, atol=0)
+
+
+def test_scaling_is_one_factor_per_channel_of_a_row():
+    X = torch.rand(3000, 2, 20) + 1
+    factors = Scaling(0.3)(X) / X
+    torch.testing.assert_close(factors, factors[..., :1].expand_as(X))
+    assert abs(factors.mean() - 1) < 0.02 and abs(factors.std() - 0.3) < 0.02
+
+
+def test_time_warp_of_a_straight_line_is_monotone_and_keeps_the_ends():
+    X = torch.linspace(0, 1, 60).expand(500, 2, 60)
+    warped = TimeWarp(0.5)(X)
+    assert (warped.diff(dim=2) > 0).all()
+    assert (warped[..., 0] == 0).all() and (warped[..., -1] == 1).all()
+    assert torch.equal(warped[:, 0], warped[:, 1])  # channels together
+    assert warped[:, 0, 30].std() > 0.02  # rows apart
+
+
+def test_time_warp_shows_the_same_signal_at_other_times():
+    # A function of time alone: where the line is warped to, the sine is read off.
+    time = torch.linspace(0, 1, 2000, dtype=torch.float64)
+    X = torch.stack([time, torch.sin(20 * time)]).expand(5, 2, 2000)
+    warped = TimeWarp(0.4)(X)
+    torch.testing.assert_close(
+        warped[:, 1], torch.sin(20 * warped[:, 0]), atol=1e-4, rtol=0
+    )
+
+
+def test_speed_changes_by_its_strength():
+    X = torch.linspace(0, 1, 101).expand(4000, 1, 101)
+    speed = TimeWarp(0.2, n_knots=2)(X)[:, 0].diff(dim=1)
+    ratio = (speed[:, -1] / speed[:, 0]).log()  # of two independent knots
+    assert abs(ratio.std() / (0.2 * 2**0.5) - 1) < 0.05 and abs(ratio.mean()) < 0.02
+
+
+@pytest.mark.parametrize(
+    "transform", [Jitter(0), Scaling(0), TimeWarp(0), ChannelDropout(0)]
+)
+def test_strength_0_is_the_identity(transform):
+    X = torch.rand(4, 2, 30)
+    torch.testing.assert_close(transform(X), X, atol=1e-6, rtol=0)
+
+
+def test_a_given_scale_is_that_of_the_noise():
+    torch.manual_seed(0)
+    scale = torch.tensor([1.0, 10.0])
+    moved = Jitter(0.5, scale)(torch.zeros(2000, 2, 5))
+    assert moved.std(dim=(0, 2)).tolist() == pytest.approx([0.5, 5.0], rel=0.05)
+
+
+def test_rotation_is_one_of_space_for_all_sensors_of_a_row():
+    torch.manual_seed(0)
+    X = torch.randn(200, 6, 30)
+    turned = SensorRotation(20.0)(X)
+    sensors, turned_sensors = (rows.view(200, 2, 3, 30) for rows in (X, turned))
+    for row in (0, 57):
+        # The matrix that explains the first sensor explains the second.
+        R = turned_sensors[row, 0] @ torch.linalg.pinv(sensors[row, 0])
+        torch.testing.assert_close(R @ R.T, torch.eye(3), atol=1e-4, rtol=0)
+        assert torch.linalg.det(R) == pytest.approx(1, abs=1e-4)
+        torch.testing.assert_close(
+            R @ sensors[row, 1], turned_sensors[row, 1], atol=1e-3, rtol=0
+        )
+    gram = torch.linalg.pinv(sensors[:, 0])
+    trace = (turned_sensors[:, 0] @ gram).diagonal(dim1=1, dim2=2).sum(dim=1)
+    angles = ((trace - 1) / 2).clamp(-1, 1).arccos().rad2deg()
+    assert angles.square().mean().sqrt() == pytest.approx(20, rel=0.15)
+
+
+def test_channels_are_blanked_as_often_as_asked():
+    torch.manual_seed(0)
+    fill = torch.tensor([5.0, 6.0, 7.0])
+    X = torch.randn(4000, 3, 2)
+    blanked = ChannelDropout(0.2, fill)(X)
+    gone = (blanked == fill[:, None]).all(dim=2)
+    assert gone.float().mean(dim=0).tolist() == pytest.approx([0.2] * 3, abs=0.03)
+    assert torch.equal(blanked[~gone], X[~gone])
+
+
+def test_interpolation_stays_between_rows_of_the_class():
+    torch.manual_seed(0)
+    y = torch.randint(3, (300,))
+    X = torch.randn(300, 4) + 10 * y[:, None]
+    moved, same = SameClassInterpolation(1.0)(X, y)
+    assert same is y
+    steps = ((moved - X).norm(dim=1) > 0).float().mean()
+    assert steps > 0.9
+    for label in range(3):
+        rows = y == label
+        assert (moved[rows] >= X[rows].amin(dim=0) - 1e-5).all()
+        assert (moved[rows] <= X[rows].amax(dim=0) + 1e-5).all()
+    half, _ = SameClassInterpolation(0.5)(X, y)
+    assert (half - X).norm(dim=1).mean() < (moved - X).norm(dim=1).mean()
+
+
+def test_how_to_call():
+    def with_label(X, label=None):
+        return X
+
+    def with_option(X, size=3):
+        return X
+
+    def with_network(X, y, module):
+        return X
+
+    assert how_to_call(with_label) == (True, ())
+    assert how_to_call(with_option) == (False, ())
+    assert how_to_call(with_network, {"module": 0}) == (True, ("module",))
+    assert how_to_call(Cutout(2)) == (True, ())
+    assert name_of(PerSample(v2.RandomHorizontalFlip())) == (
+        "PerSample(RandomHorizontalFlip)"
+    )
+
+
+def test_all_splits():
+    y = [0, 1] * 30
+    (split,) = all_splits("holdout", y, random_state=0)
+    assert [len(part) for part in split] == [36, 24]
+    assert len(all_splits(5, y)) == 5
+    groups = [number // 6 for number in range(60)]
+    for train, held_out in all_splits(5, y, groups):
+        assert not {groups[i] for i in train} & {groups[i] for i in held_out}
+
+
+def test_short_signals():
+    assert TimeWarp()(torch.ones(3, 2, 1)).shape == (3, 2, 1)
+    assert TimeWarp()(torch.ones(3, 2, 2)).shape == (3, 2, 2)
+
+
+# Per sample
+
+
+def test_torchvision_on_a_batch_is_one_choice_and_per_sample_is_many():
+    X = torch.arange(8.0).expand(64, 1, 8, 8).contiguous()
+    flip = v2.RandomHorizontalFlip(0.5)
+    flipped = [(flip(X)[:, 0, 0, 0] > 0).float().mean() for _ in range(20)]
+    assert set(map(float, flipped)) == {0.0, 1.0}
+    each = (PerSample(flip)(X)[:, 0, 0, 0] > 0).float().mean()
+    assert 0.2 < each < 0.8
+
+
+# All
+
+
+@pytest.mark.parametrize(
+    "transform", [Cutout(3), Jitter(), Scaling(), TimeWarp(), PerSample(torch.sin)]
+)
+def test_labels_pass_through_and_parameters_clone(transform):
+    X = torch.rand(6, 2, 8, 8) if isinstance(transform, Cutout) else torch.rand(6, 2, 8)
+    y = torch.arange(6)
+    kept = X.clone()
+    torch.manual_seed(1)
+    alone = transform(X)
+    torch.manual_seed(1)
+    new_X, new_y = transform(X, y)
+    assert new_y is y and torch.equal(new_X, alone) and torch.equal(X, kept)
+    torch.manual_seed(1)
+    assert torch.equal(clone(transform)(X), alone)
+
+
+def test_they_stand_in_torchvisions_compose():
+    X, y = torch.rand(6, 3, 8, 8), torch.arange(6)
+    both = v2.Compose([v2.RandomHorizontalFlip(1.0), Cutout(20)])
+    new_X, new_y = both(X, y)
+    assert (new_X == 0).any() and torch.equal(new_y, y)
+
+
+@pytest.mark.parametrize(
+    "transform, shape, message",
+    [
+        (Cutout(0), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 0"),
+        (Cutout(1.5), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 1.5"),
+        (Cutout(2), (2, 4), r"needs images of shape .* got \(2, 4\)"),
+        (Jitter(-1), (2, 4), "Jitter needs strength >= 0; got -1"),
+        (Scaling(float("nan")), (2, 4), "Scaling needs strength >= 0; got nan"),
+        (TimeWarp(), (2, 4), r"needs signals of shape .* got \(2, 4\)"),
+        (SensorRotation(), (2, 4, 9), r"three channels to a sensor; got \(2, 4, 9\)"),
+        (SensorRotation(), (2, 3), "needs signals of shape"),
+        (ChannelDropout(-1), (2, 4), "ChannelDropout needs strength >= 0; got -1"),
+        (TimeWarp(n_knots=1), (2, 4, 9), "n_knots to be a whole number >= 2; got 1"),
+    ],
+)
+def test_bad_input(transform, shape, message):
+    with pytest.raises(ValueError, match=message):
+        transform(torch.zeros(shape))
