@@ -6,18 +6,18 @@ says so.
 """
 
 import platform
-from contextlib import contextmanager
 from importlib import metadata
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _num_samples
 from skorch import NeuralNet
 
+from skaug._checks import check_groups
+from skaug._random import everything_kept
 from skaug.card.figures import card_figures
 from skaug.card.model_card import ModelCard
 from skaug.card.parts import (
@@ -26,7 +26,6 @@ from skaug.card.parts import (
     fitted_parts,
     unseen_parts,
 )
-from skaug.card.scores import checked_groups
 from skaug.card.sides import (
     SCORES,
     class_scores,
@@ -134,9 +133,9 @@ def report(
     Against its plain twin: ...
     """
     y = _checked(estimator, X, y, groups, "estimator")
-    groups = None if groups is None else checked_groups(groups, "report")
+    groups = check_groups(groups, len(y), "report")
     _check_training(twin, X_train, y_train)
-    with _global_generators_kept():
+    with everything_kept():
         made, changes = None, []
         if X_train is not None:
             made, changes = plain_twin_and_changes(estimator)
@@ -222,18 +221,6 @@ def _check_classes(sides):
             f"report needs a twin with the estimator's classes {sorted(ours, key=str)};"
             f" got {sorted(theirs, key=str)}. Train it on the same rows."
         )
-
-
-@contextmanager
-def _global_generators_kept():
-    """Put NumPy's and torch's global generators back, also those of GPUs in use."""
-    numpy_state = check_random_state(None).get_state()
-    cuda = range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
-    try:
-        with torch.random.fork_rng(devices=cuda):
-            yield
-    finally:
-        check_random_state(None).set_state(numpy_state)
 
 
 def _about(y, classes, groups, date):

@@ -18,7 +18,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
 
-__all__ = ["checked_groups", "expected_calibration_error", "worst_group_accuracy"]
+from skaug._checks import check_groups
+
+__all__ = ["expected_calibration_error", "worst_group_accuracy"]
 
 
 def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
@@ -108,34 +110,8 @@ def worst_group_accuracy(y_true, y_pred, groups):
     """
     check_consistent_length(y_true, y_pred, groups)
     right = column_or_1d(y_true) == column_or_1d(y_pred)
-    groups = checked_groups(groups, "worst_group_accuracy")
+    groups = check_groups(groups, len(right), "worst_group_accuracy")
     return float(group_means(right, groups)[1].min())
-
-
-def checked_groups(groups, name):
-    """Groups as an array, which can be sorted.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n,)
-        Names or numbers.
-    name : str
-        Who needs them.
-
-    Returns
-    -------
-    groups : ndarray of shape (n,)
-        The same.
-    """
-    groups = column_or_1d(groups)
-    try:
-        np.unique(groups)
-    except TypeError:
-        kinds = sorted({type(group).__name__ for group in groups.tolist()})
-        raise ValueError(
-            f"{name} needs groups of one type; got {kinds}. Make all strings, say."
-        ) from None
-    return groups
 
 
 def group_means(values, groups):

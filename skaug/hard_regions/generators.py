@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from skorch.dataset import ValidSplit
 
+from skaug._random import new_generator
 from skaug.hard_regions.vae import fit_vae
 from skaug.net.splits import hold_out
 
@@ -378,7 +379,7 @@ class SyntheticSet:
             )
             codes = self.codes[rows]
             # A seed for each piece: it comes out the same in every pass.
-            torch_generator = torch.Generator().manual_seed(self.seed + number)
+            torch_generator = new_generator(self.seed + number)
             new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
             yield new.clamp_(min=self._floor), codes
 

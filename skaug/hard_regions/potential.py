@@ -33,12 +33,13 @@ References
 import math
 import sys
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_array
 
+from skaug._checks import check_groups, is_number
 from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
 
 __all__ = [
@@ -317,7 +318,10 @@ def class_potentials(
             "Give both, or none."
         )
     if groups is not None:
-        both = [_check_groups(groups, X), _check_groups(groups_ref, X_ref)]
+        both = [
+            check_groups(of_rows, len(rows), "The potential")
+            for of_rows, rows in ((groups, X), (groups_ref, X_ref))
+        ]
         groups, groups_ref = np.split(_codes(np.concatenate(both)), [len(X)])
     radius, gamma = resolve(radius, gamma, metric, X_ref, groups_ref, device)
     _warn_of_rows_of_zeros(X_ref, metric)
@@ -367,7 +371,11 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     0.00065
     """
     X = check_array(X, dtype=[np.float64, np.float32])
-    groups = None if groups is None else _codes(_check_groups(groups, X))
+    groups = (
+        None
+        if groups is None
+        else _codes(check_groups(groups, len(X), "The potential"))
+    )
     if not isinstance(n_neighbors, Integral) or n_neighbors < 1:
         raise ValueError(
             f"auto_radius needs n_neighbors to be a whole number >= 1; got "
@@ -441,7 +449,11 @@ def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
     """Numbers for "auto" and "scale", and a check of all three."""
     _check_metric(metric)
     if isinstance(radius, str) and radius == "auto":
-        groups = None if groups is None else _codes(_check_groups(groups, X))
+        groups = (
+            None
+            if groups is None
+            else _codes(check_groups(groups, len(X), "The potential"))
+        )
         radius = _auto_radius(X, metric, groups, 10, device)
     radius = _checked_radius(radius, metric)
     if isinstance(gamma, str) and gamma == "scale":
@@ -464,7 +476,7 @@ def _check_metric(metric):
 
 def _checked_radius(radius, metric):
     largest = METRICS[metric]
-    if not _is_number(radius) or not 0 < radius <= largest:
+    if not is_number(radius) or not 0 < radius <= largest:
         upper = f"<= {largest:g}" if largest < math.inf else "(inf for all points)"
         raise ValueError(
             f"The potential needs 0 < radius {upper} with the {metric} metric, or "
@@ -474,16 +486,12 @@ def _checked_radius(radius, metric):
 
 
 def _checked_gamma(gamma):
-    if not _is_number(gamma) or not 0 < gamma < math.inf:
+    if not is_number(gamma) or not 0 < gamma < math.inf:
         raise ValueError(
             f"The potential needs a finite gamma > 0, or 'scale'; got {gamma!r}. "
             "potential_grid takes several."
         )
     return float(gamma)
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
 
 
 def _warn_of_rows_of_zeros(X, metric):
@@ -505,18 +513,12 @@ def _check_points(X, y, groups=None):
             "The potential needs one label per point; got y of shape "
             f"{y.shape} for {len(X)} points. Give as many labels as rows."
         )
-    groups = None if groups is None else _codes(_check_groups(groups, X))
+    groups = (
+        None
+        if groups is None
+        else _codes(check_groups(groups, len(X), "The potential"))
+    )
     return X, _codes(y), groups
-
-
-def _check_groups(groups, X):
-    groups = np.asarray(groups)
-    if groups.shape != (len(X),):
-        raise ValueError(
-            "The potential needs one group per point; got groups of shape "
-            f"{groups.shape} for {len(X)} points. Give as many groups as rows."
-        )
-    return groups
 
 
 def _codes(values):

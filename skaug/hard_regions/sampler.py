@@ -41,6 +41,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skaug._random import new_generator
 from skaug.hard_regions.counts import (
     check_columns,
     samples_to_add,
@@ -424,7 +425,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             torch.as_tensor(array[rows], device=self.device)
             for array in (self._X, self._codes)
         )
-        torch_generator = torch.Generator().manual_seed(int(seed))
+        torch_generator = new_generator(seed)
         new, spreads = self._variation.draw(X, codes, torch_generator)
         return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import nn
 
+from skaug._random import new_generator, own_generators
+
 __all__ = ["VAE", "fit_vae"]
 
 
@@ -233,17 +235,16 @@ def fit_vae(
     --------
     >>> import torch
     >>> from skaug.hard_regions import fit_vae
-    >>> X = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> angle = torch.arange(100) / 10
+    >>> X = torch.stack([angle.sin(), angle.cos()], dim=1)
     >>> X = torch.cat([X, X @ torch.ones(2, 3)], dim=1)  # 5 features, 2 dimensions
     >>> vae = fit_vae(X, latent_dim=4, kl_weight=0.1, max_steps=300)
     >>> r2, active_units = vae.report(X)
     >>> r2 > 0.9
     True
     """
-    generator = torch.Generator().manual_seed(random_state)
-    devices = [X.device] if X.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(random_state)
+    generator = new_generator(random_state)
+    with own_generators(X.device, random_state):
         vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
     vae.standardise_by(X)
     trained = copy.deepcopy(vae).float()

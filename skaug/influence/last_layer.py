@@ -34,15 +34,12 @@ References
    Functions", CVPR 2020.
 """
 
-import math
 import warnings
-from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -51,6 +48,8 @@ from sklearn.utils.validation import (
 )
 from skorch import NeuralNet
 
+from skaug._checks import Number, OneOf, check_parameters
+from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
     best_temperature,
     conjugate_gradient,
@@ -69,6 +68,17 @@ __all__ = ["LastLayerInfluence"]
 # Above this many parameters of the last layer "auto" does not factorise the Hessian:
 # it would fill 0.3 GB and take as long to factorise as hundreds of products.
 LARGEST_FACTOR = 6000
+RULES = {
+    "damping": Number(
+        0,
+        open_low=True,
+        hint="Without any the Hessian of a softmax cannot be inverted: shifting all "
+        "logits changes no loss.",
+    ),
+    "solver": OneOf(
+        "auto", "cholesky", "cg", "stochastic", hint="'auto' chooses by size."
+    ),
+}
 
 # A mean over fewer validation rows ranks transforms visibly worse: their ranks agree
 # with those of retraining by 0.66 with 200 rows and by 0.31 with 25.
@@ -218,7 +228,7 @@ class LastLayerInfluence(BaseEstimator):
         NotFittedError
             If it is not fitted.
         """
-        self._check_parameters()
+        check_parameters(self, RULES)
         if self.estimator is None:
             X, y = validate_data(self, X, y, dtype=np.float64)
             kind = type_of_target(y, input_name="y")
@@ -571,19 +581,6 @@ class LastLayerInfluence(BaseEstimator):
         solved = self._solve_reduced(right).reshape(k, d, -1)
         return torch.einsum("ck,kdm->mcd", basis, solved)
 
-    def _check_parameters(self):
-        if not isinstance(self.damping, Real) or not 0 < self.damping < math.inf:
-            raise ValueError(
-                f"LastLayerInfluence needs damping > 0; got {self.damping!r}. Without "
-                "any the Hessian of a softmax cannot be inverted: shifting all logits "
-                "changes no loss."
-            )
-        if self.solver not in ("auto", "cholesky", "cg", "stochastic"):
-            raise ValueError(
-                "LastLayerInfluence needs solver to be 'auto', 'cholesky', 'cg' or "
-                f"'stochastic'; got {self.solver!r}. 'auto' chooses by size."
-            )
-
     def _net(self):
         net = self.estimator
         net = net.estimator if isinstance(net, FrozenEstimator) else net
@@ -663,16 +660,13 @@ class LastLayerInfluence(BaseEstimator):
             return conjugate_gradient(
                 self.features_, self.probabilities_, gradient, self.damping, self.tol
             )
-        generator = torch.Generator()
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        generator.manual_seed(int(seed))
         return stochastic_solution(
             self.features_,
             self.probabilities_,
             gradient,
             self.damping,
             self.batch_size,
-            generator,
+            new_generator(draw_seed(self.random_state)),
         )
 
     def _solve_reduced(self, right):

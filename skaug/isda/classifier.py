@@ -2,12 +2,13 @@
 
 import math
 import warnings
-from numbers import Real
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from skorch.utils import is_dataset, to_tensor
 
+from skaug._checks import Number, OneOf, Rule
 from skaug.isda.loss import ISDALoss
 from skaug.net.classifier import NetClassifier
 from skaug.net.head import capture_input, check_head, linear_head
@@ -124,25 +125,23 @@ class ISDAClassifier(NetClassifier):
         self.forgetting = forgetting
         self.classifier_layer = classifier_layer
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        if not isinstance(self.criterion, type) or not issubclass(
-            self.criterion, ISDALoss
-        ):
-            raise ValueError(
-                "ISDAClassifier needs a criterion class derived from ISDALoss; got "
-                f"{self.criterion!r}. criterion__weight and the like are passed on."
-            )
-        if not isinstance(self.strength, Real) or not 0 <= self.strength < math.inf:
-            raise ValueError(
-                f"ISDAClassifier needs strength >= 0; got {self.strength!r}. 0 turns "
-                "the augmentation off."
-            )
-        if self.schedule not in ("iteration", "epoch", "constant"):
-            raise ValueError(
-                "ISDAClassifier needs schedule to be 'iteration', 'epoch' or "
-                f"'constant'; got {self.schedule!r}. 'iteration' is that of the paper."
-            )
+    _rules = MappingProxyType(
+        {
+            **NetClassifier._rules,
+            "criterion": Rule(
+                lambda kind: isinstance(kind, type) and issubclass(kind, ISDALoss),
+                "a class derived from ISDALoss",
+                "criterion__weight and the like are passed on.",
+            ),
+            "strength": Number(0, hint="0 turns the augmentation off."),
+            "schedule": OneOf(
+                "iteration",
+                "epoch",
+                "constant",
+                hint="'iteration' is that of the paper.",
+            ),
+        }
+    )
 
     def initialize_criterion(self):
         """Create the loss for the shape of the last linear layer."""

@@ -19,11 +19,11 @@ import copy
 import inspect
 import math
 from contextlib import contextmanager, nullcontext
-from numbers import Integral
+from types import MappingProxyType
 
 import numpy as np
 import torch
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
@@ -33,6 +33,8 @@ from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
 from torch.utils.data import Subset
 
+from skaug._checks import OneOf, Rule, Whole, check_parameters
+from skaug._random import draw_seed, own_generators
 from skaug.net.batches import BatchIterator
 from skaug.net.networks import MLP, ConvNet, SignalNet
 from skaug.net.splits import hold_out
@@ -130,6 +132,23 @@ class NetClassifier(NeuralNetClassifier):
     >>> net.score(X, y) > 0.9
     True
     """
+
+    _rules = MappingProxyType(
+        {
+            "module": Rule(
+                lambda module: module is None or callable(module),
+                "a class, a callable, an instance or None",
+                "None takes a network for the rank of X.",
+            ),
+            "lr_schedule": OneOf(
+                "cosine",
+                "constant",
+                hint="Set 'constant' beside a scheduler of your own.",
+            ),
+            "max_epochs": Whole(1),
+            "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
+        }
+    )
 
     def __init__(
         self,
@@ -244,32 +263,12 @@ class NetClassifier(NeuralNetClassifier):
         return self
 
     def _check_parameters(self):
-        name = type(self).__name__
-        if not (self.module is None or callable(self.module)):
-            raise ValueError(
-                f"{name} needs module to be a class, a callable, an instance or None; "
-                f"got {self.module!r}. None takes a network for the rank of X."
-            )
-        if self.lr_schedule not in ("cosine", "constant"):
-            raise ValueError(
-                f"{name} needs lr_schedule to be 'cosine' or 'constant'; got "
-                f"{self.lr_schedule!r}. Set 'constant' beside a scheduler of your own."
-            )
-        if not isinstance(self.max_epochs, Integral) or self.max_epochs < 1:
-            raise ValueError(
-                f"{name} needs max_epochs to be a whole number >= 1; got "
-                f"{self.max_epochs!r}. Leave it out for the default."
-            )
-        size = self.batch_size
-        if not isinstance(size, Integral) or (size < 1 and size != -1):
-            raise ValueError(
-                f"{name} needs batch_size to be a whole number >= 1, or -1 for all "
-                f"rows; got {size!r}. Leave it out for the default."
-            )
+        check_parameters(self, self._rules)
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
-                f"{name} needs batch_size >= 2 for its default networks, which "
-                "normalise by batch; got 1. Increase it, or set module=."
+                f"{type(self).__name__} needs batch_size >= 2 for its default "
+                "networks, which normalise by batch; got 1. Increase it, or set "
+                "module=."
             )
 
     def initialize(self):
@@ -283,32 +282,18 @@ class NetClassifier(NeuralNetClassifier):
         self : NetClassifier
             The initialised net.
         """
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        with self._own_generators(seed):
+        with self._own_generators(draw_seed(self.random_state)):
             return super().initialize()
 
     @contextmanager
     def _own_generators(self, seed=None):
         """Run on this net's torch generators and keep their state for the next run."""
-        device = torch.device(self.device or "cpu")
-        cuda = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda):
-            if seed is not None:
-                # torch.manual_seed would seed every GPU of the machine.
-                torch.default_generator.manual_seed(seed)
-                if cuda:
-                    with torch.cuda.device(device):
-                        torch.cuda.manual_seed(seed)
-            elif hasattr(self, "generator_state_"):
-                cpu_state, cuda_state = self.generator_state_
-                torch.set_rng_state(cpu_state)
-                if cuda and cuda_state is not None:
-                    torch.cuda.set_rng_state(cuda_state, device)
-            try:
+        states = {} if seed is not None else dict(getattr(self, "generator_state_", {}))
+        try:
+            with own_generators(self.device or "cpu", seed, states):
                 yield
-            finally:
-                cuda_state = torch.cuda.get_rng_state(device) if cuda else None
-                self.generator_state_ = torch.get_rng_state(), cuda_state
+        finally:
+            self.generator_state_ = states
 
     def initialize_module(self):
         """Create the network, its shapes taken from the data where they are not set."""
@@ -543,7 +528,7 @@ class NetClassifier(NeuralNetClassifier):
             Logits.
         """
         dataset = self.get_dataset(self._check_input(X))
-        with torch.random.fork_rng(devices=[]):  # a DataLoader draws a seed
+        with own_generators():  # a DataLoader draws a seed
             batches = iter(self.get_iterator(dataset, training=False))
         for batch in batches:
             with self._own_generators() if training else nullcontext():

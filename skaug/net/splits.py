@@ -13,6 +13,8 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
+from skaug._checks import check_groups
+
 __all__ = ["all_splits", "hold_out"]
 
 
@@ -113,13 +115,7 @@ def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
 
 
 def _splits(split, y, groups, random_state, name):
-    if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (len(y),):
-            raise ValueError(
-                f"{name} needs one group per row, shape ({len(y)},); got shape "
-                f"{groups.shape}. Give fit as many groups as rows."
-            )
+    groups = check_groups(groups, len(y), name)
     cv = _splitter(split, y, groups, random_state)
     for train, valid in cv.split(np.zeros(len(y)), y, groups):
         if groups is not None and set(groups[train]) & set(groups[valid]):

@@ -29,15 +29,15 @@ References
 
 import math
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
+from skaug._checks import Number, OneOf, Rule, Whole, check_parameters
+from skaug._random import draw_seed, own_generators, seed_from_torch
 from skaug.refined.holding import (
     hold_averages,
     hold_rates,
@@ -51,6 +51,21 @@ __all__ = ["BatchAugmentation"]
 # Lowest rate of refinement, as a share of the first one, when none is given. Schedules
 # may end at 0, which would refine nothing; the paper's lowest is 1/1000 (ImageNet).
 LOWEST_RATE = 1e-3
+
+FUNCTION = Rule(
+    lambda value: callable(value) and not isinstance(value, type),
+    "a function of a batch",
+    "Give one, or an object such as TableMixup().",
+)
+RULES = {
+    "refine_lr": Number(0, open_low=True)
+    | OneOf(None, hint="None keeps the rate that the schedule has reached."),
+    "probability": Number(
+        0, 1, hint="It is the share of batches that are transformed."
+    ),
+    "transform": FUNCTION,
+    "refine_transform": FUNCTION | OneOf(None),
+}
 
 # What a transform is given if its signature has it.
 KEYWORDS = {
@@ -180,8 +195,7 @@ class BatchAugmentation(Callback):
         """Draw a seed, if there is a random state to draw it from."""
         self.seed_ = None
         if self.random_state is not None:
-            random_state = check_random_state(self.random_state)
-            self.seed_ = int(random_state.randint(np.iinfo(np.int32).max))
+            self.seed_ = draw_seed(self.random_state)
         return self
 
     def set_params(self, **params):
@@ -207,35 +221,12 @@ class BatchAugmentation(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Check the parameters."""
-        last = net.max_epochs
-        if not isinstance(self.refine_epochs, Integral) or not (
-            0 <= self.refine_epochs <= last
-        ):
-            raise ValueError(
-                "BatchAugmentation needs refine_epochs to be a whole number from 0 to "
-                f"max_epochs ({last}); got {self.refine_epochs!r}. Refinement is the "
-                "end of these epochs, not more of them."
-            )
-        rate = self.refine_lr
-        if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
-            raise ValueError(
-                f"BatchAugmentation needs refine_lr > 0, or None; got {rate!r}. None "
-                "keeps the rate that the schedule has reached."
-            )
-        share = self.probability
-        if not isinstance(share, Real) or not 0 <= share <= 1:
-            raise ValueError(
-                f"BatchAugmentation needs probability from 0 to 1; got {share!r}. It "
-                "is the share of batches that are transformed."
-            )
-        for name in ("transform", "refine_transform"):
-            value = getattr(self, name)
-            none = value is None and name == "refine_transform"
-            if not none and (isinstance(value, type) or not callable(value)):
-                raise ValueError(
-                    f"BatchAugmentation needs {name} to be a function of a batch; got "
-                    f"{value!r}. Give one, or an object such as TableMixup()."
-                )
+        most = Whole(
+            0,
+            net.max_epochs,
+            hint="Refinement is the end of max_epochs, not more of them.",
+        )
+        check_parameters(self, {"refine_epochs": most, **RULES})
         self._check_order(net)
         let_go(net)
 
@@ -270,9 +261,10 @@ class BatchAugmentation(Callback):
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
         # The epoch decides on what is drawn, so that a resumed net draws the same.
-        seed = self.seed_ if self.seed_ is not None else _peek()
+        seed = self.seed_ if self.seed_ is not None else seed_from_torch()
         sequence = np.random.SeedSequence((seed, len(net.history), place))
-        self.stream_ = _Stream(int(sequence.generate_state(1)[0]))
+        self.seed_of_epoch_ = int(sequence.generate_state(1)[0])
+        self.states_ = {}
         self.transform_ = self.refine_transform if self.refining_ else self.transform
         self.call_ = None
         if self.transform_ is not None:
@@ -349,7 +341,7 @@ class BatchAugmentation(Callback):
         if X.device.type != self.device_:
             X, y = X.to(net.device), y.to(net.device)
         with_targets, keywords = self.call_
-        with self.stream_.on(X.device):
+        with own_generators(X.device, self.seed_of_epoch_, self.states_):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
             try:
@@ -365,46 +357,6 @@ class BatchAugmentation(Callback):
         new_X, new_y = result if pair and len(result) == 2 else (result, y)
         batch[0] = self._rows = _checked_rows(self.transform_, X, new_X)
         batch[1] = _checked_targets(self.transform_, net, y, new_X, new_y)
-
-
-class _Stream:
-    """Generators of torch's that transforms draw from, beside those of training.
-
-    Entering and leaving must take few microseconds: it is done for every batch.
-    """
-
-    def __init__(self, seed):
-        self.seed = seed
-        self.states = {}
-
-    def on(self, device):
-        self.generators = [torch.default_generator]
-        if device.type == "cuda":
-            self.generators.append(torch.cuda.default_generators[device.index])
-        return self
-
-    def __enter__(self):
-        self.outer = [generator.get_state() for generator in self.generators]
-        for generator in self.generators:
-            state = self.states.get(generator.device)
-            if state is None:
-                generator.manual_seed(self.seed)
-            else:
-                generator.set_state(state)
-
-    def __exit__(self, *error):
-        for generator, state in zip(self.generators, self.outer):
-            self.states[generator.device] = generator.get_state()
-            generator.set_state(state)
-        del self.generators, self.outer
-
-
-def _peek():
-    """A number drawn from torch's generator, which is then set back."""
-    state = torch.get_rng_state()
-    seed = int(torch.randint(2**62, ()))
-    torch.set_rng_state(state)
-    return seed
 
 
 def _check_shape(transform, batch):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from itertools import zip_longest
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skorch import NeuralNet
@@ -16,6 +15,7 @@ from skorch.callbacks import Callback
 from skorch.dataset import get_len
 
 from skaug._plots import axes_of
+from skaug._random import own_generators
 
 __all__ = ["RefineCurveDisplay"]
 
@@ -332,10 +332,9 @@ def _loss(net, dataset):
 @contextmanager
 def _undisturbed(net):
     """Leave torch's generators and the modes of the modules as they were."""
-    device = torch.device(net.device or "cpu")
     modes = [(module, module.training) for module in net.module_.modules()]
     # A DataLoader draws a seed even if it does not shuffle.
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with own_generators(net.device or "cpu"):
         yield
     # A callback may keep a part of the network, say a frozen one, in another mode.
     for module, mode in modes:

@@ -13,7 +13,7 @@ References
    for Deep Networks", NeurIPS 2020, section 4.2.2.
 """
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -24,11 +24,22 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.signals.frames import Frames
 
 __all__ = ["MagnitudeSpectrum"]
 
-WINDOWS = ("hann", "hamming", "blackman")
+RULES = {
+    "sampling_rate": Number(0, open_low=True)
+    | OneOf(None, hint="None counts frequencies in cycles per frame."),
+    "window": OneOf(
+        "hann", "hamming", "blackman", None, hint="None leaves frames as they are."
+    ),
+    "log": Instance(
+        (bool, np.bool_), "True or False", hint="True takes log(1 + magnitude)."
+    ),
+    "block_size": Whole(1, hint="It is the number of frames computed at a time."),
+}
 
 
 class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
@@ -127,7 +138,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return self
 
     def _fit(self, X):
-        self._check_parameters()
+        check_parameters(self, RULES)
         X = self._check(X, reset=True)
         self.input_shape_ = tuple(X.shape[1:])
         self.sensors_ = self._resolve_sensors()
@@ -135,31 +146,6 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         rate = self.sampling_rate
         self.frequencies_ = np.arange(n_times // 2 + 1) * ((rate or n_times) / n_times)
         return X
-
-    def _check_parameters(self):
-        rate = self.sampling_rate
-        if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
-            raise ValueError(
-                f"MagnitudeSpectrum needs sampling_rate > 0, in Hz, or None; got "
-                f"{rate!r}. None counts frequencies in cycles per frame."
-            )
-        if self.window is not None and not (
-            isinstance(self.window, str) and self.window in WINDOWS
-        ):
-            raise ValueError(
-                f"MagnitudeSpectrum needs window to be one of {WINDOWS} or None; got "
-                f"{self.window!r}. None leaves frames as they are."
-            )
-        if not isinstance(self.log, (bool, np.bool_)):
-            raise ValueError(
-                f"MagnitudeSpectrum needs log to be True or False; got {self.log!r}. "
-                "True takes log(1 + magnitude)."
-            )
-        if not isinstance(self.block_size, Integral) or self.block_size < 1:
-            raise ValueError(
-                "MagnitudeSpectrum needs block_size to be a whole number >= 1; got "
-                f"{self.block_size!r}. It is the number of frames computed at a time."
-            )
 
     def _check(self, X, reset):
         if not reset and getattr(X, "ndim", 3) == 2 == len(self.input_shape_):

@@ -1,9 +1,10 @@
 """Transforms of images, and torchvision's own for each row by itself."""
 
-from numbers import Integral
+from types import MappingProxyType
 
 import torch
 
+from skaug._checks import Whole
 from skaug.transforms.calling import check_is_for_images, name_of
 from skaug.transforms.rows import (
     _Transform,
@@ -41,21 +42,18 @@ class Cutout(_Transform):
     --------
     >>> import torch
     >>> from skaug import Cutout
-    >>> _ = torch.manual_seed(0)
-    >>> Cutout(2)(torch.ones(1, 1, 4, 4))[0, 0].sum()
-    tensor(14.)
+    >>> cut = Cutout(2)(torch.ones(100, 1, 8, 8))
+    >>> cut.sum(dim=(1, 2, 3)).min()  # a whole square of 4 pixels is out of 64
+    tensor(60.)
     """
+
+    _rules = MappingProxyType({"size": Whole(1, hint="Give the pixels of a side.")})
 
     def __init__(self, size, fill=0.0):
         self.size = size
         self.fill = fill
 
     def _transform(self, X):
-        if not isinstance(self.size, Integral) or self.size < 1:
-            raise ValueError(
-                f"Cutout needs size to be a whole number >= 1; got {self.size!r}. Give "
-                "the pixels of a side."
-            )
         if X.ndim != 4:
             raise ValueError(
                 "Cutout needs images of shape (n, channels, height, width); got "
@@ -89,11 +87,12 @@ class PerSample(_Transform):
     --------
     >>> import torch
     >>> from skaug.transforms import PerSample
-    >>> _ = torch.manual_seed(0)
-    >>> sometimes = lambda row: row if torch.rand(()) < 0.5 else -row
-    >>> PerSample(sometimes)(torch.ones(6, 1)).ravel()
-    tensor([ 1., -1.,  1.,  1.,  1., -1.])
+    >>> scale = lambda row: row * torch.rand(())
+    >>> len(PerSample(scale)(torch.ones(6, 1)).unique())  # a choice for each row
+    6
     """
+
+    _rules = MappingProxyType({})
 
     def __init__(self, transform):
         self.transform = transform

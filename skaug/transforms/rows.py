@@ -10,11 +10,13 @@ on batches of tensors (docs/architecture.rst says which were looked at).
 """
 
 import math
-from numbers import Integral, Real
+from types import MappingProxyType
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import nn
+
+from skaug._checks import Number, Whole, check_parameters
 
 __all__ = [
     "ChannelDropout",
@@ -46,16 +48,11 @@ class _Transform(BaseEstimator):
         y : torch.Tensor
             Labels as they came; only if they were given.
         """
+        check_parameters(self, self._rules)
         X = self._transform(X)
         return X if y is None else (X, y)
 
-    def _check_strength(self):
-        value = self.strength
-        if not isinstance(value, Real) or not 0 <= value < math.inf:
-            raise ValueError(
-                f"{type(self).__name__} needs strength >= 0; got {value!r}. 0 does "
-                "nothing."
-            )
+    _rules = MappingProxyType({"strength": Number(0, hint="0 does nothing.")})
 
 
 class Jitter(_Transform):
@@ -86,7 +83,6 @@ class Jitter(_Transform):
         self.scale = scale
 
     def _transform(self, X):
-        self._check_strength()
         if self.scale is None:
             others = [axis for axis in range(X.ndim) if axis != 1]
             scale = X.std(dim=others, keepdim=True, correction=0)
@@ -121,7 +117,6 @@ class Scaling(_Transform):
         self.strength = strength
 
     def _transform(self, X):
-        self._check_strength()
         shape = (*X.shape[:2], *[1] * (X.ndim - 2))
         return X * (
             1 + self.strength * torch.randn(shape, dtype=X.dtype, device=X.device)
@@ -160,17 +155,15 @@ class TimeWarp(_Transform):
     (True, True)
     """
 
+    _rules = MappingProxyType(
+        {**_Transform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
+    )
+
     def __init__(self, strength=0.2, n_knots=6):
         self.strength = strength
         self.n_knots = n_knots
 
     def _transform(self, X):
-        self._check_strength()
-        if not isinstance(self.n_knots, Integral) or self.n_knots < 2:
-            raise ValueError(
-                f"TimeWarp needs n_knots to be a whole number >= 2; got "
-                f"{self.n_knots!r}. 2 are the two ends."
-            )
         if X.ndim != 3:
             raise ValueError(
                 f"TimeWarp needs signals of shape (n, channels, time); got "
@@ -230,7 +223,6 @@ class SensorRotation(_Transform):
         self.strength = strength
 
     def _transform(self, X):
-        self._check_strength()
         if X.ndim != 3 or X.shape[1] % 3:
             raise ValueError(
                 "SensorRotation needs signals of shape (n, channels, time) with three "
@@ -262,10 +254,9 @@ class ChannelDropout(_Transform):
     --------
     >>> import torch
     >>> from skaug.transforms import ChannelDropout
-    >>> _ = torch.manual_seed(0)
-    >>> ChannelDropout(0.5)(torch.ones(2, 4))
-    tensor([[0., 1., 0., 0.],
-            [0., 1., 0., 1.]])
+    >>> blanked = ChannelDropout(0.5, fill=7.0)(torch.ones(50, 4))
+    >>> blanked.unique()
+    tensor([1., 7.])
     """
 
     def __init__(self, strength=0.1, fill=0.0):
@@ -273,7 +264,6 @@ class ChannelDropout(_Transform):
         self.fill = fill
 
     def _transform(self, X):
-        self._check_strength()
         blank = torch.rand(X.shape[:2], device=X.device) < self.strength
         blank = blank.view(*X.shape[:2], *[1] * (X.ndim - 2))
         return torch.where(blank, _by_channel(self.fill, X), X)
@@ -308,7 +298,7 @@ class SameClassInterpolation(_Transform):
 
     def __call__(self, X, y):
         """Transform a batch; see the class."""
-        self._check_strength()
+        check_parameters(self, self._rules)
         if y.ndim != 1:
             raise ValueError(
                 "SameClassInterpolation needs a class code for each row; got targets "

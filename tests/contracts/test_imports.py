@@ -48,12 +48,23 @@ def test_packages_import_along_the_arrows_only():
     arrows = drawn_arrows()
     assert set(arrows) == {*FOLDERS, *SMALL_GROUND}, "the table lists other packages"
     for folder in FOLDERS:
-        used = rooms_imported((SKAUG / folder).rglob("*.py")) - {folder}
+        used = rooms_imported((SKAUG / folder).rglob("*.py"))
+        used -= {folder, *SMALL_GROUND}
         assert used == arrows[folder], (
             f"{folder} imports {sorted(used)}, drawn are {sorted(arrows[folder])}"
         )
+
+
+def test_the_small_ground_is_shared_and_imports_nothing():
+    arrows = drawn_arrows()
     for name in SMALL_GROUND:
         assert rooms_imported([SKAUG / f"{name}.py"]) == arrows[name] == set()
+        sharing = [
+            folder
+            for folder in FOLDERS
+            if name in rooms_imported((SKAUG / folder).rglob("*.py"))
+        ]
+        assert len(sharing) > 1, f"{name}.py belongs into {sharing}"
 
 
 def test_no_arrow_runs_back_up():

@@ -432,7 +432,7 @@ def test_one_sample_of_a_class_is_noisy(points):
             {"metric": "minkowski"},
             "'cosine', 'euclidean', 'manhattan'; got 'minkowski'",
         ),
-        ({"groups": [1, 2]}, r"one group per point; got groups of shape \(2,\)"),
+        ({"groups": [1, 2]}, r"one group per row, .*; got groups of shape \(2,\)"),
         ({"block_size": 0}, "block_size from 1 to 32768.*got 0"),
     ],
 )

@@ -534,7 +534,7 @@ def test_messages_about_data(mixed):
         sampler().fit(np.where(X > 2, np.nan, X), y)
     with pytest.raises(ValueError, match="two classes or more; got one class"):
         sampler().fit(X, np.zeros(len(X)))
-    with pytest.raises(ValueError, match="one group per point"):
+    with pytest.raises(ValueError, match="one group per row"):
         sampler().fit(X, y, groups=[1, 2])
     with pytest.raises(ValueError, match="one label per point; got 12 for 180"):
         sampler().fit(X, y[:12])

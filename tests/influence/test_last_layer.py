@@ -434,8 +434,11 @@ def test_other_estimators_are_refused(rows, net, error, message):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"damping": 0}, "needs damping > 0; got 0. Without any the Hessian"),
-        ({"damping": -1}, "needs damping > 0; got -1"),
+        (
+            {"damping": 0},
+            "a finite number > 0; got 0. Without any the Hessian",
+        ),
+        ({"damping": -1}, "needs damping to be a finite number > 0; got -1"),
         ({"solver": "lu"}, "needs solver to be 'auto', .*; got 'lu'"),
         ({"estimator": NetClassifier(nn.Sequential(nn.Flatten()))}, "not fitted"),
     ],

@@ -474,9 +474,9 @@ class SoftmaxAtTheEnd(Wrapped):
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"strength": -0.5}, "strength >= 0; got -0.5"),
-        ({"strength": float("nan")}, "strength >= 0; got nan"),
-        ({"strength": "high"}, "strength >= 0; got 'high'"),
+        ({"strength": -0.5}, "strength to be a finite number >= 0; got -0.5"),
+        ({"strength": float("nan")}, "strength to be a finite number >= 0; got nan"),
+        ({"strength": "high"}, "strength to be a finite number >= 0; got 'high'"),
         ({"criterion": nn.CrossEntropyLoss}, "derived from ISDALoss; got <class"),
         ({"covariance": "low_rank", "rank": 2.5}, "whole number >= 1; got 2.5"),
         ({"forgetting": "a"}, r"forgetting .* 0 to below 1; got 'a'"),
@@ -535,7 +535,7 @@ def test_parameters_changed_on_a_fitted_net_are_checked_and_take_effect(table):
     net.set_params(covariance="diagonal", forgetting=0.5).partial_fit(*table)
     assert net.class_covariance_.kind == "diagonal"
     assert net.class_covariance_.forgetting == 0.5
-    with pytest.raises(ValueError, match="strength >= 0; got -3"):
+    with pytest.raises(ValueError, match="strength to be a finite number >= 0; got -3"):
         net.set_params(strength=-3).partial_fit(*table)
 
 

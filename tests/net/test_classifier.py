@@ -367,7 +367,7 @@ def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
         net.fit(X, y, groups=np.arange(150) // 10)
     with pytest.raises(
         ValueError,
-        match=r"needs one group per row, shape \(150,\); got shape \(3,\)",
+        match=r"needs one group per row, shape \(150,\); got groups of shape \(3,\)",
     ):
         net.fit(X, y, groups=[1, 2, 3])
 
@@ -437,7 +437,7 @@ def test_other_misuse_is_named(table):
     with pytest.raises(ValueError, match=r"needs data to choose a network"):
         quick().initialize()
     for kwargs, message in [
-        ({"batch_size": 0}, "batch_size to be a whole number >= 1, or -1.*got 0"),
+        ({"batch_size": 0}, "batch_size to be a whole number >= 1 or -1.*got 0"),
         ({"batch_size": 1}, "batch_size >= 2 for its default networks"),
         ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
         ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),

@@ -936,11 +936,17 @@ def test_refinement_lowers_the_loss_on_clean_rows(digits):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"refine_epochs": -1}, r"refine_epochs .* from 0 to max_epochs \(6\); got -1"),
-        ({"refine_epochs": 7}, r"refine_epochs .* from 0 to max_epochs \(6\); got 7"),
+        (
+            {"refine_epochs": -1},
+            r"refine_epochs to be .* from 0 to 6; got -1",
+        ),
+        (
+            {"refine_epochs": 7},
+            r"refine_epochs to be .* from 0 to 6; got 7",
+        ),
         ({"refine_epochs": 0.5}, "refine_epochs to be a whole number .* got 0.5"),
-        ({"refine_lr": 0}, "needs refine_lr > 0, or None; got 0"),
-        ({"probability": 1.1}, "needs probability from 0 to 1; got 1.1"),
+        ({"refine_lr": 0}, "needs refine_lr to be a finite number > 0 or None; got 0"),
+        ({"probability": 1.1}, "needs probability to be a number from 0 to 1; got 1.1"),
         ({"transform": "mixup"}, "transform to be a function of a batch; got 'mixup'"),
         ({"transform": None}, "needs transform to be a function .*; got None"),
         ({"transform": TableMixup}, r"got <class .*TableMixup'>. .* TableMixup\(\)"),

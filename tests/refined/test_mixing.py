@@ -212,8 +212,8 @@ def test_clone_pickle_and_repr():
 @pytest.mark.parametrize(
     "mixup, message",
     [
-        (TableMixup(-1), "TableMixup needs alpha >= 0; got -1"),
-        (TableMixup("a"), "TableMixup needs alpha >= 0; got 'a'"),
+        (TableMixup(-1), "TableMixup needs alpha to be a finite number >= 0; got -1"),
+        (TableMixup("a"), "TableMixup needs alpha to be a finite number >= 0; got 'a'"),
         (ManifoldMixup(layers="input"), "needs layers to be a list of names"),
         (ManifoldMixup(layers=[]), "needs layers to be a list of names"),
         (ManifoldMixup(layers=["block"]), "can be cut; got 'block'"),

@@ -257,12 +257,24 @@ def test_they_stand_in_torchvisions_compose():
         (Cutout(0), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 0"),
         (Cutout(1.5), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 1.5"),
         (Cutout(2), (2, 4), r"needs images of shape .* got \(2, 4\)"),
-        (Jitter(-1), (2, 4), "Jitter needs strength >= 0; got -1"),
-        (Scaling(float("nan")), (2, 4), "Scaling needs strength >= 0; got nan"),
+        (
+            Jitter(-1),
+            (2, 4),
+            "Jitter needs strength to be .* >= 0; got -1",
+        ),
+        (
+            Scaling(float("nan")),
+            (2, 4),
+            "Scaling needs strength to be .* >= 0; got nan",
+        ),
         (TimeWarp(), (2, 4), r"needs signals of shape .* got \(2, 4\)"),
         (SensorRotation(), (2, 4, 9), r"three channels to a sensor; got \(2, 4, 9\)"),
         (SensorRotation(), (2, 3), "needs signals of shape"),
-        (ChannelDropout(-1), (2, 4), "ChannelDropout needs strength >= 0; got -1"),
+        (
+            ChannelDropout(-1),
+            (2, 4),
+            "ChannelDropout needs strength to be .* >= 0; got -1",
+        ),
         (TimeWarp(n_knots=1), (2, 4, 9), "n_knots to be a whole number >= 2; got 1"),
     ],
 )
