@@ -1,0 +1,70 @@
+"""Estimators made of objects, with strings as short forms of their defaults.
+
+``generator="vae"`` is short for ``generator=VAEGenerator()``. A search reaches into
+either by name, ``generator__latent_dim``: what is written as a string becomes the object
+first.
+"""
+
+from sklearn.base import clone
+
+__all__ = ["ComponentsMixin"]
+
+
+class ComponentsMixin:
+    """Mixin for estimators that take objects, or short forms of them, as parameters.
+
+    To be put left of ``BaseEstimator``. ``_short_forms`` of the class has, for each
+    such parameter, the objects by their short form.
+    """
+
+    _short_forms = {}  # noqa: RUF012 -- replaced by each class, never changed
+
+    def set_params(self, **params):
+        """Set parameters, also those of components that are given as short forms.
+
+        Parameters
+        ----------
+        **params
+            Names and values; ``generator__latent_dim`` is a parameter of a component.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+        """
+        for name, objects in self._short_forms.items():
+            value = params.get(name, getattr(self, name))
+            reaches_in = any(key.startswith(f"{name}__") for key in params)
+            if reaches_in and isinstance(value, str) and value in objects:
+                params[name] = clone(objects[value])
+        return super().set_params(**params)
+
+    def component(self, name):
+        """Make a fresh copy of a component, ready to be fitted.
+
+        Parameters
+        ----------
+        name : str
+            The parameter that it is given as.
+
+        Returns
+        -------
+        component : object
+            Not fitted; the parameter itself is never changed.
+
+        Raises
+        ------
+        ValueError
+            If the parameter is neither a short form nor an object of this kind.
+        """
+        value, objects = getattr(self, name), self._short_forms[name]
+        if isinstance(value, str) and value in objects:
+            return clone(objects[value])
+        kind = type(next(iter(objects.values())))
+        if isinstance(value, (str, type)) or not hasattr(value, "get_params"):
+            raise ValueError(
+                f"{type(self).__name__} needs {name} to be one of "
+                f"{', '.join(map(repr, objects))} or an object such as "
+                f"{kind.__name__}(); got {value!r}. Leave it out for the default."
+            )
+        return clone(value)
