@@ -1,8 +1,7 @@
 """Estimators made of objects, with strings as short forms of their defaults.
 
 ``generator="vae"`` is short for ``generator=VAEGenerator()``. A search reaches into
-either by name, ``generator__latent_dim``: what is written as a string becomes the object
-first.
+either by name, ``generator__latent_dim``: a string becomes its object first.
 """
 
 from sklearn.base import clone
@@ -17,7 +16,7 @@ class ComponentsMixin:
     such parameter, the objects by their short form.
     """
 
-    _short_forms = {}  # noqa: RUF012 -- replaced by each class, never changed
+    _short_forms = {}
 
     def set_params(self, **params):
         """Set parameters, also those of components that are given as short forms.

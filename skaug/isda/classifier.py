@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -125,23 +124,21 @@ class ISDAClassifier(NetClassifier):
         self.forgetting = forgetting
         self.classifier_layer = classifier_layer
 
-    _rules = MappingProxyType(
-        {
-            **NetClassifier._rules,
-            "criterion": Rule(
-                lambda kind: isinstance(kind, type) and issubclass(kind, ISDALoss),
-                "a class derived from ISDALoss",
-                "criterion__weight and the like are passed on.",
-            ),
-            "strength": Number(0, hint="0 turns the augmentation off."),
-            "schedule": OneOf(
-                "iteration",
-                "epoch",
-                "constant",
-                hint="'iteration' is that of the paper.",
-            ),
-        }
-    )
+    _rules = {
+        **NetClassifier._rules,
+        "criterion": Rule(
+            lambda kind: isinstance(kind, type) and issubclass(kind, ISDALoss),
+            "a class derived from ISDALoss",
+            "criterion__weight and the like are passed on.",
+        ),
+        "strength": Number(0, hint="0 turns the augmentation off."),
+        "schedule": OneOf(
+            "iteration",
+            "epoch",
+            "constant",
+            hint="'iteration' is that of the paper.",
+        ),
+    }
 
     def initialize_criterion(self):
         """Create the loss for the shape of the last linear layer."""

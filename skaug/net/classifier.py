@@ -19,7 +19,6 @@ import copy
 import inspect
 import math
 from contextlib import contextmanager, nullcontext
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -133,22 +132,20 @@ class NetClassifier(NeuralNetClassifier):
     True
     """
 
-    _rules = MappingProxyType(
-        {
-            "module": Rule(
-                lambda module: module is None or callable(module),
-                "a class, a callable, an instance or None",
-                "None takes a network for the rank of X.",
-            ),
-            "lr_schedule": OneOf(
-                "cosine",
-                "constant",
-                hint="Set 'constant' beside a scheduler of your own.",
-            ),
-            "max_epochs": Whole(1),
-            "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
-        }
-    )
+    _rules = {
+        "module": Rule(
+            lambda module: module is None or callable(module),
+            "a class, a callable, an instance or None",
+            "None takes a network for the rank of X.",
+        ),
+        "lr_schedule": OneOf(
+            "cosine",
+            "constant",
+            hint="Set 'constant' beside a scheduler of your own.",
+        ),
+        "max_epochs": Whole(1),
+        "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
+    }
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """Transforms of images, and torchvision's own for each row by itself."""
 
-from types import MappingProxyType
-
 import torch
 
 from skaug._checks import Whole
@@ -47,7 +45,7 @@ class Cutout(_Transform):
     tensor(60.)
     """
 
-    _rules = MappingProxyType({"size": Whole(1, hint="Give the pixels of a side.")})
+    _rules = {"size": Whole(1, hint="Give the pixels of a side.")}
 
     def __init__(self, size, fill=0.0):
         self.size = size
@@ -92,7 +90,7 @@ class PerSample(_Transform):
     6
     """
 
-    _rules = MappingProxyType({})
+    _rules = {}
 
     def __init__(self, transform):
         self.transform = transform

@@ -10,7 +10,6 @@ on batches of tensors (docs/architecture.rst says which were looked at).
 """
 
 import math
-from types import MappingProxyType
 
 import torch
 from sklearn.base import BaseEstimator
@@ -52,7 +51,7 @@ class _Transform(BaseEstimator):
         X = self._transform(X)
         return X if y is None else (X, y)
 
-    _rules = MappingProxyType({"strength": Number(0, hint="0 does nothing.")})
+    _rules = {"strength": Number(0, hint="0 does nothing.")}
 
 
 class Jitter(_Transform):
@@ -155,9 +154,7 @@ class TimeWarp(_Transform):
     (True, True)
     """
 
-    _rules = MappingProxyType(
-        {**_Transform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
-    )
+    _rules = {**_Transform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
 
     def __init__(self, strength=0.2, n_knots=6):
         self.strength = strength
