@@ -2,20 +2,20 @@ r"""Hard regions: where classes mix, and new rows there (A. Khan, K. Fraz [1]_).
 
 The first half of IHDA, for the features of any table. The *potential* of a point adds
 up its neighbours: those of other classes count positive, those of its own negative.
-Where the sum is positive the point is *hard*. A generator draws new rows near hard
-points; ``sampler`` joins the two, ``resample`` puts a sampler into a pipeline.
+Where the sum is positive the point is *hard*. ``sources`` says which points are taken,
+``generators`` draw new rows near them, ``sampler`` joins the two, and ``resample`` puts
+a sampler into a pipeline.
 
-==========================  ====================================================
+==========================  ======================================================
 paper                       here
-==========================  ====================================================
-w, dist                     ``radius``, ``metric``
-:math:`\gamma`              ``gamma``
-:math:`O_l` (Eq. 6)         ``hard_indices_``
+==========================  ======================================================
+w, dist, :math:`\gamma`     ``radius``, ``metric``, ``gamma`` of :class:`HardPoints`
+:math:`O_l` (Eq. 6)         ``HardPoints("hard")``, ``hard_indices_``
 :math:`g_l` (Eq. 2)         ``generator``
 :math:`N_{(\mu,\sigma)}`    ``n_samples``, per hard point
 :math:`\beta` (Eq. 4)       drawn from U[0, ``spread``] for every new point
-:math:`Q, \bar{Q}` (Eq. 7)  ``generator_.encode``, ``generator_.decode``
-==========================  ====================================================
+:math:`Q, \bar{Q}` (Eq. 7)  ``encode`` and ``decode`` of ``generator_.vae_``
+==========================  ======================================================
 
 References
 ----------
@@ -32,11 +32,10 @@ from skaug.hard_regions.counts import (
 )
 from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_regions.generators import (
-    ClassGaussian,
-    FeatureNoise,
-    LatentVariation,
-    SyntheticSet,
-    fit_generator,
+    CVAEGenerator,
+    GaussianGenerator,
+    NoiseGenerator,
+    VAEGenerator,
     sample_latent,
 )
 from skaug.hard_regions.neighbors import MetricSpace
@@ -49,23 +48,24 @@ from skaug.hard_regions.potential import (
 )
 from skaug.hard_regions.resample import ResampledClassifier, is_search, takes_groups
 from skaug.hard_regions.sampler import HardRegionSampler
+from skaug.hard_regions.sources import HardPoints
 from skaug.hard_regions.vae import VAE, fit_vae
 
 __all__ = [
     "VAE",
-    "ClassGaussian",
-    "FeatureNoise",
+    "CVAEGenerator",
+    "GaussianGenerator",
+    "HardPoints",
     "HardRegionDisplay",
     "HardRegionSampler",
-    "LatentVariation",
     "MetricSpace",
+    "NoiseGenerator",
     "PotentialHistogramDisplay",
     "ResampledClassifier",
-    "SyntheticSet",
+    "VAEGenerator",
     "auto_radius",
     "check_columns",
     "class_potentials",
-    "fit_generator",
     "fit_vae",
     "is_search",
     "kernel_sums",

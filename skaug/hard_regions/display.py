@@ -61,9 +61,9 @@ class HardRegionDisplay:
     Examples
     --------
     >>> from sklearn.datasets import make_moons
-    >>> from skaug import HardRegionDisplay, HardRegionSampler
+    >>> from skaug import HardPoints, HardRegionDisplay, HardRegionSampler
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
+    >>> sampler = HardRegionSampler(sources=HardPoints(metric="euclidean")).fit(X, y)
     >>> display = HardRegionDisplay.from_estimator(sampler, X, y)
     >>> len(display.scatter_[0, "hard"].get_offsets())
     11
@@ -248,9 +248,9 @@ class PotentialHistogramDisplay:
     Examples
     --------
     >>> from sklearn.datasets import make_moons
-    >>> from skaug import HardRegionSampler, PotentialHistogramDisplay
+    >>> from skaug import HardPoints, HardRegionSampler, PotentialHistogramDisplay
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(metric="euclidean", random_state=0).fit(X, y)
+    >>> sampler = HardRegionSampler(sources=HardPoints(metric="euclidean")).fit(X, y)
     >>> display = PotentialHistogramDisplay.from_estimator(sampler, y)
     >>> display.hard_share
     array([0.11, 0.08])

@@ -24,8 +24,8 @@ symmetric, and exponentials are taken of neighbours only.
 
 References
 ----------
-.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
-   for Deep Networks", NeurIPS 2020.
+.. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+   Deep Networks", NeurIPS 2020.
 .. [2] M. Koziarski, B. Krawczyk, M. Wozniak, "Radial-Based Oversampling for Noisy
    Imbalanced Data Classification", Neurocomputing 343, 2019.
 """
@@ -122,8 +122,8 @@ def potential(
 
     References
     ----------
-    .. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data
-       Augmentation for Deep Networks", NeurIPS 2020.
+    .. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation
+       for Deep Networks", NeurIPS 2020.
 
     Examples
     --------

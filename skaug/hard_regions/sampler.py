@@ -1,31 +1,6 @@
-r"""Hard regions: new samples where the classes mix.
-
-A point lies in a hard region if its :func:`~skaug.potential` is positive: within a
-radius, other classes outweigh its own. Points without any neighbour of their own class
-are left out as noise. A variational autoencoder, trained on all points, gives each hard
-point a latent distribution, from which new points of its class are drawn. This is the
-first half of IHDA [1]_, which does it in the hidden layers of a network; here it
-works on the features of any table.
-
-==========================  ====================================================
-the paper                   here
-==========================  ====================================================
-w, dist                     ``radius``, ``metric``
-:math:`\gamma`              ``gamma``
-:math:`O_l` (Eq. 6)         ``hard_indices_``
-:math:`N_{(\mu,\sigma)}`    ``n_samples``, per hard point
-:math:`\beta` (Eq. 4)       drawn from U[0, ``spread``] for every new point
-:math:`Q, \bar{Q}` (Eq. 7)  ``generator_.encode``, ``generator_.decode``
-==========================  ====================================================
-
-References
-----------
-.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
-   for Deep Networks", NeurIPS 2020.
-"""
+"""HardRegionSampler: hard points of a table, and new rows made from them."""
 
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -41,6 +16,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skaug._checks import (
+    OneOf,
+    Whole,
+    check_parameters,
+    check_two_classes,
+    is_whole,
+)
+from skaug._components import ComponentsMixin
 from skaug._random import new_generator
 from skaug.hard_regions.counts import (
     check_columns,
@@ -48,46 +31,60 @@ from skaug.hard_regions.counts import (
     take_rows,
     with_new_rows,
 )
-from skaug.hard_regions.generators import fit_generator
-from skaug.hard_regions.potential import class_potentials, potential, resolve
+from skaug.hard_regions.generators import (
+    CVAEGenerator,
+    GaussianGenerator,
+    NoiseGenerator,
+    VAEGenerator,
+    collapse,
+)
+from skaug.hard_regions.potential import class_potentials
+from skaug.hard_regions.sources import SOURCES
 
 __all__ = ["HardRegionSampler"]
 
-# What only some fits set.
+# Attributes that only some fits set.
 OF_SAMPLES = (
-    *("source_index_", "is_synthetic_", "source_potential_", "spread_", "groups_"),
-    *("sampling_strategy_", "generator_", "reconstruction_r2_", "active_units_"),
-    *("_sources", "_seeds", "_variation"),
+    "source_index_",
+    "is_synthetic_",
+    "source_potential_",
+    "spread_",
+    "groups_",
+    "sampling_strategy_",
+    "generator_",
+    "_sources",
+    "_seeds",
 )
 
 
-class HardRegionSampler(TransformerMixin, BaseEstimator):
+class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
     """Find the points of hard regions and make new samples of them.
 
-    With ``output="samples"`` it is an over-sampler in the manner of imbalanced-learn:
-    ``fit_resample`` returns the rows given and new ones after them. It works in
-    imbalanced-learn's Pipeline, and in scikit-learn's inside a
+    A point lies in a hard region if its :func:`potential` is positive: within a radius,
+    other classes outweigh its own. Points without a neighbour of their own class are
+    left out as noise.
+
+    With ``output="samples"`` the object is an over-sampler in the manner of
+    imbalanced-learn: ``fit_resample`` returns the rows given and new ones after them.
+    It works in imbalanced-learn's Pipeline, and in scikit-learn's inside a
     :class:`ResampledClassifier`. With ``output="potentials"`` it is a transformer:
     ``transform`` returns the potential that a point would have under each class, as
-    features. No data set is resampled when a pipeline predicts.
+    features. No rows are resampled when a pipeline predicts.
 
     Parameters
     ----------
     output : {"samples", "potentials"}, default="samples"
         Which of the two. An object never has both methods, because pipelines refuse
         such a step.
-    radius : float or "auto", default="auto"
-        How far neighbours may be, see :func:`potential`; "auto" is
-        :func:`auto_radius`.
-    gamma : float or "scale", default="scale"
-        Width of the kernel; "scale" is half the radius, the paper has 0.05.
-    metric : {"cosine", "euclidean", "manhattan"}, default="cosine"
-        The distance. Cosine distances are angles seen from the origin: right for
-        features that are never negative, such as activations behind a ReLU, counts
-        and spectra, and for standardised columns; look at "euclidean" for others.
-    sources : {"hard", "all"}, default="hard"
-        The points that samples are made from: those of positive potential, or all, for
-        comparison and for classes that have no hard point.
+    sources : HardPoints or {"hard", "all", "region", "top", "random"}, default="hard"
+        The points that samples are made from. :class:`HardPoints` also holds
+        ``radius``, ``gamma`` and ``metric`` of the potential, for either output; the
+        name of a rule is short for ``HardPoints(rule)``.
+    generator : VAEGenerator or {"vae", "cvae", "gaussian", "noise"}, default="vae"
+        What draws new points: :class:`VAEGenerator`, :class:`CVAEGenerator`,
+        :class:`GaussianGenerator`, :class:`NoiseGenerator` or another object with their
+        two methods. The names are short for objects with their defaults, but the
+        autoencoders are trained for up to 1,000 steps, since here there is only one.
     n_samples : int, default=5
         New samples per source; the paper names 3, 5 and 10.
     sampling_strategy : {"hard", "auto", "all", "minority", "not minority", \
@@ -98,33 +95,17 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         float is the ratio of the smaller to the larger of two classes afterwards; a
         dict, or the dict that a callable returns for y, has the number of rows of
         each class afterwards. All sources of a class are then used equally often.
-    generator : {"vae", "noise"}, default="vae"
-        "vae" draws from a variational autoencoder, "noise" adds normal noise to each
-        feature and needs no training.
-    spread : float, default=1.0
-        How far new samples go from their source: every one has its own factor, drawn
-        from U[0, spread], of the latent standard deviation or, for "noise", of that
-        of the feature. 0 makes copies.
-    keep_residual : bool, default=True
-        Whether to keep what the VAE cannot decode of a source, by adding the difference
-        of decoded points to it. Otherwise new points are the decoded ones, as in the
-        paper, blurred where the VAE is coarse.
-    decoder_noise : float, default=2.0
-        Noise added to each feature, as a multiple of the factor above and of the
-        standard deviation of the VAE's error; 0 in the paper.
-    latent_dim : int, default=32
-        Dimension of the VAE's latent space.
-    kl_weight : float, default=1.0
-        Weight of the divergence in the VAE's loss; less for closer copies.
     device : str, default="cpu"
         Where to compute.
     random_state : int, RandomState instance or None, default=None
-        Seed of the VAE and of the draws.
+        Seed of the generator and of the draws.
     verbose : int, default=0
-        Whether to report on the search for neighbours and on the VAE's training.
+        Whether to report on the search for neighbours and on the training.
 
     Attributes
     ----------
+    sources_, generator_ : HardPoints, object
+        The fitted components; the generator only with ``output="samples"``.
     potentials_ : ndarray of shape (n,)
         Potential of each training point; -1 where noisy.
     noisy_ : ndarray of shape (n,), bool
@@ -133,10 +114,6 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         Rows of positive potential.
     radius_, gamma_ : float
         What was used.
-    generator_ : VAE or None
-        The trained :class:`~skaug.hard_regions.VAE`.
-    reconstruction_r2_, active_units_ : float, int
-        What the VAE's latent space carries, on all rows; NaN and 0 for "noise".
     sampling_strategy_ : dict
         Number of new samples by class.
     classes_ : ndarray of shape (n_classes,)
@@ -163,21 +140,23 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     -----
     UserWarning
         If nothing is hard, most points are noisy, the potentials vanish, a class that
-        needs samples has no source, the VAE collapsed, or rows are all zeros, which
-        have no direction under the cosine metric; says what to change.
+        needs samples has no source, the autoencoder collapsed, or rows are all zeros,
+        which have no direction under the cosine metric; says what to change.
 
     References
     ----------
-    .. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data
-       Augmentation for Deep Networks", NeurIPS 2020.
+    .. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+       Deep Networks", NeurIPS 2020.
 
     Examples
     --------
     >>> from sklearn.datasets import make_moons
-    >>> from skaug import HardRegionSampler
+    >>> from skaug import HardPoints, HardRegionSampler
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(metric="euclidean", latent_dim=2, random_state=0)
-    >>> X_new, y_new = sampler.fit_resample(X, y)
+    >>> sampler = HardRegionSampler(
+    ...     sources=HardPoints(metric="euclidean"), random_state=0
+    ... )
+    >>> X_new, y_new = sampler.set_params(generator__latent_dim=2).fit_resample(X, y)
     >>> len(sampler.hard_indices_)
     19
     >>> X_new.shape
@@ -186,39 +165,37 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
     (200, 2)
     """
 
+    _short_forms = {
+        "sources": SOURCES,
+        "generator": {
+            "vae": VAEGenerator(steps=1000),
+            "cvae": CVAEGenerator(steps=1000),
+            "gaussian": GaussianGenerator(),
+            "noise": NoiseGenerator(),
+        },
+    }
+    _rules = {
+        "output": OneOf("samples", "potentials"),
+        "n_samples": Whole(1),
+    }
+
     def __init__(
         self,
         *,
         output="samples",
-        radius="auto",
-        gamma="scale",
-        metric="cosine",
         sources="hard",
+        generator="vae",
         n_samples=5,
         sampling_strategy="hard",
-        generator="vae",
-        spread=1.0,
-        keep_residual=True,
-        decoder_noise=2.0,
-        latent_dim=32,
-        kl_weight=1.0,
         device="cpu",
         random_state=None,
         verbose=0,
     ):
         self.output = output
-        self.radius = radius
-        self.gamma = gamma
-        self.metric = metric
         self.sources = sources
+        self.generator = generator
         self.n_samples = n_samples
         self.sampling_strategy = sampling_strategy
-        self.generator = generator
-        self.spread = spread
-        self.keep_residual = keep_residual
-        self.decoder_noise = decoder_noise
-        self.latent_dim = latent_dim
-        self.kl_weight = kl_weight
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -245,9 +222,29 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y, groups):
-        self._check_parameters()
+        check_parameters(self, self._rules)
         for name in OF_SAMPLES:
             self.__dict__.pop(name, None)
+        X = self._checked_table(X)
+        y = self._labels(y, len(X))
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        check_two_classes(self.classes_, "HardRegionSampler")
+        makes_samples = self.output == "samples"
+        generator = self.component("generator") if makes_samples else None
+        if makes_samples:
+            self._seeds = check_random_state(self.random_state).randint(
+                2**31 - 1, size=2
+            )
+        self._find_sources(X, codes, groups)
+        self._warn_of_scale(codes, groups)
+        self._X, self._codes = X, codes
+        if makes_samples:
+            rows = self.sources_.indices_
+            self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
+            self.sampling_strategy_ = self._numbers_of_samples(y)
+            self._fit_generator(generator, groups)
+
+    def _checked_table(self, X):
         if self.output == "samples":
             check_columns(X)
         X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
@@ -257,68 +254,21 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 f"{X.shape}. Compute features, such as a MagnitudeSpectrum of signals, "
                 "or use IHDAFinetuner, which works inside a network."
             )
-        X = np.require(X, requirements=["C", "W"])  # for torch
-        y = self._labels(y, len(X))
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "HardRegionSampler needs two classes or more; got one class, "
-                f"{self.classes_.tolist()}. Give rows of another class too: hard "
-                "regions are where classes mix."
-            )
-        self.radius_, self.gamma_ = resolve(
-            self.radius, self.gamma, self.metric, X, groups, self.device
-        )
-        self.potentials_, self.noisy_ = potential(
+        return np.require(X, requirements=["C", "W"])  # for torch
+
+    def _find_sources(self, X, codes, groups):
+        self.sources_ = self.component("sources").fit(
             X,
-            y,
-            radius=self.radius_,
-            gamma=self.gamma_,
-            metric=self.metric,
-            groups=groups,
-            return_noisy=True,
+            codes,
+            groups,
+            with_potentials=True,
+            random_state=int(self._seeds[0]) if self.output == "samples" else 0,
             device=self.device,
             verbose=self.verbose,
         )
+        self.radius_, self.gamma_ = self.sources_.radius_, self.sources_.gamma_
+        self.potentials_, self.noisy_ = self.sources_.potentials_, self.sources_.noisy_
         self.hard_indices_ = np.flatnonzero(self.potentials_ > 0)
-        self._warn_of_scale(codes, groups)
-        self._X, self._codes = X, codes
-        if self.output == "samples":
-            self._seeds = check_random_state(self.random_state).randint(
-                2**31 - 1, size=2
-            )
-            rows = self.hard_indices_ if self.sources == "hard" else np.arange(len(X))
-            self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
-            self.sampling_strategy_ = self._numbers_of_samples(y)
-            self._fit_generator(groups)
-
-    def _check_parameters(self):
-        choices = {
-            "output": ("samples", "potentials"),
-            "sources": ("hard", "all"),
-            "generator": ("vae", "noise"),
-        }
-        for name, values in choices.items():
-            if getattr(self, name) not in values:
-                raise ValueError(
-                    f"HardRegionSampler needs {name} to be {values[0]!r} or "
-                    f"{values[1]!r}; got {getattr(self, name)!r}. {values[0]!r} is "
-                    "the default."
-                )
-        for name in ("n_samples", "latent_dim"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1 or value is True:
-                raise ValueError(
-                    f"HardRegionSampler needs {name} to be a whole number >= 1; got "
-                    f"{value!r}. Leave it out for the default."
-                )
-        for name in ("spread", "decoder_noise", "kl_weight"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value < np.inf:
-                raise ValueError(
-                    f"HardRegionSampler needs {name} to be a finite number >= 0; got "
-                    f"{value!r}. Leave it out for the default."
-                )
 
     @staticmethod
     def _labels(y, n):
@@ -341,7 +291,8 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         return y
 
     def _warn_of_scale(self, codes, groups):
-        where = f"within radius {self.radius_:.3g} ({self.metric})"
+        """Warn if radius or gamma leave nothing to work with."""
+        where = f"within radius {self.radius_:.3g} ({self.sources_.metric})"
         n_noisy, n = self.noisy_.sum(), len(self.noisy_)
         of_others = np.abs(self.potentials_[~self.noisy_])
         lost = np.bincount(codes[~self.noisy_], minlength=len(self.classes_)) == 0
@@ -370,7 +321,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
                 f"most potentials {where} vanish with gamma {self.gamma_:.3g}. "
                 "Increase gamma, or set it to 'scale'."
             )
-        elif not len(self.hard_indices_) and self.sources == "hard":
+        elif not len(self.hard_indices_) and self.sources_.rule == "hard":
             self._warn(
                 f"no point is in a hard region {where}: the classes do not mix there. "
                 "Increase radius, try another metric, or set sources='all'."
@@ -388,36 +339,23 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         for label, number in numbers.items():
             if number and not n_sources[label]:
                 self._warn(
-                    f"class {label!r} needs {number} samples and has no point in a "
-                    "hard region; it gets none. Increase radius, or set sources='all'."
+                    f"class {label!r} needs {number} samples and has no source; it "
+                    "gets none. Increase radius, or set sources='all'."
                 )
                 numbers[label] = 0
         return numbers
 
-    def _fit_generator(self, groups):
-        self._variation, report = fit_generator(
-            self.generator,
+    def _fit_generator(self, generator, groups):
+        self.generator_ = generator.fit(
             torch.as_tensor(self._X, device=self.device),
             torch.as_tensor(self._codes, device=self.device),
             groups,
-            spread=self.spread,
-            keep_residual=self.keep_residual,
-            decoder_noise=self.decoder_noise,
-            latent_dim=self.latent_dim,
-            kl_weight=self.kl_weight,
             random_state=int(self._seeds[0]),
             verbose=self.verbose,
         )
-        self.generator_ = getattr(self._variation, "vae", None)
-        self.reconstruction_r2_ = report["r2"]
-        self.active_units_ = report["active_units"]
-        collapsed = self.reconstruction_r2_ < 0.3 or not self.active_units_
-        if self.generator == "vae" and collapsed:
-            self._warn(
-                f"the VAE explains {max(self.reconstruction_r2_, 0):.0%} of the "
-                f"variance with {self.active_units_} active latent units. Decrease "
-                "kl_weight, add rows, or set generator='noise'."
-            )
+        sentence = collapse(self.generator_, least_r2=0.3)
+        if sentence is not None:
+            self._warn(sentence)
 
     def _draw(self, rows, seed):
         """One new point per given row, and the factors drawn from U[0, spread]."""
@@ -426,7 +364,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             for array in (self._X, self._codes)
         )
         torch_generator = new_generator(seed)
-        new, spreads = self._variation.draw(X, codes, torch_generator)
+        new, spreads = self.generator_.draw(X, codes, torch_generator)
         return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):
@@ -491,7 +429,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             Their labels.
         """
         check_is_fitted(self, "_sources")
-        if not isinstance(n_samples, Integral) or n_samples < 1:
+        if not is_whole(n_samples) or n_samples < 1:
             raise ValueError(
                 "HardRegionSampler needs n_samples to be a whole number >= 1; got "
                 f"{n_samples!r}. Give the number of new points."
@@ -552,7 +490,7 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
             self._codes,
             radius=self.radius_,
             gamma=self.gamma_,
-            metric=self.metric,
+            metric=self.sources_.metric,
             device=self.device,
             verbose=self.verbose,
             **groups,
@@ -587,8 +525,9 @@ class HardRegionSampler(TransformerMixin, BaseEstimator):
         return tags
 
 
-# On the class only now: what TransformerMixin wraps while the class is made would be
-# there whatever the guard says, and imbalanced-learn asks with hasattr.
+# The guards are put on after the class is made: TransformerMixin wraps methods while it
+# is made, and a wrapped method is there whatever the guard says. imbalanced-learn asks
+# with hasattr.
 for _name in ("transform", "fit_transform", "set_output"):
     _guard = available_if(HardRegionSampler._makes_potentials)
     setattr(HardRegionSampler, _name, _guard(getattr(HardRegionSampler, _name)))

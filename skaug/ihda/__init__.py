@@ -11,8 +11,8 @@ paper                        here
 :math:`h_l`, l = 1 ... L     ``levels``, cut by :class:`~skaug.net.Levels`
 p, p / (1 + log l)           ``skip_probability``
 :math:`g_l` (Eq. 2)          ``generator``
-w, dist, :math:`\gamma`      ``radius``, ``metric``, ``gamma``
-:math:`O_l` (Eq. 6)          ``sources``
+w, dist, :math:`\gamma`      ``radius``, ``metric``, ``gamma`` of ``sources``
+:math:`O_l` (Eq. 6)          ``sources``, a :class:`~skaug.HardPoints`
 :math:`N_{(\mu,\sigma)}`     ``n_samples``
 :math:`\beta` (Eq. 4)        drawn from U[0, ``spread``] for every sample
 :math:`h^l_A` (Eq. 7)        what ``sample`` returns
@@ -35,15 +35,15 @@ from skaug.ihda.finetuning import (
     passes,
     recalibrate,
 )
-from skaug.ihda.sources import choose_sources
+from skaug.ihda.synthetic import SyntheticSet
 
 __all__ = [
     "ActivationDisplay",
     "IHDAFinetuner",
     "LevelGainDisplay",
     "LevelRows",
+    "SyntheticSet",
     "batches_of_rows",
-    "choose_sources",
     "finetune",
     "level_skip_probability",
     "passes",

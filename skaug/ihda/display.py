@@ -10,6 +10,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils import column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -154,11 +155,6 @@ class LevelGainDisplay:
                 "fits."
             )
         _check_finetuner(name, finetuner)
-        if finetuner.control is not None:
-            raise ValueError(
-                f"{name} needs control=None; got {finetuner.control!r}. Give the "
-                "finetuner itself; its twin is made from it."
-            )
         if random_state is None:
             own = finetuner.random_state
             random_state = int(own) if isinstance(own, Integral) else 0
@@ -171,17 +167,13 @@ class LevelGainDisplay:
             score_name = _score_name(scoring)
         scores, scores_real, skipped = [], [], []
         for seed in range(random_state, random_state + n_repeats):
-            # The finetuner copies what is trained already; its clone would have lost
-            # that training.
-            model = clone(finetuner).set_params(
-                estimator=finetuner.estimator, random_state=seed
-            )
+            model = clone(finetuner).set_params(random_state=seed)
             stages = model.staged_fit(X, y, groups)
             next(stages)
             # One base training for both. A finetuner draws the same numbers whether
             # it trains its estimator or is given it.
             twin = clone(finetuner).set_params(
-                estimator=model.estimator_, prefit=True, control="real"
+                estimator=FrozenEstimator(model.estimator_), synthetic_share=0.0
             )
             twin_stages = twin.set_params(random_state=seed).staged_fit(X, y, groups)
             next(twin_stages)
@@ -381,7 +373,7 @@ class ActivationDisplay:
         if level not in augmented:
             hint = f"Name one of {augmented}"
             if not augmented:
-                hint = "None was; fit with control=None and synthetic_share > 0"
+                hint = "None was; fit with synthetic_share > 0"
             raise ValueError(
                 f"{name} needs a level that was augmented; got {level!r}. {hint}."
             )

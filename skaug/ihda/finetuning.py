@@ -160,14 +160,14 @@ def batches_of_rows(codes, size, rng, balance=False):
 
 
 def finetune(
-    part, batches, n_steps, *, rate=1.0, trainable="above", frozen_norms=False, seed=0
+    rows, batches, n_steps, *, rate=1.0, trainable="above", frozen_norms=False, seed=0
 ):
     """Train the rest of the network from the level that the rows have reached.
 
     Parameters
     ----------
-    part : LevelRows
-        Knows the net, its levels and the level.
+    rows : LevelRows
+        They know the net, its levels and the level.
     batches : iterator of (h, codes)
         Activations and classes to train on.
     n_steps : int
@@ -182,8 +182,8 @@ def finetune(
     seed : int, default=0
         Seed of dropout and the like. torch's global generators are left alone.
     """
-    net, levels = part.net, part.levels
-    trained = levels.parameters_above(part.level)
+    net, levels = rows.net, rows.levels
+    trained = levels.parameters_above(rows.level)
     layers = list(net.module_.modules())
     frozen = _batch_norms(layers) if frozen_norms else []
     if trainable == "head":
@@ -193,7 +193,7 @@ def finetune(
     with (
         own_generators(net.device, seed),
         _optimizing(net, trained) as rates,
-        levels.resumed(part.level, frozen),
+        levels.resumed(rows.level, frozen),
     ):
         for step in range(n_steps):
             factor = rate * (1 + math.cos(math.pi * step / n_steps)) / 2
@@ -202,16 +202,16 @@ def finetune(
             net.train_step(next(batches))
 
 
-def recalibrate(part):
+def recalibrate(rows):
     """Take new averages of batch normalisation above the level, from the rows.
 
     Parameters
     ----------
-    part : LevelRows
+    rows : LevelRows
         The rows.
     """
-    module = part.net.module_
-    below = set(part.levels.modules_below(part.level))
+    module = rows.net.module_
+    below = set(rows.levels.modules_below(rows.level))
     norms = [
         layer
         for layer in _batch_norms(module.modules())
@@ -219,12 +219,12 @@ def recalibrate(part):
     ]
     momenta = [layer.momentum for layer in norms]
     others = [layer for layer in module.modules() if layer not in set(norms)]
-    with torch.no_grad(), part.levels.resumed(part.level, others):
+    with torch.no_grad(), rows.levels.resumed(rows.level, others):
         for layer in norms:
             layer.reset_running_stats()
             layer.momentum = None  # all batches count alike
             layer.train()
-        for h, _ in part.batches():
+        for h, _ in rows.batches():
             module(h)
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum

@@ -9,8 +9,8 @@ Hz these are 3 x 251 = 753 features.
 
 References
 ----------
-.. [1] M. Khan and M. M. Fraz, "Post-training Iterative Hierarchical Data Augmentation
-   for Deep Networks", NeurIPS 2020, section 4.2.2.
+.. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+   Deep Networks", NeurIPS 2020, section 4.2.2.
 """
 
 from numbers import Integral

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug import (
+    HardPoints,
     HardRegionDisplay,
     HardRegionSampler,
     PotentialHistogramDisplay,
@@ -32,8 +33,8 @@ def close_figures():
 
 
 def fitted(X, y, **params):
-    params = {"metric": "euclidean", "output": "potentials"} | params
-    return HardRegionSampler(**params).fit(X, y)
+    sources = HardPoints(metric="euclidean", **params)
+    return HardRegionSampler(output="potentials", sources=sources).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +238,7 @@ def test_legend_of_the_histogram_tells_the_shares(moons):
 def test_sampler_of_a_resampled_classifier(moons):
     _, X, y = moons
     sampler = HardRegionSampler(
-        metric="euclidean", generator="noise", sources="all", random_state=0
+        sources=HardPoints("all", metric="euclidean"), generator="noise"
     )
     model = ResampledClassifier(sampler, LogisticRegression()).fit(X, y)
     display = HardRegionDisplay.from_estimator(model, X, y)

@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from skorch.dataset import ValidSplit
 
-from skaug import HardRegionSampler, NetClassifier, ResampledClassifier
+from skaug import HardPoints, HardRegionSampler, NetClassifier, ResampledClassifier
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -46,7 +46,9 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 
 def hard(**params):
-    return HardRegionSampler(generator="noise", radius=0.3, random_state=0, **params)
+    return HardRegionSampler(
+        sources=HardPoints(radius=0.3), generator="noise", random_state=0, **params
+    )
 
 
 def test_fits_on_resampled_rows_and_predicts_on_given_ones(table):

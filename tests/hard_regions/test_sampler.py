@@ -23,7 +23,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skaug import HardRegionSampler, class_potentials, potential
+from skaug import (
+    HardPoints,
+    HardRegionSampler,
+    NoiseGenerator,
+    VAEGenerator,
+    class_potentials,
+    potential,
+)
 from skaug.hard_regions import fit_vae, sample_latent
 
 
@@ -37,9 +44,12 @@ def mixed():
 
 
 def sampler(**params):
-    return HardRegionSampler(
-        **{"radius": 0.3, "latent_dim": 4, "random_state": 0, **params}
-    )
+    """A sampler with a small autoencoder; parameters of components by their names."""
+    params = {"sources": HardPoints(radius=0.3), "random_state": 0, **params}
+    if params.get("output") != "potentials":
+        generator = VAEGenerator(latent_dim=4, steps=1000)
+        params = {"generator": generator, **params}
+    return HardRegionSampler().set_params(**params)
 
 
 def test_variance_of_latent_draws():
@@ -64,10 +74,12 @@ def test_variance_of_latent_draws():
 
 def test_without_spread_the_paper_gives_the_decoded_mean(mixed):
     X, y = mixed
-    hard = sampler(spread=0.0, keep_residual=False, decoder_noise=0.0)
+    hard = sampler(
+        generator=VAEGenerator(4, spread=0.0, keep_residual=False, decoder_noise=0.0)
+    )
     X_new, _ = hard.fit_resample(X, y)
     sources = torch.tensor(X[hard.source_index_[hard.is_synthetic_]])
-    vae = hard.generator_
+    vae = hard.generator_.vae_
     decoded = vae.decode(vae.encode(sources)[0]).numpy()
     np.testing.assert_array_equal(X_new[hard.is_synthetic_], decoded)
 
@@ -75,7 +87,7 @@ def test_without_spread_the_paper_gives_the_decoded_mean(mixed):
 @pytest.mark.parametrize("generator", ["vae", "noise"])
 def test_without_spread_the_default_gives_copies(mixed, generator):
     X, y = mixed
-    hard = sampler(spread=0.0, generator=generator)
+    hard = sampler(generator=generator, generator__spread=0.0)
     X_new, _ = hard.fit_resample(X, y)
     np.testing.assert_allclose(X_new, X[hard.source_index_], rtol=0, atol=1e-12)
     assert (hard.spread_ == 0).all()
@@ -93,14 +105,15 @@ def test_noise_has_the_deviation_of_each_feature(mixed):
 def test_decoder_noise_has_the_deviation_of_the_residual(mixed):
     X, y = mixed
     kept, noisy = (
-        sampler(n_samples=2000, decoder_noise=noise).fit(X, y) for noise in (0.0, 3.0)
+        sampler(n_samples=2000, generator__decoder_noise=noise).fit(X, y)
+        for noise in (0.0, 3.0)
     )
     rows = np.resize(kept.hard_indices_, 20_000)
     # The same draws but for the noise added last.
     without, _ = kept._draw(rows, seed=0)
     with_noise, spread = noisy._draw(rows, seed=0)
     moves = (with_noise - without) / spread[:, None]
-    vae = noisy.generator_
+    vae = noisy.generator_.vae_
     decoded = vae.decode(vae.encode(torch.tensor(X))[0]).numpy()
     np.testing.assert_allclose(moves.std(0), 3 * (X - decoded).std(0), rtol=0.03)
 
@@ -219,7 +232,7 @@ def test_all_points_as_sources(mixed):
 
 def test_sample_draws_of_the_hard_points(mixed):
     X, y = mixed
-    hard = sampler(spread=0.0).fit(X, np.array(["a", "b", "c"])[y])
+    hard = sampler(generator__spread=0.0).fit(X, np.array(["a", "b", "c"])[y])
     X_new, y_new = hard.sample(2 * len(hard.hard_indices_))
     twice = np.repeat(X[hard.hard_indices_], 2, axis=0)
     np.testing.assert_allclose(np.sort(X_new, 0), np.sort(twice, 0), atol=1e-12)
@@ -265,7 +278,7 @@ def test_frames_keep_columns_and_dtypes(mixed):
     frame["small"] = frame["x"].astype(np.float32)
     frame["nullable"] = pd.array(np.arange(180), dtype="Int64")
     labels = pd.Series(np.array(["run", "sit", "walk"])[y], name="activity")
-    hard = sampler(metric="euclidean", radius=50.0, gamma=1e6)
+    hard = sampler(sources=HardPoints("hard", 50.0, 1e6, "euclidean"))
     frame_new, labels_new = hard.fit_resample(frame, labels)
     assert frame_new.dtypes.tolist() == frame.dtypes.tolist()
     assert frame_new.columns.tolist() == frame.columns.tolist()
@@ -279,7 +292,10 @@ def test_whole_numbers_stay_in_the_range_of_their_dtype(mixed):
     X, y = mixed
     rows = np.clip(100 * X + 128, 0, 255).astype(np.uint8)
     hard = HardRegionSampler(
-        generator="noise", metric="euclidean", spread=5.0, n_samples=50, random_state=0
+        sources=HardPoints(metric="euclidean"),
+        generator=NoiseGenerator(spread=5.0),
+        n_samples=50,
+        random_state=0,
     )
     X_new, _ = hard.fit_resample(rows, y)
     exact, _ = hard._draw(hard.source_index_[len(X) :], hard._seeds[1])
@@ -355,8 +371,8 @@ def test_either_output_in_either_pipeline(mixed):
     hard = sampler(generator="noise")
     pipe = imblearn_pipeline.make_pipeline(StandardScaler(), hard, SVC())
     grid = {
-        "hardregionsampler__radius": [0.2, 0.5, "auto"],
-        "hardregionsampler__gamma": [0.05, "scale"],
+        "hardregionsampler__sources__radius": [0.2, 0.5, "auto"],
+        "hardregionsampler__sources__gamma": [0.05, "scale"],
         "hardregionsampler__n_samples": [1, 3],
     }
     search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, error_score="raise")
@@ -365,12 +381,14 @@ def test_either_output_in_either_pipeline(mixed):
         [("rows", "passthrough"), ("regions", sampler(output="potentials"))]
     )
     joined = make_pipeline(StandardScaler(), union, LogisticRegression())
-    grid = {"featureunion__regions__radius": [0.2, 0.5]}
+    grid = {"featureunion__regions__sources__radius": [0.2, 0.5]}
     search = GridSearchCV(joined, grid, cv=3, n_jobs=2, error_score="raise")
     assert search.fit(frame, names).best_score_ > 0.6
     assert search.best_estimator_[-1].n_features_in_ == 4 + 3
     both = imblearn_pipeline.make_pipeline(
-        sampler(output="potentials"), sampler(metric="euclidean", radius=5.0), SVC()
+        sampler(output="potentials"),
+        sampler(sources=HardPoints("hard", 5.0, metric="euclidean")),
+        SVC(),
     )
     assert both.fit(frame, names).score(frame, names) > 0.6
 
@@ -380,7 +398,8 @@ def test_potentials_of_a_training_row_do_not_hold_its_label():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 3)) + 3, rng.integers(2, size=400)
     pipe = make_pipeline(
-        HardRegionSampler(output="potentials", metric="euclidean"), LogisticRegression()
+        HardRegionSampler(output="potentials", sources=HardPoints(metric="euclidean")),
+        LogisticRegression(),
     )
     assert pipe.fit(X, y)[:-1].fit_transform(X, y).shape == (400, 2)
     assert (cross_val_predict(pipe, X, y, cv=5) == y).mean() < 0.56
@@ -438,9 +457,15 @@ def test_the_vaes_held_out_part_has_groups_of_its_own(mixed, monkeypatch):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"radius": 1e-6}, "180 of 180 points have no neighbour.*Increase radius"),
-        ({"gamma": 1e-4}, "most potentials.*vanish with gamma 0.0001. Increase gamma"),
-        ({"kl_weight": 1e6}, "the VAE explains .* 0 active.*Decrease kl_weight"),
+        (
+            {"sources__radius": 1e-6},
+            "180 of 180 points have no neighbour.*Increase radius",
+        ),
+        (
+            {"sources__gamma": 1e-4},
+            "most potentials.*vanish with gamma 0.0001. Increase gamma",
+        ),
+        ({"generator__kl_weight": 1e6}, "explains .* 0 active.*Decrease kl_weight"),
     ],
 )
 def test_warnings_say_what_to_change(mixed, params, message):
@@ -453,19 +478,19 @@ def test_warnings_where_classes_do_not_mix():
     X = np.repeat([[10.0, 1.0], [1.0, 10.0]], 40, 0) + 0.1 * rng.normal(size=(80, 2))
     y = np.repeat(["a", "b"], 40)
     with pytest.warns(UserWarning, match="no point is in a hard region.*sources='all'"):
-        X_new, _ = sampler(radius=0.1).fit_resample(X, y)
+        X_new, _ = sampler(sources__radius=0.1).fit_resample(X, y)
     assert len(X_new) == len(X)
     strategy = {"b": 50}
     with (
         pytest.warns(UserWarning, match="no point"),
         pytest.warns(UserWarning, match="class 'b' needs 10 samples.*it gets none"),
     ):
-        sampler(radius=0.1, sampling_strategy=strategy).fit(X, y)
+        sampler(sources__radius=0.1, sampling_strategy=strategy).fit(X, y)
     with (
         pytest.warns(UserWarning, match="no point"),
         pytest.raises(ValueError, match="point in a hard region to sample from"),
     ):
-        sampler(radius=0.1).fit(X, y).sample(3)
+        sampler(sources__radius=0.1).fit(X, y).sample(3)
 
 
 @pytest.mark.parametrize("grouped", [False, True])
@@ -483,16 +508,16 @@ def test_a_class_that_is_all_noise_is_named(mixed):
     X, y = mixed
     X = np.vstack([X, [[50.0, -40.0, 0.0, 0.0], [-60.0, 3.0, 0.0, 0.0]]])
     with pytest.warns(UserWarning, match=r"no point of \['fall'\] has a neighbour"):
-        sampler(metric="euclidean", radius=3.0, generator="noise").fit(
-            X, [*np.array(["run", "sit", "walk"])[y], "fall", "fall"]
-        )
+        sampler(
+            sources=HardPoints("hard", 3.0, metric="euclidean"), generator="noise"
+        ).fit(X, [*np.array(["run", "sit", "walk"])[y], "fall", "fall"])
 
 
 def test_a_good_fit_does_not_warn(mixed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        hard = sampler(latent_dim=8).fit(*mixed)
-    assert hard.reconstruction_r2_ > 0.3 and hard.active_units_ >= 1
+        hard = sampler(generator__latent_dim=8).fit(*mixed)
+    assert hard.generator_.r2_ > 0.3 and hard.generator_.active_units_ >= 1
     assert 0 < len(hard.hard_indices_) < 90
 
 
@@ -500,16 +525,16 @@ def test_a_good_fit_does_not_warn(mixed):
     "params, message",
     [
         ({"output": "both"}, "output to be 'samples' or 'potentials'; got 'both'"),
-        ({"sources": "some"}, "sources to be 'hard' or 'all'; got 'some'"),
-        ({"generator": "gan"}, "generator to be 'vae' or 'noise'; got 'gan'"),
+        ({"sources": "some"}, "sources to be one of 'hard', .*; got 'some'"),
+        ({"generator": "gan"}, "generator to be one of 'vae', .*; got 'gan'"),
         ({"n_samples": 0}, "n_samples to be .* >= 1; got 0"),
-        ({"latent_dim": 2.5}, "latent_dim to be .* >= 1; got 2.5"),
-        ({"spread": -1}, "spread to be .* >= 0; got -1"),
-        ({"radius": 3}, "0 < radius <= 2"),
-        ({"radius": "aut"}, "'auto'; got 'aut'"),
-        ({"radius": None}, "got None"),
-        ({"gamma": 0}, "gamma > 0"),
-        ({"metric": "l1"}, "'cosine', 'euclidean', 'manhattan'"),
+        ({"generator__latent_dim": 2.5}, "latent_dim to be .* >= 1; got 2.5"),
+        ({"generator__spread": -1}, "spread to be .* >= 0; got -1"),
+        ({"sources__radius": 3}, "0 < radius <= 2"),
+        ({"sources__radius": "aut"}, "'auto'; got 'aut'"),
+        ({"sources__radius": None}, "got None"),
+        ({"sources__gamma": 0}, "gamma > 0"),
+        ({"sources__metric": "l1"}, "'cosine', 'euclidean', 'manhattan'"),
         ({"sampling_strategy": "most"}, "to be 'hard', 'auto', .*; got 'most'"),
         ({"sampling_strategy": 0.5}, "two classes, .* got 0.5 and 3 classes"),
         ({"sampling_strategy": {7: 50}}, r"labels of y; got \[7\]"),
@@ -575,7 +600,9 @@ def tables(draw):
 def test_random_tables_give_finite_samples(table, metric, sources):
     X, y, groups = table
     hard = HardRegionSampler(
-        generator="noise", metric=metric, sources=sources, random_state=0
+        generator="noise",
+        sources=HardPoints(sources, metric=metric),
+        random_state=0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

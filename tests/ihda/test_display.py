@@ -15,7 +15,13 @@ from sklearn.metrics import get_scorer, log_loss, make_scorer, recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaug import ActivationDisplay, IHDAFinetuner, LevelGainDisplay, NetClassifier
+from skaug import (
+    ActivationDisplay,
+    IHDAFinetuner,
+    LevelGainDisplay,
+    NetClassifier,
+    VAEGenerator,
+)
 
 matplotlib.use("Agg")
 
@@ -32,7 +38,7 @@ def close_figures():
 def ihda(net=None, **params):
     net = NetClassifier(max_epochs=3) if net is None else net
     small = {"generator": "noise", "tune_share": 0.7, "tune_lr": 1.0, "random_state": 0}
-    return IHDAFinetuner(net, **{**small, **params})
+    return IHDAFinetuner(net).set_params(**{**small, **params})
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def halves(table):
 @pytest.fixture(scope="module")
 def fitted(digits):
     X, y = digits[0][:200], digits[1][:200]
-    return ihda(generator="vae", vae_steps=30).fit(X, y), X, y
+    return ihda(generator=VAEGenerator(steps=30)).fit(X, y), X, y
 
 
 def minimal_recall(y_true, y_pred):
@@ -56,15 +62,17 @@ def minimal_recall(y_true, y_pred):
 @pytest.mark.parametrize("scoring", [None, "neg_log_loss"])
 def test_stages_are_those_of_plain_fits(halves, scoring):
     X, y, X_test, y_test = halves
-    finetuner = ihda(generator="vae", vae_steps=10)
+    finetuner = ihda(generator=VAEGenerator(steps=10))
     display = LevelGainDisplay.from_estimator(
         finetuner, *halves, scoring=scoring, n_repeats=2, random_state=5
     )
     score = get_scorer(scoring or "accuracy")
     for repeat, seed in enumerate((5, 6)):
-        sides = {None: display.scores, "real": display.scores_real}
-        for control, scores in sides.items():
-            model = clone(finetuner).set_params(control=control, random_state=seed)
+        sides = {0.5: display.scores, 0.0: display.scores_real}
+        for share, scores in sides.items():
+            model = clone(finetuner).set_params(
+                synthetic_share=share, random_state=seed
+            )
             stages = [score(stage, X_test, y_test) for stage in model.staged_fit(X, y)]
             np.testing.assert_array_equal(scores[repeat], stages)
     plain = finetuner.set_params(random_state=6).fit(X, y)
@@ -135,15 +143,11 @@ def test_training_of_a_prefit_estimator_is_kept(halves):
     net = NetClassifier(max_epochs=3, random_state=7).fit(X, y)
     before = net.predict_proba(X_test)
     score = -log_loss(y_test, before)
-    prefit, frozen = (
-        LevelGainDisplay.from_estimator(
-            finetuner, *halves, scoring="neg_log_loss", n_repeats=2
-        )
-        for finetuner in (ihda(net, prefit=True), ihda(FrozenEstimator(net)))
+    frozen = LevelGainDisplay.from_estimator(
+        ihda(FrozenEstimator(net)), *halves, scoring="neg_log_loss", n_repeats=2
     )
-    np.testing.assert_allclose(prefit.scores[:, 0], score)
-    np.testing.assert_array_equal(prefit.scores, frozen.scores)
-    np.testing.assert_array_equal(prefit.scores_real, frozen.scores_real)
+    np.testing.assert_allclose(frozen.scores[:, 0], score)
+    np.testing.assert_allclose(frozen.scores_real[:, 0], score)
     np.testing.assert_array_equal(net.predict_proba(X_test), before)
 
 
@@ -343,14 +347,12 @@ def test_numbers_below_one_are_refused(halves, fitted, n):
         ActivationDisplay.from_estimator(*fitted, n_samples=n)
 
 
-def test_unknown_kind_seed_and_twin_are_refused(halves):
+def test_unknown_kind_and_seed_are_refused(halves):
     message = "needs kind to be 'scores' or 'gain'; got 'loss'"
     with pytest.raises(ValueError, match=message):
         LevelGainDisplay.from_estimator(ihda(), *halves, kind="loss")
     with pytest.raises(TypeError, match="needs random_state to be an integer or None"):
         LevelGainDisplay.from_estimator(ihda(), *halves, random_state="a")
-    with pytest.raises(ValueError, match="needs control=None; got 'real'"):
-        LevelGainDisplay.from_estimator(ihda(control="real"), *halves)
 
 
 def test_what_is_no_finetuner_is_refused(halves, fitted):
@@ -370,8 +372,8 @@ def test_levels_without_samples_are_refused(halves, fitted):
     with pytest.raises(ValueError, match=r"got 'head'\. Name one of \['input', "):
         ActivationDisplay.from_estimator(*fitted, level="head")
     X, y, *_ = halves
-    twin = ihda(control="real").fit(X, y)
-    with pytest.raises(ValueError, match=r"got None\. None was; fit with control=None"):
+    twin = ihda(synthetic_share=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"got None\. None was; fit with synth"):
         ActivationDisplay.from_estimator(twin, X, y)
 
 

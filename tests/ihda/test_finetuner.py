@@ -22,9 +22,15 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch import nn
 
-import skaug.ihda
-from skaug import IHDAFinetuner, ISDAClassifier, NetClassifier
-from skaug.ihda import level_skip_probability
+from skaug import (
+    HardPoints,
+    IHDAFinetuner,
+    ISDAClassifier,
+    NetClassifier,
+    NoiseGenerator,
+    VAEGenerator,
+)
+from skaug.ihda import level, level_skip_probability
 from skaug.net import MLP
 from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
 
@@ -36,8 +42,10 @@ pytestmark = [
 NET = NetClassifier(module__hidden=(16, 8), max_epochs=10, random_state=0)
 
 
-def ihda(**params):
-    return IHDAFinetuner(NET, **{"random_state": 0, "latent_dim": 4, **params})
+def ihda(estimator=NET, **params):
+    """A finetuner with a small autoencoder; parameters of components by their names."""
+    params = {"generator": VAEGenerator(latent_dim=4), "random_state": 0, **params}
+    return IHDAFinetuner(clone(estimator)).set_params(**params)
 
 
 def weights(model):
@@ -59,14 +67,12 @@ def fitted_net(table):
 def test_skip_probabilities():
     assert level_skip_probability(1, 0.35) == 0.35
     for number in (1, 2, 15):
-        relaxed = level_skip_probability(number, 0.35)
-        assert relaxed == 0.35 / (1 + math.log(number))
-        assert level_skip_probability(number, 0.35, "constant") == 0.35
-        # Both readings of p = 1 agree; that of p = 0 as printed skips all levels.
-        printed = level_skip_probability(number, 1.0, "printed")
-        assert printed == level_skip_probability(number, 1.0)
-        assert level_skip_probability(number, 0.0, "printed") == 1.0
+        expected = 0.35 / (1 + math.log(number))
+        assert level_skip_probability(number, 0.35) == expected
+        # As printed, p = 0 would skip every level, and p = 1 is the same.
         assert level_skip_probability(number, 0.0) == 0.0
+        printed = 1 / (1 + math.log(number))
+        assert level_skip_probability(number, 1.0) == printed
     expected = sum(1 - level_skip_probability(number, 0.35) for number in range(1, 16))
     assert expected == pytest.approx(12.9, abs=0.05)
 
@@ -75,8 +81,7 @@ def test_skip_probabilities():
 def test_levels_are_skipped_as_often_as_that(table, p, fitted_net):
     X, y = table
     model = IHDAFinetuner(
-        fitted_net,
-        prefit=True,
+        FrozenEstimator(fitted_net),
         skip_probability=p,
         tune_share=0,
         generator="noise",
@@ -89,20 +94,23 @@ def test_levels_are_skipped_as_often_as_that(table, p, fitted_net):
     assert (np.abs(np.mean(skipped, axis=0) - expected) <= 4 * error).all()
 
 
-def test_no_synthetic_share_is_the_control_bit_for_bit(table):
-    control = ihda(control="real").fit(*table)
-    assert same(control, ihda(synthetic_share=0.0).fit(*table))
-    assert not same(control, ihda().fit(*table))
-    assert [r.steps for r in control.levels_] == [
-        r.steps for r in ihda().fit(*table).levels_
-    ]
+def test_without_a_synthetic_share_it_is_the_twin_of_equal_compute(table):
+    twin, augmented = ihda(synthetic_share=0.0).fit(*table), ihda().fit(*table)
+    assert [r.steps for r in twin.levels_] == [r.steps for r in augmented.levels_]
+    assert not same(twin, augmented) and not twin.generators_
+    # No source is looked for, so that none can be missing.
+    assert same(twin, ihda(synthetic_share=0.0, sources="hard").fit(*table))
+
+
+def test_a_short_form_is_its_object(table):
+    names = ihda(generator="noise", sources="region").fit(*table)
+    objects = ihda(generator=NoiseGenerator(), sources=HardPoints("region"))
+    assert same(names, objects.fit(*table))
 
 
 def test_samples_without_spread_are_copies(table, fitted_net):
     X, y = table
-    model = IHDAFinetuner(
-        fitted_net, prefit=True, spread=0.0, n_samples=2, random_state=0
-    )
+    model = ihda(FrozenEstimator(fitted_net), generator__spread=0.0, n_samples=2)
     model.fit(X, y)
     real, synthetic, rows = model.sample(X, y, "blocks.0", n_samples=3)
     np.testing.assert_array_equal(synthetic, real[rows])
@@ -111,7 +119,9 @@ def test_samples_without_spread_are_copies(table, fitted_net):
 
 def test_samples_have_activations_of_the_fitted_network(table):
     X, y = table
-    model = ihda(decoder_noise=0.0, keep_residual=False).fit(X, y)
+    model = ihda(generator=VAEGenerator(4, decoder_noise=0.0, keep_residual=False)).fit(
+        X, y
+    )
     module = model.estimator_.module_.eval()
     with torch.no_grad():
         first = module.blocks[0](module.input_norm(torch.tensor(X).float()))
@@ -127,7 +137,7 @@ def test_layers_up_to_the_level_are_left_alone(table, fitted_net):
     X, y = table
     before = copy.deepcopy(fitted_net.module_.state_dict())
     model = IHDAFinetuner(
-        fitted_net, prefit=True, levels=["blocks.0"], random_state=0
+        FrozenEstimator(fitted_net), levels=["blocks.0"], random_state=0
     ).fit(X, y)
     after = model.estimator_.module_.state_dict()
     moved = {key for key in before if not after[key].equal(before[key])}
@@ -150,18 +160,20 @@ def test_steps_are_a_share_of_the_base_training(table):
     X, y = table
     # 150 rows in batches of 64 are three steps, ten times.
     for share in (0.3, 1.0):
-        records = ihda(tune_share=share, control="real").fit(X, y).levels_
+        records = ihda(tune_share=share, synthetic_share=0.0).fit(X, y).levels_
         assert [r.steps for r in records] == [round(share * 30 / 3)] * 3
 
 
 # Choices
 
 
-@pytest.mark.parametrize("sources", ["all", "potential", "region", "top", "random"])
+@pytest.mark.parametrize("sources", ["all", "hard", "region", "top", "random"])
 @pytest.mark.parametrize("generator", ["vae", "noise"])
 def test_sources_and_generators(har_features, sources, generator):
     X, y, subject = (part[:300] for part in har_features)
-    model = ihda(sources=sources, generator=generator, n_samples=2, share=0.3)
+    model = ihda(
+        sources=HardPoints(sources, share=0.3), generator=generator, n_samples=2
+    )
     model.fit(X, y, groups=subject)
     for record in model.levels_:
         # Two per source, but no more than batches of 64 have room for.
@@ -180,8 +192,8 @@ def test_sources_and_generators(har_features, sources, generator):
 def test_radius_per_level(table):
     X, y = table
     radii = {"input": 0.2, "blocks.0": ("knn", 5), "blocks.1": "auto"}
-    by_name = ihda(sources="potential", radius=radii).fit(X, y)
-    in_order = ihda(sources="potential", radius=list(radii.values())).fit(X, y)
+    by_name = ihda(sources=HardPoints(radius=radii)).fit(X, y)
+    in_order = ihda(sources=HardPoints(radius=list(radii.values()))).fit(X, y)
     found = [r.radius for r in by_name.levels_]
     assert found == [r.radius for r in in_order.levels_] and found[0] == 0.2
     assert by_name.levels_[0].gamma == 0.1
@@ -189,7 +201,7 @@ def test_radius_per_level(table):
 
 def test_only_the_head(table, fitted_net):
     model = IHDAFinetuner(
-        fitted_net, prefit=True, trainable="head", random_state=0
+        FrozenEstimator(fitted_net), trainable="head", random_state=0
     ).fit(*table)
     before, after = (net.module_.state_dict() for net in (fitted_net, model.estimator_))
     assert {k for k in before if not before[k].equal(after[k])} == {
@@ -203,7 +215,10 @@ def test_batch_norm(table, fitted_net):
     statistics = {}
     for mode in ("train", "frozen", "recalibrate"):
         model = IHDAFinetuner(
-            fitted_net, prefit=True, levels=["input"], batch_norm=mode, random_state=0
+            FrozenEstimator(fitted_net),
+            levels=["input"],
+            batch_norm=mode,
+            random_state=0,
         ).fit(X, y)
         statistics[mode] = model.estimator_.module_.input_norm.running_mean
     start = fitted_net.module_.input_norm.running_mean
@@ -231,8 +246,8 @@ def test_balance_lifts_a_rare_class():
 def test_a_level_that_makes_things_worse_is_undone(har_features):
     X, y, subject = (part[:400] for part in har_features)
     # The literal reading at a high rate: bad on purpose.
-    bad = {"tune_lr": 30.0, "synthetic_share": 1.0, "spread": 5.0, "tune_share": 1.0}
-    guarded = clone(ihda(**bad, validation=0.3))
+    bad = {"tune_lr": 30.0, "synthetic_share": 1.0, "tune_share": 1.0}
+    guarded = ihda(**bad, generator__spread=5.0, validation=0.3)
     guarded.set_params(estimator__max_epochs=40).fit(X, y, groups=subject)
     undone = [r for r in guarded.levels_ if not r.accepted]
     assert undone and all(r.held_out_after > r.held_out_before for r in undone)
@@ -261,9 +276,10 @@ def test_the_held_out_part_has_subjects_of_its_own(har_features, monkeypatch):
 
 def test_the_papers_reading_by_one_name():
     literal = IHDAFinetuner.paper(NET, radius=0.3)
-    assert (literal.gamma, literal.radius, literal.estimator) == (0.05, 0.3, NET)
-    assert literal.sources == "potential" and literal.synthetic_share == 1.0
-    assert not literal.keep_residual and literal.decoder_noise == 0
+    sources, generator = literal.sources, literal.generator
+    assert (sources.rule, sources.gamma, sources.radius) == ("hard", 0.05, 0.3)
+    assert literal.synthetic_share == 1.0 and literal.estimator is NET
+    assert not generator.keep_residual and generator.decoder_noise == 0
 
 
 # Behaviour
@@ -273,14 +289,12 @@ def test_a_fitted_net_is_copied_and_trained_on_from(table, fitted_net):
     X, y = table
     before = pickle.dumps(fitted_net.module_.state_dict())
     proba, history = fitted_net.predict_proba(X), len(fitted_net.history)
-    prefit = IHDAFinetuner(fitted_net, prefit=True, random_state=0).fit(X, y)
+    frozen = clone(IHDAFinetuner(FrozenEstimator(fitted_net), random_state=0)).fit(X, y)
     assert pickle.dumps(fitted_net.module_.state_dict()) == before
     np.testing.assert_array_equal(fitted_net.predict_proba(X), proba)
-    assert len(fitted_net.history) == history == len(prefit.estimator_.history)
-    # The same as training it here, and as a frozen estimator, which clones keep.
-    trained = IHDAFinetuner(NET, random_state=0).fit(X, y)
-    frozen = clone(IHDAFinetuner(FrozenEstimator(fitted_net), random_state=0)).fit(X, y)
-    assert same(prefit, trained) and same(prefit, frozen)
+    assert len(fitted_net.history) == history == len(frozen.estimator_.history)
+    # The same as training it here.
+    assert same(frozen, IHDAFinetuner(NET, random_state=0).fit(X, y))
     assert not hasattr(NET, "classes_")
 
 
@@ -318,7 +332,7 @@ def test_after_an_interrupt_the_estimator_is_usable(table, monkeypatch, when):
         return stop
 
     if when == "vae":
-        target, name, at = "skaug.ihda.finetuner", "fit_generator", 2
+        target, name, at = "skaug.VAEGenerator", "fit", 2
     elif when == "inside the vae":
         target, name, at = "skaug.hard_regions.VAE", "loss", 40
     elif when == "loss":
@@ -343,9 +357,8 @@ def test_string_labels_frames_and_round_trips(table):
     X, y = table
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(X.shape[1])])
     labels = pd.Series(np.array(["run", "sit", "walk"])[y])
-    model = ihda(sources="top", share=0.3).fit(
-        frame, labels, groups=np.arange(150) // 2
-    )
+    model = ihda(sources=HardPoints("top", share=0.3))
+    model.fit(frame, labels, groups=np.arange(150) // 2)
     assert model.classes_.tolist() == ["run", "sit", "walk"]
     assert list(model.levels_[0].n_sources) == ["run", "sit", "walk"]
     assert model.feature_names_in_.tolist() == list(frame.columns)
@@ -361,7 +374,8 @@ def test_grid_search_over_two_levels_of_nesting(table):
         IHDAFinetuner(ISDAClassifier(max_epochs=5, random_state=0), random_state=0),
     )
     grid = {
-        "ihdafinetuner__sources": ["all", "region"],
+        "ihdafinetuner__sources__radius": ["auto", 0.3],
+        "ihdafinetuner__generator__latent_dim": [2, 4],
         "ihdafinetuner__synthetic_share": [0.0, 0.5],
         "ihdafinetuner__estimator__strength": [0.0, 1.0],
     }
@@ -413,7 +427,7 @@ def test_a_plain_net_of_skorch_in_a_residual_network(table):
     with pytest.raises(ValueError, match="got 'inner': its activations alone do not"):
         IHDAFinetuner(net, levels=["inner"]).fit(X, y)
     with pytest.raises(ValueError, match=r"needs labels 0 ... n_classes - 1"):
-        IHDAFinetuner(model.estimator_, prefit=True).fit(X, y + 1)
+        IHDAFinetuner(FrozenEstimator(model.estimator_)).fit(X, y + 1)
 
 
 # Warnings and errors
@@ -426,29 +440,27 @@ def message(match):
 def test_warnings(table):
     X, y = table
     with message("level 'input': no point is a source. Increase radius"):
-        model = ihda(sources="potential", radius=1e-6, levels=["input"]).fit(X, y)
+        model = ihda(sources=HardPoints(radius=1e-6), levels=["input"]).fit(X, y)
     # Real rows only are left to train on.
     assert model.levels_[0].steps and same(
-        model, ihda(control="real", levels=["input"]).fit(X, y)
+        model, ihda(synthetic_share=0.0, levels=["input"]).fit(X, y)
     )
     with message("0.0% of the points have positive potential.*Increase"):
-        ihda(sources="potential", radius=1e-6).fit(X, y)
+        ihda(sources=HardPoints(radius=1e-6)).fit(X, y)
     with message("batches are synthetic only"):
         ihda(synthetic_share=1.0).fit(X, y)
-    with message(
-        "the autoencoder collapsed: .* Decrease kl_weight, increase vae_steps"
-    ):
-        ihda(kl_weight=1e4).fit(X, y)
+    with message("the autoencoder collapsed: .* Decrease kl_weight, increase steps"):
+        ihda(generator__kl_weight=1e4).fit(X, y)
     noise = np.random.default_rng(0).integers(0, 3, len(y))
     with message("have positive potential within radius .* Decrease"):
-        ihda(sources="potential").fit(X, noise)
+        ihda(sources="hard").fit(X, noise)
 
 
 def test_training_that_diverges_is_undone(table, fitted_net):
     X, y = table
     with message("training diverged and is undone. Decrease tune_lr"):
         model = IHDAFinetuner(
-            fitted_net, prefit=True, tune_lr=1e30, tune_share=1.0, random_state=0
+            FrozenEstimator(fitted_net), tune_lr=1e30, tune_share=1.0, random_state=0
         ).fit(X, y)
     assert not any(r.accepted for r in model.levels_)
     np.testing.assert_array_equal(model.predict_proba(X), fitted_net.predict_proba(X))
@@ -468,22 +480,22 @@ def test_a_share_is_never_rounded_away(table):
 
 def test_random_sources_are_not_the_rows_of_the_batches(table, monkeypatch):
     X, y = table
-    seen = {}
-    choose, batches = skaug.ihda.choose_sources, skaug.ihda.batches_of_rows
+    seen = {"rows": []}
+    choose, batches = HardPoints.fit, level.batches_of_rows
 
     def watched_choice(*args, **kwargs):
-        seen["sources"] = choose(*args, **kwargs)[0]
-        return seen["sources"], {}
+        seen["sources"] = choose(*args, **kwargs)
+        return seen["sources"]
 
     def watched_batches(*args):
         for rows in batches(*args):
-            seen.setdefault("rows", []).extend(rows)
+            seen["rows"].extend(rows)
             yield rows
 
-    monkeypatch.setattr("skaug.ihda.finetuner.choose_sources", watched_choice)
-    monkeypatch.setattr("skaug.ihda.finetuner.batches_of_rows", watched_batches)
-    ihda(sources="random", share=0.3, levels=["input"]).fit(X, y)
-    among = np.isin(seen["rows"][:45], seen["sources"]).mean()
+    monkeypatch.setattr(HardPoints, "fit", watched_choice)
+    monkeypatch.setattr(level, "batches_of_rows", watched_batches)
+    ihda(sources=HardPoints("random", share=0.3), levels=["input"]).fit(X, y)
+    among = np.isin(seen["rows"][:45], seen["sources"].indices_).mean()
     assert 0.05 < among < 0.6
 
 
@@ -517,7 +529,7 @@ def test_a_connection_that_sleeps_on_most_rows_is_found(table):
     X, y = table
     X = X.astype(np.float32)
     net = NetClassifier(Asleep, max_epochs=2, random_state=0).fit(X, y)
-    IHDAFinetuner(net, prefit=True, levels=["body"], random_state=0).fit(X, y)
+    IHDAFinetuner(FrozenEstimator(net), levels=["body"], random_state=0).fit(X, y)
 
     class Awake(Asleep):
         def forward(self, X):
@@ -527,7 +539,7 @@ def test_a_connection_that_sleeps_on_most_rows_is_found(table):
     net.module_.__class__ = Awake
     net.module_.waking = float(X[77, 0])
     with pytest.raises(ValueError, match=r"from its activations .* Name other levels"):
-        IHDAFinetuner(net, prefit=True, levels=["body"], random_state=0).fit(X, y)
+        IHDAFinetuner(FrozenEstimator(net), levels=["body"], random_state=0).fit(X, y)
 
 
 def test_plain_nets_of_skorch_are_reproducible(table):
@@ -565,9 +577,9 @@ def test_the_papers_reading_without_sources_skips_the_level(table):
 def test_a_dead_level_is_left_alone(table, fitted_net):
     X, y = table
     nn.init.constant_(fitted_net.module_.blocks[1][1].bias, -100.0)
-    with message("level 'blocks.1': all activations are 0"):
+    with message("level 'blocks.1': it is left alone, because all activations are 0"):
         model = IHDAFinetuner(
-            fitted_net, prefit=True, levels=["blocks.1"], random_state=0
+            FrozenEstimator(fitted_net), levels=["blocks.1"], random_state=0
         ).fit(X, y)
     assert model.levels_[0].skipped
 
@@ -575,41 +587,40 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
 @pytest.mark.parametrize(
     "params, text",
     [
-        ({"levels": "all"}, "levels to be one of 'auto', 'hidden' or a list of names"),
-        ({"levels": []}, "needs a level or more"),
+        ({"levels": "all"}, "levels to be 'auto', 'hidden' or a list of one name"),
+        ({"levels": []}, "a list of one name or more; got"),
         ({"levels": ["block"]}, r"no module of that name.*\['input', 'blocks.0'"),
         ({"levels": ["head"]}, "no trainable weight comes after it"),
         ({"levels": ["blocks.2"]}, "there is no module of that name"),
-        ({"sources": "hard"}, "needs sources to be one of 'all', 'potential'"),
+        ({"sources": "some"}, "needs sources to be one of 'hard', 'all'"),
         ({"generator": "gan"}, "needs generator to be one of 'vae'"),
+        ({"generator": None}, "an object such as VAEGenerator.*; got None"),
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
-        ({"skip_rule": "literal"}, "needs skip_rule"),
-        ({"control": "noise"}, "needs control to be one of None, 'real'"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
         ({"skip_probability": -0.1}, "skip_probability to be .* from 0 to 1; got -0.1"),
         ({"tune_share": math.inf}, "needs tune_share to be .* >= 0; got inf"),
         ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0; got 'fast'"),
         ({"n_samples": 0}, "needs n_samples to be .* >= 1; got 0"),
-        ({"vae_steps": 1.5}, "needs vae_steps to be .* >= 1; got 1.5"),
-        ({"share": 0}, "needs share to be above 0 .*; got 0"),
-        ({"validation": 1.0}, "needs validation to be a share"),
-        ({"radius": -1.0}, "0 < radius <= 2"),
-        ({"radius": ("quantile", 3)}, r"or \('knn', number of neighbours\)"),
-        ({"radius": ("knn",)}, r"or \('knn', number of neighbours\)"),
-        ({"metric": "chebyshev"}, "needs metric to be one of"),
-        ({"gamma": -3}, "finite gamma > 0"),
+        ({"generator__steps": 1.5}, "VAEGenerator needs steps to be .* >= 1 or 'auto'"),
+        ({"sources__share": 0}, "HardPoints needs share to be .* above 0 .*; got 0"),
+        ({"validation": 1.0}, "needs validation to be .*; got 1.0. It is a share"),
+        ({"sources__radius": -1.0}, "0 < radius <= 2"),
+        ({"sources__radius": ("quantile", 3)}, r"or \('knn', number of neighbours\)"),
+        ({"sources__radius": ("knn",)}, r"or \('knn', number of neighbours\)"),
+        ({"sources__metric": "chebyshev"}, "needs metric to be one of"),
+        ({"sources__gamma": -3}, "finite gamma > 0"),
         (
             {"levels": None},
-            "levels to be 'auto', 'hidden' or a list of names; got None",
+            "levels to be 'auto', 'hidden' or a list of one name or more; got None",
         ),
-        ({"validation": 2.5}, "needs validation to be a share"),
+        ({"validation": 2.5}, "needs validation to be .* It is a share"),
         (
-            {"sources": "potential", "radius": [0.1]},
+            {"sources__radius": [0.1]},
             r"a radius for every level \[.*; got \[0.1\]",
         ),
         (
-            {"sources": "potential", "radius": {"input": 0.1}},
+            {"sources__radius": {"input": 0.1}},
             "a radius for every level",
         ),
     ],
@@ -622,7 +633,7 @@ def test_wrong_parameters(table, params, text):
 def test_wrong_input(table):
     X, y = table
     with pytest.raises(NotFittedError, match=r"an unfitted NetClassifier\. Fit it, or"):
-        IHDAFinetuner(NET, prefit=True).fit(X, y)
+        IHDAFinetuner(FrozenEstimator(NET)).fit(X, y)
     with pytest.raises(NotFittedError):
         IHDAFinetuner(NET).predict(X)
     with pytest.raises(TypeError, match="needs a NetClassifier or another"):
@@ -632,16 +643,16 @@ def test_wrong_input(table):
     with pytest.raises(TypeError, match="needs X as an array; got a dict"):
         IHDAFinetuner(NET).fit({"X": X}, y)
     with pytest.raises(ValueError, match="none: nothing was augmented in this fit"):
-        ihda(control="real").fit(X, y).sample(X, y)
+        ihda(synthetic_share=0.0).fit(X, y).sample(X, y)
     with pytest.raises(
-        ValueError, match=r"one group per row; got groups of shape \(3,"
+        ValueError, match=r"one group per row, .*; got groups of shape \(3,"
     ):
         IHDAFinetuner(NET).fit(X, y, groups=[1, 2, 3])
     with pytest.raises(ValueError, match="needs at least two classes"):
         IHDAFinetuner(NET).fit(X, np.zeros(len(y)))
     fitted = clone(NET).fit(X, y)
     with pytest.raises(ValueError, match="IHDAFinetuner needs two classes or more"):
-        IHDAFinetuner(fitted, prefit=True).fit(X, np.zeros(len(y), int))
+        IHDAFinetuner(FrozenEstimator(fitted)).fit(X, np.zeros(len(y), int))
     with pytest.raises(ValueError, match=r"needs a plain nn\.Linear as its last layer"):
         IHDAFinetuner(NetClassifier(NoHead)).fit(X, y)
     with pytest.raises(
@@ -684,7 +695,9 @@ def test_from_a_folder_of_recordings_to_ihda(tmp_path):
         data.X, data.y, np.arange(len(y)) // 4, frame_length=100, frame_step=50
     )
     net = NetClassifier(batch_size=16, random_state=0)
-    model = IHDAFinetuner(net, sources="region", latent_dim=4, random_state=0)
+    model = IHDAFinetuner(
+        net, sources="region", generator=VAEGenerator(latent_dim=4), random_state=0
+    )
     pipe = make_pipeline(MagnitudeSpectrum(), StandardScaler(), model)
     grid = {"ihdafinetuner__generator": ["vae", "noise"]}
     search = GridSearchCV(pipe, grid, cv=GroupKFold(3), error_score="raise")

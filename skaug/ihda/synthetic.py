@@ -1,0 +1,94 @@
+"""Samples of one level, made piece by piece."""
+
+import math
+
+import numpy as np
+import torch
+
+from skaug._random import new_generator
+from skaug.hard_regions.generators import BYTES_AT_ONCE
+
+__all__ = ["SyntheticSet"]
+
+
+class SyntheticSet:
+    """Samples of many sources, made piece by piece and the same ones at every pass.
+
+    IHDA calls them :math:`h^l_A` (Eq. 7). Those of a convolutional layer can be many
+    times the data, so that no more than a piece exists at a time.
+
+    Parameters
+    ----------
+    generator : object with ``draw``
+        A fitted generator, such as a :class:`~skaug.VAEGenerator`.
+    h : torch.Tensor of shape (n, n_features)
+        Vectors.
+    codes : torch.Tensor of shape (n,)
+        Their classes.
+    sources : ndarray of shape (n_samples,)
+        The row of `h` that each sample is made from.
+    seed : int, default=0
+        Seed of the samples and of the order of batches.
+
+    Attributes
+    ----------
+    sources : ndarray of shape (n_samples,)
+        As given.
+    """
+
+    def __init__(self, generator, h, codes, sources, seed=0):
+        self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
+        self.sources = sources
+        self._size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
+        # Activations behind a ReLU are never negative, so their samples must not be.
+        self._floor = 0.0 if (h >= 0).all() else -math.inf
+
+    def pieces(self):
+        """Go through the samples once, in their order.
+
+        Yields
+        ------
+        new : torch.Tensor of shape (piece, n_features)
+            Samples.
+        codes : torch.Tensor of shape (piece,)
+            Classes of their sources.
+        """
+        starts = range(0, len(self.sources), self._size)
+        for number, start in enumerate(starts):
+            rows = torch.as_tensor(
+                self.sources[start : start + self._size], device=self.h.device
+            )
+            codes = self.codes[rows]
+            # Each piece has a seed of its own and is the same in every pass.
+            torch_generator = new_generator(self.seed + number)
+            new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
+            yield new.clamp_(min=self._floor), codes
+
+    def batches(self, size):
+        """Batches of one size, pass after pass.
+
+        Parameters
+        ----------
+        size : int
+            Samples per batch.
+
+        Yields
+        ------
+        new : torch.Tensor of shape (size, n_features)
+            Samples; within a piece in a new order at each pass.
+        codes : torch.Tensor of shape (size,)
+            Classes of their sources.
+        """
+        rng = np.random.RandomState(self.seed)
+        only = list(self.pieces()) if len(self.sources) <= self._size else None
+        new, codes = self.h[:0], self.codes[:0]
+        while True:
+            for piece in only or self.pieces():
+                order = torch.as_tensor(rng.permutation(len(piece[1])))
+                order = order.to(self.h.device)
+                new = torch.cat([new, piece[0][order]])
+                codes = torch.cat([codes, piece[1][order]])
+                n = len(codes) // size * size
+                if n:  # split would give an empty batch
+                    yield from zip(new[:n].split(size), codes[:n].split(size))
+                new, codes = new[n:], codes[n:]

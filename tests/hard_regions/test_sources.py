@@ -1,0 +1,90 @@
+"""Which points samples are made from."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+
+from skaug import HardPoints, auto_radius, potential
+
+
+@pytest.fixture
+def moons():
+    X, y = make_moons(300, noise=0.35, random_state=0)
+    return X, y
+
+
+def sources_of(rule, X, y, groups=None, *, random_state=0, **params):
+    """A fitted HardPoints; distances are euclidean."""
+    points = HardPoints(rule, metric="euclidean", **params)
+    return points.fit(X, y, groups, random_state=random_state)
+
+
+def test_hard_points_are_those_of_positive_potential(moons):
+    X, y = moons
+    for groups in (None, np.arange(len(y)) // 2):
+        radius = auto_radius(X, metric="euclidean", groups=groups)
+        settings = {"radius": radius, "metric": "euclidean", "groups": groups}
+        potentials, noisy = potential(X, y, return_noisy=True, **settings)
+        points = sources_of("hard", X, y, groups)
+        np.testing.assert_array_equal(points.indices_, np.flatnonzero(potentials > 0))
+        np.testing.assert_array_equal(points.potentials_, potentials)
+        np.testing.assert_array_equal(points.noisy_, noisy)
+        assert points.hard_share_ == np.mean(potentials > 0)
+        assert points.radius_ == radius == 2 * points.gamma_
+
+
+def test_region_takes_both_or_neither_of_two_points_at_one_spot(moons):
+    X, y = moons
+    twice, both = np.repeat(X, 2, axis=0), np.tile([0, 1], len(X))
+    region = sources_of("region", twice, both).indices_
+    assert len(region) and np.isin(region ^ 1, region).all()
+    spot = np.vstack([X, X[:5]])
+    region = sources_of("region", spot, np.r_[y, 1 - y[:5]], radius=0.5).indices_
+    for i in range(5):
+        assert (i in region) == (len(X) + i in region)
+
+
+def test_region_needs_fifteen_percent_on_each_side():
+    # Around the first point, it and n others of its class are against one.
+    for n, chosen in [(4, True), (5, False)]:
+        X = np.zeros((n + 2, 1))
+        y = np.r_[np.zeros(n + 1), 1]
+        region = sources_of("region", X, y, radius=1.0, gamma=1.0).indices_
+        assert (0 in region) == chosen  # 1/6 > 0.15 > 1/7
+        assert n + 1 not in region  # noisy: no neighbour of its own class
+
+
+def test_random_takes_as_many_as_are_hard_or_a_share(moons):
+    X, y = moons
+    hard, few = sources_of("hard", X, y), sources_of("random", X, y)
+    assert len(few.indices_) == len(hard.indices_)
+    assert few.hard_share_ == hard.hard_share_ == len(hard.indices_) / len(X)
+    first, second = (
+        sources_of("random", X, y, share=0.25, random_state=seed) for seed in (1, 2)
+    )
+    assert len(np.unique(first.indices_)) == 75
+    assert first.potentials_ is None and np.isnan(first.hard_share_)
+    assert not np.array_equal(first.indices_, second.indices_)
+
+
+def test_top_takes_a_share_of_each_class_by_rank(moons):
+    X, y = moons
+    top = sources_of("top", X, y, share=0.1)
+    for c in (0, 1):
+        of_class = np.flatnonzero(y == c)
+        inside = np.isin(of_class, top.indices_)
+        assert inside.sum() == 15
+        potentials = top.potentials_[of_class]
+        assert potentials[inside].min() >= potentials[~inside].max()
+
+
+def test_neighbour_rule_and_all(moons):
+    X, y = moons
+    for k in (3, 10):
+        expected = auto_radius(X, metric="euclidean", n_neighbors=k)
+        assert sources_of("hard", X, y, radius=("knn", k)).radius_ == expected
+    points = sources_of("all", X, y)
+    np.testing.assert_array_equal(points.indices_, np.arange(len(X)))
+    assert points.potentials_ is None
+    asked = HardPoints("all").fit(X, y, with_potentials=True)
+    assert asked.hard_share_ > 0 and len(asked.indices_) == len(X)
