@@ -259,7 +259,7 @@ def test_projections_are_those_of_the_real_activations(fitted, level, width):
 
 def test_samples_without_spread_lie_on_their_sources(halves):
     X, y, *_ = halves
-    finetuner = ihda(spread=0).fit(X, y)
+    finetuner = ihda(generator__spread=0).fit(X, y)
     display = ActivationDisplay.from_estimator(finetuner, X, y, n_samples=3)
     np.testing.assert_array_equal(display.source_index, np.repeat(range(len(X)), 3))
     np.testing.assert_allclose(
