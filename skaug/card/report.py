@@ -35,12 +35,12 @@ from skaug.card.sides import (
     reading,
 )
 from skaug.card.twin import fit_with_groups, plain_twin_and_changes
-from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["report"]
 
 # What these find does not depend on their random_state, up to a tolerance.
 SETTLED = (LogisticRegression, LinearSVC, SVC, PCA)
+NO_FIGURES = "There are no figures, because matplotlib is not installed."
 PACKAGES = ("skaug", "scikit-learn", "skorch", "torch", "numpy")
 
 
@@ -136,7 +136,7 @@ def report(
     groups = check_groups(groups, len(y), "report")
     _check_training(twin, X_train, y_train)
     with everything_kept():
-        made, changes = None, []
+        changes = []
         if X_train is not None:
             made, changes = plain_twin_and_changes(estimator)
             if changes:
@@ -147,17 +147,15 @@ def report(
         sides = {name: predictions(model, X) for name, model in models.items()}
         if twin is not None:
             _check_classes(sides)
-        tables, notes = augmentation_tables(estimator), []
-        try:
-            figures = card_figures(estimator, X, y, sides, groups)
-        except ImportError as error:
-            if error.name is None or not error.name.startswith("matplotlib"):
-                raise
-            figures = {}
-            notes.append("There are no figures, because matplotlib is not installed.")
+        tables = augmentation_tables(estimator)
+        figures = _figures_if_possible(estimator, X, y, sides, groups)
     scores = compare_scores(y, sides, groups)
     unseen = " and ".join(unseen_parts(estimator))
     parameters = changed_parameters(estimator)
+    if twin is None:
+        verdict = _verdict_without_twin(X_train is not None, unseen)
+    else:
+        verdict = _verdict(scores) + _of_seeds(twin)
     names = list(dict.fromkeys(row.part for row in parameters))
     return ModelCard(
         title=" · ".join(names) if title is None else str(title),
@@ -168,10 +166,24 @@ def report(
         augmentation=tables,
         parameters=parameters,
         twin=twin,
-        verdict=_verdict(scores, twin, made, unseen),
-        notes=_notes(sides, groups, groups_train, changes, unseen) + notes,
-        figures=figures,
+        verdict=verdict,
+        notes=[
+            *_notes_on_twin(sides, groups, changes, unseen),
+            *_notes_on_rows(sides, groups, groups_train),
+            *([NO_FIGURES] if figures is None else []),
+        ],
+        figures=figures or {},
     )
+
+
+def _figures_if_possible(*arguments):
+    """The figures, or None without matplotlib."""
+    try:
+        return card_figures(*arguments)
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("matplotlib"):
+            raise
+        return None
 
 
 def _checked(model, X, y, groups, what):
@@ -238,19 +250,21 @@ def _about(y, classes, groups, date):
     return about
 
 
-def _verdict(scores, twin, made, unseen):
-    if twin is None and made is not None and unseen:
+def _verdict_without_twin(was_tried, unseen):
+    if was_tried and unseen:
         return (
             f"There is no plain twin: what is within {unseen} is not looked into. Fit "
             "one by hand, and give it as twin."
         )
-    if twin is None and made is not None:
+    if was_tried:
         return "Nothing was augmented that is known here, so that there is no twin."
-    if twin is None:
-        return (
-            "There is no plain twin to compare with: whether augmentation helped, this "
-            "card does not tell."
-        )
+    return (
+        "There is no plain twin to compare with: whether augmentation helped, this "
+        "card does not tell."
+    )
+
+
+def _verdict(scores):
     by_reading = {}
     for name in ("accuracy", "log_loss"):
         if name in scores:
@@ -262,17 +276,13 @@ def _verdict(scores, twin, made, unseen):
         else f"{words} in {' and '.join(names)}"
         for words, names in by_reading.items()
     ]
-    return f"Against its plain twin: {', '.join(phrases)}.{_of_seeds(twin)}"
+    return f"Against its plain twin: {', '.join(phrases)}."
 
 
 def _of_seeds(twin):
-    """What is to be said where the twin began at another place."""
+    """A warning if a part of the twin draws random numbers without a seed."""
     for part in fitted_parts(twin):
-        name = (
-            None
-            if isinstance(part.object, BatchAugmentation)
-            else _unseeded(part.object)
-        )
+        name = _unseeded(part.object) if part.net is None else None
         if name is not None:
             return (
                 f" But random_state is None in {name}, so the two trainings drew other "
@@ -294,9 +304,12 @@ def _unseeded(estimator):
     return _unseeded(inner) if hasattr(inner, "fit") else None
 
 
-def _notes(sides, groups, groups_train, changes, unseen):
+def _notes_on_twin(sides, groups, changes, unseen):
+    """What to keep in mind when reading the differences."""
+    if "twin" not in sides:
+        return []
     notes = []
-    if unseen and "twin" in sides:
+    if unseen:
         notes.append(
             f"What is within {unseen} was not looked into: if there is augmentation in "
             "it, a twin that was made here has it as well."
@@ -306,28 +319,30 @@ def _notes(sides, groups, groups_train, changes, unseen):
             f"The plain twin was trained on the same rows: {', '.join(changes)}. All "
             "else is as in the estimator, also what a search chose for it."
         )
-    if "twin" in sides:
-        over = "test rows" if groups is None else f"{len(set(groups.tolist()))} groups"
-        notes.append(
-            "Differences are in points where scores are in %. Errors are standard "
-            f"errors of paired differences over the {over}: they do not tell what "
-            "training again with another seed would change."
-        )
-    if "twin" in sides and sides["estimator"].proba is not None:
+    over = "test rows" if groups is None else f"{len(set(groups.tolist()))} groups"
+    notes.append(
+        "Differences are in points where scores are in %. Errors are standard "
+        f"errors of paired differences over the {over}: they do not tell what "
+        "training again with another seed would change."
+    )
+    if sides["estimator"].proba is not None:
         notes.append(
             "The calibration error is biased upwards with few rows, and the interval "
             "of its difference is conservative."
         )
+    return notes
+
+
+def _notes_on_rows(sides, groups, groups_train):
+    """Which scores are missing, and what groups mean for the others."""
+    notes = []
     if sides["estimator"].proba is None:
         notes.append("It has no predict_proba, hence no log-loss and no calibration.")
-    if groups is not None:
-        notes.append(
-            "Of the worst group no error is given: it may be another for each."
-        )
-    if groups is not None and groups_train is not None:
-        shared = set(np.asarray(groups).tolist()) & set(
-            np.asarray(groups_train).tolist()
-        )
+    if groups is None:
+        return notes
+    notes.append("Of the worst group no error is given: it may be another for each.")
+    if groups_train is not None:
+        shared = set(groups.tolist()) & set(np.asarray(groups_train).tolist())
         if shared:
             notes.append(
                 f"{len(shared)} of the groups are among the training rows too, so the "
