@@ -1,8 +1,7 @@
-"""Making a model card: whether augmentation helps this classifier, and whom.
+"""Make a model card: did augmentation help this classifier, and for which rows?
 
 A fitted classifier is compared with its plain twin on rows that neither was trained
-on. Where the answer is not there, for want of a twin, of groups or of a seed, the card
-says so.
+on. If a twin, groups or a seed are missing, the card says what it cannot tell.
 """
 
 import platform
@@ -38,9 +37,9 @@ from skaug.card.twin import fit_with_groups, plain_twin_and_changes
 
 __all__ = ["report"]
 
-# What these find does not depend on their random_state, up to a tolerance.
+# Up to a tolerance, the result of these does not depend on their random_state.
 SETTLED = (LogisticRegression, LinearSVC, SVC, PCA)
-NO_FIGURES = "There are no figures, because matplotlib is not installed."
+NO_FIGURES = "The card has no figures, because matplotlib is not installed."
 PACKAGES = ("skaug", "scikit-learn", "skorch", "torch", "numpy")
 
 
@@ -59,8 +58,8 @@ def report(
 ):
     """Write the model card of a fitted classifier.
 
-    Predictions are made on the rows as they are. The classifier is not changed, nor are
-    NumPy's and torch's global random states, those of GPUs in use included.
+    The classifier predicts the rows as they are. Neither the classifier is changed nor
+    the global random states of NumPy and torch, on all devices in use.
 
     Parameters
     ----------
@@ -69,31 +68,31 @@ def report(
         :class:`IHDAFinetuner` or :class:`ResampledClassifier`, a Pipeline or a search
         that ends in one, or any classifier of scikit-learn.
     X : array-like of shape (n, ...)
-        Rows that it was not trained on, and that chose nothing.
+        Rows that were used neither for training nor to choose a parameter.
     y : array-like of shape (n,)
         Their labels.
     groups : array-like of shape (n,), default=None
-        Subject, segment or the like of each row, for scores by group. Errors are then
-        over groups: rows of one group count together.
+        Subject, segment or the like of each row, for scores by group. Rows of a group
+        then count together in the errors.
     twin : classifier, default=None
         What to compare with, fitted; such as ``plain_twin(estimator)``, fitted on the
         same training rows.
     X_train, y_train : array-like, default=None
-        Training rows and labels. If they are given the plain twin is made and trained
-        on them, which takes as long as the estimator took.
+        Training rows and labels. If they are given, the plain twin is made and trained
+        on them, which takes as long as the training of the estimator.
     groups_train : array-like, default=None
-        Their groups, for a twin that holds out data by itself.
+        Groups of the training rows, for a twin that holds out rows by itself.
     title : str, default=None
         Title of the page; by default the names of the estimator's parts.
     date : object, default=None
-        A date to put on the card. Without one the same models and rows give the same
-        page.
+        A date to put on the card. Without a date, the same models and rows give the
+        same page.
 
     Returns
     -------
     card : ModelCard
-        Numbers in its attributes, ``card.save("card.html")`` for the page. In a
-        notebook it shows itself.
+        The numbers are attributes, ``card.save("card.html")`` writes the page, and a
+        notebook shows it.
 
     Raises
     ------
@@ -109,15 +108,15 @@ def report(
 
     Notes
     -----
-    A score's difference is over the same rows and its standard error that of paired
-    rows, or groups, see ``skaug.scores``. It tells what other test rows would
-    change. Training again with another seed changes the difference too, which one
-    pair of trainings cannot tell.
+    The two classifiers predict the same rows. The standard error of a difference is
+    that of paired rows, or of paired groups, see ``skaug.card.scores``. It tells what
+    other test rows would change. Training again with another seed would change the
+    difference too; one pair of trainings cannot tell by how much.
 
-    The calibration error is biased upwards with few rows, for both sides, and the
-    interval of its difference is conservative: wider than 95 % needs.
+    With few rows, the calibration error of both sides is biased upwards, and the
+    interval of its difference is wider than 95 % would need.
 
-    Figures need matplotlib; without it the card has none and says so.
+    Without matplotlib, the card has no figures and says so.
 
     Examples
     --------
@@ -253,14 +252,16 @@ def _about(y, classes, groups, date):
 def _verdict_without_twin(was_tried, unseen):
     if was_tried and unseen:
         return (
-            f"There is no plain twin: what is within {unseen} is not looked into. Fit "
-            "one by hand, and give it as twin."
+            f"There is no plain twin: the card does not look inside {unseen}. Fit a "
+            "twin by hand, and give it as twin."
         )
     if was_tried:
-        return "Nothing was augmented that is known here, so that there is no twin."
+        return (
+            "The card knows no augmentation in the estimator: there is no plain twin."
+        )
     return (
-        "There is no plain twin to compare with: whether augmentation helped, this "
-        "card does not tell."
+        "There is no plain twin to compare with, so this card cannot tell whether "
+        "augmentation helped."
     )
 
 
@@ -285,14 +286,14 @@ def _of_seeds(twin):
         name = _unseeded(part.object) if part.net is None else None
         if name is not None:
             return (
-                f" But random_state is None in {name}, so the two trainings drew other "
-                "random numbers, which may be all of it."
+                f" But random_state is None in {name}, so the two trainings drew "
+                "different random numbers, which may explain the whole difference."
             )
     return ""
 
 
 def _unseeded(estimator):
-    """Name of what draws without a seed, itself or what it wraps; None if all have."""
+    """Name of the estimator, or of the one inside, that has no seed; else None."""
     params = (
         estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
     )
@@ -311,19 +312,20 @@ def _notes_on_twin(sides, groups, changes, unseen):
     notes = []
     if unseen:
         notes.append(
-            f"What is within {unseen} was not looked into: if there is augmentation in "
-            "it, a twin that was made here has it as well."
+            f"The card did not look inside {unseen}: if there is augmentation, a twin "
+            "that the card made has it as well."
         )
     if changes:
         notes.append(
-            f"The plain twin was trained on the same rows: {', '.join(changes)}. All "
-            "else is as in the estimator, also what a search chose for it."
+            "The plain twin was trained on the same rows, with these changes: "
+            f"{', '.join(changes)}. All else is as in the estimator, including what a "
+            "search chose."
         )
     over = "test rows" if groups is None else f"{len(set(groups.tolist()))} groups"
     notes.append(
-        "Differences are in points where scores are in %. Errors are standard "
-        f"errors of paired differences over the {over}: they do not tell what "
-        "training again with another seed would change."
+        "Where scores are in %, differences are in points. Errors are standard errors "
+        f"of paired differences over the {over}. They do not tell what training again "
+        "with another seed would change."
     )
     if sides["estimator"].proba is not None:
         notes.append(
@@ -337,15 +339,21 @@ def _notes_on_rows(sides, groups, groups_train):
     """Which scores are missing, and what groups mean for the others."""
     notes = []
     if sides["estimator"].proba is None:
-        notes.append("It has no predict_proba, hence no log-loss and no calibration.")
+        notes.append(
+            "The estimator has no predict_proba, so the card has neither log-loss nor "
+            "calibration error."
+        )
     if groups is None:
         return notes
-    notes.append("Of the worst group no error is given: it may be another for each.")
+    notes.append(
+        "The worst group's accuracy has no error, because the worst group of the twin "
+        "may be another one."
+    )
     if groups_train is not None:
         shared = set(groups.tolist()) & set(np.asarray(groups_train).tolist())
         if shared:
             notes.append(
                 f"{len(shared)} of the groups are among the training rows too, so the "
-                "scores promise more than new groups would get."
+                "scores are too good for new groups."
             )
     return notes

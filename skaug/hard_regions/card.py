@@ -82,8 +82,8 @@ def _of_hard_regions(sampler):
     ]
     metric = getattr(sampler, "sources_", sampler).metric
     note = (
-        f"Hard is what has positive potential within radius {sampler.radius_:.3g} "
-        f"({metric}), noisy what has no neighbour of its own class."
+        f"A row is hard if its potential is positive (radius {sampler.radius_:.3g}, "
+        f"{metric} metric), and noisy if it has no neighbour of its own class."
     )
     return table("Hard regions: training rows, and rows made", records, note)
 
@@ -92,7 +92,7 @@ def _of_other_sampler(sampler):
     name = type(sampler).__name__
     made = rows_added(sampler)
     if made is None:
-        note = "It keeps no counts of what it added or took away."
+        note = "The sampler keeps no counts of the rows that it added or took away."
         return table(f"{name}: rows resampled", [], note)
     records = [{"class": label, "new_rows": n} for label, n in made.items()]
     return table(f"{name}: rows made", records)

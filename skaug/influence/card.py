@@ -15,13 +15,13 @@ def tables(part):
     """The transforms with their influence, or whether the network was accepted."""
     augmenter = part.object
     if hasattr(augmenter, "policy_"):
-        note = "Mean cosine to the validation gradient, over networks; weight is the "
-        note += "share of draws. One view of each training row."
+        note = "The cosine to the validation gradient is a mean over networks, and the "
+        note += "weight is a share of draws. Each training row has one view."
         return [table("Transforms by influence", augmenter.policy_, note)]
-    accepted = "accepted" if augmenter.accepted_ else "not accepted: baseline alone"
+    used = "used" if augmenter.accepted_ else "not used: the baseline works alone"
     loss = getattr(augmenter, "held_out_loss_", None)
     records = [] if loss is None else [loss]
-    return [table("Augmentation network", records, f"It was {accepted}.")]
+    return [table("Augmentation network", records, f"The network is {used}.")]
 
 
 def figures(part, X, y):

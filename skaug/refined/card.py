@@ -35,7 +35,7 @@ def tables(part):
                     "transform": "none" if transform is None else name_of(transform),
                 }
             )
-    note = f"{callback.probability:.0%} of the batches of augmented epochs."
+    note = f"In augmented epochs, {callback.probability:.0%} of the batches are."
     return [table("Batches augmented in training", records, note)]
 
 

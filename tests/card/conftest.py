@@ -124,53 +124,48 @@ def no_figures(monkeypatch):
     )
 
 
-def _net(**params):
-    return NetClassifier(**{"max_epochs": 3, "random_state": 0} | params)
-
-
-def _sampler(**params):
-    return HardRegionSampler(**{"generator": "noise", "random_state": 0} | params)
-
-
 @pytest.fixture(scope="session")
 def net():
     """A function that makes a net of three epochs."""
-    return _net
+    return lambda **params: NetClassifier(
+        **{"max_epochs": 3, "random_state": 0} | params
+    )
 
 
 @pytest.fixture(scope="session")
 def sampler():
     """A function that makes a HardRegionSampler."""
-    return _sampler
+    return lambda **params: HardRegionSampler(
+        **{"generator": "noise", "random_state": 0} | params
+    )
 
 
 @pytest.fixture
-def estimators():
+def estimators(net, sampler):
     """Estimators of every kind by name, not fitted."""
     isda = ISDAClassifier(max_epochs=2, random_state=0)
     scaled_isda = make_pipeline(StandardScaler(), isda)
     augment = BatchAugmentation(TableMixup(0.5), refine_epochs=1)
-    augmenter = InfluenceAugmenter(_net(), refit=False, random_state=0)
+    augmenter = InfluenceAugmenter(net(), refit=False, random_state=0)
     smote, under = SMOTE(random_state=0), RandomUnderSampler(random_state=0)
     forest = RandomForestClassifier(5, random_state=0)
     trees = ExtraTreesClassifier(5, random_state=0)
     over, logistic = RandomOverSampler(random_state=0), LogisticRegression()
+    more_rows = ResampledClassifier(smote, net())
     strengths = {"isdaclassifier__strength": [0.5, 1]}
     return {
         "isda": scaled_isda,
-        "ihda": IHDAFinetuner(_net(), random_state=0),
-        "batches": _net(callbacks=[("a", augment)]),
-        "resampled": ResampledClassifier(_sampler(), _net()),
+        "ihda": IHDAFinetuner(net(), random_state=0),
+        "batches": net(callbacks=[("a", augment)]),
+        "resampled": ResampledClassifier(sampler(), net()),
         "influence": make_pipeline(StandardScaler(), augmenter, logistic),
-        "imblearn": ImbalancedPipeline([("sample", _sampler()), ("net", _net())]),
+        "imblearn": ImbalancedPipeline([("sample", sampler()), ("net", net())]),
         "over": ResampledClassifier(over, logistic),
         "calibrated": CalibratedClassifierCV(isda, cv=2),
         "forest": ImbalancedPipeline([("a", smote), ("b", forest)]),
         "trees": ResampledClassifier(under, trees),
         "bagged": BaggingClassifier(isda, n_estimators=2, random_state=0),
-        "calibrated resampled": CalibratedClassifierCV(
-            ResampledClassifier(smote, _net()), cv=2
-        ),
+        "calibrated resampled": CalibratedClassifierCV(more_rows, cv=2),
         "frozen": FrozenEstimator(isda),
         "search": GridSearchCV(scaled_isda, strengths, cv=GroupKFold(2)),
     }

@@ -49,20 +49,22 @@ def test_saving_and_showing(train, card, tmp_path, check_page):
 
 
 def test_cells_of_numbers_and_words():
-    record = {"class": 1000, "rows": 1000, "ok": True, "x": float("nan")}
-    head, line = cells([record])
-    assert head == [
-        ("class", ""),
-        ("rows", "number"),
-        ("ok", "number"),
-        ("x", "number"),
-    ]
-    assert [text for text, _ in line] == ["1000", "1,000", "yes", "n/a"]
-    # Words stand out in their own column only.
-    lines = cells([{"class": "better", "reading": word} for word in ("worse", "same")])
-    assert lines[1:] == [
-        [("better", ""), ("worse", "worse")],
-        [("better", ""), ("same", "")],
+    record = {"class": 1000, "new_rows": 1000, "ok": True, "x": float("nan")}
+    assert cells([record | {"word": "<i>"}]) == [
+        [
+            ("class", False),
+            ("new rows", True),
+            ("ok", True),
+            ("x", True),
+            ("word", False),
+        ],
+        [
+            ("1000", False),
+            ("1,000", True),
+            ("yes", True),
+            ("n/a", True),
+            ("<i>", False),
+        ],
     ]
 
 

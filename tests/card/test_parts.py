@@ -132,13 +132,13 @@ def test_forests_and_bags_are_taken_as_a_whole(train, isda, card, no_figures):
 def test_what_is_not_looked_into_is_said(train, isda, card, no_figures):
     vote = VotingClassifier([("a", isda), ("b", LogisticRegression())]).fit(*train)
     verdict = card(vote, trained=True).verdict
-    assert "within VotingClassifier is not looked into" in verdict
+    assert "does not look inside VotingClassifier" in verdict
     calibrated = CalibratedClassifierCV(FrozenEstimator(isda)).fit(*train)
     verdict = card(calibrated, trained=True).verdict
-    assert "within CalibratedClassifierCV is not looked into" in verdict
+    assert "does not look inside CalibratedClassifierCV" in verdict
     resampled = ResampledClassifier(SMOTE(random_state=0), vote).fit(*train)
     notes = " ".join(card(resampled, trained=True).notes)
-    assert "within VotingClassifier was not looked into" in notes
+    assert "did not look inside VotingClassifier" in notes
 
 
 def test_few_of_many_frames_are_copied(monkeypatch):
