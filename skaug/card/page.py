@@ -42,10 +42,7 @@ def shown(value, form, times=1, unit=""):
 
 
 def cells(records):
-    """The cells of a table: lists of (text, whether in a column of numbers).
-
-    The first list has the headings, the others have a record each.
-    """
+    """Lines of a table, the headings first: (text, in a column of numbers?) by cell."""
     numeric = {
         name: name not in NAMES and all(isinstance(row[name], Real) for row in records)
         for name in records[0]

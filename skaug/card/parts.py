@@ -136,19 +136,7 @@ def _is_fitted(estimator):
 
 
 def unseen_parts(estimator):
-    """Names of the parts within which :func:`fitted_parts` does not look.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted one.
-
-    Returns
-    -------
-    names : list of str
-        Ensembles of several estimators, such as VotingClassifier, and wrappers of a
-        frozen one.
-    """
+    """Names of ensembles and wrappers, inside which :func:`fitted_parts` is blind."""
     names = []
     for part in fitted_parts(estimator):
         several = isinstance(getattr(part.object, "estimators", None), list)

@@ -1,4 +1,4 @@
-"""Make a model card: did augmentation help this classifier, and for which rows?
+"""Make a model card, which tells whether augmentation helped, and for which rows.
 
 A fitted classifier is compared with its plain twin on rows that neither was trained
 on. If a twin, groups or a seed are missing, the card says what it cannot tell.
@@ -256,9 +256,7 @@ def _verdict_without_twin(was_tried, unseen):
             "twin by hand, and give it as twin."
         )
     if was_tried:
-        return (
-            "The card knows no augmentation in the estimator: there is no plain twin."
-        )
+        return "There is no plain twin: the card knows no augmentation here."
     return (
         "There is no plain twin to compare with, so this card cannot tell whether "
         "augmentation helped."

@@ -172,9 +172,7 @@ def _trained_as_long(twin, samplers, fitted, changes):
     growth = _growth(samplers, fitted)
     if growth is None:
         names = " and ".join(type(sampler).__name__ for sampler in samplers)
-        changes.append(
-            f"the same epochs, because the rows before {names} are not known"
-        )
+        changes.append(f"the same epochs: the rows before {names} are not known")
         return twin
     epochs = {
         name: round(value * growth)

@@ -35,7 +35,7 @@ def tables(part):
                     "transform": "none" if transform is None else name_of(transform),
                 }
             )
-    note = f"In augmented epochs, {callback.probability:.0%} of the batches are."
+    note = f"An augmented epoch augments {callback.probability:.0%} of its batches."
     return [table("Batches augmented in training", records, note)]
 
 

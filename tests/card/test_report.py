@@ -65,7 +65,7 @@ def test_no_twin_is_said(train, card, no_figures):
     assert "no plain twin to compare" in card(model).html
     made = card(model, trained=True)
     assert made.twin is None
-    assert "knows no augmentation" in made.verdict
+    assert "knows no augmentation here" in made.verdict
 
 
 def test_a_twin_of_ones_own_and_no_probabilities(train, card, no_figures):
