@@ -86,10 +86,22 @@ def test_no_circle_inside_a_folder(folder):
     list(TopologicalSorter(arrows).static_order())
 
 
+def test_one_file_of_the_card_knows_the_methods():
+    arrows = drawn_arrows()
+    for path in (SKAUG / "card").rglob("*.py"):
+        used = rooms_imported([path]) - {"card", *SMALL_GROUND}
+        assert used == (arrows["card"] if path.stem == "methods" else set()), path
+
+
+def test_methods_do_not_import_the_card():
+    for path in SKAUG.glob("*/card.py"):
+        assert "card" not in rooms_imported([path]), path
+
+
 def test_only_declared_dependencies_are_imported():
-    # tqdm is a dependency of skorch, scipy one of scikit-learn.
+    # jinja2 is a dependency of torch, tqdm one of skorch, scipy one of scikit-learn.
     allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
-    allowed |= {"scipy", "skaug"}
+    allowed |= {"jinja2", "scipy", "skaug"}
     for path in SKAUG.rglob("*.py"):
         roots = {name.split(".")[0] for name in imports_of(path)}
         draws = path.stem.endswith("display") or path.stem in ("figures", "_plots")
