@@ -80,10 +80,9 @@ def _of_hard_regions(sampler):
         {"class": label, **{name: int(of[i]) for name, of in counts.items()}}
         for i, label in enumerate(sampler.classes_.tolist())
     ]
-    metric = getattr(sampler, "sources_", sampler).metric
     note = (
         f"A row is hard if its potential is positive (radius {sampler.radius_:.3g}, "
-        f"{metric} metric), and noisy if it has no neighbour of its own class."
+        f"{sampler.sources_.metric} metric), and noisy if it has no neighbour of its own class."
     )
     return table("Hard regions: training rows, and rows made", records, note)
 

@@ -38,8 +38,10 @@ def tables(part):
         }
         for record in finetuner.levels_
     ]
-    note = "Losses are on the real training rows. Radius and hard share are known only "
-    note += "if sources are chosen by potential."
+    note = (
+        "Losses are on the real training rows. Radius and hard share are known only if "
+        "sources are chosen by potential."
+    )
     found = [table("IHDA: levels of the network, in order", levels, note)]
     augmented = [record for record in finetuner.levels_ if record.n_samples]
     if augmented:

@@ -15,8 +15,10 @@ def tables(part):
     """The transforms with their influence, or whether the network was accepted."""
     augmenter = part.object
     if hasattr(augmenter, "policy_"):
-        note = "The cosine to the validation gradient is a mean over networks, and the "
-        note += "weight is a share of draws. Each training row has one view."
+        note = (
+            "The cosine to the validation gradient is a mean over networks, and the "
+            "weight is a share of draws. Each training row has one view."
+        )
         return [table("Transforms by influence", augmenter.policy_, note)]
     used = "used" if augmenter.accepted_ else "not used: the baseline works alone"
     loss = getattr(augmenter, "held_out_loss_", None)
