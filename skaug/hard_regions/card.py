@@ -82,7 +82,8 @@ def _of_hard_regions(sampler):
     ]
     note = (
         f"A row is hard if its potential is positive (radius {sampler.radius_:.3g}, "
-        f"{sampler.sources_.metric} metric), and noisy if it has no neighbour of its own class."
+        f"{sampler.sources_.metric} metric), and noisy if it has no neighbour of its "
+        "own class."
     )
     return table("Hard regions: training rows, and rows made", records, note)
 
