@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import refuses
 from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -229,19 +230,19 @@ def test_unfit_table_is_refused_in_a_sentence(
 ):
     path = tmp_path / "t.csv"
     table.assign(**change).to_csv(path, index=False)
-    with pytest.raises(SystemExit, match=r"compare needs .*" + message):
+    with refuses(r"compare needs .*" + message, SystemExit):
         compare.main(["--data", str(path), *options])
 
 
 def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "t.csv"
-    with pytest.raises(SystemExit, match=r"a --data file that exists; got .*t.csv"):
+    with refuses(r"a --data file that exists; got .*t.csv", SystemExit):
         compare.main(["--data", str(path), "--target", "y"])
     path.write_text("")
-    with pytest.raises(SystemExit, match=r"a readable CSV file; got .*No columns"):
+    with refuses(r"a readable CSV file; got .*No columns", SystemExit):
         compare.main(["--data", str(path), "--target", "y"])
     path.write_text("y\nwalk\nsit\n")
-    with pytest.raises(SystemExit, match="columns besides target and groups; got y"):
+    with refuses("columns besides target and groups; got y", SystemExit):
         compare.main(["--data", str(path), "--target", "y"])
 
 
@@ -257,13 +258,13 @@ def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     ],
 )
 def test_unfit_option_is_refused_in_a_sentence(options, message):
-    with pytest.raises(SystemExit, match="compare needs " + message):
+    with refuses("compare needs " + message, SystemExit):
         compare.main(options)
 
 
 def test_without_pandas_only_data_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(SystemExit, match="compare needs pandas to read --data"):
+    with refuses("compare needs pandas to read --data", SystemExit):
         compare.main(["--data", "t.csv", "--target", "y"])
 
 

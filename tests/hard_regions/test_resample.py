@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -105,7 +106,7 @@ def test_weights_need_a_sampler_that_tells_its_rows(table):
     X, y = table
     model = ResampledClassifier(SMOTE(), LogisticRegression())
     message = "rows that sample_weight belongs to; got a SMOTE"
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         model.fit(X[:120], y[:120], sample_weight=np.ones(120))
 
 
@@ -236,12 +237,12 @@ def test_methods_are_those_of_the_classifier(table):
     ],
 )
 def test_messages(table, parts, message):
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         ResampledClassifier(*parts).fit(*table)
 
 
 def test_groups_that_nobody_takes_are_refused(table):
     X, y = table
     model = ResampledClassifier(SMOTE(), LogisticRegression())
-    with pytest.raises(TypeError, match="takes groups; got a SMOTE"):
+    with refuses("takes groups; got a SMOTE", TypeError):
         model.fit(X, y, groups=np.arange(len(y)))

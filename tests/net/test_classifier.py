@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import refuses
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 from skorch import NeuralNetClassifier
@@ -68,7 +69,7 @@ def test_shapes_set_by_the_user_win_and_unknown_ones_are_not_passed(table):
     X, y = table
     net = quick(Logistic, module__bias=False).fit(X, y)
     assert net.module_.fc.bias is None
-    with pytest.raises(ValueError, match=r"shape \(2, 3\) for 2 rows; got \(2, 5\)"):
+    with refuses(r"shape \(2, 3\) for 2 rows; got \(2, 5\)"):
         quick(Logistic, module__n_classes=5).fit(X, y)
 
 
@@ -121,7 +122,7 @@ def test_classes_fix_the_order_of_the_columns(table):
     ordered = quick(classes=["c", "a", "b"], max_epochs=30).fit(X, names)
     assert ordered.classes_.tolist() == ["c", "a", "b"]
     assert ordered.score(X, names) > 0.9
-    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+    with refuses(r"classes \['a', 'b'\]; got \['c'\]"):
         quick(classes=["a", "b"]).fit(X, names)
 
 
@@ -243,7 +244,7 @@ def test_a_warm_fit_in_the_middle_of_a_schedule_has_a_whole_one_of_its_own(table
 
 
 def test_a_scheduler_beside_the_cosine_is_refused(table):
-    with pytest.raises(ValueError, match="needs lr_schedule='constant' beside"):
+    with refuses("needs lr_schedule='constant' beside"):
         quick(callbacks=[LRScheduler("StepLR", step_size=1)]).fit(*table)
 
 
@@ -304,7 +305,7 @@ def test_warm_start_goes_on_and_a_plain_fit_starts_over(table):
     warm = quick(warm_start=True).fit(X, y)
     warm.fit(X, y)
     assert len(warm.history) == 6
-    with pytest.raises(ValueError, match="8 features"):
+    with refuses("8 features"):
         warm.fit(X[:, :4], y)
     cold = quick().fit(X, y)
     first = weights(cold)
@@ -319,7 +320,7 @@ def test_partial_fit_honours_classes(table):
     net.partial_fit(X[only_a], names[only_a], classes=["a", "b", "c"])
     net.partial_fit(X, names)
     assert net.classes_.tolist() == ["a", "b", "c"]
-    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+    with refuses(r"classes \['a', 'b'\]; got \['c'\]"):
         quick().partial_fit(X[y < 2], names[y < 2]).partial_fit(X, names)
 
 
@@ -363,12 +364,9 @@ def test_held_out_rows_share_no_group_with_training_rows(table, train_split, gro
 def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
     X, y = table
     net = quick(train_split=ValidSplit(KFold(3, shuffle=True, random_state=0)))
-    with pytest.raises(ValueError, match="that keeps groups together; got KFold"):
+    with refuses("that keeps groups together; got KFold"):
         net.fit(X, y, groups=np.arange(150) // 10)
-    with pytest.raises(
-        ValueError,
-        match=r"needs one group per row, shape \(150,\); got groups of shape \(3,\)",
-    ):
+    with refuses(r"one group per row, shape \(150,\); got groups of shape \(3,\)"):
         net.fit(X, y, groups=[1, 2, 3])
 
 
@@ -380,7 +378,7 @@ def test_pandas_names_are_checked(table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         net.predict(frame)
-    with pytest.raises(ValueError, match="feature names should match"):
+    with refuses("feature names should match"):
         net.predict(frame[frame.columns[::-1]])
 
 
@@ -408,14 +406,14 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_training_data_is_refused_with_its_reason(table, case):
     change, message = BAD[case]
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         quick().fit(*change(*table))
 
 
 def test_sparse_data_are_refused(table):
     from scipy.sparse import csr_array
 
-    with pytest.raises(TypeError, match=r"Sparse data was passed.*dense"):
+    with refuses(r"Sparse data was passed.*dense", TypeError):
         quick().fit(csr_array(table[0]), table[1])
 
 
@@ -426,15 +424,15 @@ def test_sparse_data_are_refused(table):
 def test_another_shape_at_predict_is_refused(shape, wrong):
     rng = np.random.default_rng(0)
     net = quick().fit(rng.normal(size=(30, *shape)), np.arange(30) % 2)
-    with pytest.raises(ValueError, match=r"features|as in fit; got \(5,"):
+    with refuses(r"features|as in fit; got \(5,"):
         net.predict(rng.normal(size=(5, *wrong)))
 
 
 def test_other_misuse_is_named(table):
     X, y = table
-    with pytest.raises(ValueError, match="'cosine' or 'constant'; got 'linear'"):
+    with refuses("'cosine' or 'constant'; got 'linear'"):
         quick(lr_schedule="linear").fit(X, y)
-    with pytest.raises(ValueError, match=r"needs data to choose a network"):
+    with refuses(r"needs data to choose a network"):
         quick().initialize()
     for kwargs, message in [
         ({"batch_size": 0}, "batch_size to be a whole number >= 1 or -1.*got 0"),
@@ -442,9 +440,9 @@ def test_other_misuse_is_named(table):
         ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
         ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),
     ]:
-        with pytest.raises(ValueError, match=message):
+        with refuses(message):
             quick(**kwargs).fit(X, y)
-    with pytest.raises(ValueError, match="did you mean module__hidden"):
+    with refuses("did you mean module__hidden"):
         quick(module_hidden=(3,)).fit(X, y)
     with pytest.raises(NotFittedError):
         quick().predict_proba(X)
@@ -460,7 +458,7 @@ def test_a_failed_fit_leaves_no_trace_of_training(table):
             return super().forward(X)
 
     net = quick(Broken)
-    with pytest.raises(RuntimeError, match="broken"):
+    with refuses("broken", RuntimeError):
         net.fit(X, np.array(["a", "b", "c"])[y])
     assert net.classes_.tolist() == ["a", "b", "c"]
 
@@ -482,9 +480,7 @@ def test_skorchs_dataloader_and_datasets_still_work(table, n_workers):
 
 def test_dataset_labels_must_be_codes_unless_named(table):
     X, y = np.float32(table[0]), table[1]
-    with pytest.raises(
-        ValueError, match=r"labels 0 ... n_classes - 1; got \[1, 2, 3\]"
-    ):
+    with refuses(r"labels 0 ... n_classes - 1; got \[1, 2, 3\]"):
         quick().fit(Dataset(X, y + 1))
     net = quick(classes=["a", "b", "c"]).fit(Dataset(X, y))
     assert set(net.predict(X)) <= {"a", "b", "c"}
