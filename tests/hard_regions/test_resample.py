@@ -1,18 +1,12 @@
 """ResampledClassifier: what is resampled, what is not, and what goes to whom."""
 
-import io
-import pickle
-
-import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -22,7 +16,6 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     TunedThresholdClassifierCV,
-    cross_val_predict,
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
@@ -110,24 +103,6 @@ def test_weights_need_a_sampler_that_tells_its_rows(table):
         model.fit(X[:120], y[:120], sample_weight=np.ones(120))
 
 
-@pytest.mark.parametrize("sampler", [hard(), SMOTE(random_state=0)])
-def test_grid_search_in_a_plain_pipeline(table, sampler):
-    X, y = table
-    frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
-    labels = pd.Series(np.array(["run", "sit", "walk"])[y])
-    pipe = make_pipeline(
-        StandardScaler(), ResampledClassifier(sampler, LogisticRegression())
-    )
-    grid = {
-        "resampledclassifier__sampler__sampling_strategy": ["auto", "all"],
-        "resampledclassifier__estimator__C": [0.1, 1],
-    }
-    search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, error_score="raise")
-    assert search.fit(frame, labels).best_score_ > 0.6
-    assert set(search.predict(frame)) == {"run", "sit", "walk"}
-    assert search.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
-
-
 def test_networks_and_searches_take_groups_for_what_they_hold_out(table):
     X, y = table
     groups, seen = np.arange(len(y)) // 5, []
@@ -152,33 +127,6 @@ def test_what_looks_like_a_search_is_not_given_groups(table):
     for estimator in (LogisticRegressionCV(Cs=2, cv=2, scoring="accuracy"), tuned):
         model = ResampledClassifier(hard(), estimator).fit(X, y > 0, groups=groups)
         assert len(model.sampler_.groups_) > len(y)
-
-
-@pytest.mark.parametrize("keep", ["pickle", "joblib", "clone"])
-def test_round_trips(table, keep):
-    X, y = table
-    names = np.array(["run", "sit", "walk"])[y]
-    fitted = ResampledClassifier(hard(), LogisticRegression()).fit(X, names)
-    if keep == "pickle":
-        other = pickle.loads(pickle.dumps(fitted))
-    elif keep == "joblib":
-        buffer = io.BytesIO()
-        joblib.dump(fitted, buffer)
-        buffer.seek(0)
-        other = joblib.load(buffer)
-    else:
-        other = clone(fitted).fit(X[30:], names[30:]).fit(X, names)
-    np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
-
-
-def test_calibration_and_cross_validation(table):
-    X, y = table
-    model = ResampledClassifier(hard(), LinearSVC())
-    calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
-    np.testing.assert_allclose(calibrated.predict_proba(X).sum(1), 1, rtol=1e-6)
-    one, two = (cross_val_predict(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
-    np.testing.assert_array_equal(one, two)
-    assert (one == y).mean() > 0.6
 
 
 def test_metadata_routing(table):

@@ -7,17 +7,12 @@ from helpers import refuses
 from scipy.spatial.transform import Rotation
 from scipy.stats import mode
 from shl_folder import frames_by_slicing, write_shl
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
-    GridSearchCV,
     GroupKFold,
     cross_val_predict,
 )
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from skaug import ISDAClassifier, NetClassifier
+from skaug import NetClassifier
 from skaug.signals import Frames, MagnitudeSpectrum, frame_segments, load_shl
 
 SHL = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
@@ -248,24 +243,6 @@ def test_another_shape_than_in_fit_is_refused(segments):
         spectrum.transform(segments[:, :3])
     with refuses(r"A single frame is X\[None\]"):
         spectrum.transform(segments[0])
-
-
-@pytest.mark.parametrize(
-    "classifier", [LogisticRegression(), ISDAClassifier(max_epochs=10, random_state=0)]
-)
-def test_frames_go_through_a_grouped_grid_search(classifier):
-    rng = np.random.default_rng(0)
-    y = np.repeat(["still", "walk"], 12)
-    X = rng.normal(size=(24, 3, 200))
-    X[12:, 0] += 3 * np.sin(np.arange(200) / 3)
-    frames = frame_segments(X, y, frame_length=50, frame_step=25)
-    pipe = make_pipeline(MagnitudeSpectrum(), StandardScaler(), clone(classifier))
-    grid = {"magnitudespectrum__log": [False, True]}
-    grid["magnitudespectrum__window"] = [None, "hann"]
-    search = GridSearchCV(pipe, grid, cv=GroupKFold(3), n_jobs=2, error_score="raise")
-    search.fit(frames.X, frames.y, groups=frames.groups)
-    assert search.best_score_ > 0.9
-    assert set(search.predict(frames.X[::5])) == {"still", "walk"}
 
 
 def test_a_net_takes_frames_as_signals(segments):
