@@ -1,19 +1,13 @@
-"""The comparison of all methods: statistics, files, and going on after a kill."""
+"""The comparison of all methods: statistics, files, groups, choices."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import refuses
 from scipy.stats import ttest_rel
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_iris
 from sklearn.utils import Bunch
 
 pytest.importorskip("imblearn")
@@ -23,10 +17,8 @@ from methods import METHODS, Setup, methods_for
 from methods_report import Differences, holm, summary
 from tasks import as_rows, draw, mixed_order, own_task
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_methods.py"
 SIDES = {f"x_{side}": np.zeros((30, 2)) for side in ("train", "test")}
 SIDES |= {f"y_{side}": np.arange(30) % 2 for side in ("train", "test")}
-FEW = ["--methods", "ISDA", "SMOTE, logistic regression", "--epochs", "4"]
 
 
 def cells(accuracies):
@@ -338,45 +330,3 @@ def test_a_network_takes_what_its_twin_has_chosen(monkeypatch):
     assert [model.tune_lr for model in seen] == [0.8] * 4
     strengths = [model.estimator.strength for model in seen]
     assert strengths == [0.25, 1, 4, cell["chosen"]]
-
-
-def run(folder, *options, kill_after=None):
-    """Run the script on a file of digits; stop it dead once there are some cells."""
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, SCRIPT, *FEW, "--output", folder, "--n-jobs", "2"]
-    process = subprocess.Popen(
-        [*command, *options],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    if kill_after is not None:
-        while process.poll() is None:
-            if len(list(folder.glob("*/*.json"))) >= kill_after:
-                os.killpg(process.pid, signal.SIGKILL)
-            time.sleep(0.01)
-    output, errors = process.communicate()
-    assert kill_after is not None or process.returncode == 0, errors
-    return output
-
-
-def test_a_killed_run_goes_on_and_ends_alike(tmp_path):
-    X, y = load_digits(return_X_y=True)
-    np.savez(tmp_path / "few.npz", x=X[:300].reshape(-1, 1, 8, 8), y=y[:300])
-    options = ["--data", tmp_path / "few.npz", "--rows", "100", "--seeds", "2"]
-    run(tmp_path / "killed", *options, kill_after=3)
-    n_kept = len(list((tmp_path / "killed").glob("*/*.json")))
-    assert 3 <= n_kept < 8
-    assert f"{n_kept} of 8 cells are there" in run(tmp_path / "killed", *options)
-    run(tmp_path / "whole", *options)
-    ends = []
-    for folder in "killed", "whole":
-        data = json.loads((tmp_path / folder / "methods.json").read_text())
-        ends.append(
-            [{k: v for k, v in c.items() if k != "seconds"} for c in data["cells"]]
-        )
-        assert (tmp_path / folder / "methods.png").stat().st_size > 10_000
-    assert ends[0] == ends[1]
-    assert not any("error" in cell for cell in ends[0])

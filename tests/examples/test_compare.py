@@ -1,9 +1,7 @@
 import contextlib
 import importlib.util
 import io
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -275,16 +273,3 @@ def test_without_matplotlib_there_is_a_line_and_no_figure(
     compare.save_figure([], 0, "title", tmp_path / "compare.png")
     assert "for lack of matplotlib" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
-
-
-def test_command_line_in_two_processes(tmp_path):
-    options = ["--seeds", "2", "--n-train", "30", "--epochs", "1", "--strengths", "1"]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *options, "--output", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ISDA - plain" in done.stdout
-    assert "2/2" in done.stderr

@@ -7,6 +7,7 @@ from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -127,6 +128,14 @@ def test_what_looks_like_a_search_is_not_given_groups(table):
     for estimator in (LogisticRegressionCV(Cs=2, cv=2, scoring="accuracy"), tuned):
         model = ResampledClassifier(hard(), estimator).fit(X, y > 0, groups=groups)
         assert len(model.sampler_.groups_) > len(y)
+
+
+def test_calibration_of_a_classifier_without_probabilities(table):
+    X, y = table
+    model = ResampledClassifier(hard(), LinearSVC())
+    calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(1), 1, rtol=1e-6)
+    assert calibrated.score(X, y) > 0.6
 
 
 def test_metadata_routing(table):
