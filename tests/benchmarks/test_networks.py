@@ -12,11 +12,7 @@ from skaug.net import Levels
 
 
 @pytest.mark.parametrize(
-    "network, expected",
-    [
-        (PreActResNet18, 11_171_146),
-        (WideResNet, 36_479_194),
-    ],
+    "network, expected", [(PreActResNet18, 11_171_146), (WideResNet, 36_479_194)]
 )
 def test_number_of_parameters(network, expected):
     with torch.device("meta"):

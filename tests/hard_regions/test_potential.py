@@ -229,12 +229,7 @@ def test_one_class_alone_is_never_hard(points):
 def test_points_without_their_class_are_noisy():
     X = np.array([[0.0], [1.0], [1.1], [50.0]])
     potentials, noisy = potential(
-        X,
-        [0, 1, 1, 1],
-        radius=2,
-        gamma=1,
-        metric="euclidean",
-        return_noisy=True,
+        X, [0, 1, 1, 1], radius=2, gamma=1, metric="euclidean", return_noisy=True
     )
     assert noisy.tolist() == [True, False, False, True]
     assert potentials[noisy].tolist() == [-1, -1]

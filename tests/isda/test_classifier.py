@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from helpers import refuses, weights
+from helpers import Recorder, refuses, weights
 from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -71,15 +71,6 @@ def test_covariance_of_a_frozen_network_is_that_of_its_features(table):
     np.testing.assert_allclose(net.covariance_, expected, atol=1e-6)
 
 
-class Strengths(Callback):
-    def on_train_begin(self, net, **kwargs):
-        self.seen_ = getattr(self, "seen_", [])
-
-    def on_batch_begin(self, net, training=False, **kwargs):
-        if training:
-            self.seen_.append(net.current_strength())
-
-
 @pytest.mark.parametrize(
     "schedule, expected",
     [
@@ -89,18 +80,17 @@ class Strengths(Callback):
     ],
 )
 def test_schedule_follows_the_epoch_counter(table, schedule, expected):
-    X, y = table
+    strengths = Recorder("on_batch_begin", ISDAClassifier.current_strength)
     net = ISDAClassifier(
         strength=2.0,
         schedule=schedule,
         max_epochs=4,
         batch_size=50,
-        callbacks=[("strengths", Strengths())],
-    ).partial_fit(X, y, epochs=3)
-    np.testing.assert_allclose(dict(net.callbacks_)["strengths"].seen_, expected)
-    net.partial_fit(X, y, epochs=3)
-    last = dict(net.callbacks_)["strengths"].seen_[-1]
-    assert last == 2.0  # beyond max_epochs the strength stays
+        callbacks=[("strengths", strengths)],
+    ).partial_fit(*table, epochs=3)
+    np.testing.assert_allclose(strengths.seen, expected)
+    net.partial_fit(*table, epochs=3)
+    assert strengths.seen[-1] == 2.0  # beyond max_epochs the strength stays
 
 
 @pytest.mark.parametrize("kind", ["full", "low_rank"])

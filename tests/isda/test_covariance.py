@@ -7,15 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import refuses
-from isda.class_statistics import (
-    ESTIMATED,
-    A,
-    C,
-    assert_near,
-    draw,
-    estimate,
-    one_shot,
-)
+from isda.class_statistics import ESTIMATED, A, C, assert_near, draw, estimate, one_shot
 
 from skaug.isda import ClassCovariance
 from skaug.isda.covariance import KINDS

@@ -236,10 +236,6 @@ def test_bound_is_computed_in_float32_under_autocast(kind):
     assert logits.dtype == torch.bfloat16
     double = ISDALoss(C, A, kind, rank=A, dtype=torch.float64)
     reference = double(
-        logits.double(),
-        target,
-        features.bfloat16().double(),
-        head.weight.double(),
-        0.5,
+        logits.double(), target, features.bfloat16().double(), head.weight.double(), 0.5
     )
     torch.testing.assert_close(value, reference.float(), rtol=1e-5, atol=0)

@@ -2,14 +2,14 @@
 
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import refuses
-from sklearn.exceptions import NotFittedError
+from helpers import Recorder, refuses, weights
+from scipy.sparse import csr_array
+from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 from skorch import NeuralNetClassifier
 from skorch.callbacks import (
@@ -28,12 +28,14 @@ from skaug import NetClassifier
 from skaug.net import MLP, ConvNet, SignalNet
 
 
-def weights(net):
-    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
-
-
 def quick(*args, **kwargs):
     return NetClassifier(*args, **{"max_epochs": 3, "random_state": 0, **kwargs})
+
+
+@pytest.fixture
+def named(table):
+    X, y = table
+    return X, np.array(["walk", "run", "sit"])[y]
 
 
 class Logistic(nn.Module):
@@ -126,9 +128,8 @@ def test_classes_fix_the_order_of_the_columns(table):
         quick(classes=["a", "b"]).fit(X, names)
 
 
-def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_checkpoints_written_while_training_predict_labels(named, tmp_path):
+    X, names = named
     checkpoint = Checkpoint(monitor=None, dirname=tmp_path, f_pickle="net.pkl")
     quick(callbacks=[checkpoint], max_epochs=20).fit(X, names)
     with open(tmp_path / "net.pkl", "rb") as file:
@@ -137,8 +138,6 @@ def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
 
 @pytest.mark.parametrize("labels", [[1, 2], ["no", "yes"]])
 def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
-    from sklearn.metrics import f1_score, make_scorer
-
     X, y = table
     named = np.array(labels)[(y > 0).astype(int)]
     scorer = make_scorer(f1_score, pos_label=labels[0])
@@ -150,31 +149,22 @@ def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
     assert net.history[-1, "f1"] == pytest.approx(expected)
 
 
-def test_callbacks_may_score_with_labels(table):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
-    seen = []
-
-    class Score(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            seen.append(net.score(X, names))
-
-    net = quick(callbacks=[Score()]).fit(X, names)
-    assert seen[-1] == net.score(X, names)
+def test_callbacks_may_score_with_labels(named):
+    X, names = named
+    score = Recorder("on_epoch_end", lambda net: net.score(X, names))
+    net = quick(callbacks=[score]).fit(X, names)
+    assert score.seen[-1] == net.score(X, names)
 
 
 @pytest.mark.parametrize(
     "metric", ["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"]
 )
-def test_scoring_callbacks_tell_the_truth_for_string_labels(table, metric):
-    from sklearn.metrics import get_scorer
-
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_scoring_callbacks_tell_the_truth_for_string_labels(named, metric):
+    X, names = named
     scoring = EpochScoring(metric, name="score", lower_is_better=False)
     net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[scoring])
     net.fit(X, names)
-    held_out = net.get_split_datasets(np.float32(X), y)[1].indices
+    held_out = net.get_split_datasets(np.float32(X), net._encode(names))[1].indices
     expected = get_scorer(metric)(net, X[held_out], names[held_out])
     assert net.history[-1, "score"] == pytest.approx(expected, rel=1e-5)
     assert net.classes_.tolist() == ["run", "sit", "walk"]
@@ -203,44 +193,37 @@ def test_early_stopping_and_scheduler_callbacks_work(table):
         ],
     ).fit(*table)
     assert len(net.history) < 50
-    assert net.optimizer_.param_groups[0]["lr"] < net.lr
+    assert rate(net) < net.lr
+
+
+def rate(net):
+    return net.optimizer_.param_groups[0]["lr"]
 
 
 def test_cosine_schedule_by_batch_from_lr_to_zero(table):
-    seen = []
-
-    class Rates(Callback):
-        def on_batch_begin(self, net, training=False, **kwargs):
-            if training:
-                seen.append(net.optimizer_.param_groups[0]["lr"])
-
-    quick(lr=0.5, batch_size=50, callbacks=[Rates()]).fit(*table)
+    rates = Recorder("on_batch_begin", rate)
+    quick(lr=0.5, batch_size=50, callbacks=[rates]).fit(*table)
     expected = 0.25 * (1 + np.cos(np.pi * np.arange(9) / 9))
-    np.testing.assert_allclose(seen, expected)
+    np.testing.assert_allclose(rates.seen, expected)
 
 
 def test_schedule_starts_over_after_max_epochs_and_after_a_new_rate(table):
     net = quick(lr=0.01, max_epochs=2).fit(*table)
-    assert net.optimizer_.param_groups[0]["lr"] < 0.01
-    rates = []
-
-    class Rates(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            rates.append(net.optimizer_.param_groups[0]["lr"])
-
-    net.callbacks_.append(("rates", Rates()))
+    assert rate(net) < 0.01
+    rates = Recorder("on_batch_begin", rate)
+    net.callbacks_.append(("rates", rates))
     net.partial_fit(*table, epochs=1)
-    assert rates[0] == 0.01
+    assert rates.seen[0] == 0.01
     net.partial_fit(*table, epochs=1)
     net.set_params(lr=0.5)
     net.partial_fit(*table, epochs=1)
-    assert rates[-3] == 0.5
+    assert rates.seen[-3] == 0.5
 
 
 def test_a_warm_fit_in_the_middle_of_a_schedule_has_a_whole_one_of_its_own(table):
     net = quick(max_epochs=4, warm_start=True).partial_fit(*table, epochs=3)
     net.fit(*table)
-    assert net.optimizer_.param_groups[0]["lr"] < 0.1 * net.lr
+    assert rate(net) < 0.1 * net.lr
 
 
 def test_a_scheduler_beside_the_cosine_is_refused(table):
@@ -249,15 +232,10 @@ def test_a_scheduler_beside_the_cosine_is_refused(table):
 
 
 def test_epochs_done_counts_parts_of_an_epoch(table):
-    seen = []
-
-    class Watch(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            seen.append(net.epochs_done())
-
-    net = quick(max_epochs=2, batch_size=50, callbacks=[Watch()])
+    done = Recorder("on_batch_begin", NetClassifier.epochs_done)
+    net = quick(max_epochs=2, batch_size=50, callbacks=[done])
     net.fit(*table)
-    np.testing.assert_allclose(seen, np.arange(6) / 3)
+    np.testing.assert_allclose(done.seen, np.arange(6) / 3)
     assert net.epochs_done() == 2
 
 
@@ -281,15 +259,12 @@ def test_random_state_reproduces_and_leaves_global_generators_alone(table, make_
 
 
 def test_numpys_global_seed_governs_random_state_none(table):
-    X, y = table
-    nets = []
-    for _ in range(2):
-        np.random.seed(11)
-        nets.append(NetClassifier(max_epochs=2).fit(X, y))
-    assert torch.equal(weights(nets[0]), weights(nets[1]))
-    assert not torch.equal(
-        weights(NetClassifier(max_epochs=2).fit(X, y)), weights(nets[0])
-    )
+    found = []
+    for seed in (11, 11, None):
+        if seed is not None:
+            np.random.seed(seed)
+        found.append(weights(NetClassifier(max_epochs=2).fit(*table)))
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[2], found[0])
 
 
 def test_training_in_two_parts_equals_one_with_dropout_and_shuffling(table):
@@ -370,51 +345,21 @@ def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
         net.fit(X, y, groups=[1, 2, 3])
 
 
-def test_pandas_names_are_checked(table):
-    X, y = table
-    frame = pd.DataFrame(X, columns=[f"f{i}" for i in range(8)])
-    net = quick().fit(frame, pd.Series(y))
-    assert net.feature_names_in_.tolist() == list(frame.columns)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        net.predict(frame)
-    with refuses("feature names should match"):
-        net.predict(frame[frame.columns[::-1]])
-
-
+# Beside what scikit-learn's checks give.
 BAD = {
-    "nan": (lambda X, y: (np.where(X[0, 0] == X, np.nan, X), y), "contains NaN"),
-    "inf": (lambda X, y: (np.where(X[0, 0] == X, np.inf, X), y), "infinity"),
-    "object": (
-        lambda X, y: (np.array([["a"] * 8] * 150, object), y),
-        "could not convert",
-    ),
-    "empty": (lambda X, y: (X[:0], y[:0]), "0 sample"),
-    "one-d": (lambda X, y: (X[:, 0], y), "Expected 2D array"),
-    "rank five": (
-        lambda X, y: (X.reshape(150, 2, 2, 2, 1), y),
-        r"module=None; got samples",
-    ),
+    "words": (lambda X, y: (np.full(X.shape, "a", object), y), "could not convert"),
+    "five axes": (lambda X, y: (X.reshape(150, 2, 2, 2, 1), y), "got samples"),
     "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),
-    "continuous": (lambda X, y: (X, y + 0.5), "continuous"),
     "lengths": (lambda X, y: (X, y[:-1]), "inconsistent"),
-    "no y": (lambda X, y: (X, None), "requires y"),
-    "complex": (lambda X, y: (X + 1j, y), "Complex"),
+    "sparse": (lambda X, y: (csr_array(X), y), "Sparse data was passed.*dense"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_training_data_is_refused_with_its_reason(table, case):
     change, message = BAD[case]
-    with refuses(message):
+    with refuses(message, (TypeError, ValueError)):
         quick().fit(*change(*table))
-
-
-def test_sparse_data_are_refused(table):
-    from scipy.sparse import csr_array
-
-    with refuses(r"Sparse data was passed.*dense", TypeError):
-        quick().fit(csr_array(table[0]), table[1])
 
 
 @pytest.mark.parametrize(
@@ -444,8 +389,6 @@ def test_other_misuse_is_named(table):
             quick(**kwargs).fit(X, y)
     with refuses("did you mean module__hidden"):
         quick(module_hidden=(3,)).fit(X, y)
-    with pytest.raises(NotFittedError):
-        quick().predict_proba(X)
 
 
 def test_a_failed_fit_leaves_no_trace_of_training(table):
@@ -486,9 +429,8 @@ def test_dataset_labels_must_be_codes_unless_named(table):
     assert set(net.predict(X)) <= {"a", "b", "c"}
 
 
-def test_predefined_validation_data_are_coded_like_training_data(table):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_predefined_validation_data_are_coded_like_training_data(named):
+    X, names = named
     split = predefined_split(Dataset(X[:30], names[:30]))
     net = quick(train_split=split, max_epochs=20).fit(X, names)
     assert net.history[-1, "valid_acc"] == pytest.approx(net.score(X[:30], names[:30]))

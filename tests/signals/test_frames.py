@@ -74,11 +74,7 @@ def test_labels_are_the_most_frequent_of_a_frame(segments, dtype):
     codes = np.random.default_rng(0).integers(0, 4, size=(7, 100)).cumsum(1) // 40 % 3
     y = (
         np.array(["bike", "run", "walk"])[codes].astype(dtype)
-        if dtype
-        in (
-            str,
-            object,
-        )
+        if dtype in (str, object)
         else codes.astype(dtype)
     )
     frames = frame_segments(segments, y, frame_length=16, frame_step=3)
