@@ -188,40 +188,29 @@ def test_a_table_of_words_and_gaps(tmp_path):
     assert np.isfinite(train.X).all() and set(train.y) == {"None", "NA"}
 
 
+TWO = {"x": np.zeros((30, 2)), "y": np.arange(30) % 2}
+GREY = {"x_train": np.zeros((30, 1, 8, 8), np.uint8), "x_test": np.zeros((30, 1, 8, 8))}
+SAME = {"subject_train": np.arange(30), "subject_test": np.arange(30)}
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"a": np.zeros(3)}, "arrays x and y"),
-        ({"x": np.zeros((30, 2)), "y": np.zeros(29)}, "one of y per row"),
-        ({"x": np.zeros((30, 2)), "y": np.zeros(30)}, "two classes or more"),
-        ({"x": np.zeros(30), "y": np.arange(30) % 2}, "with 2 to 4 axes"),
-        ({"x": np.full((30, 2), np.nan), "y": np.arange(30) % 2}, "finite x"),
-        ({"x": np.zeros((30, 2)), "y": np.arange(30) // 25}, "6 rows of each class"),
-        ({"x": np.zeros((30, 2)), "y": np.arange(30) % 2 / 3}, "classes"),
-        (
-            {"x": np.zeros((30, 2)), "y": np.arange(30) % 2, "groups": np.zeros(30)},
-            "5 groups or more",
-        ),
-        (
-            {"x": np.zeros((30, 2)), "y": np.array([None, 1] * 15)},
-            "arrays of numbers or strings",
-        ),
+        ({**TWO, "y": np.zeros(29)}, "one of y per row"),
+        ({**TWO, "y": np.zeros(30)}, "two classes or more"),
+        ({**TWO, "x": np.zeros(30)}, "with 2 to 4 axes"),
+        ({**TWO, "x": np.full((30, 2), np.nan)}, "finite x"),
+        ({**TWO, "y": np.arange(30) // 25}, "6 rows of each class"),
+        ({**TWO, "y": np.arange(30) % 2 / 3}, "classes"),
+        ({**TWO, "groups": np.zeros(30)}, "5 groups or more"),
+        ({**TWO, "y": np.array([None, 1] * 15)}, "arrays of numbers or strings"),
+        ({**TWO, "y": np.array([b"a", b"b"] * 15)}, "labels that are"),
         ({**SIDES, "y_test": np.arange(30) % 3}, "test labels that are trained on"),
-        (
-            {
-                **SIDES,
-                "x_train": np.zeros((30, 1, 8, 8), np.uint8),
-                "x_test": np.zeros((30, 1, 8, 8)),
-            },
-            "rows of one type",
-        ),
+        ({**SIDES, **GREY}, "rows of one type"),
         ({**SIDES, "subject_test": np.arange(30)}, "groups of both parts"),
         ({**SIDES, "groups": np.arange(30)}, "arrays of one kind of name"),
-        ({"x": np.zeros((30, 2)), "y": np.array([b"a", b"b"] * 15)}, "labels that are"),
-        (
-            {**SIDES, "subject_train": np.arange(30), "subject_test": np.arange(30)},
-            "other groups to test with",
-        ),
+        ({**SIDES, **SAME}, "other groups to test with"),
     ],
 )
 def test_wrong_files_end_in_one_sentence(tmp_path, arrays, message):

@@ -59,15 +59,10 @@ def test_equals_resampling_by_hand(table):
     X, y = table
     model = ResampledClassifier(SMOTE(random_state=0), LogisticRegression())
     by_hand = LogisticRegression().fit(*SMOTE(random_state=0).fit_resample(X, y))
-    np.testing.assert_array_equal(
-        model.fit(X, y).predict_proba(X), by_hand.predict_proba(X)
-    )
-    np.testing.assert_array_equal(
-        model.decision_function(X), by_hand.decision_function(X)
-    )
-    np.testing.assert_array_equal(
-        model.predict_log_proba(X), by_hand.predict_log_proba(X)
-    )
+    model.fit(X, y)
+    for method in ("predict_proba", "decision_function", "predict_log_proba"):
+        ours, expected = (getattr(m, method)(X) for m in (model, by_hand))
+        np.testing.assert_array_equal(ours, expected)
     assert model.score(X, y) == by_hand.score(X, y)
 
 
@@ -153,20 +148,11 @@ def test_metadata_routing(table):
         assert len(weight_seen) == len(labels) and groups_seen is None
         assert len(pipe[-1].sampler_.groups_) == len(labels)
         # Folds by group, each of which hands its groups on.
-        pipe.set_params(
-            resampledclassifier__estimator=LogisticRegression().set_fit_request(
-                sample_weight=False
-            )
-        )
-        scores = cross_validate(
-            pipe,
-            X,
-            y,
-            cv=GroupKFold(3),
-            params={"groups": groups},
-            return_estimator=True,
-            error_score="raise",
-        )
+        plain = LogisticRegression().set_fit_request(sample_weight=False)
+        pipe.set_params(resampledclassifier__estimator=plain)
+        options = {"return_estimator": True, "error_score": "raise"}
+        options["params"] = {"groups": groups}
+        scores = cross_validate(pipe, X, y, cv=GroupKFold(3), **options)
     for pipe in scores["estimator"]:
         assert len(np.unique(pipe[-1].sampler_.groups_)) == 20
 
