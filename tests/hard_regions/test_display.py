@@ -21,15 +21,7 @@ from skaug import (
     ResampledClassifier,
 )
 
-matplotlib.use("Agg")
-
 KINDS = ("easy", "hard", "noisy")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def fitted(X, y, **params):

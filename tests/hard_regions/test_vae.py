@@ -44,7 +44,7 @@ def test_it_learns_in_units_of_the_features():
     assert r2 == pytest.approx(1 - float(shares.mean()))
 
 
-def test_collapse_is_reported():
+def test_a_collapse_is_reported():
     X = toy()
     r2, active_units = fit_vae(X, latent_dim=4, kl_weight=1e4, max_steps=60).report(X)
     assert r2 < 0.1 and active_units == 0

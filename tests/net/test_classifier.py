@@ -400,14 +400,11 @@ def test_a_failed_fit_leaves_no_trace_of_training(table):
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_skorchs_dataloader_and_datasets_still_work(table, n_workers):
     X, y = np.float32(table[0]), table[1]
-    net = quick(
-        iterator_train=DataLoader,
-        iterator_train__num_workers=n_workers,
-        iterator_valid=DataLoader,
-        max_epochs=20,
-    ).fit(X, y)
+    fast = {"max_epochs": 8, "lr": 0.02}
+    loader = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
+    net = quick(iterator_train__num_workers=n_workers, **loader, **fast).fit(X, y)
     assert net.score(X, y) > 0.8
-    from_dataset = quick(max_epochs=20).fit(Dataset(X, y))
+    from_dataset = quick(**fast).fit(Dataset(X, y))
     np.testing.assert_array_equal(from_dataset.classes_, [0, 1, 2])
     assert (from_dataset.predict(X) == y).mean() > 0.8
 
