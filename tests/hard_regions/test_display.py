@@ -6,6 +6,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers import refuses
 from sklearn.datasets import load_iris, make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -21,15 +22,7 @@ from skaug import (
     ResampledClassifier,
 )
 
-matplotlib.use("Agg")
-
 KINDS = ("easy", "hard", "noisy")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def fitted(X, y, **params):
@@ -50,6 +43,10 @@ def iris():
 def moons():
     X, y = make_moons(300, noise=0.3, random_state=0)
     return fitted(X, y), X, y
+
+
+def legend(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
 def rows_of(sampler, y, label, kind):
@@ -120,17 +117,13 @@ def test_hard_points_are_above_all_others(moons):
 def test_classes_have_their_markers_and_names(iris):
     sampler, X, y = iris
     display = HardRegionDisplay.from_estimator(sampler, X, y)
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert texts == ["setosa", "versicolor", "virginica", "hollow: noisy"]
-    shapes = set()
-    for label in np.unique(y):
-        paths = {
-            display.scatter_[label, kind].get_paths()[0].vertices.tobytes()
-            for kind in KINDS
-        }
-        assert len(paths) == 1
-        shapes |= paths
-    assert len(shapes) == 3
+    assert legend(display) == ["setosa", "versicolor", "virginica", "hollow: noisy"]
+    shapes = {
+        (label, display.scatter_[label, kind].get_paths()[0].vertices.tobytes())
+        for label in np.unique(y)
+        for kind in KINDS
+    }
+    assert len(shapes) == len({shape for _, shape in shapes}) == 3
 
 
 def test_two_columns_are_drawn_as_they_are(moons):
@@ -176,8 +169,7 @@ def test_a_class_without_hard_points_and_no_noise_at_all():
         sampler = fitted(X, y, radius=0.5)
     display = HardRegionDisplay.from_estimator(sampler, X, y)
     display.figure_.canvas.draw()
-    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend == ["a", "b"]
+    assert legend(display) == ["a", "b"]
     histogram = PotentialHistogramDisplay.from_estimator(sampler, y)
     assert histogram.counts.sum(axis=1).tolist() == [5, 5]
     assert histogram.hard_share.tolist() == [0, 0]
@@ -225,13 +217,10 @@ def test_legend_of_the_histogram_tells_the_shares(moons):
     sampler, _, y = moons
     names = np.array(["sitting", "standing"])[y]
     display = PotentialHistogramDisplay.from_estimator(sampler, names)
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    expected = []
-    for name in ("sitting", "standing"):
+    for name, text in zip(("sitting", "standing"), legend(display), strict=True):
         hard = np.mean(sampler.potentials_[names == name] > 0)
         noisy = np.mean(sampler.noisy_[names == name])
-        expected.append(f"{name}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy")
-    assert texts == expected
+        assert text == f"{name}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy"
     assert display.plot().ax_.get_xlabel()
 
 
@@ -255,24 +244,24 @@ def test_other_rows_than_those_of_fit_are_refused(moons, wrong):
         rf"HardRegionDisplay needs {wrong} to have the 300 rows that the sampler was "
         r"fitted on; got 299\. Give what was given to fit"
     )
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         HardRegionDisplay.from_estimator(sampler, **given)
     if wrong == "y":
-        with pytest.raises(ValueError, match="PotentialHistogramDisplay needs y to"):
+        with refuses("PotentialHistogramDisplay needs y to"):
             PotentialHistogramDisplay.from_estimator(sampler, given["y"])
 
 
 @pytest.mark.parametrize("features", [(0, 2), (0,), (0, 1, 1), ("a", "b"), (0.0, 1)])
 def test_features_that_are_no_two_columns_are_refused(moons, features):
     message = r"needs features to be two columns of X, by name or by number from 0 to 1"
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         HardRegionDisplay.from_estimator(*moons, features=features)
 
 
 def test_one_column_makes_no_map():
     X, y = [[0.0], [0.5], [1.0], [2.0]], [0, 0, 1, 1]
     sampler = fitted(X, y, radius=1)
-    with pytest.raises(ValueError, match="minimum of 2 is required"):
+    with refuses("minimum of 2 is required"):
         HardRegionDisplay.from_estimator(sampler, X, y)
 
 
@@ -280,29 +269,27 @@ def test_what_is_no_fitted_sampler_is_refused(moons):
     sampler, X, y = moons
     model = ResampledClassifier(HardRegionSampler(), LogisticRegression())
     for unfitted in (HardRegionSampler(), model):
-        with pytest.raises(NotFittedError, match="is not fitted yet"):
+        with refuses("is not fitted yet", NotFittedError):
             HardRegionDisplay.from_estimator(unfitted, X, y)
-        with pytest.raises(NotFittedError, match="is not fitted yet"):
+        with refuses("is not fitted yet", NotFittedError):
             PotentialHistogramDisplay.from_estimator(unfitted, y)
     pipe = make_pipeline(StandardScaler(), sampler, LogisticRegression()).fit(X, y)
     message = r"HardRegionDisplay needs a fitted HardRegionSampler.*got a Pipeline\."
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         HardRegionDisplay.from_estimator(pipe, X, y)
 
 
 def test_bins_that_are_no_number_are_refused(moons):
     sampler, _, y = moons
     for bins in (0, 2.5, "auto"):
-        with pytest.raises(
-            ValueError, match=r"needs bins to be a whole number >= 1; got"
-        ):
+        with refuses(r"needs bins to be a whole number >= 1; got"):
             PotentialHistogramDisplay.from_estimator(sampler, y, bins=bins)
 
 
 def test_without_matplotlib_the_way_out_is_named(moons, monkeypatch):
     sampler, X, y = moons
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with refuses("pip install matplotlib", ImportError):
         HardRegionDisplay.from_estimator(sampler, X, y)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with refuses("pip install matplotlib", ImportError):
         PotentialHistogramDisplay.from_estimator(sampler, y)
