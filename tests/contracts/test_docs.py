@@ -18,7 +18,7 @@ PAGES = [
 ]
 RETURNED_BY = {"ModelCard": "report"}  # not called by name
 # Paths in the prose, and links of the Markdown files.
-QUOTED = re.compile(r"\b(?:benchmarks|docs|examples|skaug|tests)/[\w/.]*\w\b/?")
+QUOTED = re.compile(r"\b(?:benchmarks|docs|examples|skaug|tests)/[\w/.*]*\w")
 
 
 def names_used(path):
@@ -63,4 +63,4 @@ OTHERS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 @pytest.mark.parametrize("page", PAGES + OTHERS, ids=lambda path: path.stem)
 def test_paths_quoted_are_at_hand(page):
     for path in QUOTED.findall(page.read_text()):
-        assert (ROOT / path).exists(), f"{page.name} quotes {path}"
+        assert any(ROOT.glob(path)), f"{page.name} quotes {path}"
