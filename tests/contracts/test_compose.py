@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skaug import (
     BatchAugmentation,
     Cutout,
+    HardPoints,
     HardRegionSampler,
     IHDAFinetuner,
     InfluenceAugmenter,
@@ -24,6 +25,7 @@ from skaug import (
     NetClassifier,
     ResampledClassifier,
     TableMixup,
+    VAEGenerator,
 )
 from skaug.influence import Policy
 from skaug.signals import MagnitudeSpectrum
@@ -73,7 +75,9 @@ def samples(**params):
 
 
 def potentials():
-    return HardRegionSampler(output="potentials", metric="euclidean")
+    return HardRegionSampler(
+        output="potentials", sources=HardPoints(metric="euclidean")
+    )
 
 
 def resampled(estimator):
@@ -125,7 +129,7 @@ TABLES = {
     # IHDA around a net
     **each("IHDA", ihda, NETS),
     "IHDA, mixup, ISDA": ihda(isda(TableMixup())),
-    "IHDA by autoencoder, ISDA": ihda(isda(), generator="vae", vae_steps=5),
+    "IHDA by autoencoder, ISDA": ihda(isda(), generator=VAEGenerator(steps=5)),
     # Samples of hard regions, in a pipeline of imbalanced-learn or around a classifier
     **each("samples", lambda m: make_resampling_pipeline(samples(), m), CLASSIFIERS),
     **each("resampled", resampled, CLASSIFIERS),
@@ -322,8 +326,8 @@ def test_what_was_learned_by_influence_goes_on():
     X, y = rows("table")
     augmenter = learned().fit(X, y)
     augmented = net(augmenter.augmentation_, kind=ISDAClassifier).fit(X, y)
-    tuned = ihda(augmented, prefit=True).fit(X, y)
-    again = ihda(augmenter.estimator_, prefit=True).fit(X, y)
+    tuned = ihda(FrozenEstimator(augmented)).fit(X, y)
+    again = ihda(FrozenEstimator(augmenter.estimator_)).fit(X, y)
     new_X, new_y = rows("table", seed=1)
     assert min(model.score(new_X, new_y) for model in (augmented, tuned, again)) > 0.6
 

@@ -17,6 +17,7 @@ from sklearn.model_selection import cross_val_predict
 
 from skaug import (
     BatchAugmentation,
+    HardPoints,
     HardRegionSampler,
     IHDAFinetuner,
     InfluenceAugmenter,
@@ -25,6 +26,7 @@ from skaug import (
     ManifoldMixup,
     NetClassifier,
     ResampledClassifier,
+    VAEGenerator,
 )
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum
@@ -38,6 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 SHORT = {"max_epochs": 20, "random_state": 0}
 NET = NetClassifier(max_epochs=15, module__hidden=(16, 8), random_state=0)
 AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
+SMALL = VAEGenerator(latent_dim=2, steps=20)
 NOISE = HardRegionSampler(generator="noise", sources="all", random_state=0)
 NETS = {
     "net": NetClassifier(**SHORT),
@@ -46,18 +49,18 @@ NETS = {
 }
 ESTIMATORS = {
     **NETS,
-    "samples": HardRegionSampler(latent_dim=2, random_state=0),
+    "samples": HardRegionSampler(generator=SMALL, random_state=0),
     "samples by noise": NOISE,
     "potentials": HardRegionSampler(output="potentials"),
     "euclidean potentials": HardRegionSampler(
-        output="potentials", metric="euclidean", radius=2.0
+        output="potentials", sources=HardPoints(radius=2.0, metric="euclidean")
     ),
     "resampled": ResampledClassifier(NOISE, LogisticRegression()),
-    "ihda": IHDAFinetuner(NET, vae_steps=20, random_state=0),
+    "ihda": IHDAFinetuner(NET, generator=SMALL, random_state=0),
     "ihda of regions": IHDAFinetuner(
         NET, sources="region", generator="noise", random_state=0
     ),
-    "ihda of the paper": IHDAFinetuner.paper(NET, vae_steps=20, random_state=0),
+    "ihda of the paper": IHDAFinetuner.paper(NET, generator=SMALL, random_state=0),
     "policy": InfluenceAugmenter(
         NET, transforms=[Jitter(0.1), Scaling(0.1)], n_networks=1, random_state=0
     ),

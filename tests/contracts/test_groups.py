@@ -16,11 +16,13 @@ from skorch.dataset import ValidSplit
 
 import skaug
 from skaug import (
+    HardPoints,
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
     ResampledClassifier,
+    VAEGenerator,
 )
 from skaug.net import hold_out
 
@@ -33,19 +35,22 @@ EARLY = {
     "callbacks": [("stop", EarlyStopping(patience=2))],
     "random_state": 0,
 }
+SMALL = VAEGenerator(latent_dim=2, steps=20)
 HOLDING_OUT = {
     "net": NetClassifier(**EARLY),
     "isda": ISDAClassifier(**EARLY),
     "share": NetClassifier(**{**EARLY, "train_split": ValidSplit(0.3)}),
     "sampler": ResampledClassifier(
-        HardRegionSampler(radius=2.0, sources="all", latent_dim=2, random_state=0),
+        HardRegionSampler(
+            sources=HardPoints("all", radius=2.0), generator=SMALL, random_state=0
+        ),
         LogisticRegression(),
     ),
     "ihda": IHDAFinetuner(
         NetClassifier(max_epochs=2, random_state=0),
         validation=3,
         levels=["blocks.1"],
-        latent_dim=2,
+        generator=SMALL,
         random_state=0,
     ),
 }

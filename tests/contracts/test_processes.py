@@ -32,6 +32,7 @@ from torch import nn
 
 import bench_methods
 from skaug import (
+    HardPoints,
     HardRegionSampler,
     ISDAClassifier,
     ISDALoss,
@@ -58,7 +59,9 @@ def test_two_processes_search_as_one_does(table):
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
     labels = pd.Series(np.array(["run", "sit", "walk"])[y])
     samplers = [
-        HardRegionSampler(generator="noise", radius=0.3, random_state=0),
+        HardRegionSampler(
+            sources=HardPoints(radius=0.3), generator="noise", random_state=0
+        ),
         SMOTE(random_state=0),
     ]
     grid = [

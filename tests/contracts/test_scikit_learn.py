@@ -10,9 +10,11 @@ from skaug import (
     ISDAClassifier,
     NetClassifier,
     ResampledClassifier,
+    VAEGenerator,
 )
 from skaug.signals import MagnitudeSpectrum
 
+SMALL = VAEGenerator(latent_dim=4, steps=20)
 TINY = {"max_epochs": 20, "module__hidden": (16, 8), "random_state": 0}
 # InfluenceAugmenter is in tests/influence, where its two augmentations are set up.
 CHECKED = [
@@ -23,7 +25,7 @@ CHECKED = [
     ResampledClassifier(
         HardRegionSampler(generator="noise", random_state=0), LogisticRegression()
     ),
-    IHDAFinetuner(NetClassifier(**TINY), vae_steps=20, random_state=0),
+    IHDAFinetuner(NetClassifier(**TINY), generator=SMALL, random_state=0),
     MagnitudeSpectrum(),
 ]
 # Names of checks that a class fails, and why.
