@@ -24,6 +24,8 @@ from skaug.influence import (
     InfluenceRankingDisplay,
     LastLayerInfluence,
     LeaveOneOutDisplay,
+    NetworkAugmentation,
+    TransformPolicy,
 )
 from skaug.isda import ClassCovariance, ISDAClassifier, ISDALoss
 from skaug.net import NetClassifier
@@ -54,10 +56,12 @@ __all__ = [
     "ManifoldMixup",
     "ModelCard",
     "NetClassifier",
+    "NetworkAugmentation",
     "PotentialHistogramDisplay",
     "RefineCurveDisplay",
     "ResampledClassifier",
     "TableMixup",
+    "TransformPolicy",
     "auto_radius",
     "class_potentials",
     "expected_calibration_error",

@@ -33,8 +33,9 @@ from skaug.influence.network import (
     relativistic_losses,
     warp,
 )
-from skaug.influence.network_training import train_network
-from skaug.influence.policy import Policy, softmax_of_scores
+from skaug.influence.network_augmentation import NetworkAugmentation
+from skaug.influence.network_training import TrainedNetwork, train_network
+from skaug.influence.policy import Policy, TransformPolicy, softmax_of_scores
 from skaug.influence.softmax_hessian import hessian, hessian_product, softmax_errors
 from skaug.influence.views_display import AugmentationGridDisplay
 
@@ -46,7 +47,10 @@ __all__ = [
     "InfluenceRankingDisplay",
     "LastLayerInfluence",
     "LeaveOneOutDisplay",
+    "NetworkAugmentation",
     "Policy",
+    "TrainedNetwork",
+    "TransformPolicy",
     "hessian",
     "hessian_product",
     "relativistic_losses",

@@ -4,6 +4,41 @@ from torch import nn
 
 from skaug.refined.mixing import unmix
 
+# If no rate is given, refinement takes at least this share of the initial rate. The
+# schedule may have reached 0, with which nothing would be refined. The paper's lowest
+# share is 1/1000 (ImageNet).
+LOWEST_RATE = 1e-3
+
+
+def refinement_rates(net, refine_lr, *, first):
+    """Learning rates of an epoch of refinement, one for each group of parameters.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        The net in training.
+    refine_lr : float or None
+        The rate that is asked for. ``None`` takes the rate that the schedule has
+        reached when refinement begins.
+    first : bool
+        Whether this is the first epoch of refinement.
+
+    Returns
+    -------
+    rates : list of float
+        The rates.
+    """
+    groups = net.optimizer_.param_groups
+    if refine_lr is not None:
+        return [float(refine_lr)] * len(groups)
+    if not first and net.history[-2].get("refining"):
+        rates = net.history[-2]["lr"]
+        return rates if isinstance(rates, list) else [rates]
+    return [
+        max(group["lr"], LOWEST_RATE * group.get("initial_lr", group["lr"]))
+        for group in groups
+    ]
+
 
 def hold_rates(net, rates):
     """Take steps at these rates, and let schedulers go on from their own."""

@@ -38,7 +38,7 @@ from skaug import (
 )
 from skaug.isda import augmented_logits
 from skaug.net import MLP
-from skaug.refined.callback import LOWEST_RATE
+from skaug.refined.holding import LOWEST_RATE
 from skaug.transforms import Jitter, PerSample
 from skaug.transforms.torchvision import torchvision
 
