@@ -3,10 +3,10 @@ Augmentation computed from the row
 ==================================
 
 The network of the paper looks at a row and computes how to change it: where to look, by
-a field of small shifts, and for colours how to mix them. It is trained through influence,
-so that training on what it makes should lower the loss on held-out rows.
-:class:`~skaug.NetworkAugmentation`, a part of :class:`~skaug.InfluenceAugmenter`, trains
-the network behind a fixed baseline, and a guard finds out whether the network helped.
+a field of small shifts, and for colours how to mix them. It is trained through
+influence, so that training on what it makes should lower the loss on held-out rows.
+:class:`~skaug.NetworkAugmentation`, a part of :class:`~skaug.InfluenceAugmenter`,
+trains the network behind a fixed baseline, and a guard finds out whether it helped.
 """  # noqa: D400
 
 # %%
@@ -117,9 +117,9 @@ for seed in range(3):
     )
 
 # %%
-# In no split does the network help: the test loss is a little higher with it in all
-# three, and the accuracy is half a point or less to either side. The guard refuses it
-# each time, in the last split because the held-out loss is lower by less than its
-# error. A cosine that rises says that the last layer, with the features as they are,
-# would like these rows, and not what a network trained on them will do. So take the
+# The network does not help: its test loss is the same in one split and a little higher
+# in the others, and the accuracy moves by half a point or so to either side. The guard
+# refuses the network each time, because the held-out loss is higher with it. A cosine
+# that rises says that the last layer, with the features as they are, would like these
+# rows. It does not say what a network trained on these rows will do. So take the
 # network with its guard, and a policy or the baseline first.

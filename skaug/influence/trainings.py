@@ -67,22 +67,7 @@ class Trainings:
             print(f"{self.name}, {text}", flush=True)
 
     def train(self, data, augmentation=None, seed=None):
-        """Train F on rows, with an augmentation if there is one.
-
-        Parameters
-        ----------
-        data : Bunch
-            ``X``, ``y`` and ``groups``.
-        augmentation : callable, default=None
-            Function of a batch.
-        seed : int, default=None
-            Seed of weights, batches and views; ``None`` draws the next one.
-
-        Returns
-        -------
-        net : skorch.NeuralNetClassifier
-            The trained network.
-        """
+        """Train F on a Bunch of X, y and groups; without a seed, the next is drawn."""
         net = clone(self.estimator)
         seed = self.new_seed() if seed is None else seed
         if "random_state" in net.get_params():
@@ -103,20 +88,7 @@ class Trainings:
         return net
 
     def influence(self, net, data):
-        """Make the influence functions of a trained F and its training rows.
-
-        Parameters
-        ----------
-        net : skorch.NeuralNetClassifier
-            The trained network.
-        data : Bunch
-            ``X`` and ``y`` that the network was trained on.
-
-        Returns
-        -------
-        influence : LastLayerInfluence
-            Fitted.
-        """
+        """Fit a LastLayerInfluence to a trained F and its training rows."""
         influence = LastLayerInfluence(
             net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
         )

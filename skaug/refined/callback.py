@@ -30,41 +30,44 @@ __all__ = ["BatchAugmentation"]
 
 
 class BatchAugmentation(Callback):
-    """Augment training batches, and stop doing so for the last epochs.
+    """Augment training batches, except in the last epochs.
 
-    A callback for any skorch net. It replaces the batch that is trained on; validation
-    and prediction never see an augmented row. Give it a name to search over it::
+    This is a callback for any skorch net. It replaces the batch that is trained on;
+    validation and prediction never see an augmented row. Give the callback a name to
+    search over its parameters::
 
         NetClassifier(callbacks=[("augment", BatchAugmentation(TableMixup()))])
 
     Parameters
     ----------
     transform : callable
-        What is done to a batch: called as ``transform(X, y)``, or ``transform(X)`` if
-        it takes one argument, with tensors X of shape (n, ...) and y of shape (n,),
-        on the net's device. It returns X or ``(X, y)``, where y may be class codes or
-        shares of the classes, of shape (n, n_classes). If its signature has them it is
-        also given ``n_classes`` and the net's ``module``. All of
-        ``torchvision.transforms.v2`` will do for images; those that are not made for
-        batches (flips, crops, AutoAugment) make one random choice for the whole batch
-        unless they are put into :class:`skaug.transforms.PerSample`.
+        The augmentation g of the paper, a function of a batch. It is called as
+        ``transform(X, y)``, or as ``transform(X)`` if it takes one argument, with
+        tensors X of shape (n, ...) and y of shape (n,) on the net's device. It returns
+        X or ``(X, y)``, where y has class codes or shares of the classes, of shape (n,
+        n_classes). If its signature has ``n_classes`` or ``module``, the number of
+        classes and the net's module are given as well. All of
+        ``torchvision.transforms.v2`` take images. Transforms that are not made for
+        batches (flips, crops, AutoAugment) make one random choice for the whole batch,
+        unless they are put into a :class:`skaug.transforms.PerSample`.
     refine_epochs : int, default=0
-        Number of epochs at the end of `max_epochs` in which batches are left clean. The
-        paper takes a ninth of all epochs. All epochs: no augmentation at all.
+        Number of epochs at the end of `max_epochs` in which batches stay clean. The
+        paper takes a ninth of all epochs. If all epochs are refined, nothing is
+        augmented.
     refine_lr : float, default=None
-        Learning rate of refinement, held for all of its steps and all groups of
-        parameters. ``None`` holds the rate that the schedule had reached, or a
-        thousandth of the initial one if it had fallen lower.
+        Learning rate of refinement, for all of its steps and all groups of parameters.
+        ``None`` holds the rate that the schedule has reached, or a thousandth of the
+        initial rate if that is higher.
     refine_transform : callable, default=None
-        What is done to batches in refinement: the paper keeps crops and flips for
-        images. ``None`` leaves them as they are.
+        Function of a batch for refinement: the paper keeps crops and flips of images.
+        ``None`` leaves batches as they are.
     probability : float, default=1.0
         Share of batches that are transformed; the paper's CutMix has 0.5.
     random_state : int, RandomState instance or None, default=None
-        Seeds what transforms draw from torch's generators. ``None`` takes a seed from
-        the state of the generators in training, which follows the net's own
-        ``random_state`` where it has one. These generators are then set back: with or
-        without augmentation, rows come in the same order.
+        Seed of what transforms draw from torch's generators. ``None`` takes a seed from
+        the state of the generators in training, which follows the ``random_state`` of
+        the net, if there is one. The generators are then set back: with or without
+        augmentation, rows come in the same order.
 
     Attributes
     ----------
@@ -91,22 +94,23 @@ class BatchAugmentation(Callback):
 
     Notes
     -----
-    Whether an epoch is one of refinement is computed from the number of epochs in the
-    net's history. It therefore survives pickling and resuming with ``partial_fit``, and
-    training on after `max_epochs` starts over with augmented batches, as the schedule
-    of the learning rate does. With ``refine_epochs > 0`` the history has the columns
+    The number of epochs in the net's history tells whether an epoch is one of
+    refinement, so pickling and resuming with ``partial_fit`` change nothing. Training
+    after `max_epochs` starts again with augmented batches, as the schedule of the
+    learning rate does. With ``refine_epochs > 0`` the history has the columns
     ``refining`` and ``lr``, the rate of the first step of the epoch.
 
     In refinement, layers that average over all batches (``momentum=None``), such as the
-    input's in the default networks, use their averages in training as they do in
-    prediction, and leave them as they are. They are those of augmented batches, and to
-    train on the statistics of clean ones would be to predict on another scale.
+    first layer of the default networks, use their averages in training as they do in
+    prediction, and do not update them. The averages are those of augmented batches. If
+    refinement used the statistics of clean batches, predictions would be made on
+    another scale.
 
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
-    Two of these callbacks do one after the other what they do, in the order of the
-    list; :class:`ManifoldMixup` has to come last.
+    Several of these callbacks work one after the other, in the order of the list;
+    :class:`ManifoldMixup` has to come last.
 
     References
     ----------
@@ -177,7 +181,7 @@ class BatchAugmentation(Callback):
         """
         for name in ("transform", "refine_transform"):
             if any(key.startswith(f"{name}__") for key in params):
-                # The one in use may be the user's, or that of another net.
+                # The transform may be the user's, or that of another net.
                 transform = params.get(name, getattr(self, name))
                 params[name] = clone(transform, safe=False)
         super().set_params(**params)
@@ -283,7 +287,7 @@ class BatchAugmentation(Callback):
             return
         if self.takes_module_:
             unmix(net.module_)
-        # The loss is a number by now, and tells; to look at all rows would take time.
+        # The loss is known by now and shows the trouble; a look at all rows takes time.
         if self.new_X_ is not None and not math.isfinite(loss.item()):
             check_is_finite(self.new_X_, self.transform_, type(self).__name__)
 

@@ -5,34 +5,7 @@ from torch import nn
 
 
 def checked_targets(y, new_X, new_y, *, criterion, n_classes, what):
-    """Check the targets of a transformed batch, which may be shares of the classes.
-
-    Parameters
-    ----------
-    y : torch.Tensor of shape (n,)
-        Targets of the batch as they came.
-    new_X, new_y : torch.Tensor of shape (n_new, ...) and object
-        Rows and targets that the transform returns.
-    criterion : torch.nn.Module
-        Loss of the net.
-    n_classes : int or None
-        Number of classes, if the net classifies.
-    what : str
-        Name of the transform, for messages.
-
-    Returns
-    -------
-    y : torch.Tensor of shape (n_new,) or (n_new, n_classes)
-        Class codes of the type of `y`, or shares of the classes.
-
-    Raises
-    ------
-    ValueError
-        If the number of targets is wrong, shares do not add up to 1, or the loss takes
-        no shares.
-    TypeError
-        If there is no tensor of targets.
-    """
+    """Targets as `y`, or shares of the classes (n, n_classes), if they can be used."""
     if not isinstance(new_y, torch.Tensor):
         raise TypeError(
             "BatchAugmentation needs a transform that returns a tensor y beside X; "

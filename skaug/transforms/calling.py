@@ -36,20 +36,7 @@ FUNCTION = Rule(
 
 
 def how_to_call(transform):
-    """Find out from its signature which arguments a transform takes.
-
-    Parameters
-    ----------
-    transform : callable
-        The transform.
-
-    Returns
-    -------
-    with_labels : bool
-        Whether to call the transform as ``transform(X, y)``.
-    wanted : tuple of str
-        Which of ``module`` and ``n_classes`` the transform takes.
-    """
+    """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
     # All modules have the same __call__.
     function = transform.forward if isinstance(transform, nn.Module) else transform
     try:
@@ -82,24 +69,8 @@ def is_torchvisions(transform):
 
 
 def check_is_for_images(transform, X, name):
-    """Refuse one of torchvision's transforms for a batch of anything but images.
-
-    Some of them would take the last axes of any tensor for height and width.
-
-    Parameters
-    ----------
-    transform : callable
-        The transform.
-    X : torch.Tensor
-        The batch.
-    name : str
-        Who calls, for the message.
-
-    Raises
-    ------
-    ValueError
-        If `transform` is torchvision's and X has not four axes.
-    """
+    """Refuse one of torchvision's transforms for a batch of anything but images."""
+    # Some of them would take the last axes of any tensor for height and width.
     if is_torchvisions(transform) and X.ndim != 4:
         raise ValueError(
             f"{name} needs images of shape (n, channels, height, width) for "
@@ -110,22 +81,7 @@ def check_is_for_images(transform, X, name):
 
 
 def check_is_finite(X, transform, name):
-    """Refuse rows with NaN or infinity, which a transform has returned.
-
-    Parameters
-    ----------
-    X : torch.Tensor
-        The rows.
-    transform : callable
-        The transform.
-    name : str
-        Who calls, for the message.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
-    """
+    """Refuse rows with NaN or infinity, which a transform has returned."""
     if not torch.isfinite(X).all():
         raise ValueError(
             f"{name} needs a transform that returns finite numbers; got NaN or "
