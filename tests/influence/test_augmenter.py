@@ -12,14 +12,12 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from torch import nn
 
@@ -31,7 +29,6 @@ from skaug import (
     TransformPolicy,
 )
 from skaug.influence import LastLayerInfluence
-from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
 from skaug.transforms.torchvision import torchvision
 
@@ -65,14 +62,6 @@ def policy(estimator=None, **params):
 def network(estimator=None, **params):
     params = {"steps": 5, "pretrain_steps": 3, **params}
     return augmenter_of(NetworkAugmentation, estimator, **params)
-
-
-@pytest.fixture(scope="module")
-def rows():
-    X, y = make_classification(
-        n_samples=300, n_features=10, n_informative=6, n_classes=3, random_state=0
-    )
-    return np.float32(X), y
 
 
 def another_row(X):
@@ -168,108 +157,6 @@ def test_refit_is_on_all_rows_and_augmented(rows):
     net = Spy(max_epochs=2, module__hidden=(8,))
     policy(net, n_networks=2).fit(X, y)
     assert sizes == [(180, False)] * 2 + [(300, True)]
-
-
-# The paper's network
-
-
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_gradient_of_the_objectives_in_the_augmented_rows(rows, objective):
-    X, y = rows
-    influence = LastLayerInfluence(damping=0.1).fit(X[:150], y[:150])
-    score = OBJECTIVES[objective](influence, X[150:], y[150:])
-    views = torch.tensor(X[:6], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda X: score(X, y[:6]), views, atol=1e-6)
-
-
-def test_the_objectives_are_what_they_say(rows):
-    X, y = rows
-    held_out = X[150:], y[150:]
-    influence = LastLayerInfluence(damping=0.1).fit(X[:150], y[:150])
-    scores = {name: make(influence, *held_out) for name, make in OBJECTIVES.items()}
-    views = torch.from_numpy(X[:20]).double() + 0.3
-    (cosine,) = influence.group_cosine([(views.numpy(), y[:20])], *held_out)
-    assert float(scores["cosine"](views, y[:20])) == pytest.approx(cosine)
-    # The paper's, from the change that replacing each of the rows would make.
-    direction = influence.validation_direction(*held_out)
-    change = influence.of_replacement(views, y[:20], direction, rows=np.arange(20))
-    own = scores["influence"](torch.from_numpy(X[:20]).double(), y[:20])
-    gained = scores["influence"](views, y[:20]) - own
-    assert float(-gained * 20 / 150) == pytest.approx(float(change.sum()))
-    # The loss after the Newton step, with weights of one's own.
-    weight = torch.as_tensor(influence.coef_)
-    gradient = influence.mean_gradient(views, y[:20])
-    weight = weight - influence.inverse_hessian_product(gradient[None])[0]
-    logits = influence.features_of(held_out[0]) @ weight.T
-    loss = nn.functional.cross_entropy(logits, torch.as_tensor(held_out[1]))
-    assert float(scores["newton"](views, y[:20])) == pytest.approx(-float(loss))
-
-
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_training_raises_the_objective(rows, objective):
-    augmenter = network(
-        objective=objective, steps=60, bound=0.3, gan_weight=0.0, guard=False
-    )
-    losses = augmenter.fit(*rows).losses_["objective"]
-    assert np.mean(losses[-10:]) > np.mean(losses[:10])
-
-
-@not_accepted
-def test_the_gan_is_trained_when_it_is_asked_for(rows):
-    asked = {
-        (0, 0.0): (0, 7),
-        (4, 0.0): (4, 7),
-        (4, 1.0): (11, 7),
-        (0, 1.0): (7, 7),
-    }
-    for (pretrain_steps, gan_weight), expected in asked.items():
-        augmenter = network(
-            steps=7, pretrain_steps=pretrain_steps, gan_weight=gan_weight, guard=False
-        )
-        losses = augmenter.set_params(refit=False).fit(*rows).losses_
-        assert len(losses["generator"]) == len(losses["discriminator"]) == expected[0]
-        assert len(losses["objective"]) == expected[1]
-    # Strength 0 leaves the baseline alone.
-    X, y = rows
-    still = network(strength=0.0, guard=False, baseline=None, refit=False).fit(X, y)
-    assert np.array_equal(still.augment(X), X)
-
-
-@not_accepted
-def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatch):
-    X, y = rows
-    seen = []
-
-    def spied(self, net, *args, original=NetworkAugmentation._train_round):
-        before = {k: v.clone() for k, v in net.module_.state_dict().items()}
-        original(self, net, *args)
-        after = net.module_.state_dict()
-        seen.append(all(torch.equal(before[k], after[k]) for k in before))
-
-    monkeypatch.setattr(NetworkAugmentation, "_train_round", spied)
-    network(rounds=2).fit(X, y)
-    assert seen == [True, True]
-
-
-def test_the_guard_falls_back_to_the_baseline(rows):
-    X, y = rows
-    # Rows far off, whatever they do to the loss.
-    harmful = {"bound": 20.0, "gan_weight": 0.0, "objective": "influence", "mix": 0.0}
-    with pytest.warns(UserWarning, match="lower the held-out loss by more than its"):
-        augmenter = network(steps=40, **harmful).fit(X, y)
-    assert not augmenter.accepted_
-    losses = augmenter.held_out_loss_
-    assert losses.with_network >= losses.without - losses.se
-    assert augmenter.augmentation_.network is None
-    trusting = network(steps=40, guard=False, **harmful).fit(X, y)
-    assert trusting.accepted_ and trusting.augmentation_.network is not None
-    moved = {
-        name: np.abs(fitted.augment(X) - X).mean()
-        for name, fitted in {"guarded": augmenter, "trusting": trusting}.items()
-    }
-    assert moved["trusting"] > 10 * moved["guarded"]
-    without = network(steps=0, baseline=None, guard=False).fit(X, y)
-    assert np.array_equal(without.augment(X), X)
 
 
 # How it composes
@@ -414,19 +301,6 @@ def test_signals_and_images(make, shape):
     augmented = augmenter.fit_transform(X, y)
     assert augmented.shape == X.shape and not np.array_equal(augmented, X)
     assert augmenter.estimator_.predict(X).shape == y.shape
-
-
-def test_the_guard_compares_what_differs_in_the_network_only(rows):
-    X, y = rows
-    codes = y.astype(np.int64)
-    plain = NeuralNetClassifier(
-        nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
-    )
-    for net in (tiny(), plain):
-        same = network(net, steps=0, baseline=None, mix=1.0)
-        with pytest.warns(UserWarning, match="lower the held-out loss"):
-            losses = same.fit(X, codes).held_out_loss_
-        assert losses.with_network == losses.without and losses.se == 0
 
 
 def test_nothing_wrong_among_the_held_out_rows(rows):
