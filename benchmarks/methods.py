@@ -214,7 +214,7 @@ METHODS = {
     "network, twice as long": Method(lambda s: net(s, factor=2), DECAY, DECAYS),
     "policy by influence": Method(
         lambda s: with_policy(net(s), s),
-        "augmenter__strength",
+        "augmenter__augmentation__strength",
         (0.5, 1.0, 2.0),
         "network, twice as long",
         f"augmenter__estimator__{DECAY}",

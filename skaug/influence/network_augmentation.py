@@ -18,13 +18,14 @@ from skaug.influence.network import AugmentationNetwork
 from skaug.influence.network_training import TrainedNetwork, train_network
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import FUNCTION
+from skaug.transforms.holding import HoldsTransforms
 from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import baseline_transform
 
 __all__ = ["NetworkAugmentation"]
 
 
-class NetworkAugmentation(BaseEstimator):
+class NetworkAugmentation(HoldsTransforms, BaseEstimator):
     r"""Learn the paper's augmentation network (D. Lee et al. [1]_).
 
     A part of :class:`~skaug.InfluenceAugmenter`, whose short form is "network". The

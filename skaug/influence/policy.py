@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.transforms.calling import apply, name_of
+from skaug.transforms.holding import HoldsTransforms
 from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import default_transforms
 
@@ -22,7 +23,7 @@ __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
 MOST_SCORED = 2000
 
 
-class TransformPolicy(BaseEstimator):
+class TransformPolicy(HoldsTransforms, BaseEstimator):
     r"""Learn how often to draw each transform of a list.
 
     A part of :class:`~skaug.InfluenceAugmenter`, whose short form is "policy". The

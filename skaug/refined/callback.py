@@ -25,11 +25,12 @@ from skaug.transforms.calling import (
     how_to_call,
     name_of,
 )
+from skaug.transforms.holding import HoldsTransforms
 
 __all__ = ["BatchAugmentation"]
 
 
-class BatchAugmentation(Callback):
+class BatchAugmentation(HoldsTransforms, Callback):
     """Augment training batches, except in the last epochs.
 
     This is a callback for any skorch net. It replaces the batch that is trained on;

@@ -11,6 +11,7 @@ from skaug.transforms.calling import (
     is_torchvisions,
     name_of,
 )
+from skaug.transforms.holding import HoldsTransforms
 from skaug.transforms.rows import RowTransform
 
 __all__ = ["Cutout", "PerSample"]
@@ -72,7 +73,7 @@ class Cutout(RowTransform):
         return X.masked_fill(square.to(X.device), self.fill)
 
 
-class PerSample(RowTransform):
+class PerSample(HoldsTransforms, RowTransform):
     """Apply a transform to each row of a batch by itself.
 
     torchvision's flips, crops, AutoAugment and the like make one random choice per
