@@ -18,7 +18,7 @@ from skaug.influence.network import AugmentationNetwork
 from skaug.influence.network_training import TrainedNetwork, train_network
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import FUNCTION
-from skaug.transforms.holding import HoldsTransforms
+from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import baseline_transform
 

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.transforms.calling import apply, name_of
-from skaug.transforms.holding import HoldsTransforms
+from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import default_transforms
 

@@ -25,7 +25,7 @@ from skaug.transforms.calling import (
     how_to_call,
     name_of,
 )
-from skaug.transforms.holding import HoldsTransforms
+from skaug.transforms.cloning import HoldsTransforms
 
 __all__ = ["BatchAugmentation"]
 

@@ -11,7 +11,7 @@ from skaug.transforms.calling import (
     is_torchvisions,
     name_of,
 )
-from skaug.transforms.holding import HoldsTransforms
+from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.rows import RowTransform
 
 __all__ = ["Cutout", "PerSample"]
