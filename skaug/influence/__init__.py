@@ -2,13 +2,16 @@ r"""Influence: which augmentation lowers the validation loss (D. Lee et al. [1]_
 
 An influence function predicts what a training row does to the validation loss, and so
 what its augmented copies would do, without a training for each. ``last_layer`` computes
-it exactly through the last linear layer; ``augmenter`` learns from it a policy, which
-is a weighted list of transforms, or the paper's augmentation network.
+influence exactly, through the last linear layer. ``augmenter`` trains the network F and
+lets one of two objects learn from influence: :class:`TransformPolicy` (``policy``)
+learns weights for a list of transforms, and :class:`NetworkAugmentation`
+(``network_augmentation``) trains the paper's augmentation network.
 
 ======================================  ===========================================
 paper                                   here
 ======================================  ===========================================
 F, z^tr, z^val                          ``estimator``, ``X``, ``X_val``
+F is retrained                          ``estimator_``, on all rows
 :math:`s_{val}`                         ``LastLayerInfluence.validation_direction``
 :math:`I_{aug}(z, \tilde z) / n`        ``LastLayerInfluence.of_replacement``
 :math:`H`, damped by :math:`\delta`     ``damping``
