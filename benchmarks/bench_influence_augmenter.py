@@ -61,7 +61,13 @@ from runs import (
     values,
     write,
 )
-from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
+from skaug import (
+    BatchAugmentation,
+    InfluenceAugmenter,
+    NetClassifier,
+    NetworkAugmentation,
+    TransformPolicy,
+)
 from skaug.influence import Policy
 from skaug.transforms import PerSample, baseline_transform
 from skaug.transforms.lists import Chain
@@ -201,10 +207,13 @@ def scored(net, X, y):
     return {"accuracy": round(float(accuracy), 4), "log-loss": round(float(loss), 6)}
 
 
-def learned(name, seed, train, held_out, **parameters):
+def learned(name, seed, train, held_out, augmentation="policy"):
     """A fitted augmenter; it trains nothing in the end."""
     augmenter = InfluenceAugmenter(
-        net_of(name, seed), refit=False, random_state=seed, **parameters
+        net_of(name, seed),
+        augmentation=augmentation,
+        refit=False,
+        random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", FALLBACK, UserWarning)
@@ -223,7 +232,7 @@ def augmentations(name, seed, train, held_out):
         heuristic = Chain([heuristic, PerSample(v2.RandomHorizontalFlip())])
 
     def network(**parameters):
-        augmenter = learned(*rows, method="network", **parameters)
+        augmenter = learned(*rows, NetworkAugmentation(**parameters))
         known = dict(augmenter.held_out_loss_, accepted=bool(augmenter.accepted_))
         return augmenter.augmentation_, augmenter.n_trainings_, known
 
@@ -252,7 +261,8 @@ def augmentations(name, seed, train, held_out):
 def planted_share(name, seed, train, held_out):
     """Weight of planted transforms in a policy, and of as many among equal ones."""
     transforms = ["auto", *planted(torch.from_numpy(train[0]))]
-    augmenter = learned(name, seed, train, held_out, transforms=transforms)
+    policy = TransformPolicy(transforms)
+    augmenter = learned(name, seed, train, held_out, policy)
     rows = [row for row in augmenter.policy_ if row.transform.startswith("planted")]
     share = round(sum(row.weight for row in rows), 5)
     uniform = len(rows) / len(augmenter.policy_)

@@ -31,6 +31,7 @@ from skaug import (
     NetClassifier,
     ResampledClassifier,
     TableMixup,
+    TransformPolicy,
 )
 from skaug.signals import MagnitudeSpectrum
 from skaug.transforms.torchvision import torchvision  # noqa: F401
@@ -93,8 +94,9 @@ def finetuned(base, setup, **parameters):
 
 def with_policy(base, setup):
     """A classifier trained with a policy, whose scores are from one network."""
+    policy = TransformPolicy(n_networks=1)
     return PolicyClassifier(
-        InfluenceAugmenter(base, n_networks=1, random_state=setup.seed)
+        InfluenceAugmenter(base, augmentation=policy, random_state=setup.seed)
     )
 
 
@@ -212,7 +214,7 @@ METHODS = {
     "network, twice as long": Method(lambda s: net(s, factor=2), DECAY, DECAYS),
     "policy by influence": Method(
         lambda s: with_policy(net(s), s),
-        "augmenter__strength",
+        "augmenter__augmentation__strength",
         (0.5, 1.0, 2.0),
         "network, twice as long",
         f"augmenter__estimator__{DECAY}",

@@ -2,11 +2,11 @@
 Augmentation computed from the row
 ==================================
 
-The network of the paper looks at a row and says how to change it: where to look, by a
-field of small shifts, and for colours how to mix them. It is trained through influence,
-so that training on what it makes should lower the loss on held-out rows.
-:class:`~skaug.InfluenceAugmenter` with ``method="network"`` trains it behind a fixed
-baseline and asks a guard whether it helped.
+The network of the paper looks at a row and computes how to change it: where to look, by
+a field of small shifts, and for colours how to mix them. It is trained through
+influence, so that training on what it makes should lower the loss on held-out rows.
+:class:`~skaug.NetworkAugmentation`, a part of :class:`~skaug.InfluenceAugmenter`,
+trains the network behind a fixed baseline, and a guard finds out whether it helped.
 """  # noqa: D400
 
 # %%
@@ -33,8 +33,9 @@ from skaug import (
     BatchAugmentation,
     InfluenceAugmenter,
     NetClassifier,
+    NetworkAugmentation,
 )
-from skaug.influence.network_training import NetworkAugmentation
+from skaug.influence import TrainedNetwork
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).reshape(-1, 1, 8, 8).astype(np.float32)
@@ -52,7 +53,7 @@ def learned(seed):
     """The augmenter of a seed, on its training rows."""
     augmenter = InfluenceAugmenter(
         NetClassifier(max_epochs=20),
-        method="network",
+        augmentation=NetworkAugmentation(steps=150),
         refit=False,
         random_state=seed,
     )
@@ -102,7 +103,7 @@ for seed in range(3):
     loss, (X_train, y_train, *test) = augmenter.held_out_loss_, split(seed)
     baseline = augmenter.augmentation_.baseline
     scores = []
-    for way in (baseline, NetworkAugmentation(augmenter.network_, baseline)):
+    for way in (baseline, TrainedNetwork(augmenter.network_, baseline)):
         own = BatchAugmentation(way, random_state=seed)
         net = NetClassifier(max_epochs=20, callbacks=[own], random_state=seed)
         net.fit(X_train, y_train)
@@ -116,9 +117,9 @@ for seed in range(3):
     )
 
 # %%
-# In no split does the network help: the test loss is a little higher with it in all
-# three, and the accuracy is half a point or less to either side. The guard refuses it
-# each time, in the last split because the held-out loss is lower by less than its
-# error. A cosine that rises says that the last layer, with the features as they are,
-# would like these rows, and not what a network trained on them will do. So take the
+# The network does not help: its test loss is the same in one split and a little higher
+# in the others, and the accuracy moves by half a point or so to either side. The guard
+# refuses the network each time, because the held-out loss is higher with it. A cosine
+# that rises says that the last layer, with the features as they are, would like these
+# rows. It does not say what a network trained on these rows will do. So take the
 # network with its guard, and a policy or the baseline first.

@@ -26,7 +26,12 @@ import torch
 from sklearn.metrics import log_loss
 
 from data import load, take
-from skaug import BatchAugmentation, InfluenceAugmenter, NetClassifier
+from skaug import (
+    BatchAugmentation,
+    InfluenceAugmenter,
+    NetClassifier,
+    TransformPolicy,
+)
 from skaug.transforms import baseline_transform
 
 data = load("fashion_mnist")
@@ -60,10 +65,18 @@ def noise(X):
 
 planted = [("ANOTHER IMAGE", "", another), ("NOISE", "", noise)]
 X, y = rows_of(seed=0)
-options = {"n_draws": 1, "refit": False}  # one view of each row for the scores: faster
-augmenter = InfluenceAugmenter(
-    network(0), transforms=["auto", *planted], random_state=0, **options
-).fit(X, y)
+
+
+def learned(seed, X, y, transforms):
+    """An augmenter with the scores of transforms; one view of each row is faster."""
+    policy = TransformPolicy(transforms, n_draws=1)
+    augmenter = InfluenceAugmenter(
+        network(seed), augmentation=policy, refit=False, random_state=seed
+    )
+    return augmenter.fit(X, y)
+
+
+augmenter = learned(0, X, y, ["auto", *planted])
 
 table = pd.DataFrame(augmenter.policy_)
 print(table.head(5).to_string(index=False), "\n...")
@@ -103,8 +116,7 @@ METRICS = "accuracy", "log loss"
 scores = {"none": [], "baseline": [], "list": [], "policy": []}
 for seed in range(3):
     X, y = rows_of(seed)
-    augmenter = InfluenceAugmenter(network(seed), random_state=seed, **options)
-    policy = augmenter.fit(X, y).augmentation_
+    policy = learned(seed, X, y, "auto").augmentation_
     alike = type(policy)(policy.transforms, np.ones(len(policy.transforms)))
     ways = [None, baseline_transform(torch.from_numpy(X)), alike, policy]
     for way, of_way in zip(ways, scores.values()):

@@ -29,6 +29,8 @@ from skaug.influence import (
     InfluenceRankingDisplay,
     LastLayerInfluence,
     LeaveOneOutDisplay,
+    NetworkAugmentation,
+    TransformPolicy,
 )
 from skaug.isda import ClassCovariance, ISDAClassifier, ISDALoss
 from skaug.net import NetClassifier
@@ -62,11 +64,13 @@ __all__ = [
     "ManifoldMixup",
     "ModelCard",
     "NetClassifier",
+    "NetworkAugmentation",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
     "RefineCurveDisplay",
     "ResampledClassifier",
     "TableMixup",
+    "TransformPolicy",
     "VAEGenerator",
     "auto_radius",
     "class_potentials",

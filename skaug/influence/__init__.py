@@ -2,13 +2,16 @@ r"""Influence: which augmentation lowers the validation loss (D. Lee et al. [1]_
 
 An influence function predicts what a training row does to the validation loss, and so
 what its augmented copies would do, without a training for each. ``last_layer`` computes
-it exactly through the last linear layer; ``augmenter`` learns from it a policy, which
-is a weighted list of transforms, or the paper's augmentation network.
+influence exactly, through the last linear layer. ``augmenter`` trains the network F and
+lets one of two objects learn from influence: :class:`TransformPolicy` (``policy``)
+learns weights for a list of transforms, and :class:`NetworkAugmentation`
+(``network_augmentation``) trains the paper's augmentation network.
 
 ======================================  ===========================================
 paper                                   here
 ======================================  ===========================================
 F, z^tr, z^val                          ``estimator``, ``X``, ``X_val``
+F is retrained                          ``estimator_``, on all rows
 :math:`s_{val}`                         ``LastLayerInfluence.validation_direction``
 :math:`I_{aug}(z, \tilde z) / n`        ``LastLayerInfluence.of_replacement``
 :math:`H`, damped by :math:`\delta`     ``damping``
@@ -33,8 +36,9 @@ from skaug.influence.network import (
     relativistic_losses,
     warp,
 )
-from skaug.influence.network_training import train_network
-from skaug.influence.policy import Policy, softmax_of_scores
+from skaug.influence.network_augmentation import NetworkAugmentation
+from skaug.influence.network_training import TrainedNetwork, train_network
+from skaug.influence.policy import Policy, TransformPolicy, softmax_of_scores
 from skaug.influence.softmax_hessian import hessian, hessian_product, softmax_errors
 from skaug.influence.views_display import AugmentationGridDisplay
 
@@ -46,7 +50,10 @@ __all__ = [
     "InfluenceRankingDisplay",
     "LastLayerInfluence",
     "LeaveOneOutDisplay",
+    "NetworkAugmentation",
     "Policy",
+    "TrainedNetwork",
+    "TransformPolicy",
     "hessian",
     "hessian_product",
     "relativistic_losses",

@@ -1,10 +1,11 @@
 r"""Influence of training rows on the validation loss, through the last layer, exactly.
 
 What would the validation loss be without this training row, or with an augmented copy
-in its place? For the last linear layer under cross-entropy the first-order answer needs
-no autograd and no approximation beyond itself. With features :math:`a` (a 1 appended
-for the bias), probabilities p, errors :math:`e = p - onehot(y)`, the damped Hessian H
-of the mean training loss and the gradient of the mean validation loss,
+in its place? For the last linear layer under cross-entropy the answer to first order
+has a closed form, which needs no autograd and no further approximation. With features
+:math:`a` (a 1 appended for the bias), probabilities p, errors :math:`e = p -
+onehot(y)`, the damped Hessian H of the mean training loss and the gradient of the mean
+validation loss,
 
 .. math::
     S = H^{-1} g_{val}, \qquad g_{val} = \frac1m \sum_j e_j a_j^T.
@@ -14,17 +15,9 @@ first order. Positive: the row helps, and the loss would rise without it. Replac
 by :math:`\tilde z` changes it by :math:`\frac1n (e_i^T S a_i - \tilde e^T S \tilde a)`,
 the paper's :math:`\frac1n I_{aug}` (Eq. 15).
 
-======================================  ===========================================
-paper                                   here
-======================================  ===========================================
-:math:`I_{aug}(z, \tilde z) / n`        ``of_replacement``
-:math:`s_{val}`                         ``validation_direction``
-:math:`H`, damped by :math:`\delta`     ``damping``; all of it is in H, none scaled
-======================================  ===========================================
-
-"Removing" leaves the weight of every other row at 1/n, as scikit-learn's classifiers do
-that are refitted with the same C; :math:`\delta` is 1/(nC) there. H is written out in
-``softmax_hessian.py``, with what solves with it.
+"Removing" leaves the weight of every other row at 1/n. scikit-learn's classifiers do
+the same if they are fitted again with the same C; there :math:`\delta` is 1/(nC).
+``softmax_hessian.py`` has H and the solvers.
 
 References
 ----------
@@ -48,7 +41,7 @@ from sklearn.utils.validation import (
 )
 from skorch import NeuralNet
 
-from skaug._checks import Number, OneOf, check_parameters
+from skaug._checks import Number, OneOf, check_parameters, check_two_classes
 from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
     best_temperature,
@@ -65,23 +58,23 @@ from skaug.net.head import capture_input, check_head, linear_head
 
 __all__ = ["LastLayerInfluence"]
 
-# Above this many parameters of the last layer "auto" does not factorise the Hessian:
-# it would fill 0.3 GB and take as long to factorise as hundreds of products.
+# If the last layer has more parameters, "auto" does not factorise the Hessian. The
+# factor would fill 0.3 GB and take as long as hundreds of products.
 LARGEST_FACTOR = 6000
 RULES = {
     "damping": Number(
         0,
         open_low=True,
-        hint="Without any the Hessian of a softmax cannot be inverted: shifting all "
-        "logits changes no loss.",
+        hint="Without damping the Hessian of a softmax cannot be inverted, because a "
+        "shift of all logits changes no loss.",
     ),
     "solver": OneOf(
         "auto", "cholesky", "cg", "stochastic", hint="'auto' chooses by size."
     ),
 }
 
-# A mean over fewer validation rows ranks transforms visibly worse: their ranks agree
-# with those of retraining by 0.66 with 200 rows and by 0.31 with 25.
+# A mean over fewer validation rows ranks transforms visibly worse. The correlation with
+# the ranks of retraining is 0.66 for 200 rows and 0.31 for 25.
 FEWEST_VALIDATION_ROWS = 100
 
 
@@ -119,29 +112,29 @@ def _clipped(change, loss):
 
 
 class LastLayerInfluence(BaseEstimator):
-    r"""What training rows do to the validation loss, through the last layer.
+    r"""Compute what training rows do to the validation loss, through the last layer.
 
     Parameters
     ----------
     estimator : NetClassifier or another net of skorch, default=None
-        A fitted net that ends in an ``nn.Linear``; it is used as it is. ``None`` takes
-        the rows for features and fits a softmax regression to them, with the mean
+        A fitted net that ends in an ``nn.Linear``; the net is not changed. ``None``
+        takes the rows for features and fits a softmax regression to them, with the mean
         cross-entropy plus ``damping / 2`` times the squared weights (bias included).
     damping : float, default=0.1
         Added to the diagonal of the Hessian: the weight of the squared weights in the
-        objective whose minimum is asked about. Small values make numbers large and
-        wrong where a network fits its training rows perfectly: trust sizes from 0.1 on,
-        ranks from 0.01 on.
+        objective. If a network fits its training rows perfectly, small values make
+        numbers large and wrong: trust sizes from 0.1 on, ranks from 0.01 on.
     solver : {"auto", "cholesky", "cg", "stochastic"}, default="auto"
-        "cholesky" forms and factorises the Hessian, which serves any number of
-        validation rows; "cg" takes products with it only, preconditioned; "stochastic"
-        takes products on batches, for features that do not fit into the fast memory,
-        and is accurate to a few percent. "auto" is "cg" for means over validation rows
-        and "cholesky" for what needs many solutions, where the layer is small enough.
+        "cholesky" forms and factorises the Hessian; the factor serves any number of
+        validation rows. "cg" takes preconditioned products with the Hessian only.
+        "stochastic" takes products on batches, for features that do not fit into the
+        fast memory, and is accurate to a few percent. "auto" is "cg" for means over
+        validation rows; for methods that need many solutions "auto" is "cholesky", if
+        the layer is small enough.
     calibrate : bool, default=False
-        Whether to divide the validation logits by the temperature that is best for
-        them. An overfitted network's validation gradient otherwise says mostly "be
-        less confident".
+        Whether to divide the validation logits by the temperature that lowers their
+        loss most. Without calibration the validation gradient of an overfitted network
+        says mostly "be less confident".
     tol : float, default=1e-10
         Relative residual at which "cg" ends.
     batch_size : int, default=512
@@ -204,7 +197,7 @@ class LastLayerInfluence(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
-        """Take in the training rows.
+        """Compute features and errors of the training rows.
 
         Parameters
         ----------
@@ -226,7 +219,7 @@ class LastLayerInfluence(BaseEstimator):
         TypeError
             If the estimator is no net of skorch that classifies.
         NotFittedError
-            If it is not fitted.
+            If the estimator is not fitted.
         """
         check_parameters(self, RULES)
         if self.estimator is None:
@@ -238,11 +231,7 @@ class LastLayerInfluence(BaseEstimator):
                     "y. Give classes, not measurements."
                 )
             self.classes_ = np.unique(y)
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    "LastLayerInfluence needs two classes or more; got one class, "
-                    f"{self.classes_.tolist()}. Give rows of another class too."
-                )
+            check_two_classes(self.classes_, "LastLayerInfluence")
             features = _with_ones(torch.from_numpy(X))
             target = torch.from_numpy(np.searchsorted(self.classes_, y))
             weight = softmax_regression(features, target, self.damping)
@@ -277,9 +266,9 @@ class LastLayerInfluence(BaseEstimator):
         Warns
         -----
         UserWarning
-            If the loss would fall by more than it is, which first order can predict
-            and nothing can do; such changes are clipped. If there are fewer than 100
-            validation rows, whose mean gradient says little about new ones.
+            If first order predicts that the loss falls below 0; such changes are
+            clipped. If there are fewer than 100 validation rows, whose mean gradient
+            says little about new rows.
         """
         _warn_of_few(y_val)
         direction, loss = self._direction_and_loss(X_val, y_val)
@@ -289,8 +278,8 @@ class LastLayerInfluence(BaseEstimator):
     def refitted_loss_change(self, X_val, y_val, rows):
         """Change of the mean validation loss when rows are left out one by one.
 
-        The last layer is fitted again without each, to the minimum: what
-        :meth:`predicted_loss_change` predicts, at the price of a fit per row.
+        The last layer is fitted again to the minimum without each of the rows. This is
+        what :meth:`predicted_loss_change` predicts, at the price of a fit per row.
 
         Parameters
         ----------
@@ -308,8 +297,8 @@ class LastLayerInfluence(BaseEstimator):
         ------
         ValueError
             If the last layer is not at the minimum of the mean cross-entropy plus
-            ``damping / 2`` times its squared weights, as that of a trained network is
-            not: fitted again it would move without leaving anything out.
+            ``damping / 2`` times its squared weights. The last layer of a trained
+            network is not there, and would move even if no row was left out.
         """
         features, _, loss = self._validation(X_val, y_val)
         target = torch.from_numpy(np.searchsorted(self.classes_, y_val))
@@ -357,7 +346,7 @@ class LastLayerInfluence(BaseEstimator):
         -----
         UserWarning
             With ``calibrate=True``, if there are fewer than 100 validation rows to
-            take the temperature from. A change itself concerns one row only.
+            take the temperature from. The change itself concerns one row only.
         """
         if self.calibrate:
             _warn_of_few(y_val)
@@ -367,18 +356,18 @@ class LastLayerInfluence(BaseEstimator):
         change = features.new_empty(self._n(), len(features))
         reduced = errors @ basis
         left = self.errors_ @ basis / self._n()
-        for part in row_blocks(len(features), 8 * k * d):
+        for held_out in row_blocks(len(features), 8 * k * d):
             solved = self._solve_reduced(
-                flat_gradients(reduced[part], features[part]).T
+                flat_gradients(reduced[held_out], features[held_out]).T
             )
-            for rows in row_blocks(self._n(), 8 * k * d * 4):
-                gradients = flat_gradients(left[rows], self.features_[rows])
-                torch.mm(gradients, solved, out=change[rows, part])
+            for train in row_blocks(self._n(), 8 * k * d * 4):
+                gradients = flat_gradients(left[train], self.features_[train])
+                torch.mm(gradients, solved, out=change[train, held_out])
             del solved  # before the next one is made
         return change.cpu().numpy()
 
     def validation_gradient(self, X_val, y_val):
-        """Gradient of the mean validation loss, calibrated if that is asked for.
+        """Gradient of the mean validation loss, calibrated with ``calibrate=True``.
 
         Parameters
         ----------
@@ -404,7 +393,7 @@ class LastLayerInfluence(BaseEstimator):
         Returns
         -------
         direction : torch.Tensor of shape (n_classes, n_features)
-            The paper's s_val. Going against it lowers the validation loss.
+            The paper's s_val. A step against this direction lowers the validation loss.
 
         Warns
         -----
@@ -420,8 +409,8 @@ class LastLayerInfluence(BaseEstimator):
         Parameters
         ----------
         X_new : array-like or torch.Tensor of shape (m, ...)
-            What stands in for training rows, such as augmented copies. Of a tensor
-            that requires a gradient the result has one.
+            Rows in place of training rows, such as augmented copies. If this is a
+            tensor that requires a gradient, the result has one.
         y : array-like of shape (m,)
             Labels.
         direction : torch.Tensor of shape (n_classes, n_features)
@@ -447,21 +436,22 @@ class LastLayerInfluence(BaseEstimator):
         Returns
         -------
         change : ndarray of shape (n_train,)
-            Nats; never negative. Large for rows that the network would get wrong
-            without having seen them: outliers and wrong labels.
+            Nats; never negative. The change is large for rows that the network would
+            get wrong without them in training: outliers and wrong labels.
         """
         check_is_fitted(self)
         basis = self._basis()
         k, d = basis.shape[1], self.features_.shape[1]
         change = self.features_.new_empty(self._n())
-        for part in row_blocks(self._n(), 8 * k * d * 2):
-            right = flat_gradients(self.errors_[part] @ basis, self.features_[part]).T
+        for block in row_blocks(self._n(), 8 * k * d * 2):
+            errors = self.errors_[block] @ basis
+            right = flat_gradients(errors, self.features_[block]).T
             solved = self._solve_reduced(right.clone())
-            change[part] = (right * solved).sum(dim=0) / self._n()
+            change[block] = (right * solved).sum(dim=0) / self._n()
         return change.cpu().numpy()
 
     def group_cosine(self, groups, X_val, y_val):
-        """How well training on groups of rows agrees with the validation gradient.
+        """Cosine between the gradients of groups of rows and of the validation rows.
 
         Parameters
         ----------
@@ -474,9 +464,8 @@ class LastLayerInfluence(BaseEstimator):
         Returns
         -------
         cosine : ndarray of shape (n_groups,)
-            Between -1 and 1, in the metric of the inverse Hessian; it does not depend
-            on the size of either gradient. Positive: a step on the group's mean
-            gradient lowers the validation loss.
+            Between -1 and 1, in the metric of the inverse Hessian. Positive: a step on
+            the group's mean gradient lowers the validation loss.
 
         Warns
         -----
@@ -493,7 +482,7 @@ class LastLayerInfluence(BaseEstimator):
         Parameters
         ----------
         X : array-like or torch.Tensor of shape (m, ...)
-            Rows. Of a tensor that requires a gradient the result has one.
+            Rows. If this is a tensor that requires a gradient, the result has one.
         y : array-like of shape (m,)
             Labels.
 
@@ -507,7 +496,7 @@ class LastLayerInfluence(BaseEstimator):
         return errors.T @ features / len(features)
 
     def gradient_cosine(self, gradients, X_val, y_val):
-        """What :meth:`group_cosine` says, from mean gradients of the groups.
+        """Compute :meth:`group_cosine` from the mean gradients of the groups.
 
         Parameters
         ----------
@@ -523,7 +512,7 @@ class LastLayerInfluence(BaseEstimator):
         """
         gradient = self.validation_gradient(X_val, y_val)
         gradients = torch.cat([gradients, gradient[None]]).detach()
-        # Of no size: their squares could be too small for a number.
+        # The cosine does not depend on sizes, whose squares could be too small.
         size = gradients.abs().amax(dim=(1, 2), keepdim=True)
         gradients = gradients / torch.where(size > 0, size, 1.0)
         solved = self.inverse_hessian_product(gradients)
@@ -538,7 +527,7 @@ class LastLayerInfluence(BaseEstimator):
         Parameters
         ----------
         X : array-like or torch.Tensor of shape (m, ...)
-            Rows. Of a tensor that requires a gradient the result has one.
+            Rows. If this is a tensor that requires a gradient, the result has one.
 
         Returns
         -------
@@ -567,8 +556,8 @@ class LastLayerInfluence(BaseEstimator):
         Parameters
         ----------
         gradients : torch.Tensor of shape (m, n_classes, n_features)
-            Derivatives by the weight of the last layer; each sums to 0 over the
-            classes, as those of all losses do.
+            Derivatives by the weight of the last layer. Each sums to 0 over the
+            classes; derivatives of all losses do.
 
         Returns
         -------

@@ -1,20 +1,20 @@
-r"""The augmentation network: what is done to a row is computed from the row.
+r"""The augmentation network: the change of a row is computed from the row.
 
-An encoder E maps a row x to a code :math:`\tau`; half of its numbers are dropped at
-random, in training and afterwards, so that a row has many views. A generator G maps the
-code to a field of small changes (Section 4 of the paper [1]_). With positions u in
-[-1, 1] along each axis,
+An encoder E maps a row x to a code :math:`\tau`. Half of the numbers of the code are
+dropped at random, in training and afterwards, so that a row has many views. A generator
+G maps the code to a field of small changes (Section 4 of the paper [1]_). With
+positions u in [-1, 1] along each axis,
 
 .. math::
     s(u) = u + A(u)\, u + b(u), \qquad
     \tilde x(u) = x(s(u)) + W(u)\, x(s(u)) + c(u),
 
-the *spatial* branch (A, b) says where to look and the *appearance* branch (W, c), a
-filter of size 1, mixes channels, in standard units. Fields are smoothed by average
-pooling (the paper smooths s, which would move the identity at the border); pooled over
-all positions, A and b are an affine transformation. Signals have one axis, which makes
-a time warp; tables have none, and W is diagonal. All that comes out of G is bounded,
-since the objective is not: the paper does without.
+the *spatial* branch (A, b) determines where to look, and the *appearance* branch (W,
+c), a filter of size 1, mixes channels, in standard units. Fields are smoothed by
+average pooling. (The paper smooths s, which would move the identity at the border.) If
+A and b are pooled over all positions, they are an affine transformation. Signals have
+one axis, which makes a time warp; tables have none, and W is diagonal. All outputs of G
+are bounded here, since the objective is not bounded. The paper has no bounds.
 
 References
 ----------
@@ -44,7 +44,7 @@ def warp(X, positions):
         Signals or images.
     positions : torch.Tensor of shape (n, ..., n_axes)
         Where to look, from -1 to 1 along each axis, edge to edge, in the order of the
-        axes. Outside, the nearest edge is taken.
+        axes. Positions outside take the nearest edge.
 
     Returns
     -------
@@ -71,12 +71,12 @@ def relativistic_losses(real, fake):
     Parameters
     ----------
     real, fake : torch.Tensor of shape (n,)
-        What a discriminator says of real rows and of made ones, as logits.
+        Logits of a discriminator for real rows and for made ones.
 
     Returns
     -------
     of_discriminator, of_generator : torch.Tensor of shape ()
-        2 log 2 each if it says the same of all.
+        2 log 2 each if all logits are the same.
     """
     real, fake = real - fake.mean(), fake - real.mean()
 
@@ -92,10 +92,10 @@ class AugmentationNetwork(nn.Module):
     Parameters
     ----------
     X : torch.Tensor of shape (n, ...)
-        Training rows: they set shapes, and the units of the channels.
+        Training rows, which set shapes and the units of the channels.
     branches : {"both", "spatial", "appearance"}, default="both"
-        What G changes. Tables have no axes, so that theirs is "appearance"; images of
-        one channel have no colour, and theirs is "spatial", as in the paper.
+        What G changes. Tables have no axes, and have "appearance" only; images of one
+        channel have no colour, and have "spatial" only, as in the paper.
     combination : {"parallel", "serial"}, default="parallel"
         Whether one encoder and generator, shared by the branches, make all fields from
         the row, or a second pair makes those of appearance from the warped row.
@@ -290,14 +290,14 @@ def _encoder(shape, n_outputs, widths):
 
 
 class Discriminator(nn.Module):
-    """Tell real rows from made ones, by the row and by its features.
+    """Distinguish real rows from made ones, by the row and by its features.
 
     Parameters
     ----------
     X : torch.Tensor of shape (n, ...)
-        Training rows: they set the shape.
+        Training rows, which set the shape.
     n_features : int
-        Length of the features; these are judged by one linear layer.
+        Length of the features, which one linear layer judges.
     widths : sequence of int, default=(32, 64, 128)
         Channels of the convolutions.
     """

@@ -1,9 +1,10 @@
 """Training the augmentation network through the influence of what it makes.
 
-Encoder and generator are trained in two stages against a classifier F that is left as
-it is (Section 4.3 of the paper [1]_): first, if asked for, as the generator of a GAN
-whose real rows are those of a baseline augmentation, then for an objective of
-influence, beside which the GAN may go on.
+Encoder and generator are trained in two stages, and the classifier F does not change
+meanwhile (Section 4.3 of the paper [1]_). In the first stage, which may be left out,
+encoder and generator are trained as those of a GAN, whose real rows are those of a
+baseline augmentation. The second stage raises an objective of influence; the GAN's loss
+may stay beside it.
 
 References
 ----------
@@ -15,13 +16,14 @@ import numpy as np
 import torch
 
 from skaug.influence.network import Discriminator, relativistic_losses
+from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import apply
 
-__all__ = ["OBJECTIVES", "NetworkAugmentation", "train_network"]
+__all__ = ["TrainedNetwork", "train_network"]
 
 
-class NetworkAugmentation:
-    """A baseline, and then an augmentation network for part of the rows.
+class TrainedNetwork:
+    """Augment with a baseline, and a part of the rows with an augmentation network.
 
     Parameters
     ----------
@@ -31,6 +33,15 @@ class NetworkAugmentation:
         Function of a batch.
     mix : float, default=0.5
         Share of rows without the network.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.influence import AugmentationNetwork, TrainedNetwork
+    >>> from skaug.transforms import Jitter
+    >>> X = torch.randn(8, 3)
+    >>> TrainedNetwork(AugmentationNetwork(X), baseline=Jitter())(X).shape
+    torch.Size([8, 3])
     """
 
     def __init__(self, network, baseline, mix=0.5):
@@ -39,8 +50,23 @@ class NetworkAugmentation:
         self.mix = mix
 
     def __call__(self, X, y=None):
-        """Draw a view of each row of a batch, from torch's global generators."""
-        new_X = X if self.baseline is None else apply(self.baseline, X, y)
+        """Draw a view of each row of a batch, from torch's global generators.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, ...)
+            Rows.
+        y : torch.Tensor of shape (n,), default=None
+            Labels, for a baseline that needs some.
+
+        Returns
+        -------
+        X : torch.Tensor of shape (n, ...)
+            Views.
+        y : torch.Tensor
+            Labels as they came; only if they were given.
+        """
+        new_X = _after_baseline(self.baseline, X, y)
         if self.network is not None:
             with torch.no_grad():
                 views = self.network.to(X.device)(new_X)
@@ -49,67 +75,49 @@ class NetworkAugmentation:
         return new_X if y is None else (new_X, y)
 
 
-def _cosine(influence, X_val, y_val):
-    """Cosine of the batch's mean gradient and the validation gradient."""
-    direction, length = _direction(influence, X_val, y_val)
-
-    def score(X, y):
-        gradient = influence.mean_gradient(X, y)
-        own = gradient.detach()
-        solved = influence.inverse_hessian_product(own[None])[0]
-        # own' H^-1 own, with its derivative, and without going through the solver
-        squared = 2 * (gradient * solved).sum() - (own * solved).sum()
-        return (gradient * direction).sum() / (squared.sqrt() * length)
-
-    return score
+def _after_baseline(baseline, X, y):
+    if baseline is None:
+        return X
+    return apply(baseline, X, y, name="InfluenceAugmenter")
 
 
-def _influence(influence, X_val, y_val):
-    """The paper's: what a batch lowers the validation loss by, the rows' own apart.
+class _Adversary:
+    """The discriminator of the GAN, which judges rows and their features."""
 
-    A mean over the batch of minus n times the change that adding a row would make.
-    """
-    gradient = influence.validation_gradient(X_val, y_val)
-    direction = influence.inverse_hessian_product(gradient[None])[0]
-    return lambda X, y: (influence.mean_gradient(X, y) * direction).sum()
+    def __init__(self, network, influence, X):
+        self.network, self.influence = network, influence
+        n_features = influence.features_.shape[1]
+        self.discriminator = Discriminator(X, n_features).to(X.device)
+        self.centre = influence.features_.mean(dim=0)
+        self.spread = influence.features_.std(dim=0).clamp(min=1e-6)
+        self.optimizer = _adam(self.discriminator)
 
+    def features_of(self, real, fake):
+        """Features of real rows and of made ones, in standard units."""
+        features = self.influence.features_of(torch.cat([real, fake]))
+        return ((features - self.centre) / self.spread).float().split(len(real))
 
-def _direction(influence, X_val, y_val):
-    """Inverse Hessian times the validation gradient, and its length, of any size."""
-    gradient = influence.validation_gradient(X_val, y_val)
-    size = gradient.abs().max()
-    if not size > 0:
-        raise ValueError(
-            "InfluenceAugmenter needs a validation loss that can be lowered; got a "
-            "gradient of 0. Hold out rows that are harder, or train for fewer epochs."
+    def losses(self, real, fake, features):
+        """Losses of the discriminator and of the generator, over rows and features."""
+        logits = (
+            self.discriminator((X - self.network.mean) / self.network.scale, of_X)
+            for X, of_X in zip((real, fake), features)
         )
-    gradient = gradient / size
-    direction = influence.inverse_hessian_product(gradient[None])[0]
-    return direction, (gradient * direction).sum().sqrt()
+        pairs = [relativistic_losses(*pair) for pair in zip(*logits)]
+        return [sum(losses) for losses in zip(*pairs)]
+
+    def step(self, real, fake, features):
+        """Train the discriminator for a step and return its loss."""
+        features = [of_X.detach() for of_X in features]
+        loss, _ = self.losses(real, fake.detach(), features)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach())
 
 
-def _newton(influence, X_val, y_val):
-    """Minus the validation loss after a Newton step of the last layer on the batch."""
-    weight = torch.as_tensor(influence.coef_)
-    features = influence.features_of(X_val)
-    codes = torch.from_numpy(np.searchsorted(influence.classes_, y_val))
-    codes, weight = codes.to(features.device), weight.to(features)
-
-    def score(X, y):
-        gradient = influence.mean_gradient(X, y)
-        step = influence.inverse_hessian_product(gradient.detach()[None])[0]
-        moved = (weight - step).requires_grad_()
-        loss = torch.nn.functional.cross_entropy(features @ moved.T, codes)
-        (slope,) = torch.autograd.grad(loss, moved)
-        solved = influence.inverse_hessian_product(slope[None])[0]
-        # The value is that of the loss, the derivative that through the step.
-        through = (gradient * solved).sum()
-        return through - through.detach() - loss.detach()
-
-    return score
-
-
-OBJECTIVES = {"cosine": _cosine, "influence": _influence, "newton": _newton}
+def _adam(module):
+    return torch.optim.Adam(module.parameters(), lr=2e-3, betas=(0.5, 0.99))
 
 
 def train_network(
@@ -138,7 +146,7 @@ def train_network(
         What comes before the network, and what the GAN takes for real. ``None`` leaves
         the GAN out.
     objective : {"cosine", "influence", "newton"}, default="cosine"
-        What is raised in the second stage.
+        What the second stage raises.
     gan_weight : float, default=0.0
         Weight of the generator's loss beside the objective.
     pretrain_steps, steps : int, default=0 and 150
@@ -157,61 +165,41 @@ def train_network(
     X, y = train
     score = OBJECTIVES[objective](influence, *held_out)
     device = influence.features_.device
-    rows = torch.from_numpy(X).to(device)
+    all_X = torch.from_numpy(X).to(device)
     codes = torch.from_numpy(np.searchsorted(influence.classes_, y)).to(device)
-    judge = Discriminator(rows, influence.features_.shape[1]).to(device)
-    centre = influence.features_.mean(dim=0)
-    spread = influence.features_.std(dim=0).clamp(min=1e-6)
-    optimizers = [
-        torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.99))
-        for part in (network, judge)
-    ]
-
-    def judged(X, features):
-        """Logits of rows, in standard units."""
-        return judge((X - network.mean) / network.scale, features)
-
+    adversary, optimizer = _Adversary(network, influence, all_X), _adam(network)
     losses = {"objective": [], "generator": [], "discriminator": []}
     pretrain_steps = 0 if baseline is None else pretrain_steps
     for step in range(pretrain_steps + steps):
         pretraining = step < pretrain_steps
         gan = pretraining or (gan_weight > 0 and baseline is not None)
-        batch = torch.randint(len(rows), (min(64, len(rows)),)).to(device)
-        X, labels = rows[batch], y[batch.cpu().numpy()]
+        batch = torch.randint(len(all_X), (min(64, len(all_X)),)).to(device)
+        X = all_X[batch]
         with torch.no_grad():
-            real = X if baseline is None else apply(baseline, X, codes[batch])
+            real = _after_baseline(baseline, X, codes[batch])
         # The paper's GAN turns clean rows into what the baseline makes of them;
         # afterwards the network comes on top of the baseline.
         fake = network(X if pretraining else real)
         loss = torch.zeros((), dtype=torch.float64, device=device)
         if not pretraining:
-            value = score(fake, labels)
+            value = score(fake, y[batch.cpu().numpy()])
             loss = loss - value
             losses["objective"].append(float(value.detach()))
         if gan:
-            features = influence.features_of(torch.cat([real, fake]))
-            features = ((features - centre) / spread).float()
-            of_real, of_fake = features[: len(real)], features[len(real) :]
-            pairs = zip(judged(real, of_real), judged(fake, of_fake))
-            of_generator = sum(relativistic_losses(*pair)[1] for pair in pairs)
-            weight = 1.0 if pretraining else gan_weight
-            loss = loss + weight * of_generator
+            features = adversary.features_of(real, fake)
+            _, of_generator = adversary.losses(real, fake, features)
+            loss = loss + (1.0 if pretraining else gan_weight) * of_generator
             losses["generator"].append(float(of_generator.detach()))
         if not torch.isfinite(loss):
             raise ValueError(
                 "InfluenceAugmenter needs an objective that is finite; got "
-                f"{float(loss)} in step {step}. Lower bound, or set method='policy'."
+                f"{float(loss)} in step {step}. Lower the bound of the "
+                "NetworkAugmentation, or set augmentation='policy'."
             )
-        optimizers[0].zero_grad()
-        # Those of the discriminator would be a part of the work for nothing.
+        optimizer.zero_grad()
+        # Gradients of the discriminator would be computed for nothing.
         loss.backward(inputs=list(network.parameters()))
-        optimizers[0].step()
+        optimizer.step()
         if gan:
-            of_real, of_fake = of_real.detach(), of_fake.detach()
-            pairs = zip(judged(real, of_real), judged(fake.detach(), of_fake))
-            loss = sum(relativistic_losses(*pair)[0] for pair in pairs)
-            optimizers[1].zero_grad()
-            loss.backward()
-            optimizers[1].step()
-            losses["discriminator"].append(float(loss.detach()))
+            losses["discriminator"].append(adversary.step(real, fake, features))
     return losses

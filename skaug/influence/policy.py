@@ -1,15 +1,230 @@
-"""A list of transforms with weights, drawn from row by row, as RandAugment does.
+"""A list of transforms with weights: how to draw from a list, and how to learn weights.
 
 RandAugment draws from its list uniformly. Here each transform, at each of a few
-strengths, has a weight, and harmful ones are to be found out and drawn less often:
-:class:`~skaug.InfluenceAugmenter` does so. The lists take in too much on purpose.
+strengths, has a weight. :class:`TransformPolicy` finds out which transforms harm, and
+:class:`Policy` draws these less often. The default lists have too much in them on
+purpose. None of this is in the paper.
 """
 
+import numpy as np
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
-from skaug.transforms.calling import apply
+from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
+from skaug.transforms.calling import apply, name_of
+from skaug.transforms.cloning import HoldsTransforms
+from skaug.transforms.images import row_by_row
+from skaug.transforms.lists import default_transforms
 
-__all__ = ["Policy", "softmax_of_scores"]
+__all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
+
+# Rows that a transform is scored on, at most. The mean over more rows is no better.
+MOST_SCORED = 2000
+
+
+class TransformPolicy(HoldsTransforms, BaseEstimator):
+    r"""Learn how often to draw each transform of a list.
+
+    A part of :class:`~skaug.InfluenceAugmenter`, whose short form is "policy". The
+    score of a transform is the cosine between two gradients of the last layer, in the
+    metric of the inverse Hessian,
+
+    .. math::
+        \frac{\tilde g^T H^{-1} g_{val}}
+        {\sqrt{\tilde g^T H^{-1} \tilde g}\, \sqrt{g_{val}^T H^{-1} g_{val}}},
+
+    where :math:`\tilde g` is the mean gradient of the training rows under the transform
+    and :math:`g_{val}` that of the held-out rows. A few networks that were trained
+    without any transform are enough for all scores.
+
+    Parameters
+    ----------
+    transforms : "auto" or list, default="auto"
+        Functions of a batch X, or of X and y, that keep its shape, or ``(name,
+        strength, function)``. "auto", also as an element of the list, is the list of
+        :func:`~skaug.transforms.default_transforms` for this kind of rows. Transforms
+        of torchvision's are put into a :class:`~skaug.transforms.PerSample`.
+    strength : float, default=1.0
+        Factor on the z-scores whose softmax are the weights; 0 is the uniform list.
+    weighting : {"soft", "top"}, default="soft"
+        "soft" takes the softmax; "top" gives the best `share` of the transforms equal
+        weights and the others none.
+    share : float, default=1/3
+        For "top".
+    n_transforms : int, default=2
+        Transforms that are drawn for a row.
+    probability : float, default=0.7
+        How likely each of them is applied.
+    n_networks : int, default=3
+        Networks over which scores are averaged. One network says less.
+    n_draws : int, default=2
+        Views of each row that a transform is scored on.
+
+    Attributes
+    ----------
+    augmentation_ : Policy
+        The list with its weights.
+    policy_ : list of Bunch
+        ``transform``, ``strength``, ``score`` (mean cosine), ``std`` (of the scores
+        over networks) and ``weight``, best first, ready for ``pandas.DataFrame``.
+
+    See Also
+    --------
+    skaug.NetworkAugmentation : A network in place of the list.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skaug import InfluenceAugmenter, NetClassifier, TransformPolicy
+    >>> X, y = load_digits(return_X_y=True)
+    >>> augmenter = InfluenceAugmenter(
+    ...     NetClassifier(max_epochs=3),
+    ...     augmentation=TransformPolicy(n_networks=1, weighting="top"),
+    ...     random_state=0,
+    ... )
+    >>> weights = [row.weight for row in augmenter.fit(X[:600], y[:600]).policy_]
+    >>> weights[0], weights[-1]
+    (0.25, 0.0)
+    """
+
+    _rules = {
+        "transforms": OneOf("auto")
+        | Instance((list, tuple), "a list", "Put a single function into a list."),
+        "strength": Number(0),
+        "weighting": OneOf("soft", "top"),
+        "share": Number(0, 1),
+        "n_transforms": Whole(1),
+        "probability": Number(0, 1),
+        "n_networks": Whole(1),
+        "n_draws": Whole(1),
+    }
+
+    def __init__(
+        self,
+        transforms="auto",
+        strength=1.0,
+        weighting="soft",
+        share=1 / 3,
+        n_transforms=2,
+        probability=0.7,
+        n_networks=3,
+        n_draws=2,
+    ):
+        self.transforms = transforms
+        self.strength = strength
+        self.weighting = weighting
+        self.share = share
+        self.n_transforms = n_transforms
+        self.probability = probability
+        self.n_networks = n_networks
+        self.n_draws = n_draws
+
+    def learn(self, trainings, splits, *, guard=True):
+        """Score all transforms of the list by networks that are trained without any.
+
+        Parameters
+        ----------
+        trainings : Trainings
+            Trains F.
+        splits : iterable of (Bunch, Bunch)
+            Rows to train on and rows held out; scores are means over the splits.
+        guard : bool, default=True
+            Not used: policies are not compared with the training without one.
+
+        Returns
+        -------
+        self : TransformPolicy
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or a transform changes shape or labels.
+        """
+        check_parameters(self, self._rules)
+        candidates, scores = None, []
+        for train, held_out in splits:
+            if candidates is None:
+                candidates = self._candidates(torch.from_numpy(train.X))
+            influences = [
+                trainings.influence(trainings.train(train), train)
+                for _ in range(self.n_networks)
+            ]
+            gradients = self._gradients(trainings, influences, candidates, train)
+            scores += [
+                influence.gradient_cosine(of_network, held_out.X, held_out.y)
+                for influence, of_network in zip(influences, gradients)
+            ]
+        score = np.mean(scores, axis=0)
+        weight = self._weights(score)
+        self.augmentation_ = Policy(
+            [transform for *_, transform in candidates],
+            weight,
+            self.n_transforms,
+            self.probability,
+        )
+        names = ("transform", "strength", "score", "std", "weight")
+        columns = zip(candidates, score, np.std(scores, axis=0), weight)
+        self.policy_ = [
+            Bunch(**dict(zip(names, (name, strength, *map(float, numbers)))))
+            for (name, strength, _), *numbers in columns
+        ]
+        self.policy_.sort(key=lambda row: -row.score)
+        return self
+
+    def _weights(self, score):
+        if self.weighting == "soft":
+            return softmax_of_scores(score, self.strength)
+        n_kept = max(1, round(self.share * len(score)))
+        weight = np.zeros(len(score))
+        weight[np.argsort(-score)[:n_kept]] = 1 / n_kept
+        return weight
+
+    def _candidates(self, X):
+        """Name, strength and function of all transforms of the list."""
+        given = [self.transforms] if self.transforms == "auto" else self.transforms
+        candidates = []
+        for one in given:
+            if isinstance(one, str) and one == "auto":
+                candidates += default_transforms(X)
+            elif callable(one):
+                strength = getattr(one, "strength", None)
+                candidates.append((name_of(one), strength, row_by_row(one)))
+            elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
+                candidates.append((*one[:2], row_by_row(one[2])))
+            else:
+                raise ValueError(
+                    "TransformPolicy needs transforms that are functions of a batch "
+                    f"or (name, strength, function); got {one!r}. 'auto' is the list "
+                    "for this kind of rows."
+                )
+        if not candidates:
+            raise ValueError(
+                "TransformPolicy needs one transform or more; got an empty list. "
+                "Set transforms='auto'."
+            )
+        return candidates
+
+    def _gradients(self, trainings, influences, candidates, train):
+        """Mean gradients under each transform, one tensor for each network."""
+        numbers = np.arange(len(train.X))
+        if len(numbers) > MOST_SCORED:
+            numbers = trainings.random_state.permutation(numbers)[:MOST_SCORED]
+        X, y = torch.from_numpy(train.X[numbers]), train.y[numbers]
+        codes = torch.from_numpy(trainings.codes(y))
+        gradients = [[] for _ in influences]
+        for name, strength, transform in candidates:
+            means = [0.0] * len(influences)
+            for _ in range(self.n_draws):
+                with torch.no_grad():
+                    views = apply(transform, X, codes, name=trainings.name).numpy()
+                for number, influence in enumerate(influences):
+                    means[number] += influence.mean_gradient(views, y) / self.n_draws
+            for of_network, mean in zip(gradients, means):
+                of_network.append(mean)
+            trainings.say(f"{name} {strength}")
+        return [torch.stack(of_network) for of_network in gradients]
 
 
 class Policy:
@@ -24,7 +239,7 @@ class Policy:
     n_transforms : int, default=2
         How many are drawn for a row, one after the other.
     probability : float, default=0.7
-        Of each of these draws to be applied.
+        How likely each of them is applied.
 
     Examples
     --------
@@ -64,14 +279,14 @@ class Policy:
             chosen[torch.rand(len(X)) >= self.probability] = -1
             for number in chosen.unique().tolist():
                 if number >= 0:
-                    rows = (chosen == number).nonzero()[:, 0].to(X.device)
+                    own = (chosen == number).nonzero()[:, 0].to(X.device)
                     transform = self.transforms[number]
-                    new_X[rows] = apply(transform, new_X, y, rows, name="Policy")
+                    new_X[own] = apply(transform, new_X, y, own, name="Policy")
         return new_X if y is None else (new_X, y)
 
 
 def softmax_of_scores(scores, strength=1.0):
-    """Weights that go with scores: the softmax of their z-scores, clipped at 2.
+    """Make weights from scores: the softmax of their z-scores, clipped at 2.
 
     Parameters
     ----------

@@ -8,9 +8,10 @@ damped by :math:`\delta`, are
     g = e\, a^T, \qquad H = \frac1n \sum_i (diag\, p_i - p_i p_i^T) \otimes a_i a_i^T
     + \delta I.
 
-Every g sums to 0 over the classes, and so does every product with H: the null space of
-the softmax is left out exactly, by an orthonormal basis of one dimension less. Systems
-with H are solved by a factor of it, or with products only, of all rows or of batches.
+Every g sums to 0 over the classes, and so does every product with H. An orthonormal
+basis of one dimension less therefore leaves out the null space of the softmax exactly.
+Systems with H are solved by a factor of H, or by products with H alone, over all rows
+or over batches.
 """
 
 import math
@@ -20,12 +21,12 @@ import torch
 
 __all__ = ["hessian", "hessian_product", "softmax_errors"]
 
-# Bytes of the temporary arrays of a block: few beside the Hessian and the result.
+# Bytes of the temporary arrays of a block of rows: few beside the Hessian.
 BLOCK_BYTES = 2 * 2**20
 
 
 def row_blocks(n, bytes_per_row):
-    """Slices of n rows that fill a block each."""
+    """Slices of n rows, one for each block."""
     step = max(1, BLOCK_BYTES // bytes_per_row)
     return [slice(start, start + step) for start in range(0, n, step)]
 
@@ -43,7 +44,7 @@ def softmax_errors(logits, target):
     Returns
     -------
     errors : torch.Tensor of shape (n, n_classes)
-        They sum to 0 in each row.
+        Each row sums to 0.
     """
     p = logits.softmax(dim=1)
     return p - torch.nn.functional.one_hot(target, logits.shape[1]).to(p.dtype)
@@ -70,11 +71,11 @@ def hessian_product(features, p, V, damping):
     """
     product = damping * V
     n, d = features.shape
-    for part in row_blocks(n, 8 * d):  # the cache keeps a part for its second product
-        rows, p_part = features[part], p[part]
-        u = rows @ V.T
-        u = p_part * (u - (p_part * u).sum(dim=1, keepdim=True))
-        product.addmm_(u.T, rows, alpha=1 / n)
+    for block in row_blocks(n, 8 * d):  # stays in the cache for its second product
+        a, p_a = features[block], p[block]
+        u = a @ V.T
+        u = p_a * (u - (p_a * u).sum(dim=1, keepdim=True))
+        product.addmm_(u.T, a, alpha=1 / n)
     return product
 
 
@@ -107,23 +108,23 @@ def hessian(features, p, damping):
     basis = sum_zero_basis(p.shape[1], dtype=p.dtype, device=p.device)
     k = basis.shape[1]
     H = features.new_zeros(k, d, k, d)
-    for part in row_blocks(n, 8 * d):  # small enough to stay in the cache
-        rows, p_part = features[part], p[part]
-        mean = p_part @ basis
+    for block in row_blocks(n, 8 * d):  # small enough to stay in the cache
+        a, p_a = features[block], p[block]
+        mean = p_a @ basis
         for i in range(k):
-            # basis' (diag p - p p') basis, one row of it per sample
-            weights = ((p_part * basis[:, i]) @ basis - mean[:, i : i + 1] * mean) / n
+            # basis' (diag p - p p') basis, its row i for each row of the block
+            weights = ((p_a * basis[:, i]) @ basis - mean[:, i : i + 1] * mean) / n
             for j in range(i, k):
-                left = (rows * weights[:, j : j + 1]).T
-                # Each block is symmetric itself: a staircase of it is enough.
+                left = (a * weights[:, j : j + 1]).T
+                # H[i, :, j] is symmetric itself, so that a staircase of it is enough.
                 for start in range(0, d, 64):
                     step = slice(start, start + 64)
-                    H[i, step, j, start:].addmm_(left[step], rows[:, start:])
+                    H[i, step, j, start:].addmm_(left[step], a[:, start:])
     for i in range(k):
         for j in range(i, k):
-            block = H[i, :, j].triu()
-            block += block.triu(1).T
-            H[i, :, j] = H[j, :, i] = block
+            whole = H[i, :, j].triu()
+            whole += whole.triu(1).T
+            H[i, :, j] = H[j, :, i] = whole
     H = H.reshape(k * d, k * d)
     H.diagonal().add_(damping)
     return H
@@ -180,24 +181,24 @@ def stochastic_solution(
     factor = _preconditioner(features, p, damping)
     n = len(features)
 
-    def preconditioned(V, rows):
-        product = hessian_product(features[rows], p[rows], V, damping)
+    def preconditioned(V, batch):
+        product = hessian_product(features[batch], p[batch], V, damping)
         return torch.cholesky_solve(product.T, factor).T
 
-    def batch():
+    def draw_batch():
         return torch.randint(n, (min(batch_size, n),), generator=generator)
 
     # The steps must not overshoot along any direction of a batch.
     V = torch.randn(right.shape, generator=generator, dtype=right.dtype)
     V = V.to(right.device)
     for _ in range(10):
-        V = preconditioned(V / V.norm(), batch())
+        V = preconditioned(V / V.norm(), draw_batch())
     rate = 0.5 / float(V.norm())
     start = torch.cholesky_solve(right.T, factor).T
     V, mean = torch.zeros_like(right), torch.zeros_like(right)
     n_steps = max(200, n_passes * n // min(batch_size, n))
     for step in range(n_steps):
-        V = V + rate * (start - preconditioned(V, batch()))
+        V = V + rate * (start - preconditioned(V, draw_batch()))
         if step >= n_steps // 2:
             mean += (V - mean) / (step - n_steps // 2 + 1)
     return mean
@@ -239,9 +240,9 @@ def softmax_regression(features, target, damping, start=None):
 
 
 def best_temperature(logits, target):
-    """What to divide logits by for the lowest mean cross-entropy."""
+    """Temperature by which to divide logits for the lowest mean cross-entropy."""
     if (logits.argmax(dim=1) == target).all():
-        return 1.0  # the more confident the better, and there is no best
+        return 1.0  # the lower the better: there is no best one
     low, high = math.log(1e-2), math.log(1e3)
     for _ in range(60):  # convex in 1 / temperature: its derivative changes sign once
         middle = (low + high) / 2

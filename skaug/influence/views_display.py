@@ -65,10 +65,12 @@ class AugmentationGridDisplay:
     --------
     >>> from sklearn.datasets import load_digits
     >>> from skaug import AugmentationGridDisplay, InfluenceAugmenter, NetClassifier
+    >>> from skaug import TransformPolicy
     >>> X, y = load_digits(return_X_y=True)
     >>> X = X.reshape(-1, 1, 8, 8) / 16
     >>> net = NetClassifier(max_epochs=2)
-    >>> augmenter = InfluenceAugmenter(net, n_networks=1, refit=False, random_state=0)
+    >>> policy = TransformPolicy(n_networks=1)
+    >>> augmenter = InfluenceAugmenter(net, augmentation=policy, refit=False)
     >>> augmenter = augmenter.fit(X[:300], y[:300])
     >>> display = AugmentationGridDisplay.from_estimator(augmenter, X, y, n_rows=5)
     >>> display.views.shape

@@ -1,30 +1,8 @@
-r"""Refined augmentation: intensive augmentation, switched off for the last epochs.
+"""BatchAugmentation: refined augmentation as a callback.
 
-Mixup, CutMix or AutoAugment keep a network from fitting what does not generalise, but
-they also move the training data away from the real ones: at the end the loss on clean
-training rows is tens of times what it could be. Refined augmentation (He et al.) trains
-on augmented batches first, which leads to a good region, and for the last epochs on
-clean ones at a small, constant learning rate, which leads to a minimum in it.
-
-The switch is a number of epochs in a skorch callback, :class:`BatchAugmentation`, and
-so a hyper-parameter like any other: ``callbacks__augment__refine_epochs`` in a grid.
-
-======================================  ===========================================
-paper                                   here
-======================================  ===========================================
-:math:`g`, the augmentation             ``transform``
-:math:`T_1 + T_2`, all epochs           the net's ``max_epochs``
-:math:`T_2`, refinement                 ``refine_epochs``
-"a reasonably small value"              ``refine_lr``
-"standard augmentation" kept for        ``refine_transform``
-refinement
-probability of CutMix                   ``probability``
-======================================  ===========================================
-
-References
-----------
-.. [1] Z. He, L. Xie, X. Chen, Y. Zhang, Y. Wang, Q. Tian, "Data Augmentation Revisited:
-   Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
+Intensive augmentation comes first, and for the last epochs of training it is switched
+off. The switch is a number of epochs, and so a hyper-parameter like any other:
+``callbacks__augment__refine_epochs`` in a grid. The package says what the paper does.
 """
 
 import math
@@ -34,83 +12,63 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
-from torch import nn
 
-from skaug._checks import Number, OneOf, Rule, Whole, check_parameters
+from skaug._checks import Number, OneOf, Whole, check_parameters
 from skaug._random import draw_seed, own_generators, seed_from_torch
-from skaug.refined.holding import (
-    hold_averages,
-    hold_rates,
-    let_go,
-)
+from skaug.refined.holding import hold_averages, hold_rates, let_go, refinement_rates
 from skaug.refined.mixing import ManifoldMixup, unmix
-from skaug.transforms.calling import check_is_for_images, how_to_call, name_of
+from skaug.refined.targets import checked_targets
+from skaug.transforms.calling import (
+    FUNCTION,
+    call,
+    check_is_finite,
+    how_to_call,
+    name_of,
+)
+from skaug.transforms.cloning import HoldsTransforms
 
 __all__ = ["BatchAugmentation"]
 
-# Lowest rate of refinement, as a share of the first one, when none is given. Schedules
-# may end at 0, which would refine nothing; the paper's lowest is 1/1000 (ImageNet).
-LOWEST_RATE = 1e-3
 
-FUNCTION = Rule(
-    lambda value: callable(value) and not isinstance(value, type),
-    "a function of a batch",
-    "Give one, or an object such as TableMixup().",
-)
-RULES = {
-    "refine_lr": Number(0, open_low=True)
-    | OneOf(None, hint="None keeps the rate that the schedule has reached."),
-    "probability": Number(
-        0, 1, hint="It is the share of batches that are transformed."
-    ),
-    "transform": FUNCTION,
-    "refine_transform": FUNCTION | OneOf(None),
-}
+class BatchAugmentation(HoldsTransforms, Callback):
+    """Augment training batches, except in the last epochs.
 
-# What a transform is given if its signature has it.
-KEYWORDS = {
-    "module": lambda net: net.module_,
-    # A regressor has none.
-    "n_classes": lambda net: len(net.classes_) if hasattr(net, "classes_") else None,
-}
-
-
-class BatchAugmentation(Callback):
-    """Augment training batches, and stop doing so for the last epochs.
-
-    A callback for any skorch net. It replaces the batch that is trained on; validation
-    and prediction never see an augmented row. Give it a name to search over it::
+    This is a callback for any skorch net. It replaces the batch that is trained on;
+    validation and prediction never see an augmented row. Give the callback a name to
+    search over its parameters::
 
         NetClassifier(callbacks=[("augment", BatchAugmentation(TableMixup()))])
 
     Parameters
     ----------
     transform : callable
-        What is done to a batch: called as ``transform(X, y)``, or ``transform(X)`` if
-        it takes one argument, with tensors X of shape (n, ...) and y of shape (n,),
-        on the net's device. It returns X or ``(X, y)``, where y may be class codes or
-        shares of the classes, of shape (n, n_classes). If its signature has them it is
-        also given ``n_classes`` and the net's ``module``. All of
-        ``torchvision.transforms.v2`` will do for images; those that are not made for
-        batches (flips, crops, AutoAugment) make one random choice for the whole batch
-        unless they are put into :class:`skaug.transforms.PerSample`.
+        The augmentation g of the paper, a function of a batch. It is called as
+        ``transform(X, y)``, or as ``transform(X)`` if it takes one argument, with
+        tensors X of shape (n, ...) and y of shape (n,) on the net's device. It returns
+        X or ``(X, y)``, where y has class codes or shares of the classes, of shape (n,
+        n_classes). If its signature has ``n_classes`` or ``module``, the number of
+        classes and the net's module are given as well. All of
+        ``torchvision.transforms.v2`` take images. Transforms that are not made for
+        batches (flips, crops, AutoAugment) make one random choice for the whole batch,
+        unless they are put into a :class:`skaug.transforms.PerSample`.
     refine_epochs : int, default=0
-        Number of epochs at the end of `max_epochs` in which batches are left clean. The
-        paper takes a ninth of all epochs. All epochs: no augmentation at all.
+        Number of epochs at the end of `max_epochs` in which batches stay clean. The
+        paper takes a ninth of all epochs. If all epochs are refined, nothing is
+        augmented.
     refine_lr : float, default=None
-        Learning rate of refinement, held for all of its steps and all groups of
-        parameters. ``None`` holds the rate that the schedule had reached, or a
-        thousandth of the initial one if it had fallen lower.
+        Learning rate of refinement, for all of its steps and all groups of parameters.
+        ``None`` holds the rate that the schedule has reached, or a thousandth of the
+        initial rate if that is higher.
     refine_transform : callable, default=None
-        What is done to batches in refinement: the paper keeps crops and flips for
-        images. ``None`` leaves them as they are.
+        Function of a batch for refinement: the paper keeps crops and flips of images.
+        ``None`` leaves batches as they are.
     probability : float, default=1.0
         Share of batches that are transformed; the paper's CutMix has 0.5.
     random_state : int, RandomState instance or None, default=None
-        Seeds what transforms draw from torch's generators. ``None`` takes a seed from
-        the state of the generators in training, which follows the net's own
-        ``random_state`` where it has one. These generators are then set back: with or
-        without augmentation, rows come in the same order.
+        Seed of what transforms draw from torch's generators. ``None`` takes a seed from
+        the state of the generators in training, which follows the ``random_state`` of
+        the net, if there is one. The generators are then set back: with or without
+        augmentation, rows come in the same order.
 
     Attributes
     ----------
@@ -137,22 +95,23 @@ class BatchAugmentation(Callback):
 
     Notes
     -----
-    Whether an epoch is one of refinement is computed from the number of epochs in the
-    net's history. It therefore survives pickling and resuming with ``partial_fit``, and
-    training on after `max_epochs` starts over with augmented batches, as the schedule
-    of the learning rate does. With ``refine_epochs > 0`` the history has the columns
+    The number of epochs in the net's history tells whether an epoch is one of
+    refinement, so pickling and resuming with ``partial_fit`` change nothing. Training
+    after `max_epochs` starts again with augmented batches, as the schedule of the
+    learning rate does. With ``refine_epochs > 0`` the history has the columns
     ``refining`` and ``lr``, the rate of the first step of the epoch.
 
     In refinement, layers that average over all batches (``momentum=None``), such as the
-    input's in the default networks, use their averages in training as they do in
-    prediction, and leave them as they are. They are those of augmented batches, and to
-    train on the statistics of clean ones would be to predict on another scale.
+    first layer of the default networks, use their averages in training as they do in
+    prediction, and do not update them. The averages are those of augmented batches. If
+    refinement used the statistics of clean batches, predictions would be made on
+    another scale.
 
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
-    Two of these callbacks do one after the other what they do, in the order of the
-    list; :class:`ManifoldMixup` has to come last.
+    Several of these callbacks work one after the other, in the order of the list;
+    :class:`ManifoldMixup` has to come last.
 
     References
     ----------
@@ -174,6 +133,16 @@ class BatchAugmentation(Callback):
     >>> round(GridSearchCV(net, grid, cv=3).fit(X, y).best_score_, 1)
     np.float64(1.0)
     """
+
+    _rules = {
+        "refine_lr": Number(0, open_low=True)
+        | OneOf(None, hint="None keeps the rate that the schedule has reached."),
+        "probability": Number(
+            0, 1, hint="It is the share of batches that are transformed."
+        ),
+        "transform": FUNCTION,
+        "refine_transform": FUNCTION | OneOf(None),
+    }
 
     def __init__(
         self,
@@ -213,7 +182,7 @@ class BatchAugmentation(Callback):
         """
         for name in ("transform", "refine_transform"):
             if any(key.startswith(f"{name}__") for key in params):
-                # The one in use may be the user's, or that of another net.
+                # The transform may be the user's, or that of another net.
                 transform = params.get(name, getattr(self, name))
                 params[name] = clone(transform, safe=False)
         super().set_params(**params)
@@ -226,13 +195,13 @@ class BatchAugmentation(Callback):
             net.max_epochs,
             hint="Refinement is the end of max_epochs, not more of them.",
         )
-        check_parameters(self, {"refine_epochs": most, **RULES})
+        check_parameters(self, {"refine_epochs": most, **self._rules})
         self._check_order(net)
         let_go(net)
 
     def _check_order(self, net):
         """Refuse what would move rows or labels before the network mixes them."""
-        alike = [c for _, c in net.callbacks_ if isinstance(c, BatchAugmentation)]
+        alike = _alike(net)
         for callback in alike[: alike.index(self)]:
             for mixup in (callback.transform, callback.refine_transform):
                 if isinstance(mixup, ManifoldMixup):
@@ -244,9 +213,7 @@ class BatchAugmentation(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Find out from the history whether this is an epoch of refinement."""
-        callbacks = [callback for _, callback in net.callbacks_]
-        place = next(i for i, callback in enumerate(callbacks) if callback is self)
-        alike = [c for c in callbacks if isinstance(c, BatchAugmentation)]
+        alike = _alike(net)
         if alike[0] is self and any(getattr(c, "refining_", False) for c in alike):
             let_go(net)
         done = len(net.history) - 1 - getattr(net, "first_epoch_", 0)
@@ -254,38 +221,29 @@ class BatchAugmentation(Callback):
         epoch = done % net.max_epochs
         self.refining_ = epoch >= switch
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
-            hold_rates(net, self._rates(net, switched_before=epoch > switch))
+            hold_rates(
+                net, refinement_rates(net, self.refine_lr, first=epoch == switch)
+            )
         if self.refining_ and switch > 0:
             hold_averages(net.module_)
-        # Of two callbacks, the one that refines has the word.
+        # If only one of two callbacks refines, the history says that the epoch does.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
-        # The epoch decides on what is drawn, so that a resumed net draws the same.
+        self.transform_ = self.refine_transform if self.refining_ else self.transform
+        self.takes_module_ = self.transform_ is not None and (
+            "module" in how_to_call(self.transform_)[1]
+        )
+        self.first_batch_, self.new_X_ = True, None
+        self._begin_draws(net)
+
+    def _begin_draws(self, net):
+        """Seed the epoch by its number, so that a resumed net draws the same."""
         seed = self.seed_ if self.seed_ is not None else seed_from_torch()
+        place = next(i for i, (_, c) in enumerate(net.callbacks_) if c is self)
         sequence = np.random.SeedSequence((seed, len(net.history), place))
         self.seed_of_epoch_ = int(sequence.generate_state(1)[0])
         self.states_ = {}
-        self.transform_ = self.refine_transform if self.refining_ else self.transform
-        self.call_ = None
-        if self.transform_ is not None:
-            with_targets, wanted = how_to_call(self.transform_, KEYWORDS)
-            self.call_ = with_targets, {name: KEYWORDS[name](net) for name in wanted}
         self.device_ = torch.device(net.device or "cpu").type
-        self.first_batch_ = True
-        self._rows = None
-
-    def _rates(self, net, *, switched_before):
-        """Learning rates of refinement, one for each group of parameters."""
-        groups = net.optimizer_.param_groups
-        if self.refine_lr is not None:
-            return [float(self.refine_lr)] * len(groups)
-        if switched_before and net.history[-2].get("refining"):
-            rates = net.history[-2]["lr"]
-            return rates if isinstance(rates, list) else [rates]
-        return [
-            max(group["lr"], LOWEST_RATE * group.get("initial_lr", group["lr"]))
-            for group in groups
-        ]
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         """Replace a training batch."""
@@ -297,31 +255,47 @@ class BatchAugmentation(Callback):
                 rates = [float(group.get("held_lr", group["lr"])) for group in groups]
                 net.history.record("lr", rates[0] if len(rates) == 1 else rates)
             if self.transform_ is not None:
-                _check_shape(self.transform_, batch)
+                _check_is_list_of_two(batch)
             self.first_batch_ = False
         if self.transform_ is not None and self.probability > 0:
             self._replace(net, batch)
 
+    def _replace(self, net, batch):
+        X, y = batch
+        if X.device.type != self.device_:
+            X, y = X.to(net.device), y.to(net.device)
+        # A regressor has no classes.
+        n_classes = len(net.classes_) if hasattr(net, "classes_") else None
+        offered = {"module": net.module_, "n_classes": n_classes}
+        with own_generators(X.device, self.seed_of_epoch_, self.states_):
+            if self.probability < 1 and torch.rand(()) >= self.probability:
+                return
+            name = type(self).__name__
+            new_X, new_y = call(self.transform_, X, y, name=name, **offered)
+        batch[0] = self.new_X_ = new_X
+        batch[1] = checked_targets(
+            y,
+            new_X,
+            new_y,
+            criterion=net.criterion_,
+            n_classes=n_classes,
+            what=name_of(self.transform_),
+        )
+
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
         """Leave nothing on the network, and refuse rows that are not finite."""
-        if not training or not self.call_:
+        if not training or self.transform_ is None:
             return
-        if "module" in self.call_[1]:
+        if self.takes_module_:
             unmix(net.module_)
-        # The loss is a number by now, and tells; to look at all rows would take time.
-        if math.isfinite(loss.item()) or self._rows is None:
-            return
-        if not torch.isfinite(self._rows).all():
-            raise ValueError(
-                "BatchAugmentation needs a transform that returns finite numbers; got "
-                f"NaN or infinity from {name_of(self.transform_)}. Look for a division "
-                "by 0 or a logarithm in it."
-            )
+        # The loss is known by now and shows the trouble; a look at all rows takes time.
+        if self.new_X_ is not None and not math.isfinite(loss.item()):
+            check_is_finite(self.new_X_, self.transform_, type(self).__name__)
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Warn if early stopping left no refinement."""
         let_go(net)
-        self.call_ = self._rows = None
+        self.new_X_ = None
         if not self.refine_epochs or getattr(self, "refining_", True):
             return
         for _, callback in net.callbacks_:
@@ -336,101 +310,22 @@ class BatchAugmentation(Callback):
                     stacklevel=2,
                 )
 
-    def _replace(self, net, batch):
-        X, y = batch
-        if X.device.type != self.device_:
-            X, y = X.to(net.device), y.to(net.device)
-        with_targets, keywords = self.call_
-        with own_generators(X.device, self.seed_of_epoch_, self.states_):
-            if self.probability < 1 and torch.rand(()) >= self.probability:
-                return
-            try:
-                arguments = (X, y) if with_targets else (X,)
-                result = self.transform_(*arguments, **keywords)
-            except Exception as error:
-                raise ValueError(
-                    "BatchAugmentation needs a transform that takes batches of shape "
-                    f"{tuple(X.shape)}; got {type(error).__name__} from "
-                    f"{name_of(self.transform_)}: {error}"
-                ) from error
-        pair = isinstance(result, (tuple, list))
-        new_X, new_y = result if pair and len(result) == 2 else (result, y)
-        batch[0] = self._rows = _checked_rows(self.transform_, X, new_X)
-        batch[1] = _checked_targets(self.transform_, net, y, new_X, new_y)
+
+def _alike(net):
+    """All callbacks of this kind, in their order."""
+    return [c for _, c in net.callbacks_ if isinstance(c, BatchAugmentation)]
 
 
-def _check_shape(transform, batch):
+def _check_is_list_of_two(batch):
+    """Refuse a batch that cannot be replaced in place."""
     if not isinstance(batch, list) or len(batch) != 2:
         raise TypeError(
             "BatchAugmentation needs batches that are lists [X, y], which it can change"
             f"; got a {type(batch).__name__}. Let collate_fn return a list."
         )
-    if not all(isinstance(part, torch.Tensor) for part in batch):
-        kinds = " and ".join(type(part).__name__ for part in batch)
+    if not all(isinstance(one, torch.Tensor) for one in batch):
+        kinds = " and ".join(type(one).__name__ for one in batch)
         raise TypeError(
             f"BatchAugmentation needs batches of one tensor X and one tensor y; got "
             f"{kinds}. Train on arrays, or augment in your data set."
         )
-    check_is_for_images(transform, batch[0], "BatchAugmentation")
-
-
-def _checked_rows(transform, X, new_X):
-    if not isinstance(new_X, torch.Tensor):
-        raise TypeError(
-            f"BatchAugmentation needs a transform that returns a tensor X, or X and y; "
-            f"got a {type(new_X).__name__} from {name_of(transform)}. Convert it with "
-            "torch.as_tensor."
-        )
-    if new_X.dtype == X.dtype:
-        return new_X
-    if X.is_floating_point() != new_X.is_floating_point():
-        raise ValueError(
-            f"BatchAugmentation needs a transform that keeps rows {X.dtype}; got "
-            f"{new_X.dtype} from {name_of(transform)}. Convert and scale them back at "
-            "its end."
-        )
-    return new_X.to(X.dtype)
-
-
-def _checked_targets(transform, net, y, new_X, new_y):
-    if new_y is y and y.shape[0] == new_X.shape[0]:
-        return y
-    name = name_of(transform)
-    if not isinstance(new_y, torch.Tensor):
-        raise TypeError(
-            "BatchAugmentation needs a transform that returns a tensor y beside X; "
-            f"got a {type(new_y).__name__} from {name}. Convert it with "
-            "torch.as_tensor."
-        )
-    if len(new_y) != len(new_X):
-        raise ValueError(
-            f"BatchAugmentation needs a transform that returns one target per row; got "
-            f"{len(new_X)} rows and {len(new_y)} targets from {name}. Let it take and "
-            "return targets, as transform(X, y)."
-        )
-    if y.is_floating_point() or not new_y.is_floating_point():
-        return new_y.to(y.dtype)
-    criterion = net.criterion_
-    if type(criterion).__module__.startswith("torch.nn") and not isinstance(
-        criterion, nn.CrossEntropyLoss
-    ):
-        raise ValueError(
-            "BatchAugmentation needs a loss for mixed labels; got "
-            f"{type(criterion).__name__}, and mixed labels from {name}. Set "
-            "criterion=torch.nn.CrossEntropyLoss and let the module return logits."
-        )
-    expected = len(new_X), KEYWORDS["n_classes"](net)
-    if new_y.shape != expected:
-        raise ValueError(
-            f"BatchAugmentation needs shares of the classes, of shape {expected}, for "
-            f"mixed labels; got {tuple(new_y.shape)} from {name}. Tell it the number "
-            "of classes."
-        )
-    # Not so that NaN would pass.
-    if not (new_y.sum(dim=1) - 1).abs().max() < 1e-3:
-        raise ValueError(
-            "BatchAugmentation needs shares of the classes that add up to 1 for mixed "
-            f"labels; got {new_y.sum(dim=1).tolist()[:3]} ... from {name}. Divide them "
-            "by their sum."
-        )
-    return new_y

@@ -4,6 +4,26 @@ from torch import nn
 
 from skaug.refined.mixing import unmix
 
+# If no rate is given, refinement takes at least this share of the initial rate. The
+# schedule may have reached 0, with which nothing would be refined. The paper's lowest
+# share is 1/1000 (ImageNet).
+LOWEST_RATE = 1e-3
+
+
+def refinement_rates(net, refine_lr, *, first):
+    """Learning rates of an epoch of refinement, one for each group of parameters."""
+    groups = net.optimizer_.param_groups
+    if refine_lr is not None:
+        return [float(refine_lr)] * len(groups)
+    # The first epoch takes the rates of the schedule, and the others go on with these.
+    if not first and net.history[-2].get("refining"):
+        rates = net.history[-2]["lr"]
+        return rates if isinstance(rates, list) else [rates]
+    return [
+        max(group["lr"], LOWEST_RATE * group.get("initial_lr", group["lr"]))
+        for group in groups
+    ]
+
 
 def hold_rates(net, rates):
     """Take steps at these rates, and let schedulers go on from their own."""
@@ -29,29 +49,22 @@ def _after_step(optimizer, args, kwargs):
 
 
 def hold_averages(module):
-    """Let layers that average over all batches use their averages in training too.
-
-    Rows are predicted with these averages, which are mostly those of augmented batches,
-    but would be trained on with the statistics of a clean one.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    """
+    """Let layers that average over all batches use their averages in training too."""
+    # Predictions use these averages, which are mostly those of augmented batches. In
+    # training the layer would otherwise use the statistics of a clean batch.
     for layer in module.modules():
         if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None:
             layer.register_forward_pre_hook(_use_averages)
 
 
 def _use_averages(layer, args):
-    # At each call, since the network as a whole is set to training before each step.
+    # The network as a whole is set to training before each step.
     if layer.track_running_stats:
         layer.eval()
 
 
 def let_go(net):
-    """Leave nothing of a step, also of one that was broken off."""
+    """Leave nothing of a step, even if the step was interrupted."""
     for layer in net.module_.modules():
         for key, hook in list(layer._forward_pre_hooks.items()):
             if hook is _use_averages:

@@ -1,14 +1,14 @@
 r"""Mixup for rows of any shape, at the input or between the layers of a network.
 
-A mixed row is :math:`\lambda h + (1 - \lambda) h'`, where h is the row itself or what a
-layer makes of it and h' that of another row of the batch, and its target is mixed alike
-(Eq. 1 of He et al.). Cross-entropy with that target is :math:`\lambda` times that with
-the first label plus :math:`1 - \lambda` times that with the second. One
-:math:`\lambda \sim Beta(\alpha, \alpha)` is drawn for a batch, as in the published code
-of both papers.
+A mixed row is :math:`\lambda h + (1 - \lambda) h'`, where h is the row itself or the
+output of a layer for the row, and h' is the same of another row of the batch. The
+target is mixed alike (Eq. 1 of He et al.). The cross-entropy with a mixed target is
+:math:`\lambda` times the one with the first label plus :math:`1 - \lambda` times the
+one with the second. One :math:`\lambda \sim Beta(\alpha, \alpha)` is drawn for a batch,
+as in the published code of both papers.
 
-Images have ``torchvision.transforms.v2.MixUp`` and ``CutMix``; these refuse tables
-and signals.
+For images there are ``torchvision.transforms.v2.MixUp`` and ``CutMix``, which refuse
+tables and signals.
 
 References
 ----------
@@ -31,8 +31,8 @@ __all__ = ["ManifoldMixup", "TableMixup", "unmix"]
 
 ALPHA = Number(0, hint="1 draws shares uniformly, 0 turns it off.")
 
-# Names of the layers to choose from, by network and what was asked for. Finding them
-# takes several passes through the network.
+# Names of the layers to choose from, by network and by what was asked for. To find the
+# names takes several passes through the network.
 _names_of = WeakKeyDictionary()
 
 
@@ -44,8 +44,8 @@ class TableMixup(BaseEstimator):
     Parameters
     ----------
     alpha : float, default=1.0
-        Shares are drawn from a Beta distribution with both parameters `alpha`: 1 is
-        uniform, and the paper's; small values keep one of the two rows almost whole. 0
+        Shares are drawn from a Beta distribution with both parameters `alpha`. 1, the
+        paper's value, is uniform; small values keep one of the two rows almost whole; 0
         does nothing.
 
     See Also
@@ -95,10 +95,10 @@ class TableMixup(BaseEstimator):
 
 
 class ManifoldMixup(BaseEstimator):
-    """Mix what a randomly chosen layer makes of the rows, and their labels.
+    """Mix the output of a randomly chosen layer, and the labels.
 
-    For each batch one of the layers is drawn, and a hook mixes what it returns in
-    training mode. :class:`BatchAugmentation` removes the hook after the step.
+    For each batch one of the layers is drawn, and a hook mixes its output in training
+    mode. :class:`BatchAugmentation` removes the hook after the step.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ class ManifoldMixup(BaseEstimator):
 
     Notes
     -----
-    With ``layers=["input"]`` it is :class:`TableMixup`, for any network; hidden layers
-    are those at which :class:`skaug.net.Levels` can cut it. Where several callbacks
-    augment, this one has to come last: others would move rows or labels after it.
-    The published code minimises
-    binary cross-entropies of the softmax outputs; here it is the net's own loss.
+    With ``layers=["input"]`` this is :class:`TableMixup`, for any network. Hidden
+    layers are those at which :class:`skaug.net.Levels` can cut the network. If several
+    callbacks augment, this one has to come last: others would move rows or labels after
+    it. The published code minimises binary cross-entropies of the softmax outputs; here
+    the net's own loss is minimised.
 
     Examples
     --------
@@ -168,7 +168,7 @@ class ManifoldMixup(BaseEstimator):
         """
         unmix(module)
         names = self._names(module, X)
-        # No draw where there is no choice: then this is TableMixup, bit for bit.
+        # Without a choice there is no draw: then this is TableMixup, bit for bit.
         name = names[torch.randint(len(names), ()) if len(names) > 1 else 0]
         mix = _draw_mixture(self, X)
         if mix is None:
@@ -209,7 +209,7 @@ class ManifoldMixup(BaseEstimator):
 
 
 def unmix(module):
-    """Remove what :class:`ManifoldMixup` has put on a network, if anything.
+    """Remove the hooks of :class:`ManifoldMixup` from a network.
 
     Parameters
     ----------
@@ -230,12 +230,12 @@ class _MixOutput:
         self.mix = mix
 
     def __call__(self, _, args, output):
-        # Whoever predicts between two steps is not to see it.
+        # Predictions between two steps are not to be mixed.
         return self.mix(output) if self.module.training else output
 
 
 class _Mixture:
-    """Mixes a tensor of as many rows as were drawn for."""
+    """Mixes a tensor that has as many rows as partners were drawn."""
 
     def __init__(self, share, partners):
         self.share = share

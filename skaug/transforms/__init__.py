@@ -1,9 +1,10 @@
 """Functions of a batch that keep the label, for tables, signals and images.
 
-``rows`` has transforms of rows of any kind, ``images`` those of images, ``lists`` what
-there is to choose from for each kind of rows, and ``torchvision`` is the door to
-torchvision's own. A transform of your own is a function of a batch X of shape (n, ...),
-or of X and y; ``calling`` says how it is called and what it has to return.
+``rows`` has transforms of rows of any kind and ``images`` has those of images: a new
+transform goes into one of these two. ``lists`` has the transforms that a policy chooses
+from, for each kind of rows. ``torchvision`` is the door to torchvision's transforms. A
+user's transform is a function of a batch X of shape (n, ...), or of X and y, which
+``calling`` calls, and whose result ``calling`` checks.
 """
 
 from skaug.transforms.images import Cutout, PerSample

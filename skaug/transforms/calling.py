@@ -1,38 +1,49 @@
-"""Call a transform of the user's and check what it returns."""
+"""Call a transform of the user's and check what the transform returns.
+
+:func:`call` has the checks that hold for every transform. :func:`apply` adds those for
+transforms that have to keep shape and labels. A caller that lets transforms mix labels
+checks the targets itself.
+"""
 
 import inspect
 
 import torch
 from torch import nn
 
+from skaug._checks import Rule
+
+__all__ = [
+    "FUNCTION",
+    "apply",
+    "call",
+    "check_is_finite",
+    "check_is_for_images",
+    "how_to_call",
+    "is_torchvisions",
+    "name_of",
+]
+
 # Names under which a second argument with a default is taken for the labels.
 LABELS = ("y", "target", "targets", "label", "labels")
+# Arguments that a caller may offer to transforms that mix labels.
+OFFERED = ("module", "n_classes")
+
+FUNCTION = Rule(
+    lambda value: callable(value) and not isinstance(value, type),
+    "a function of a batch",
+    "Give one, or an object such as TableMixup().",
+)
 
 
-def how_to_call(transform, keywords=()):
-    """Whether a transform takes labels, and which of some keywords it has.
-
-    Parameters
-    ----------
-    transform : callable
-        The transform.
-    keywords : collection of str, default=()
-        Names of arguments that could be given.
-
-    Returns
-    -------
-    with_labels : bool
-        Whether to call it as ``transform(X, y)``.
-    wanted : tuple of str
-        Those of the keywords that its signature has.
-    """
+def how_to_call(transform):
+    """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
     # All modules have the same __call__.
     function = transform.forward if isinstance(transform, nn.Module) else transform
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # built in
         return False, ()
-    wanted = tuple(p.name for p in parameters if p.name in keywords)
+    wanted = tuple(p.name for p in parameters if p.name in OFFERED)
     if any(p.kind == p.VAR_POSITIONAL for p in parameters):
         return True, wanted
     by_place = [
@@ -48,30 +59,19 @@ def how_to_call(transform, keywords=()):
 
 
 def name_of(transform):
-    """What to call a transform in messages and tables."""
+    """Return the name of a transform for messages and tables."""
     return getattr(transform, "__name__", type(transform).__name__)
 
 
+def is_torchvisions(transform):
+    """Whether a transform is one of torchvision's own."""
+    return type(transform).__module__.startswith("torchvision.")
+
+
 def check_is_for_images(transform, X, name):
-    """Refuse one of torchvision's transforms for a batch of anything but images.
-
-    Some would take the last axes of any tensor for height and width.
-
-    Parameters
-    ----------
-    transform : callable
-        The transform.
-    X : torch.Tensor
-        The batch.
-    name : str
-        Who is asking, for the message.
-
-    Raises
-    ------
-    ValueError
-        If `transform` is torchvision's and X has not four axes.
-    """
-    if type(transform).__module__.startswith("torchvision.") and X.ndim != 4:
+    """Refuse one of torchvision's transforms for a batch of anything but images."""
+    # Some of them would take the last axes of any tensor for height and width.
+    if is_torchvisions(transform) and X.ndim != 4:
         raise ValueError(
             f"{name} needs images of shape (n, channels, height, width) for "
             f"torchvision's {type(transform).__name__}; got batches of shape "
@@ -80,76 +80,127 @@ def check_is_for_images(transform, X, name):
         )
 
 
-def apply(transform, X, y=None, rows=slice(None), *, name="InfluenceAugmenter"):
-    """Some rows of a batch under a transform.
+def check_is_finite(X, transform, name):
+    """Refuse rows with NaN or infinity, which a transform has returned."""
+    if not torch.isfinite(X).all():
+        raise ValueError(
+            f"{name} needs a transform that returns finite numbers; got NaN or "
+            f"infinity from {name_of(transform)}. Look for a division by 0 or a "
+            "logarithm in it."
+        )
+
+
+def call(transform, X, y=None, *, name, **offered):
+    """Transform a batch and check the rows that come back.
 
     Parameters
     ----------
     transform : callable
-        Function of a batch.
+        Function of a batch X, or of X and y.
     X : torch.Tensor of shape (n, ...)
         The batch.
     y : torch.Tensor of shape (n,), default=None
-        Its labels.
-    rows : index, default=slice(None)
-        Which rows are wanted.
-    name : str, default="InfluenceAugmenter"
-        Who is asking, for messages.
+        Its targets.
+    name : str
+        Who calls, for messages.
+    **offered : object
+        ``module`` and ``n_classes`` for a transform that takes them.
 
     Returns
     -------
-    X : torch.Tensor of shape (n_rows, ...)
-        Transformed rows.
+    X : torch.Tensor
+        Transformed rows of the data type of X, of any shape.
+    y : object
+        What the transform returns beside the rows; the targets as they came, if it
+        returns rows only.
+
+    Raises
+    ------
+    ValueError
+        If the transform fails or changes integers to floats or back.
+    TypeError
+        If the transform returns no tensor of rows.
+    """
+    what = name_of(transform)
+    check_is_for_images(transform, X, name)
+    with_labels, wanted = how_to_call(transform)
+    arguments = (X, y) if with_labels and y is not None else (X,)
+    keywords = {key: offered[key] for key in wanted if key in offered}
+    try:
+        result = transform(*arguments, **keywords)
+    except Exception as error:
+        if len(keywords) < len(wanted):  # as a caller does who keeps the labels
+            raise ValueError(_changes_labels(name, what)) from error
+        raise ValueError(
+            f"{name} needs a transform that takes batches of shape {tuple(X.shape)}; "
+            f"got {type(error).__name__} from {what}: {error}"
+        ) from error
+    pair = isinstance(result, (tuple, list)) and len(result) == 2
+    new_X, new_y = result if pair else (result, y)
+    if not isinstance(new_X, torch.Tensor):
+        raise TypeError(
+            f"{name} needs a transform that returns a tensor X, or X and y; got a "
+            f"{type(new_X).__name__} from {what}. Convert it with torch.as_tensor."
+        )
+    if X.is_floating_point() != new_X.is_floating_point():
+        raise ValueError(
+            f"{name} needs a transform that keeps rows {X.dtype}; got {new_X.dtype} "
+            f"from {what}. Convert and scale them back at its end."
+        )
+    return new_X.to(X.dtype), new_y
+
+
+def apply(transform, X, y=None, chosen=slice(None), *, name):
+    """Transform some rows of a batch; shape and labels have to stay.
+
+    Parameters
+    ----------
+    transform : callable
+        Function of a batch X, or of X and y.
+    X : torch.Tensor of shape (n, ...)
+        The batch, which is not changed.
+    y : torch.Tensor of shape (n,), default=None
+        Its labels.
+    chosen : torch.Tensor of shape (n_chosen,) or slice, default=slice(None)
+        Numbers of the rows to transform. A transform with a true ``whole_batch`` sees
+        the other rows as well.
+    name : str
+        Who calls, for messages.
+
+    Returns
+    -------
+    X : torch.Tensor of shape (n_chosen, ...)
+        Transformed rows, new memory.
 
     Raises
     ------
     ValueError
         If the transform fails, changes shape or labels, returns numbers that are not
         finite, or needs labels and there are none.
+    TypeError
+        If the transform returns no tensor.
     """
     what = name_of(transform)
     whole = getattr(transform, "whole_batch", False)
     if y is None and whole:
         raise ValueError(f"{name} needs labels for {what}; got none. Give y.")
-    part = slice(None) if whole else rows
+    seen = slice(None) if whole else chosen
     # A slice is a view, and a transform may work in place.
-    part_X = X[part].clone() if isinstance(part, slice) else X[part]
-    with_labels, mixes = how_to_call(transform, ("n_classes", "module"))
-    arguments = (part_X,) if y is None or not with_labels else (part_X, y[part])
-    check_is_for_images(transform, X, name)
-    try:
-        result = transform(*arguments)
-    except Exception as error:
-        if mixes:  # what is given to nobody who keeps the labels
-            raise ValueError(_changes_labels(name, what)) from error
+    seen_X = X[seen].clone() if isinstance(seen, slice) else X[seen]
+    with_labels, _ = how_to_call(transform)
+    seen_y = y[seen] if with_labels and y is not None else None
+    new_X, new_y = call(transform, seen_X, seen_y, name=name)
+    if seen_y is not None and new_y is not seen_y:
+        same = torch.is_tensor(new_y) and new_y.shape == seen_y.shape
+        if not same or not torch.equal(new_y, seen_y):
+            raise ValueError(_changes_labels(name, what))
+    if new_X.shape != seen_X.shape:
         raise ValueError(
-            f"{name} needs transforms that take batches of shape "
-            f"{tuple(part_X.shape)}; got {type(error).__name__} from {what}: {error}"
-        ) from error
-    if isinstance(result, (tuple, list)) and len(result) == 2:
-        result, new_y = result
-        if len(arguments) == 2 and new_y is not arguments[1]:
-            same = torch.is_tensor(new_y) and new_y.shape == arguments[1].shape
-            if not same or not torch.equal(new_y, arguments[1]):
-                raise ValueError(_changes_labels(name, what))
-    shape = tuple(part_X.shape)
-    if not isinstance(result, torch.Tensor) or tuple(result.shape) != shape:
-        got = tuple(getattr(result, "shape", ())) or type(result).__name__
-        raise ValueError(
-            f"{name} needs transforms that keep the shape {shape}; got "
-            f"{got} from {what}. Crop, pad or resize inside it."
+            f"{name} needs a transform that keeps the shape {tuple(seen_X.shape)}; got "
+            f"{tuple(new_X.shape)} from {what}. Crop, pad or resize inside it."
         )
-    if not torch.isfinite(result).all():
-        raise ValueError(
-            f"{name} needs transforms that return finite numbers; got NaN "
-            f"or infinity from {what}. Look for a division by 0 in it."
-        )
-    if not result.is_floating_point():
-        raise ValueError(
-            f"{name} needs transforms that keep rows {X.dtype}; got "
-            f"{result.dtype} from {what}. Convert and scale them back at its end."
-        )
-    return (result[rows] if whole else result).to(X.dtype)
+    check_is_finite(new_X, transform, name)
+    return new_X[chosen] if whole else new_X
 
 
 def _changes_labels(name, what):

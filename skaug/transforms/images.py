@@ -1,17 +1,23 @@
-"""Transforms of images, and torchvision's own for each row by itself."""
+"""Transforms of images, and the way to draw torchvision's own for each row by itself.
+
+A new transform of images is a subclass of ``RowTransform``, as :class:`Cutout` is.
+"""
 
 import torch
 
 from skaug._checks import Whole
-from skaug.transforms.calling import check_is_for_images, name_of
-from skaug.transforms.rows import (
-    _Transform,
+from skaug.transforms.calling import (
+    check_is_for_images,
+    is_torchvisions,
+    name_of,
 )
+from skaug.transforms.cloning import HoldsTransforms
+from skaug.transforms.rows import RowTransform
 
 __all__ = ["Cutout", "PerSample"]
 
 
-class Cutout(_Transform):
+class Cutout(RowTransform):
     """Fill a square in each image.
 
     Centres are drawn uniformly over the pixels of each image, so that squares may hang
@@ -67,7 +73,7 @@ class Cutout(_Transform):
         return X.masked_fill(square.to(X.device), self.fill)
 
 
-class PerSample(_Transform):
+class PerSample(HoldsTransforms, RowTransform):
     """Apply a transform to each row of a batch by itself.
 
     torchvision's flips, crops, AutoAugment and the like make one random choice per
@@ -103,7 +109,7 @@ class PerSample(_Transform):
     def __reduce__(self):
         # Reading it in another process must import torchvision as skaug does, first.
         first = None
-        if type(self.transform).__module__.startswith("torchvision."):
+        if is_torchvisions(self.transform):
             from skaug.transforms.torchvision import imported as first
         return _per_sample, (first, type(self), self.transform)
 
@@ -117,7 +123,5 @@ def _per_sample(first, kind, transform):
 
 
 def row_by_row(transform):
-    """The transform; one of torchvision's in a PerSample, to draw for each row."""
-    if type(transform).__module__.startswith("torchvision."):
-        return PerSample(transform)
-    return transform
+    """Put a transform of torchvision's into a PerSample; leave others as they are."""
+    return PerSample(transform) if is_torchvisions(transform) else transform

@@ -1,12 +1,13 @@
-"""Augmentations of batches that keep the label, for images, signals and tables.
+"""Transforms of rows of any kind: tables, signals, and images where it makes sense.
 
-They are callables for :class:`skaug.BatchAugmentation`. ``transform(X)`` returns the
-transformed batch and ``transform(X, y)`` returns it with the labels as they came, as
-torchvision's do, so that they can stand inside its ``v2.Compose``. All draw from
-torch's global generators, which BatchAugmentation seeds.
+Each class is a function of a batch. ``transform(X)`` returns the transformed batch, and
+``transform(X, y)`` returns the transformed batch and the labels as they came. This is
+torchvision's convention, so the transforms can stand inside its ``v2.Compose``. All of
+them draw from torch's global generators, which BatchAugmentation seeds.
 
-torchvision has most of what images need. For signals no maintained library had these
-on batches of tensors (docs/architecture.rst says which were looked at).
+A new transform is a subclass of :class:`RowTransform` with a method ``_transform(X)``.
+If the transform is for images only, its place is ``images.py``. A transform that a
+policy should find also needs a line in ``lists.py``.
 """
 
 import math
@@ -27,8 +28,10 @@ __all__ = [
 ]
 
 
-class _Transform(BaseEstimator):
-    """A function of a batch X of shape (n, ...), with targets passed through."""
+class RowTransform(BaseEstimator):
+    """A function of a batch X of shape (n, ...) that hands labels on as they are."""
+
+    _rules = {"strength": Number(0, hint="0 does nothing.")}
 
     def __call__(self, X, y=None):
         """Transform a batch.
@@ -51,10 +54,8 @@ class _Transform(BaseEstimator):
         X = self._transform(X)
         return X if y is None else (X, y)
 
-    _rules = {"strength": Number(0, hint="0 does nothing.")}
 
-
-class Jitter(_Transform):
+class Jitter(RowTransform):
     """Add white noise.
 
     Parameters
@@ -90,7 +91,7 @@ class Jitter(_Transform):
         return X + self.strength * scale * torch.randn_like(X)
 
 
-class Scaling(_Transform):
+class Scaling(RowTransform):
     """Multiply each channel of each row by a random factor near 1.
 
     Parameters
@@ -122,7 +123,7 @@ class Scaling(_Transform):
         )
 
 
-class TimeWarp(_Transform):
+class TimeWarp(RowTransform):
     """Let time run faster here and slower there, differently in each row.
 
     The speed is drawn at equally spaced knots and changes linearly between them; all
@@ -154,7 +155,7 @@ class TimeWarp(_Transform):
     (True, True)
     """
 
-    _rules = {**_Transform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
+    _rules = {**RowTransform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
 
     def __init__(self, strength=0.2, n_knots=6):
         self.strength = strength
@@ -186,7 +187,7 @@ class TimeWarp(_Transform):
         return torch.lerp(X.gather(2, left), X.gather(2, left + 1), share)
 
 
-class SensorRotation(_Transform):
+class SensorRotation(RowTransform):
     """Turn sensors of three axes, as if they had been worn a little differently.
 
     Channels are taken three by three, each triple a vector in space; all those of a row
@@ -237,7 +238,7 @@ class SensorRotation(_Transform):
         return (R[:, None] @ X.view(n, -1, 3, X.shape[2])).view(X.shape)
 
 
-class ChannelDropout(_Transform):
+class ChannelDropout(RowTransform):
     """Blank channels of signals or images, or features of a table.
 
     Parameters
@@ -266,7 +267,7 @@ class ChannelDropout(_Transform):
         return torch.where(blank, _by_channel(self.fill, X), X)
 
 
-class SameClassInterpolation(_Transform):
+class SameClassInterpolation(RowTransform):
     """Move each row towards another one of its class.
 
     Partners are drawn among the rows of the class in the batch, the row itself

@@ -28,4 +28,4 @@ except RuntimeError:
 
 
 def imported():
-    """Nothing; a pickle that refers to it imports this file."""
+    """Do nothing. A pickle that refers to this function imports this file."""

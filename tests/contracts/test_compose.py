@@ -23,8 +23,10 @@ from skaug import (
     LastLayerInfluence,
     ManifoldMixup,
     NetClassifier,
+    NetworkAugmentation,
     ResampledClassifier,
     TableMixup,
+    TransformPolicy,
     VAEGenerator,
 )
 from skaug.influence import Policy
@@ -87,13 +89,17 @@ def resampled(estimator):
 def learned(estimator=None, **params):
     """An augmenter in front of others, trained through a net of its own."""
     transforms = [Jitter(0.1), SameClassInterpolation(0.2)]
-    params = {"transforms": transforms, "n_networks": 1, **params}
-    estimator = net(max_epochs=2) if estimator is None else estimator
-    return InfluenceAugmenter(estimator, n_draws=1, random_state=0, **params)
+    params = {"transforms": transforms, "n_networks": 1, "n_draws": 1, **params}
+    return augmenter(estimator, TransformPolicy(**params))
 
 
 def network(estimator=None):
-    return learned(estimator, method="network", steps=2, code_dim=4)
+    return augmenter(estimator, NetworkAugmentation(steps=2, code_dim=4))
+
+
+def augmenter(estimator, learner):
+    estimator = net(max_epochs=2) if estimator is None else estimator
+    return InfluenceAugmenter(estimator, augmentation=learner, random_state=0)
 
 
 # What composes. A pair is "first, second": the first is in front of the second, or

@@ -25,7 +25,9 @@ from skaug import (
     LastLayerInfluence,
     ManifoldMixup,
     NetClassifier,
+    NetworkAugmentation,
     ResampledClassifier,
+    TransformPolicy,
     VAEGenerator,
 )
 from skaug.isda.covariance import KINDS
@@ -62,10 +64,12 @@ ESTIMATORS = {
     ),
     "ihda of the paper": IHDAFinetuner.paper(NET, generator=SMALL, random_state=0),
     "policy": InfluenceAugmenter(
-        NET, transforms=[Jitter(0.1), Scaling(0.1)], n_networks=1, random_state=0
+        NET,
+        augmentation=TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1),
+        random_state=0,
     ),
     "network": InfluenceAugmenter(
-        NET, method="network", steps=5, refit=False, random_state=0
+        NET, augmentation=NetworkAugmentation(steps=5), refit=False, random_state=0
     ),
     "influence": LastLayerInfluence(random_state=0),
     "spectrum": MagnitudeSpectrum(),

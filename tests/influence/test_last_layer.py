@@ -436,7 +436,7 @@ def test_other_estimators_are_refused(rows, net, error, message):
     [
         (
             {"damping": 0},
-            "a finite number > 0; got 0. Without any the Hessian",
+            "a finite number > 0; got 0. Without damping the Hessian",
         ),
         ({"damping": -1}, "needs damping to be a finite number > 0; got -1"),
         ({"solver": "lu"}, "needs solver to be 'auto', .*; got 'lu'"),

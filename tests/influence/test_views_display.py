@@ -11,7 +11,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skaug import AugmentationGridDisplay, InfluenceAugmenter, NetClassifier
+from skaug import (
+    AugmentationGridDisplay,
+    InfluenceAugmenter,
+    NetClassifier,
+    NetworkAugmentation,
+    TransformPolicy,
+)
 from skaug._random import own_generators
 from skaug.transforms import Jitter, SameClassInterpolation
 
@@ -33,23 +39,25 @@ def rows_of(kind):
     return X, np.array(["a", "b"])[np.arange(120) % 2]
 
 
-def augmenter_of(kind, **params):
+def augmenter_of(kind, learner=None, random_state=0):
     """A fitted augmenter that costs one epoch of training."""
     X, y = rows_of(kind)
-    params = {"transforms": [Jitter(0.2)], "n_networks": 1, "random_state": 0} | params
-    augmenter = InfluenceAugmenter(NetClassifier(max_epochs=1), refit=False, **params)
+    if learner is None:
+        learner = TransformPolicy([Jitter(0.2)], n_networks=1)
+    augmenter = InfluenceAugmenter(
+        NetClassifier(max_epochs=1),
+        augmentation=learner,
+        guard=False,
+        refit=False,
+        random_state=random_state,
+    )
     return augmenter.fit(X, y, X_val=X, y_val=y)
 
 
 def network_of(kind, **params):
     """A network that has been trained for no step, but whose fields are not 0."""
-    params = {
-        "method": "network",
-        "baseline": None,
-        "steps": 0,
-        "guard": False,
-    } | params
-    augmenter = augmenter_of(kind, **params)
+    params = {"baseline": None, "steps": 0} | params
+    augmenter = augmenter_of(kind, NetworkAugmentation(**params))
     generator = torch.Generator().manual_seed(0)
     for stage in augmenter.network_.stages:
         weight = stage.last.weight
@@ -198,7 +206,8 @@ def test_figure_maps_and_number_of_rows_are_as_asked_for():
 
 def test_labels_reach_transforms_that_need_them():
     X, y = rows_of("signal")
-    augmenter = augmenter_of("signal", transforms=[SameClassInterpolation(0.5)])
+    learner = TransformPolicy([SameClassInterpolation(0.5)], n_networks=1)
+    augmenter = augmenter_of("signal", learner)
     display = AugmentationGridDisplay.from_estimator(augmenter, X, y)
     assert np.abs(display.differences).max() > 0
     with pytest.raises(ValueError, match="needs labels"):
@@ -209,7 +218,7 @@ def test_tables_are_refused():
     X, y = rows_of("signal")
     X = X.reshape(120, -1)
     augmenter = InfluenceAugmenter(
-        NetClassifier(max_epochs=1), n_networks=1, refit=False, random_state=0
+        NetClassifier(max_epochs=1), augmentation=TransformPolicy(n_networks=1)
     ).fit(X, y, X_val=X, y_val=y)
     message = r"needs images .* or signals .*; got \(120, 96\)\. For a table, compare"
     with pytest.raises(ValueError, match=message):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from contextlib import nullcontext
 from importlib import import_module
 
 import numpy as np
@@ -38,7 +39,7 @@ from skaug import (
 )
 from skaug.isda import augmented_logits
 from skaug.net import MLP
-from skaug.refined.callback import LOWEST_RATE
+from skaug.refined.holding import LOWEST_RATE
 from skaug.transforms import Jitter, PerSample
 from skaug.transforms.torchvision import torchvision
 
@@ -66,6 +67,25 @@ def net(*augmentations, kind=NetClassifier, **params):
         params |= {"module__hidden": (16, 8), "module__dropout": 0.1}
     callbacks = list(zip(names, augmentations)) + params.pop("callbacks", [])
     return kind(callbacks=callbacks, **params)
+
+
+class Raises(Callback):
+    """Raises an error once, in one of the methods of an epoch."""
+
+    def __init__(self, error, method, epoch):
+        self.error, self.method, self.epoch = error, method, epoch
+        self.done = False
+
+    def _raise(self, method, net):
+        if method == self.method and len(net.history) == self.epoch and not self.done:
+            self.done = True
+            raise self.error
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self._raise("on_grad_computed", net)
+
+    def on_epoch_end(self, net, **kwargs):
+        self._raise("on_epoch_end", net)
 
 
 def weights(model):
@@ -190,14 +210,8 @@ def test_resumed_at_any_epoch_equals_uninterrupted(kind, stop, table):
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 5])
 def test_interrupted_by_the_keyboard_and_resumed_equals_uninterrupted(stop, table):
-    class Stop(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            if len(net.history) == stop and not getattr(self, "stopped_", False):
-                self.stopped_ = True
-                raise KeyboardInterrupt
-
     augment = BatchAugmentation(TableMixup(), refine_epochs=3)
-    stopped = net(augment, Stop()).fit(*table)
+    stopped = net(augment, Raises(KeyboardInterrupt, "on_epoch_end", stop)).fit(*table)
     assert len(stopped.history) == stop
     stopped.predict(table[0])
     assert same(
@@ -371,14 +385,9 @@ def test_a_frozen_group_of_parameters_stays_frozen(table):
 
 
 def test_after_an_error_in_a_step_of_refinement_nothing_is_held(table):
-    class Fail(Callback):
-        def on_grad_computed(self, net, named_parameters, **kwargs):
-            if net.history[-1].get("refining") and not hasattr(self, "failed_"):
-                self.failed_ = True
-                raise RuntimeError("no memory")
-
     augment = BatchAugmentation(ManifoldMixup(), refine_epochs=2, refine_lr=0.5)
-    model = net(augment, Fail(), lr_schedule="constant")
+    fail = Raises(RuntimeError("no memory"), "on_grad_computed", 5)
+    model = net(augment, fail, lr_schedule="constant")
     with pytest.raises(RuntimeError, match="no memory"):
         model.fit(*table)
     model.partial_fit(*table, epochs=2)
@@ -394,13 +403,9 @@ def test_two_callbacks_that_hold_a_rate_give_it_back(table):
 
 
 def test_an_interrupt_within_a_step_of_refinement_gives_the_rate_back(table):
-    class Stop(Callback):
-        def on_grad_computed(self, net, named_parameters, **kwargs):
-            if net.history[-1].get("refining"):
-                raise KeyboardInterrupt
-
     augment = BatchAugmentation(Jitter(), refine_epochs=2, refine_lr=0.1)
-    model = net(augment, Stop(), lr_schedule="constant").fit(*table)
+    stop = Raises(KeyboardInterrupt, "on_grad_computed", 5)
+    model = net(augment, stop, lr_schedule="constant").fit(*table)
     assert len(model.history) == 5
     assert [group["lr"] for group in model.optimizer_.param_groups] == [3e-3]
 
@@ -605,28 +610,22 @@ def test_transforms_of_one_and_of_two_arguments(table):
         assert set(seen) == ({expected} if expected is not None else set())
 
 
-def test_early_stopping_before_refinement_warns(table):
-    stopping = EarlyStopping("train_loss", patience=2, threshold=10)
-    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    model = net(augment, callbacks=[("stop", stopping)], max_epochs=20)
-    with pytest.warns(UserWarning, match="got early stopping after 3"):
-        model.fit(*table)
-
-
 @pytest.mark.filterwarnings("error")
-def test_early_stopping_that_did_not_stop_does_not_warn(table):
-    stopping = ("stop", EarlyStopping("train_loss", patience=9))
-    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    model = net(augment, callbacks=[stopping]).partial_fit(*table, epochs=3)
-    assert len(model.history) == 3
-
-
-@pytest.mark.filterwarnings("error")
-def test_early_stopping_in_refinement_does_not_warn(table):
-    stopping = EarlyStopping("train_loss", patience=4, threshold=10)
-    augment = BatchAugmentation(TableMixup(), refine_epochs=4)
-    model = net(augment, callbacks=[("stop", stopping)]).fit(*table)
-    assert len(model.history) == 5
+@pytest.mark.parametrize(
+    "patience, refine_epochs, epochs, n_trained",
+    [(2, 2, 6, 3), (9, 2, 3, 3), (4, 4, 6, 5)],
+    ids=["before refinement", "not at all", "in refinement"],
+)
+def test_early_stopping_before_refinement_warns(
+    patience, refine_epochs, epochs, n_trained, table
+):
+    stopping = EarlyStopping("train_loss", patience=patience, threshold=10)
+    augment = BatchAugmentation(TableMixup(), refine_epochs)
+    model = net(augment, callbacks=[("stop", stopping)])
+    warns = pytest.warns(UserWarning, match="got early stopping after 3")
+    with warns if patience == 2 else nullcontext():
+        model.partial_fit(*table, epochs=epochs)
+    assert len(model.history) == n_trained
 
 
 def test_training_scores_take_mixed_labels(table):
@@ -912,7 +911,7 @@ def test_ihda_on_top_trains_augmented_first_and_finetunes_clean(table):
         return X + torch.randn_like(X)
 
     augment = BatchAugmentation(count, refine_epochs=1)
-    ihda = IHDAFinetuner(net(augment), random_state=0).fit(*table)
+    ihda = IHDAFinetuner(net(augment), generator="noise", random_state=0).fit(*table)
     assert sum(rows) == 150 * (EPOCHS - 1)
     assert ihda.levels_ and ihda.score(*table) > 0.7
 

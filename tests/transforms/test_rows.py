@@ -1,13 +1,10 @@
-"""Augmentations that keep the label."""
-
-from importlib import import_module
+"""Transforms of rows of any kind."""
 
 import pytest
 import torch
 from sklearn.base import clone
 
 from skaug import Cutout
-from skaug.net import all_splits
 from skaug.transforms import (
     ChannelDropout,
     Jitter,
@@ -17,61 +14,11 @@ from skaug.transforms import (
     SensorRotation,
     TimeWarp,
 )
-from skaug.transforms.calling import how_to_call, name_of
-from skaug.transforms.torchvision import torchvision
-
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
 
 
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
-
-
-# Cutout
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 8])
-def test_squares_are_uniform_and_clipped_at_the_border(size):
-    height, width = 6, 9
-    X = torch.ones(20_000, 1, height, width)
-    holes = (Cutout(size)(X) == 0)[:, 0].double()
-
-    def chance(length, pixel):
-        # Centres whose square has the pixel, counted one by one.
-        starts = [centre - size // 2 for centre in range(length)]
-        return sum(start <= pixel < start + size for start in starts) / length
-
-    expected = torch.tensor(
-        [
-            [chance(height, i) * chance(width, j) for j in range(width)]
-            for i in range(height)
-        ]
-    ).double()
-    error = (expected * (1 - expected) / len(X)).sqrt()
-    assert ((holes.mean(dim=0) - expected).abs() <= 5 * error + 1e-12).all()
-
-
-def test_each_hole_is_one_square_over_all_channels():
-    size = 4
-    X = torch.rand(200, 3, 10, 10) + 1
-    holes = Cutout(size)(X) == 0
-    assert torch.equal(holes[:, 0], holes[:, 1])
-    for hole in holes[:, 0]:
-        rows, columns = hole.any(dim=1), hole.any(dim=0)
-        assert torch.equal(hole, rows[:, None] & columns)
-        assert 2 <= rows.sum() <= size and 2 <= columns.sum() <= size
-
-
-def test_what_is_not_cut_out_stays_and_the_fill_is_given():
-    X = torch.rand(50, 2, 8, 8) + 1
-    filled = Cutout(3, fill=-7.0)(X)
-    hole = filled == -7
-    assert hole.any() and torch.equal(filled[~hole], X[~hole])
-    assert (X > 0).all()  # the batch itself is as it was
-
-
-# Signals
 
 
 def test_jitter_is_white_noise_in_units_of_the_channel():
@@ -179,53 +126,9 @@ def test_interpolation_stays_between_rows_of_the_class():
     assert (half - X).norm(dim=1).mean() < (moved - X).norm(dim=1).mean()
 
 
-def test_how_to_call():
-    def with_label(X, label=None):
-        return X
-
-    def with_option(X, size=3):
-        return X
-
-    def with_network(X, y, module):
-        return X
-
-    assert how_to_call(with_label) == (True, ())
-    assert how_to_call(with_option) == (False, ())
-    assert how_to_call(with_network, {"module": 0}) == (True, ("module",))
-    assert how_to_call(Cutout(2)) == (True, ())
-    assert name_of(PerSample(v2.RandomHorizontalFlip())) == (
-        "PerSample(RandomHorizontalFlip)"
-    )
-
-
-def test_all_splits():
-    y = [0, 1] * 30
-    (split,) = all_splits("holdout", y, random_state=0)
-    assert [len(part) for part in split] == [36, 24]
-    assert len(all_splits(5, y)) == 5
-    groups = [number // 6 for number in range(60)]
-    for train, held_out in all_splits(5, y, groups):
-        assert not {groups[i] for i in train} & {groups[i] for i in held_out}
-
-
 def test_short_signals():
     assert TimeWarp()(torch.ones(3, 2, 1)).shape == (3, 2, 1)
     assert TimeWarp()(torch.ones(3, 2, 2)).shape == (3, 2, 2)
-
-
-# Per sample
-
-
-def test_torchvision_on_a_batch_is_one_choice_and_per_sample_is_many():
-    X = torch.arange(8.0).expand(64, 1, 8, 8).contiguous()
-    flip = v2.RandomHorizontalFlip(0.5)
-    flipped = [(flip(X)[:, 0, 0, 0] > 0).float().mean() for _ in range(20)]
-    assert set(map(float, flipped)) == {0.0, 1.0}
-    each = (PerSample(flip)(X)[:, 0, 0, 0] > 0).float().mean()
-    assert 0.2 < each < 0.8
-
-
-# All
 
 
 @pytest.mark.parametrize(
@@ -242,13 +145,6 @@ def test_labels_pass_through_and_parameters_clone(transform):
     assert new_y is y and torch.equal(new_X, alone) and torch.equal(X, kept)
     torch.manual_seed(1)
     assert torch.equal(clone(transform)(X), alone)
-
-
-def test_they_stand_in_torchvisions_compose():
-    X, y = torch.rand(6, 3, 8, 8), torch.arange(6)
-    both = v2.Compose([v2.RandomHorizontalFlip(1.0), Cutout(20)])
-    new_X, new_y = both(X, y)
-    assert (new_X == 0).any() and torch.equal(new_y, y)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Trainings of the network F, as an augmentation is learned from several of them."""
+
+import numpy as np
+from sklearn.base import clone
+
+from skaug._random import draw_seed, own_generators
+from skaug.influence.last_layer import LastLayerInfluence
+from skaug.net.classifier import NetClassifier
+from skaug.refined.callback import BatchAugmentation
+
+__all__ = ["Trainings"]
+
+
+class Trainings:
+    """Train the network F again and again, each time from new weights.
+
+    The class attribute ``name`` is the estimator that all of this is for.
+
+    Parameters
+    ----------
+    estimator : skorch.NeuralNetClassifier or None
+        The network F, which is cloned; ``None`` takes a NetClassifier.
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+    damping : float
+        Damping of the Hessian, see :class:`~skaug.LastLayerInfluence`.
+    calibrate : bool
+        Whether validation logits are divided by their best temperature.
+    random_state : RandomState
+        Where seeds are drawn from.
+    verbose : int
+        1 prints a line for each training.
+
+    Attributes
+    ----------
+    n_trainings : int
+        How many trainings there were so far.
+    device : str
+        Where F is trained.
+    """
+
+    name = "InfluenceAugmenter"
+
+    def __init__(
+        self, estimator, classes, *, damping, calibrate, random_state, verbose
+    ):
+        self.estimator = NetClassifier() if estimator is None else estimator
+        self.classes = classes
+        self.damping = damping
+        self.calibrate = calibrate
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_trainings = 0
+        self.device = getattr(estimator, "device", None) or "cpu"
+
+    def new_seed(self):
+        """Draw the next seed."""
+        return draw_seed(self.random_state)
+
+    def codes(self, y):
+        """Return the class codes of labels, (n,)."""
+        return np.searchsorted(self.classes, y)
+
+    def say(self, text):
+        """Print a line, if lines are wanted."""
+        if self.verbose:
+            print(f"{self.name}, {text}", flush=True)
+
+    def train(self, data, augmentation=None, seed=None):
+        """Train F on a Bunch of X, y and groups; without a seed, the next is drawn."""
+        net = clone(self.estimator)
+        seed = self.new_seed() if seed is None else seed
+        if "random_state" in net.get_params():
+            net.set_params(random_state=seed)
+        if augmentation is not None:
+            own = BatchAugmentation(augmentation, random_state=seed)
+            others = net.callbacks if isinstance(net.callbacks, list) else []
+            # Those of the net may mix labels, and what is learned needs them whole.
+            net.set_params(callbacks=[own, *others])
+        # Rows that F holds out by itself are not to share a group with others either.
+        ours = isinstance(net, NetClassifier)
+        groups = {"groups": data.groups} if ours and data.groups is not None else {}
+        # A net without a random state draws from torch's generators.
+        with own_generators(self.device, seed):
+            net.fit(data.X, data.y, **groups)
+        self.n_trainings += 1
+        self.say(f"training {self.n_trainings} on {len(data.X)} rows")
+        return net
+
+    def influence(self, net, data):
+        """Fit a LastLayerInfluence to a trained F and its training rows."""
+        influence = LastLayerInfluence(
+            net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
+        )
+        return influence.fit(data.X, data.y)

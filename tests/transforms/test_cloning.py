@@ -1,0 +1,35 @@
+"""Objects that hold torchvision's transforms can be cloned and searched over."""
+
+from importlib import import_module
+
+import pytest
+import torch
+from sklearn.base import clone
+
+from skaug import BatchAugmentation, NetworkAugmentation, TransformPolicy
+from skaug.transforms import Jitter, PerSample
+from skaug.transforms.torchvision import torchvision
+
+v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+affine = v2.RandomAffine(10)  # which has a get_params of its own
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        PerSample(affine),
+        NetworkAugmentation(PerSample(affine)),
+        TransformPolicy([affine, ("affine", 10, affine)]),
+        BatchAugmentation(affine, refine_transform=Jitter(0.3)),
+    ],
+)
+def test_clones_and_parameters(holder):
+    copied = clone(holder)
+    assert type(copied) is type(holder) and affine not in vars(copied).values()
+    assert set(copied.get_params()) == set(holder.get_params())
+    if isinstance(holder, BatchAugmentation):
+        assert holder.get_params()["refine_transform__strength"] == 0.3
+        assert copied.set_params(refine_transform__strength=0.1)
+    images = torch.rand(3, 1, 8, 8)
+    if isinstance(holder, PerSample):
+        assert copied(images).shape == images.shape
