@@ -30,22 +30,16 @@ References
 from skaug.influence.augmenter import InfluenceAugmenter
 from skaug.influence.display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.influence.last_layer import LastLayerInfluence
-from skaug.influence.network import (
-    AugmentationNetwork,
-    Discriminator,
-    relativistic_losses,
-    warp,
-)
+from skaug.influence.network import AugmentationNetwork
 from skaug.influence.network_augmentation import NetworkAugmentation
-from skaug.influence.network_training import TrainedNetwork, train_network
-from skaug.influence.policy import Policy, TransformPolicy, softmax_of_scores
+from skaug.influence.network_training import TrainedNetwork
+from skaug.influence.policy import Policy, TransformPolicy
 from skaug.influence.softmax_hessian import hessian, hessian_product, softmax_errors
 from skaug.influence.views_display import AugmentationGridDisplay
 
 __all__ = [
     "AugmentationGridDisplay",
     "AugmentationNetwork",
-    "Discriminator",
     "InfluenceAugmenter",
     "InfluenceRankingDisplay",
     "LastLayerInfluence",
@@ -56,9 +50,5 @@ __all__ = [
     "TransformPolicy",
     "hessian",
     "hessian_product",
-    "relativistic_losses",
     "softmax_errors",
-    "softmax_of_scores",
-    "train_network",
-    "warp",
 ]

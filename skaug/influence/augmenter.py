@@ -1,12 +1,9 @@
 """InfluenceAugmenter: which augmentation lowers the validation loss, by influence.
 
 To train with each of thirty transforms and to look at the validation loss takes thirty
-trainings. An influence function predicts what a training row does to the validation
-loss, and so what its augmented copies would do, from one network that was trained
-without any (Section 3 of the paper). Two objects use this prediction:
-:class:`~skaug.TransformPolicy` gives weights to a list of transforms, and
-:class:`~skaug.NetworkAugmentation` trains the paper's augmentation network. This file
-has what both share: rows to hold out, trainings of F, views, the last training.
+trainings. An influence function predicts the effect of augmented copies from one
+network that was trained without any (Section 3 of the paper). This file has what both
+kinds of augmentation share: rows to hold out, trainings of F, views, the last training.
 """
 
 import warnings
@@ -305,22 +302,7 @@ class InfluenceAugmenter(
         return np.where(changed, views.numpy(), np.tile(X, copies))
 
     def __call__(self, X, y=None):
-        """Draw a view of each row of a batch, from torch's global generators.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, ...)
-            Rows.
-        y : torch.Tensor of shape (n,), default=None
-            Class codes.
-
-        Returns
-        -------
-        X : torch.Tensor of shape (n, ...)
-            Views.
-        y : torch.Tensor
-            As it came; only if it was given.
-        """
+        """Return a view of each row of a batch, and codes as they came if given."""
         check_is_fitted(
             self,
             "augmentation_",

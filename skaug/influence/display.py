@@ -1,8 +1,4 @@
-"""Pictures of influence: which training rows matter, and whether the numbers hold.
-
-They follow scikit-learn's displays: ``from_estimator`` computes once and draws,
-``plot`` draws again from what is kept in the attributes.
-"""
+"""Displays of influence: which training rows matter, and whether predictions hold."""
 
 from numbers import Integral
 
@@ -19,12 +15,12 @@ __all__ = ["InfluenceRankingDisplay", "LeaveOneOutDisplay"]
 
 
 class InfluenceRankingDisplay:
-    """The training rows that help the validation loss most, and those that harm it.
+    """Draw the training rows that help the validation loss most or harm it most.
 
-    One bar per row: what the mean validation loss would change by if the row were
-    removed. Helpful rows have bars to the right, as the loss would rise without them,
-    harmful ones to the left. Make it with :meth:`from_estimator`, or of numbers that
-    are there already with :meth:`from_predictions`.
+    Each row has a bar: the change of the mean validation loss if the row were removed.
+    The bar of a helpful row points to the right, because the loss would rise without
+    the row. The bar of a harmful row points to the left. :meth:`from_estimator` makes a
+    display; :meth:`from_predictions` makes one from changes that are known already.
 
     Parameters
     ----------
@@ -33,7 +29,7 @@ class InfluenceRankingDisplay:
     names : ndarray of shape (n,), default=None
         Names of the rows; by default their numbers.
     labels : ndarray of shape (n,), default=None
-        Their labels, which are written behind the names.
+        Labels of the rows, which are written behind the names.
 
     Attributes
     ----------
@@ -42,16 +38,16 @@ class InfluenceRankingDisplay:
     ax_ : matplotlib Axes
         After ``plot``: the axes drawn on.
     figure_ : matplotlib Figure
-        The figure that they belong to.
+        The figure of the axes.
     shown_ : ndarray of shape (n_shown,), int
         Numbers of the rows drawn, from the most helpful one down to the most harmful.
     bars_ : matplotlib BarContainer
-        Their bars, in this order.
+        Bars of these rows, in the same order.
 
     See Also
     --------
     LastLayerInfluence : Computes the changes.
-    LeaveOneOutDisplay : Whether they come true.
+    LeaveOneOutDisplay : Compares the predictions with actual changes.
 
     Examples
     --------
@@ -88,7 +84,7 @@ class InfluenceRankingDisplay:
         ax=None,
         bar_kw=None,
     ):
-        """Draw what a fitted LastLayerInfluence predicts.
+        """Draw the changes that a fitted LastLayerInfluence predicts.
 
         Parameters
         ----------
@@ -97,7 +93,7 @@ class InfluenceRankingDisplay:
         X_val : array-like of shape (n_val, ...)
             Validation rows, none of them a training row.
         y_val : array-like of shape (n_val,)
-            Their labels.
+            Labels of the validation rows.
         names, labels : array-like of shape (n,), default=None
             Names and labels of the training rows, in the order of ``fit``.
         n_rows, ax, bar_kw : objects
@@ -111,7 +107,7 @@ class InfluenceRankingDisplay:
         Raises
         ------
         TypeError, NotFittedError
-            If there is no LastLayerInfluence, or it is not fitted.
+            If `influence` is no LastLayerInfluence, or is not fitted.
         ValueError
             If names, labels or `n_rows` do not fit.
         """
@@ -127,7 +123,7 @@ class InfluenceRankingDisplay:
     def from_predictions(
         cls, change, *, names=None, labels=None, n_rows=10, ax=None, bar_kw=None
     ):
-        """Draw numbers that are there already.
+        """Draw changes of the loss that are known already.
 
         Parameters
         ----------
@@ -170,10 +166,10 @@ class InfluenceRankingDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         n_rows : int, default=10
-            How many rows to draw at either end of the ranking; all of them where there
-            are no more than twice as many.
+            How many rows to draw at either end of the ranking. If there are at most
+            twice as many rows, all of them are drawn.
         bar_kw : dict, default=None
-            What else ``Axes.barh`` is to be given, such as ``{"height": 0.6}``.
+            Further arguments of ``Axes.barh``, such as ``{"height": 0.6}``.
 
         Returns
         -------
@@ -183,7 +179,7 @@ class InfluenceRankingDisplay:
         Raises
         ------
         ValueError
-            If `n_rows` is no number of 1 or more.
+            If `n_rows` is no whole number of 1 or more.
         """
         name = type(self).__name__
         check_matplotlib_support(f"{name}.plot")
@@ -196,7 +192,7 @@ class InfluenceRankingDisplay:
         change = self.change[order]
         colours = np.where(change > 0, "C0", "C3").tolist()
         style = {"color": colours} | (bar_kw or {})
-        # A gap between the ends says that rows between them are left out.
+        # A gap between the ends shows that rows between them are left out.
         places = np.arange(len(order)) + (np.arange(len(order)) >= n_rows) * (
             len(self.change) > len(order)
         )
@@ -204,7 +200,8 @@ class InfluenceRankingDisplay:
         self.ax_.set_yticks(places, [self._name(row) for row in order])
         self.ax_.invert_yaxis()
         self.ax_.axvline(0, color="0.3", linewidth=1)
-        # One of thousands of rows changes little: long decimals would run together.
+        # If there are thousands of rows, changes are small and need long decimals,
+        # which would run together.
         self.ax_.ticklabel_format(axis="x", scilimits=(-2, 3))
         self.ax_.set(
             xlabel="change of validation loss without the row, nats",
@@ -218,13 +215,13 @@ class InfluenceRankingDisplay:
 
 
 class LeaveOneOutDisplay:
-    """Predicted against actual change of validation loss when rows are left out.
+    """Draw the actual against the predicted change of loss when rows are left out.
 
-    Each point is a training row. The horizontal axis has what
-    :class:`LastLayerInfluence` predicts, the vertical one what comes out when the last
-    layer is fitted again without the row; on the line they agree. Correlation alone
-    would not notice a wrong size, so the legend has the slope as well. Make it with
-    :meth:`from_estimator`.
+    Each point is a training row. The horizontal axis has the change of the validation
+    loss that :class:`LastLayerInfluence` predicts. The vertical axis has the change
+    after fitting the last layer again without the row. Points on the line agree. The
+    legend has the slope beside the correlation, because a correlation does not notice
+    changes of the wrong size. :meth:`from_estimator` makes a display.
 
     Parameters
     ----------
@@ -242,11 +239,12 @@ class LeaveOneOutDisplay:
     r : float
         Pearson correlation of the two.
     slope : float
-        Of the line of least squares; above 1 the changes are larger than predicted.
+        Slope of the line of least squares. If it is above 1, the changes are larger
+        than predicted.
     ax_ : matplotlib Axes
         After ``plot``: the axes drawn on.
     figure_ : matplotlib Figure
-        The figure that they belong to.
+        The figure of the axes.
     scatter_ : matplotlib PathCollection
         The points.
     line_ : matplotlib AxesLine
@@ -302,29 +300,29 @@ class LeaveOneOutDisplay:
         ax=None,
         scatter_kw=None,
     ):
-        """Leave rows out one by one, fit again, and draw.
+        """Leave rows out one by one, fit again, and draw the changes.
 
-        A third of the rows are those that are predicted to help most, a third those to
-        harm most, the rest is drawn at random. The correlation is that of these rows:
-        of random ones alone, which hardly change anything, it would be lower.
+        A third of the rows are predicted to help most, a third to harm most, and the
+        rest is drawn at random. The correlation is that of these rows. Random rows
+        alone, which hardly change the loss, would have a lower one.
 
         Parameters
         ----------
         influence : LastLayerInfluence
-            Without an estimator; fitted or not, as a clone of it is fitted. The last
-            layer of a trained network is not at the minimum that fitting it again
-            finds. To look at the layer fitted to frozen features, give these as X and
-            X_val: ``LastLayerInfluence(net).fit(X, y).features_[:, :-1]`` of a net
-            whose last layer has a bias.
+            One without an estimator, because the last layer of a trained network is
+            not at the minimum that fitting it again finds. A clone is fitted. To look
+            at a layer that is fitted to frozen features, give the features as X and
+            X_val. If the last layer of a net has a bias, they are
+            ``LastLayerInfluence(net).fit(X, y).features_[:, :-1]``.
         X, y : array-like of shape (n, n_features) and (n,)
             Training rows, or features, and labels.
         X_val, y_val : array-like of shape (n_val, n_features) and (n_val,)
             Validation rows and labels.
         n_rows : int, default=30
-            How many rows to leave out; all of them if there are no more. Each takes a
-            fit, from the old minimum.
+            How many rows to leave out. If there are no more rows than that, all are
+            left out. Each takes a fit, which starts from the old minimum.
         random_state : int, RandomState instance or None, default=None
-            Draws the random ones.
+            Draws the random third.
         ax, scatter_kw : objects
             As for :meth:`plot`.
 
@@ -336,9 +334,10 @@ class LeaveOneOutDisplay:
         Raises
         ------
         TypeError
-            If there is no LastLayerInfluence.
+            If `influence` is no LastLayerInfluence.
         ValueError
-            If it has an estimator, or `n_rows` is no number of 3 or more.
+            If `influence` has an estimator, or `n_rows` is no whole number of 3 or
+            more.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
@@ -365,7 +364,7 @@ class LeaveOneOutDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         scatter_kw : dict, default=None
-            What else ``Axes.scatter`` is to be given, such as ``{"s": 10}``.
+            Further arguments of ``Axes.scatter``, such as ``{"s": 10}``.
 
         Returns
         -------

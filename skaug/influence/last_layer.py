@@ -23,8 +23,6 @@ References
 ----------
 .. [1] P. W. Koh, P. Liang, "Understanding Black-box Predictions via Influence
    Functions", ICML 2017.
-.. [2] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via Influence
-   Functions", CVPR 2020.
 """
 
 import warnings
@@ -367,18 +365,7 @@ class LastLayerInfluence(BaseEstimator):
         return change.cpu().numpy()
 
     def validation_gradient(self, X_val, y_val):
-        """Gradient of the mean validation loss, calibrated with ``calibrate=True``.
-
-        Parameters
-        ----------
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        gradient : torch.Tensor of shape (n_classes, n_features)
-            By the weight of the last layer.
-        """
+        """Gradient of the mean validation loss by the last weight, of its shape."""
         features, errors, _ = self._validation(X_val, y_val)
         return errors.T @ features / len(features)
 
@@ -477,39 +464,13 @@ class LastLayerInfluence(BaseEstimator):
         return self.gradient_cosine(gradients, X_val, y_val)
 
     def mean_gradient(self, X, y):
-        """Gradient of the mean loss of some rows by the weight of the last layer.
-
-        Parameters
-        ----------
-        X : array-like or torch.Tensor of shape (m, ...)
-            Rows. If this is a tensor that requires a gradient, the result has one.
-        y : array-like of shape (m,)
-            Labels.
-
-        Returns
-        -------
-        gradient : torch.Tensor of shape (n_classes, n_features)
-            In float64.
-        """
+        """Gradient of the mean loss of rows by the last weight; X may require one."""
         features, target = self._features_and_codes(X, y)
         errors = softmax_errors(features @ self._weight().T, target)
         return errors.T @ features / len(features)
 
     def gradient_cosine(self, gradients, X_val, y_val):
-        """Compute :meth:`group_cosine` from the mean gradients of the groups.
-
-        Parameters
-        ----------
-        gradients : torch.Tensor of shape (n_groups, n_classes, n_features)
-            From :meth:`mean_gradient`.
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        cosine : ndarray of shape (n_groups,)
-            Between -1 and 1; 0 for a gradient of 0.
-        """
+        """Compute :meth:`group_cosine` from mean gradients, stacked; 0 for one of 0."""
         gradient = self.validation_gradient(X_val, y_val)
         gradients = torch.cat([gradients, gradient[None]]).detach()
         # The cosine does not depend on sizes, whose squares could be too small.
@@ -522,18 +483,7 @@ class LastLayerInfluence(BaseEstimator):
         return torch.nan_to_num(cosine[:-1]).clamp(-1, 1).cpu().numpy()
 
     def features_of(self, X):
-        """Input of the last layer.
-
-        Parameters
-        ----------
-        X : array-like or torch.Tensor of shape (m, ...)
-            Rows. If this is a tensor that requires a gradient, the result has one.
-
-        Returns
-        -------
-        features : torch.Tensor of shape (m, n_features)
-            In float64, with a column of ones if there is a bias.
-        """
+        """Input of the last layer, with the ones; a tensor X may require a gradient."""
         keep = isinstance(X, torch.Tensor) and X.requires_grad
         if self.estimator is None:
             if not keep:
@@ -551,19 +501,8 @@ class LastLayerInfluence(BaseEstimator):
         return features if head.bias is None else _with_ones(features)
 
     def inverse_hessian_product(self, gradients):
-        """Inverse Hessian times each of some gradients.
-
-        Parameters
-        ----------
-        gradients : torch.Tensor of shape (m, n_classes, n_features)
-            Derivatives by the weight of the last layer. Each sums to 0 over the
-            classes; derivatives of all losses do.
-
-        Returns
-        -------
-        product : torch.Tensor of shape (m, n_classes, n_features)
-            In the same units as :meth:`validation_direction`.
-        """
+        """Inverse Hessian times gradients (m, n_classes, n_features) of losses."""
+        # The gradients of a loss sum to 0 over the classes, so the basis loses nothing.
         basis = self._basis()
         k, d = basis.shape[1], gradients.shape[2]
         right = torch.einsum("ck,mcd->kdm", basis, gradients).reshape(k * d, -1)

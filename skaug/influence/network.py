@@ -2,8 +2,8 @@ r"""The augmentation network: the change of a row is computed from the row.
 
 An encoder E maps a row x to a code :math:`\tau`. Half of the numbers of the code are
 dropped at random, in training and afterwards, so that a row has many views. A generator
-G maps the code to a field of small changes (Section 4 of the paper [1]_). With
-positions u in [-1, 1] along each axis,
+G maps the code to a field of small changes (Section 4 of the paper). With positions u
+in [-1, 1] along each axis,
 
 .. math::
     s(u) = u + A(u)\, u + b(u), \qquad
@@ -15,11 +15,6 @@ average pooling. (The paper smooths s, which would move the identity at the bord
 A and b are pooled over all positions, they are an affine transformation. Signals have
 one axis, which makes a time warp; tables have none, and W is diagonal. All outputs of G
 are bounded here, since the objective is not bounded. The paper has no bounds.
-
-References
-----------
-.. [1] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via Influence
-   Functions", CVPR 2020.
 """
 
 import math
@@ -36,21 +31,8 @@ CONVOLUTIONS = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTransp
 
 
 def warp(X, positions):
-    """Look up rows at other positions, by linear interpolation.
-
-    Parameters
-    ----------
-    X : torch.Tensor of shape (n, channels, ...)
-        Signals or images.
-    positions : torch.Tensor of shape (n, ..., n_axes)
-        Where to look, from -1 to 1 along each axis, edge to edge, in the order of the
-        axes. Positions outside take the nearest edge.
-
-    Returns
-    -------
-    X : torch.Tensor of shape (n, channels, ...)
-        Differentiable in both.
-    """
+    """Interpolate rows (n, channels, ...) at positions (n, ..., n_axes) in [-1, 1]."""
+    # Edges are at -1 and 1; positions outside take the nearest edge.
     if X.ndim == 3:  # a signal is an image one pixel high
         positions = torch.cat([torch.zeros_like(positions), positions], dim=-1)
         return warp(X[:, :, None], positions[:, None])[:, :, 0]
@@ -66,21 +48,11 @@ def own_positions(X):
 
 
 def relativistic_losses(real, fake):
-    """Losses of the relativistic average GAN.
-
-    Parameters
-    ----------
-    real, fake : torch.Tensor of shape (n,)
-        Logits of a discriminator for real rows and for made ones.
-
-    Returns
-    -------
-    of_discriminator, of_generator : torch.Tensor of shape ()
-        2 log 2 each if all logits are the same.
-    """
+    """Losses of discriminator and generator in a GAN, from their logits (n,) each."""
     real, fake = real - fake.mean(), fake - real.mean()
 
     def loss(a, b):
+        # 2 log 2 if all logits are the same
         return functional.softplus(-a).mean() + functional.softplus(b).mean()
 
     return loss(real, fake), loss(fake, real)
@@ -290,17 +262,7 @@ def _encoder(shape, n_outputs, widths):
 
 
 class Discriminator(nn.Module):
-    """Distinguish real rows from made ones, by the row and by its features.
-
-    Parameters
-    ----------
-    X : torch.Tensor of shape (n, ...)
-        Training rows, which set the shape.
-    n_features : int
-        Length of the features, which one linear layer judges.
-    widths : sequence of int, default=(32, 64, 128)
-        Channels of the convolutions.
-    """
+    """Distinguish real rows from made ones, by the row and by its features."""
 
     def __init__(self, X, n_features, widths=(32, 64, 128)):
         super().__init__()

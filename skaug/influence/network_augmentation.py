@@ -151,28 +151,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         self.rounds = rounds
 
     def learn(self, trainings, splits, *, guard=True):
-        """Train the network, round by round.
-
-        Parameters
-        ----------
-        trainings : Trainings
-            Trains F.
-        splits : iterable of (Bunch, Bunch)
-            Rows to train on and rows held out; the first split is used.
-        guard : bool, default=True
-            Whether to train F with and without the network, and to accept the network
-            only if the held-out loss is lower by more than its standard error.
-
-        Returns
-        -------
-        self : NetworkAugmentation
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range, or the objective is not finite.
-        """
+        """Train the network, round by round, on the first split only."""
         check_parameters(self, self._rules)
         train, held_out = next(iter(splits))
         X = torch.from_numpy(train.X)

@@ -1,15 +1,9 @@
 """Training the augmentation network through the influence of what it makes.
 
-Encoder and generator are trained in two stages, and the classifier F does not change
-meanwhile (Section 4.3 of the paper [1]_). In the first stage, which may be left out,
-encoder and generator are trained as those of a GAN, whose real rows are those of a
-baseline augmentation. The second stage raises an objective of influence; the GAN's loss
-may stay beside it.
-
-References
-----------
-.. [1] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via Influence
-   Functions", CVPR 2020.
+The classifier F does not change meanwhile (Section 4.3 of the paper). In a first stage,
+which may be left out, encoder and generator are trained as those of a GAN, whose real
+rows are those of a baseline augmentation. The second stage raises an objective of
+influence; the GAN's loss may stay beside it.
 """
 
 import numpy as np
@@ -33,15 +27,6 @@ class TrainedNetwork:
         Function of a batch.
     mix : float, default=0.5
         Share of rows without the network.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skaug.influence import AugmentationNetwork, TrainedNetwork
-    >>> from skaug.transforms import Jitter
-    >>> X = torch.randn(8, 3)
-    >>> TrainedNetwork(AugmentationNetwork(X), baseline=Jitter())(X).shape
-    torch.Size([8, 3])
     """
 
     def __init__(self, network, baseline, mix=0.5):
@@ -50,22 +35,7 @@ class TrainedNetwork:
         self.mix = mix
 
     def __call__(self, X, y=None):
-        """Draw a view of each row of a batch, from torch's global generators.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, ...)
-            Rows.
-        y : torch.Tensor of shape (n,), default=None
-            Labels, for a baseline that needs some.
-
-        Returns
-        -------
-        X : torch.Tensor of shape (n, ...)
-            Views.
-        y : torch.Tensor
-            Labels as they came; only if they were given.
-        """
+        """Return a view of each row of a batch, and labels as they came if given."""
         new_X = _after_baseline(self.baseline, X, y)
         if self.network is not None:
             with torch.no_grad():
@@ -132,36 +102,9 @@ def train_network(
     pretrain_steps=0,
     steps=150,
 ):
-    """Train an augmentation network, in place.
-
-    Parameters
-    ----------
-    network : AugmentationNetwork
-        On the device of F.
-    influence : LastLayerInfluence
-        Of F, fitted to the training rows.
-    train, held_out : (ndarray, ndarray)
-        Rows and labels.
-    baseline : callable or None
-        What comes before the network, and what the GAN takes for real. ``None`` leaves
-        the GAN out.
-    objective : {"cosine", "influence", "newton"}, default="cosine"
-        What the second stage raises.
-    gan_weight : float, default=0.0
-        Weight of the generator's loss beside the objective.
-    pretrain_steps, steps : int, default=0 and 150
-        Steps of either stage, of Adam on batches of 64.
-
-    Returns
-    -------
-    losses : dict of str to list of float
-        ``objective``, ``generator`` and ``discriminator`` by step.
-
-    Raises
-    ------
-    ValueError
-        If the objective is not finite, or the validation gradient is 0.
-    """
+    """Train a network in place, and return the losses by name and step."""
+    # train and held_out are (rows, labels). The network is on the device of F, and a
+    # baseline of None leaves the GAN out.
     X, y = train
     score = OBJECTIVES[objective](influence, *held_out)
     device = influence.features_.device

@@ -1,8 +1,4 @@
-"""Objectives of the augmentation network: what a batch of views does to F.
-
-Each function takes the influence functions of F and the held-out rows, and returns a
-differentiable score of a batch, of which more is better.
-"""
+"""Objectives: differentiable scores of a batch of views, of which more is better."""
 
 import numpy as np
 import torch

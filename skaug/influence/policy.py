@@ -121,27 +121,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         self.n_draws = n_draws
 
     def learn(self, trainings, splits, *, guard=True):
-        """Score all transforms of the list by networks that are trained without any.
-
-        Parameters
-        ----------
-        trainings : Trainings
-            Trains F.
-        splits : iterable of (Bunch, Bunch)
-            Rows to train on and rows held out; scores are means over the splits.
-        guard : bool, default=True
-            Not used: policies are not compared with the training without one.
-
-        Returns
-        -------
-        self : TransformPolicy
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range, or a transform changes shape or labels.
-        """
+        """Score all transforms by networks without any; `guard` is not used."""
         check_parameters(self, self._rules)
         candidates, scores = None, []
         for train, held_out in splits:
@@ -257,22 +237,7 @@ class Policy:
         self.probability = probability
 
     def __call__(self, X, y=None):
-        """Transform a batch, drawing from torch's global generators.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, ...)
-            Rows.
-        y : torch.Tensor of shape (n,), default=None
-            Labels, for transforms that need some.
-
-        Returns
-        -------
-        X : torch.Tensor of shape (n, ...)
-            Transformed rows, new memory.
-        y : torch.Tensor
-            Labels as they came; only if they were given.
-        """
+        """Return a batch of transformed rows, and labels as they came if given."""
         new_X = X.clone()
         for _ in range(self.n_transforms):
             chosen = torch.multinomial(self.weights, len(X), replacement=True)
@@ -286,20 +251,8 @@ class Policy:
 
 
 def softmax_of_scores(scores, strength=1.0):
-    """Make weights from scores: the softmax of their z-scores, clipped at 2.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-        Cosines, the higher the better. Spreads below 0.001 count as that.
-    strength : float, default=1.0
-        Factor on the z-scores; 0 gives equal weights.
-
-    Returns
-    -------
-    weights : ndarray of shape (n,)
-        They add up to 1.
-    """
+    """Weights that add up to 1: the softmax of z-scores, which are clipped at 2."""
+    # A strength of 0 gives equal weights.
     scores = torch.as_tensor(scores, dtype=torch.float64)
     # Differences in the last digits are no reason to prefer one.
     spread = scores.std(correction=0).clamp(min=1e-3)

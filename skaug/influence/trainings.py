@@ -12,34 +12,9 @@ __all__ = ["Trainings"]
 
 
 class Trainings:
-    """Train the network F again and again, each time from new weights.
+    """Train clones of the network F (None: a NetClassifier) from new weights."""
 
-    The class attribute ``name`` is the estimator that all of this is for.
-
-    Parameters
-    ----------
-    estimator : skorch.NeuralNetClassifier or None
-        The network F, which is cloned; ``None`` takes a NetClassifier.
-    classes : ndarray of shape (n_classes,)
-        All labels, sorted.
-    damping : float
-        Damping of the Hessian, see :class:`~skaug.LastLayerInfluence`.
-    calibrate : bool
-        Whether validation logits are divided by their best temperature.
-    random_state : RandomState
-        Where seeds are drawn from.
-    verbose : int
-        1 prints a line for each training.
-
-    Attributes
-    ----------
-    n_trainings : int
-        How many trainings there were so far.
-    device : str
-        Where F is trained.
-    """
-
-    name = "InfluenceAugmenter"
+    name = "InfluenceAugmenter"  # the estimator that trains, for messages
 
     def __init__(
         self, estimator, classes, *, damping, calibrate, random_state, verbose

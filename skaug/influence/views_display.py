@@ -1,8 +1,4 @@
-"""Picture of learned augmentation: rows, their views, and what is between them.
-
-It follows scikit-learn's displays: ``from_estimator`` computes once and draws, ``plot``
-draws again from what is kept in the attributes.
-"""
+"""Display of learned augmentation: rows, their views, and the differences."""
 
 from numbers import Integral
 
@@ -21,21 +17,21 @@ N_CODES = 10
 
 
 class AugmentationGridDisplay:
-    """Images or signals, a view of each, and the difference of the two.
+    """Draw images or signals, a view of each, and the difference of the two.
 
-    Columns are rows of the data. If an augmentation network has been learned, ten more
-    views of the first row stand below, with their differences to it: codes on the
-    straight line between two draws of the dropout (Figure 4 of the paper). Make it with
-    :meth:`from_estimator`.
+    Each column is a row of the data. If an augmentation network was learned, ten more
+    views of the first row stand below, with their differences to that row. The codes of
+    these views lie on the straight line between two draws of the dropout (Figure 4 of
+    the paper). :meth:`from_estimator` makes a display.
 
     Parameters
     ----------
     X : ndarray of shape (n, channels, height, width) or (n, channels, time)
         Rows.
     views : ndarray of the shape of X
-        A view of each.
+        A view of each row.
     labels : sequence of length n, default=None
-        What to write above the columns.
+        Texts above the columns.
     path : ndarray of shape (n_codes, channels, ...), default=None
         Views of the first row by the augmentation network alone.
 
@@ -48,13 +44,13 @@ class AugmentationGridDisplay:
     axes_ : ndarray of shape (3, n), of matplotlib Axes
         After ``plot``: the axes drawn on, with rows, views and differences.
     path_axes_ : ndarray of shape (2, n_codes), of matplotlib Axes, or None
-        Those of the path and of its differences to the first row.
+        The axes of the path and of its differences to the first row.
     figure_ : matplotlib Figure
-        The figure that they belong to.
+        The figure of the axes.
 
     See Also
     --------
-    InfluenceAugmenter : Learns what is drawn here.
+    InfluenceAugmenter : Learns the augmentation.
 
     References
     ----------
@@ -98,22 +94,21 @@ class AugmentationGridDisplay:
         cmap="gray",
         difference_cmap="RdBu_r",
     ):
-        """Draw views of rows, and draw them.
+        """Augment rows, and draw them beside their views.
 
         Parameters
         ----------
         augmenter : InfluenceAugmenter
-            Fitted. With an integer for its ``random_state`` the views are the same each
-            time.
+            A fitted one. If its ``random_state`` is an integer, the views are the same
+            each time.
         X : array-like of shape (n, channels, height, width) or (n, channels, time)
             Rows.
         y : array-like of shape (n,), default=None
-            Labels, which are written above the columns; needed if the policy has
-            transforms that look at them.
+            Labels, which are written above the columns. If the policy has transforms
+            that look at labels, they are needed.
         n_rows : int, default=8
-            How many rows, from the first; fewer if X has not so many. Their views are
-            drawn together, so that transforms that take other rows of the batch take
-            these.
+            How many rows to draw, from the first; fewer if X has fewer. These rows are
+            one batch for transforms that look at other rows.
         figure, cmap, difference_cmap : objects
             As for :meth:`plot`.
 
@@ -125,7 +120,7 @@ class AugmentationGridDisplay:
         Raises
         ------
         TypeError
-            If there is no InfluenceAugmenter.
+            If `augmenter` is no InfluenceAugmenter.
         ValueError
             If X is a table, or `n_rows` is no whole number of 1 or more.
         """
@@ -134,7 +129,7 @@ class AugmentationGridDisplay:
         if not hasattr(augmenter, "augment"):
             raise TypeError(
                 f"{name} needs an InfluenceAugmenter; got a "
-                f"{type(augmenter).__name__}. Of a pipeline, give that step."
+                f"{type(augmenter).__name__}. If it is in a pipeline, give that step."
             )
         check_is_fitted(augmenter)
         if not isinstance(n_rows, Integral) or n_rows < 1:
@@ -158,17 +153,17 @@ class AugmentationGridDisplay:
     def plot(self, figure=None, *, cmap="gray", difference_cmap="RdBu_r"):
         """Draw the grid.
 
-        Images of three channels are drawn in colour and others by the mean of their
-        channels, on one scale from the smallest to the largest number in X, differences
-        by the mean of their channels. Signals are lines, one for each channel, on one
-        scale for rows and views and another one for differences.
+        Images of three channels are drawn in colour, others and all differences by the
+        mean of their channels. The scale goes from the smallest to the largest number
+        in X. Each channel of a signal is a line. Rows and views share one scale, and
+        the differences share another one.
 
         Parameters
         ----------
         figure : matplotlib Figure or SubFigure, default=None
             Where to draw; by default a new figure.
         cmap, difference_cmap : str or matplotlib Colormap
-            For images of one channel, and for differences.
+            Colours of images of one channel, and of differences.
 
         Returns
         -------
@@ -206,12 +201,12 @@ class AugmentationGridDisplay:
         return self
 
     def _grid(self, figure, names, contents, differences, cmap, difference_cmap):
-        """Axes with images or signals; the last line has differences."""
+        """Draw a line of axes for each content; the last content is the differences."""
         is_image = self.X.ndim == 4
         axes = figure.subplots(len(names), len(contents[0]), squeeze=False)
         largest = float(np.abs(_shown(differences, signed=True)).max()) or 1.0
         low, high = float(self.X.min()), float(self.X.max())
-        if not is_image:  # views may be beyond the rows
+        if not is_image:  # views may go beyond the range of the rows
             low = min(low, *(float(content.min()) for content in contents[:-1]))
             high = max(high, *(float(content.max()) for content in contents[:-1]))
         margin = 0.05 * (high - low)
@@ -239,13 +234,13 @@ def _check_shape(name, X):
     if X.ndim not in (3, 4):
         raise ValueError(
             f"{name} needs images (n, channels, height, width) or signals (n, "
-            f"channels, time); got {X.shape}. For a table, compare the columns of "
+            f"channels, time); got {X.shape}. If X is a table, compare the columns of "
             "augment(X) with those of X."
         )
 
 
 def _shown(content, *, signed):
-    """What is drawn of each image: colours, or one number per pixel; signals as is."""
+    """Return signals as they are, and images in colour or with one number a pixel."""
     if content.ndim == 3 or (content.shape[1] == 3 and not signed):
         return content
     return content.mean(axis=1)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skaug.influence import AugmentationNetwork, relativistic_losses, warp
-from skaug.influence.network import own_positions
+from skaug.influence import AugmentationNetwork
+from skaug.influence.network import own_positions, relativistic_losses, warp
 
 SHAPES = [
     (4, 3, 32, 32),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from skaug.influence import Policy, softmax_of_scores
+from skaug.influence import Policy
+from skaug.influence.policy import softmax_of_scores
 from skaug.transforms import SameClassInterpolation
 from skaug.transforms.lists import Chain
 

@@ -220,7 +220,7 @@ def test_tables_are_refused():
     augmenter = InfluenceAugmenter(
         NetClassifier(max_epochs=1), augmentation=TransformPolicy(n_networks=1)
     ).fit(X, y, X_val=X, y_val=y)
-    message = r"needs images .* or signals .*; got \(120, 96\)\. For a table, compare"
+    message = r"needs images .* or signals .*; got \(120, 96\)\. If X is a table,"
     with pytest.raises(ValueError, match=message):
         AugmentationGridDisplay.from_estimator(augmenter, X)
     with pytest.raises(ValueError, match=message):
