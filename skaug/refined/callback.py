@@ -1,9 +1,4 @@
-"""BatchAugmentation: refined augmentation as a callback.
-
-Intensive augmentation comes first, and for the last epochs of training it is switched
-off. The switch is a number of epochs, and so a hyper-parameter like any other:
-``callbacks__augment__refine_epochs`` in a grid. The package says what the paper does.
-"""
+"""BatchAugmentation: refined augmentation as a callback of any skorch net."""
 
 import math
 import warnings

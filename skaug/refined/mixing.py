@@ -209,13 +209,7 @@ class ManifoldMixup(BaseEstimator):
 
 
 def unmix(module):
-    """Remove the hooks of :class:`ManifoldMixup` from a network.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    """
+    """Remove the hooks of :class:`~skaug.ManifoldMixup` from a network."""
     for layer in module.modules():
         for key, hook in list(layer._forward_hooks.items()):
             if isinstance(hook, _MixOutput):

@@ -1,8 +1,7 @@
 """Call a transform of the user's and check what the transform returns.
 
-:func:`call` has the checks that hold for every transform. :func:`apply` adds those for
-transforms that have to keep shape and labels. A caller that lets transforms mix labels
-checks the targets itself.
+:func:`call` has the checks for every transform, and :func:`apply` adds those for
+transforms that have to keep shape and labels.
 """
 
 import inspect
@@ -91,36 +90,7 @@ def check_is_finite(X, transform, name):
 
 
 def call(transform, X, y=None, *, name, **offered):
-    """Transform a batch and check the rows that come back.
-
-    Parameters
-    ----------
-    transform : callable
-        Function of a batch X, or of X and y.
-    X : torch.Tensor of shape (n, ...)
-        The batch.
-    y : torch.Tensor of shape (n,), default=None
-        Its targets.
-    name : str
-        Who calls, for messages.
-    **offered : object
-        ``module`` and ``n_classes`` for a transform that takes them.
-
-    Returns
-    -------
-    X : torch.Tensor
-        Transformed rows of the data type of X, of any shape.
-    y : object
-        What the transform returns beside the rows; the targets as they came, if it
-        returns rows only.
-
-    Raises
-    ------
-    ValueError
-        If the transform fails or changes integers to floats or back.
-    TypeError
-        If the transform returns no tensor of rows.
-    """
+    """Return a transformed batch and its targets, which a transform may change."""
     what = name_of(transform)
     check_is_for_images(transform, X, name)
     with_labels, wanted = how_to_call(transform)
@@ -151,36 +121,9 @@ def call(transform, X, y=None, *, name, **offered):
 
 
 def apply(transform, X, y=None, chosen=slice(None), *, name):
-    """Transform some rows of a batch; shape and labels have to stay.
-
-    Parameters
-    ----------
-    transform : callable
-        Function of a batch X, or of X and y.
-    X : torch.Tensor of shape (n, ...)
-        The batch, which is not changed.
-    y : torch.Tensor of shape (n,), default=None
-        Its labels.
-    chosen : torch.Tensor of shape (n_chosen,) or slice, default=slice(None)
-        Numbers of the rows to transform. A transform with a true ``whole_batch`` sees
-        the other rows as well.
-    name : str
-        Who calls, for messages.
-
-    Returns
-    -------
-    X : torch.Tensor of shape (n_chosen, ...)
-        Transformed rows, new memory.
-
-    Raises
-    ------
-    ValueError
-        If the transform fails, changes shape or labels, returns numbers that are not
-        finite, or needs labels and there are none.
-    TypeError
-        If the transform returns no tensor.
-    """
+    """Return the chosen rows of a batch transformed; shape and labels have to stay."""
     what = name_of(transform)
+    # A transform with a true whole_batch sees the rows that are not chosen as well.
     whole = getattr(transform, "whole_batch", False)
     if y is None and whole:
         raise ValueError(f"{name} needs labels for {what}; got none. Give y.")

@@ -17,18 +17,7 @@ class HoldsTransforms:
     """Mixin, left of ``BaseEstimator``, that copies torchvision's transforms whole."""
 
     def get_params(self, deep=True):
-        """Get the parameters, and those of the transforms that have some.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include parameters of transforms, as ``transform__strength``.
-
-        Returns
-        -------
-        params : dict
-            Values by name.
-        """
+        """Get the parameters by name and, if `deep`, those of the transforms."""
         params = super().get_params(deep=False)
         for name, value in list(params.items()) if deep else []:
             is_object = hasattr(value, "get_params") and not isinstance(value, type)

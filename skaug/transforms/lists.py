@@ -17,13 +17,7 @@ __all__ = ["baseline_transform", "default_transforms"]
 
 
 class Chain:
-    """One transform after the other; labels are passed on.
-
-    Parameters
-    ----------
-    transforms : list of callable
-        Functions of a batch X, or of X and y.
-    """
+    """One transform of a list after the other; labels are passed on."""
 
     def __init__(self, transforms):
         self.transforms = transforms

@@ -34,22 +34,7 @@ class RowTransform(BaseEstimator):
     _rules = {"strength": Number(0, hint="0 does nothing.")}
 
     def __call__(self, X, y=None):
-        """Transform a batch.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, ...)
-            Rows.
-        y : torch.Tensor, default=None
-            Labels.
-
-        Returns
-        -------
-        X : torch.Tensor of shape (n, ...)
-            Transformed rows, new memory.
-        y : torch.Tensor
-            Labels as they came; only if they were given.
-        """
+        """Return a transformed batch, and the labels as they came if they are given."""
         check_parameters(self, self._rules)
         X = self._transform(X)
         return X if y is None else (X, y)

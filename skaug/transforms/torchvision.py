@@ -1,9 +1,8 @@
 """Import torchvision also beside a torch built without CUDA.
 
-The package index serves a torchvision built for CUDA. Beside a CPU-only torch its
-compiled operators do not load, and the import fails when it declares their shapes. No
-transform and no classification network needs them: declaring the two operators, without
-any implementation, lets the rest be imported.
+Beside a CPU-only torch the operators of a torchvision built for CUDA do not load, and
+the import fails when it declares their shapes. skaug needs no such operator, so it
+declares two of them without any implementation.
 """
 
 import torch
