@@ -1,8 +1,6 @@
 """Figures of a model card, as SVG elements of its page.
 
-The card itself draws calibration, confusion, groups and the loss of each net. The
-methods draw the rest, see ``skaug/card/methods.py``. Where a figure is black, it takes
-the colour of the page's text, which may be light or dark.
+Where a figure is black, it takes the colour of the page's text, light or dark.
 """
 
 import io
@@ -38,31 +36,7 @@ MOST_CLASSES, MOST_GROUPS = 20, 40
 
 
 def card_figures(estimator, X, y, sides, groups=None):
-    """Draw all figures that apply to an estimator.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted classifier.
-    X, y : array-like
-        Test rows and their labels.
-    sides : dict of str to Bunch
-        "estimator" and, if there is one, "twin": each with ``predicted``, ``proba``
-        (or None) and ``classes``.
-    groups : ndarray of shape (n,), default=None
-        Groups of the rows.
-
-    Returns
-    -------
-    figures : dict of str to str
-        ``<svg>`` elements by caption; none of them loads anything. If a caption comes
-        again, it is numbered.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
+    """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib."""
     import matplotlib
     from matplotlib.figure import Figure
 

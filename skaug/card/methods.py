@@ -60,19 +60,7 @@ METHODS = {
 
 
 def card_of(estimator):
-    """The card of an estimator's class, or None if the class is not known.
-
-    Parameters
-    ----------
-    estimator : object
-        An estimator, a sampler, or a callback of a net.
-
-    Returns
-    -------
-    card : module or None
-        That of the nearest class of which the estimator is an instance. Samplers that
-        are not listed, such as those of imbalanced-learn, share one card.
-    """
+    """Card of an estimator's nearest class or None; other samplers share one card."""
     for kind in type(estimator).__mro__:
         if kind in METHODS:
             return METHODS[kind]

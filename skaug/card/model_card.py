@@ -1,8 +1,4 @@
-"""Model card: what is known of a classifier, as numbers and as one page.
-
-The page shows the scores of a classifier beside those of its plain twin with the error
-of the difference, scores by class and by group, what was augmented, and figures.
-"""
+"""ModelCard: what is known of a classifier, as numbers and as one page."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,8 +1,4 @@
-"""What the template of a card's page needs: numbers as text, and tables as cells.
-
-The page is ``card.html.jinja``. It escapes every text; only figures are put in as they
-are.
-"""
+"""What the template ``card.html.jinja`` needs: numbers as text, tables as cells."""
 
 import math
 from numbers import Integral, Real

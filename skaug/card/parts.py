@@ -1,9 +1,4 @@
-"""Take a fitted estimator apart: its parts, their parameters and their tables.
-
-An estimator may hold others: a search the one that it chose, a pipeline its steps, a
-network its callbacks. Each of them is a part. What a part augmented is told by the card
-of its class, see ``skaug/card/methods.py``.
-"""
+"""Take a fitted estimator apart: its parts, their parameters and their tables."""
 
 import inspect
 import re
@@ -33,39 +28,14 @@ LONGEST = 160
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A fitted part of an estimator.
+    """A fitted part of an estimator, with what comes before it."""
 
-    Attributes
-    ----------
-    object : object
-        The part itself: an estimator, a sampler, or a callback of a net.
-    before : tuple of transformer
-        The fitted transformers that rows go through before they reach the part.
-    net : skorch.NeuralNet or None
-        If the part is a callback, the net that called it.
-    """
-
-    object: object
-    before: tuple = ()
-    net: object = None
+    object: object  # an estimator, a sampler, or a callback of a net
+    before: tuple = ()  # fitted transformers that rows go through before the part
+    net: object = None  # of a callback: the net that called it
 
     def some_rows(self, X, y, most):
-        """Rows as they reach this part, spread evenly over all rows, and their labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Rows as they reach the whole estimator.
-        y : ndarray of shape (n,)
-            Labels of the rows.
-        most : int
-            How many rows to take at most.
-
-        Returns
-        -------
-        rows, labels : array-like
-            Those that were taken.
-        """
+        """Return some rows, evenly spread, as they reach this part, and their labels."""
         taken = np.unique(np.linspace(0, len(y) - 1, min(len(y), most)).astype(int))
         # Rows are taken first: Frames would otherwise copy all of them.
         rows = _safe_indexing(X, taken)
@@ -148,19 +118,7 @@ def unseen_parts(estimator):
 
 
 def augmentation_tables(estimator):
-    """What was augmented, told by every part of a fitted estimator.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted one.
-
-    Returns
-    -------
-    tables : list of Bunch
-        ``title``, ``records``, a list of Bunch ready for ``pandas.DataFrame``, and
-        ``note``, a sentence that explains them.
-    """
+    """Tables on what was augmented, told by every part of a fitted estimator."""
     parts = [(part, card_of(part.object)) for part in fitted_parts(estimator)]
     return [
         table for part, card in parts if card is not None for table in card.tables(part)
@@ -168,19 +126,7 @@ def augmentation_tables(estimator):
 
 
 def changed_parameters(estimator):
-    """Parameters that differ from their defaults, part by part.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any.
-
-    Returns
-    -------
-    records : list of Bunch
-        ``part`` (name of its class), ``parameter`` and ``value``. If a part has
-        defaults only, its one record has no parameter and the value "defaults".
-    """
+    """Records of ``part``, ``parameter``, ``value`` that are not the default."""
     records = []
     for part in fitted_parts(estimator):
         if part.net is not None:

@@ -1,8 +1,4 @@
-"""Make a model card, which tells whether augmentation helped, and for which rows.
-
-A fitted classifier is compared with its plain twin on rows that neither was trained
-on. If a twin, groups or a seed are missing, the card says what it cannot tell.
-"""
+"""Make a model card, which tells whether augmentation helped, and for which rows."""
 
 import platform
 from importlib import metadata

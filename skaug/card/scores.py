@@ -121,23 +121,7 @@ def group_means(values, groups):
 
 
 def confidence_bins(confidence, right, n_bins=15):
-    """Sums over bins of confidence: what calibration is computed and drawn from.
-
-    Parameters
-    ----------
-    confidence : ndarray of shape (n,)
-        Probability of the predicted class.
-    right : ndarray of shape (n,), bool
-        Whether it is the true one.
-    n_bins : int, default=15
-        Bins of equal width.
-
-    Returns
-    -------
-    bins : Bunch
-        ``place`` of each row; ``count``, ``confidence``, ``right`` and ``gap``, the
-        difference of the two, summed in each bin.
-    """
+    """Sums of confidence and right predictions in bins, and the bin of each row."""
     place = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
     count = np.bincount(place, minlength=n_bins)
     sure = np.bincount(place, confidence, minlength=n_bins)
@@ -146,23 +130,7 @@ def confidence_bins(confidence, right, n_bins=15):
 
 
 def scores_and_contributions(y, predicted, proba=None, classes=None):
-    """Scores of one classifier, with what each row contributes.
-
-    Parameters
-    ----------
-    y, predicted : ndarray of shape (n,)
-        Labels and predictions.
-    proba : ndarray of shape (n, n_classes), default=None
-        Probabilities, if the classifier has them.
-    classes : ndarray of shape (n_classes,), default=None
-        Labels of the columns.
-
-    Returns
-    -------
-    scores : dict of str to (float, ndarray of shape (n,))
-        ``accuracy``, ``balanced_accuracy`` and, with probabilities, ``log_loss`` and
-        ``calibration_error``.
-    """
+    """Scores of one classifier by name, with the contribution (n,) of each row."""
     n, right = len(y), (y == predicted).astype(float)
     labels, recall = group_means(right, y)
     place = np.searchsorted(labels, y)

@@ -1,9 +1,4 @@
-"""The two sides of a card, a classifier and its plain twin, on the same rows.
-
-They are compared in all, by class and by group. The difference of every score has the
-standard error of paired rows, or groups, and a reading: whether 0 is within its 95 %
-interval.
-"""
+"""The two sides of a card, a classifier and its plain twin, on the same rows."""
 
 import numpy as np
 from scipy.stats import t
@@ -44,24 +39,7 @@ def predictions(model, X):
 
 
 def compare_scores(y, sides, groups=None):
-    """Scores of a classifier and of its twin, and their differences.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,)
-        Labels.
-    sides : dict of str to Bunch
-        "estimator" and, if there is one, "twin", as ``predictions`` makes them.
-    groups : ndarray of shape (n,), default=None
-        Groups of the rows; by default each row is a group of its own.
-
-    Returns
-    -------
-    scores : dict of str to Bunch
-        By name of the score: the values ``estimator`` and ``twin``, the ``difference``
-        of the first to the second, its standard ``error`` and its 95 % ``interval`` by
-        Student's distribution. What is not known is NaN.
-    """
+    """Scores of both sides by name, their differences and 95 % intervals; else NaN."""
     names = ("predicted", "proba", "classes")
     ours, theirs = (
         scores_and_contributions(y, *(side[name] for name in names)) if side else {}
@@ -106,19 +84,7 @@ def reading(name, score):
 
 
 def class_scores(y, sides, groups=None):
-    """Precision, recall and F1 of each class, and the recall beside the twin's.
-
-    Parameters
-    ----------
-    y, sides, groups : objects
-        As for :func:`compare_scores`.
-
-    Returns
-    -------
-    records : list of Bunch
-        ``label``, ``rows``, ``precision``, ``recall``, ``f1``, ``twin_recall``,
-        ``difference`` and ``error``.
-    """
+    """Precision, recall and F1 of each class, and the recall beside the twin's."""
     ours, twin = sides["estimator"], sides.get("twin")
     columns = precision_recall_fscore_support(
         y, ours.predicted, labels=ours.classes, zero_division=np.nan
@@ -143,18 +109,7 @@ def class_scores(y, sides, groups=None):
 
 
 def group_scores(y, sides, groups):
-    """Accuracy in each group, beside the twin's.
-
-    Parameters
-    ----------
-    y, sides, groups : objects
-        As for :func:`compare_scores`.
-
-    Returns
-    -------
-    records : list of Bunch
-        ``group``, ``rows``, ``accuracy``, ``twin`` and ``difference``.
-    """
+    """Accuracy in each group, beside the twin's."""
     names, rows = np.unique(groups, return_counts=True)
     ours, theirs = (
         group_means(side.predicted == y, groups)[1]

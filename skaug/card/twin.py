@@ -1,9 +1,6 @@
 """The plain twin: the same estimator, trained as long, without augmentation.
 
-Whether augmentation helped is a question about two trainings that differ in nothing
-else. ``plain_twin`` makes the second one of whatever was fitted: a network, a pipeline,
-a search. What a method becomes in the twin is told by the card of its class, see
-``skaug/card/methods.py``.
+The card of a class tells what a method becomes in the twin, see ``card/methods.py``.
 """
 
 import numpy as np
@@ -222,22 +219,7 @@ def _rows_of_epoch(fitted):
 
 
 def fit_with_groups(estimator, X, y, groups=None):
-    """Fit an estimator, and give groups to its last step if that step can use them.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Is fitted in place.
-    X, y : array-like
-        Rows and labels.
-    groups : array-like of shape (n,), default=None
-        Groups of the rows, for estimators that hold out rows by themselves.
-
-    Returns
-    -------
-    estimator : estimator
-        The same, fitted.
-    """
+    """Fit an estimator, and give groups to its last step if that step can use them."""
     params = {}
     is_pipeline = isinstance(estimator, Pipeline)
     name, last = estimator.steps[-1] if is_pipeline else ("", estimator)

@@ -11,8 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skaug import BatchAugmentation, ISDAClassifier, ResampledClassifier, TableMixup
-from skaug.card import augmentation_tables, changed_parameters
-from skaug.card.parts import Part
+from skaug.card.parts import Part, augmentation_tables, changed_parameters
 from skaug.signals import Frames
 from skaug.transforms import Jitter
 

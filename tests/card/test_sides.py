@@ -3,8 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
 
-from skaug.card import compare_scores
-from skaug.card.sides import reading
+from skaug.card.sides import compare_scores, reading
 
 
 def test_intervals_cover_no_difference_in_95_of_100():
