@@ -46,14 +46,8 @@ def is_whole(value):
 class Rule:
     """What a parameter may be.
 
-    Parameters
-    ----------
-    allows : callable
-        Function of a value that says whether it is allowed.
-    words : str
-        What is allowed, to be read after "to be".
-    hint : str, default=None
-        A sentence on what to do, in place of "Leave it out for the default."
+    `allows` tests a value, `words` say what is allowed, to be read after "to be", and
+    `hint` says what to do, in place of "Leave it out for the default."
     """
 
     def __init__(self, allows, words, hint=None):
@@ -71,15 +65,7 @@ class Rule:
 
 
 class OneOf(Rule):
-    """One of some values, such as names.
-
-    Parameters
-    ----------
-    *values : object
-        The values.
-    hint : str, default=None
-        As for :class:`Rule`.
-    """
+    """One of some values, such as names."""
 
     def __init__(self, *values, hint=None):
         *first, last = map(repr, values)
@@ -93,17 +79,7 @@ def _is_among(value, values):
 
 
 class Whole(Rule):
-    """A whole number within limits.
-
-    Parameters
-    ----------
-    low : int
-        The least.
-    high : int, default=None
-        The largest, if there is one.
-    hint : str, default=None
-        As for :class:`Rule`.
-    """
+    """A whole number from `low` to `high`; None is no limit."""
 
     def __init__(self, low, high=None, hint=None):
         most = math.inf if high is None else high
@@ -116,19 +92,7 @@ class Whole(Rule):
 
 
 class Number(Rule):
-    """A finite number within limits.
-
-    Parameters
-    ----------
-    low : float
-        The least.
-    high : float, default=None
-        The largest, if there is one.
-    open_low, open_high : bool, default=False
-        Whether the limit itself is not allowed.
-    hint : str, default=None
-        As for :class:`Rule`.
-    """
+    """A finite number from `low` to `high`; an open limit itself is not allowed."""
 
     def __init__(self, low, high=None, *, open_low=False, open_high=False, hint=None):
         most = math.inf if high is None else high
@@ -148,37 +112,14 @@ class Number(Rule):
 
 
 class Instance(Rule):
-    """An object of a kind.
-
-    Parameters
-    ----------
-    kind : type or tuple of type
-        Its class.
-    words : str
-        What to call it.
-    hint : str, default=None
-        As for :class:`Rule`.
-    """
+    """An object of a class, or of one of a tuple of classes; `words` name it."""
 
     def __init__(self, kind, words, hint=None):
         super().__init__(lambda value: isinstance(value, kind), words, hint)
 
 
 def check_parameters(owner, rules):
-    """Refuse a parameter that does not follow its rule.
-
-    Parameters
-    ----------
-    owner : object
-        What has the parameters as attributes.
-    rules : dict of str to Rule
-        Rules by the name of the parameter.
-
-    Raises
-    ------
-    ValueError
-        For the first one that does not.
-    """
+    """Raise a ValueError for the first parameter of `owner` that breaks its rule."""
     for name, rule in rules.items():
         value = getattr(owner, name)
         if not rule.allows(value):
@@ -189,27 +130,7 @@ def check_parameters(owner, rules):
 
 
 def check_groups(groups, n, name):
-    """One group per row, as an array that can be sorted.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n,) or None
-        Names or numbers; ``None`` comes back as it is.
-    n : int
-        Number of rows.
-    name : str
-        Who needs them, for messages.
-
-    Returns
-    -------
-    groups : ndarray of shape (n,) or None
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If their number is another one, or they are of several types.
-    """
+    """Return one group per row (n,) as a sortable array; None stays None."""
     if groups is None:
         return None
     if np.shape(groups) not in ((n,), (n, 1)):
@@ -229,20 +150,7 @@ def check_groups(groups, n, name):
 
 
 def check_two_classes(classes, name):
-    """Refuse labels of one class.
-
-    Parameters
-    ----------
-    classes : ndarray
-        The labels that there are.
-    name : str
-        Who needs them, for the message.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two.
-    """
+    """Raise a ValueError if there are fewer than two classes."""
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs two classes or more; got one class, {classes.tolist()}. "

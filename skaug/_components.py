@@ -1,7 +1,7 @@
 """Estimators made of objects, with strings as short forms of their defaults.
 
-``generator="vae"`` is short for ``generator=VAEGenerator()``. A search reaches into
-either by name, ``generator__latent_dim``: a string becomes its object first.
+A search reaches into both by name, ``generator__latent_dim``: a string becomes its
+object first.
 """
 
 from sklearn.base import clone
@@ -39,22 +39,9 @@ class ComponentsMixin:
         return super().set_params(**params)
 
     def component(self, name):
-        """Make a fresh copy of a component, ready to be fitted.
+        """Make a fresh copy of a component; the parameter itself is never changed.
 
-        Parameters
-        ----------
-        name : str
-            The parameter that it is given as.
-
-        Returns
-        -------
-        component : object
-            Not fitted; the parameter itself is never changed.
-
-        Raises
-        ------
-        ValueError
-            If the parameter is neither a short form nor an object of this kind.
+        Raises a ValueError if the parameter is neither a short form nor an object.
         """
         value, objects = getattr(self, name), self._short_forms[name]
         if isinstance(value, str) and value in objects:

@@ -22,34 +22,12 @@ LARGEST_SEED = 2**31 - 1
 
 
 def draw_seed(random_state):
-    """Draw a seed, as estimators of scikit-learn do.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        ``None`` draws it from NumPy's global generator.
-
-    Returns
-    -------
-    seed : int
-        From 0 to 2**31 - 2.
-    """
+    """Draw a seed from a `random_state`; None is NumPy's global generator."""
     return int(check_random_state(random_state).randint(LARGEST_SEED))
 
 
 def new_generator(seed):
-    """Make a generator on the CPU that nobody else draws from.
-
-    Parameters
-    ----------
-    seed : int
-        Its seed.
-
-    Returns
-    -------
-    generator : torch.Generator
-        The generator.
-    """
+    """Make a generator on the CPU that nobody else draws from."""
     return torch.Generator().manual_seed(int(seed))
 
 
@@ -57,28 +35,10 @@ def new_generator(seed):
 def own_generators(device="cpu", seed=None, states=None):
     """Draw from torch's global generators and leave all of them as they were.
 
-    Parameters
-    ----------
-    device : str or torch.device, default="cpu"
-        A device that is going to be used. Devices that are in use already need not be
-        named: their generators are set back as well.
-    seed : int, default=None
-        Seed of all generators. Without one they go on from where they are.
-    states : dict of str to torch.Tensor, default=None
-        States by device, with which the generators begin instead; at the end it has
-        those in which they are left. The next run then goes on from there.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skaug._random import own_generators
-    >>> before = torch.get_rng_state()
-    >>> with own_generators(seed=0):
-    ...     first = torch.rand(())
-    >>> with own_generators(seed=0):
-    ...     second = torch.rand(())
-    >>> bool(first == second), torch.equal(torch.get_rng_state(), before)
-    (True, True)
+    Generators of all devices in use are set back, so that only a device that is not in
+    use yet has to be named. With a seed all of them begin with it; without one they go
+    on from where they are. A dictionary `states`, by device, has states to begin with
+    instead, and at the end those from which the next run may go on.
     """
     generators = _global_generators(torch.device(device))
     before = [generator.get_state() for generator in generators]

@@ -6,20 +6,5 @@ __all__ = ["table"]
 
 
 def table(title, records, note=""):
-    """Make a table of a model card.
-
-    Parameters
-    ----------
-    title : str
-        Heading of the table.
-    records : list of dict
-        Lines of the table, all with the same keys, which name the columns.
-    note : str, default=""
-        A sentence that explains the table.
-
-    Returns
-    -------
-    table : Bunch
-        ``title``, ``records`` (a list of Bunch) and ``note``.
-    """
+    """Make a table of a card: a title, a list of dict with equal keys, and a note."""
     return Bunch(title=title, records=[Bunch(**row) for row in records], note=note)
