@@ -1,6 +1,7 @@
 """Shared fixtures: real data where it is on the disk, small problems elsewhere."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from data import data_folder, har_table, load
 
 # Two workers on two cores; the environment variable reaches joblib's processes too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def _real(name):

@@ -21,15 +21,7 @@ from skaug import (
     ResampledClassifier,
 )
 
-matplotlib.use("Agg")
-
 KINDS = ("easy", "hard", "noisy")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def fitted(X, y, **params):
@@ -50,6 +42,10 @@ def iris():
 def moons():
     X, y = make_moons(300, noise=0.3, random_state=0)
     return fitted(X, y), X, y
+
+
+def legend(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
 def rows_of(sampler, y, label, kind):
@@ -120,17 +116,13 @@ def test_hard_points_are_above_all_others(moons):
 def test_classes_have_their_markers_and_names(iris):
     sampler, X, y = iris
     display = HardRegionDisplay.from_estimator(sampler, X, y)
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert texts == ["setosa", "versicolor", "virginica", "hollow: noisy"]
-    shapes = set()
-    for label in np.unique(y):
-        paths = {
-            display.scatter_[label, kind].get_paths()[0].vertices.tobytes()
-            for kind in KINDS
-        }
-        assert len(paths) == 1
-        shapes |= paths
-    assert len(shapes) == 3
+    assert legend(display) == ["setosa", "versicolor", "virginica", "hollow: noisy"]
+    shapes = {
+        (label, display.scatter_[label, kind].get_paths()[0].vertices.tobytes())
+        for label in np.unique(y)
+        for kind in KINDS
+    }
+    assert len(shapes) == len({shape for _, shape in shapes}) == 3
 
 
 def test_two_columns_are_drawn_as_they_are(moons):
@@ -176,8 +168,7 @@ def test_a_class_without_hard_points_and_no_noise_at_all():
         sampler = fitted(X, y, radius=0.5)
     display = HardRegionDisplay.from_estimator(sampler, X, y)
     display.figure_.canvas.draw()
-    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend == ["a", "b"]
+    assert legend(display) == ["a", "b"]
     histogram = PotentialHistogramDisplay.from_estimator(sampler, y)
     assert histogram.counts.sum(axis=1).tolist() == [5, 5]
     assert histogram.hard_share.tolist() == [0, 0]
@@ -225,13 +216,10 @@ def test_legend_of_the_histogram_tells_the_shares(moons):
     sampler, _, y = moons
     names = np.array(["sitting", "standing"])[y]
     display = PotentialHistogramDisplay.from_estimator(sampler, names)
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    expected = []
-    for name in ("sitting", "standing"):
+    for name, text in zip(("sitting", "standing"), legend(display), strict=True):
         hard = np.mean(sampler.potentials_[names == name] > 0)
         noisy = np.mean(sampler.noisy_[names == name])
-        expected.append(f"{name}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy")
-    assert texts == expected
+        assert text == f"{name}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy"
     assert display.plot().ax_.get_xlabel()
 
 

@@ -340,9 +340,10 @@ def test_activations_on_given_axes_without_legend(fitted):
 
 @pytest.mark.parametrize("n", [0, 1.5, "many"])
 def test_numbers_below_one_are_refused(halves, fitted, n):
-    with pytest.raises(ValueError, match=r"LevelGainDisplay needs n_repeats >= 1; got"):
+    message = "LevelGainDisplay needs n_repeats to be a whole number >= 1; got"
+    with pytest.raises(ValueError, match=message):
         LevelGainDisplay.from_estimator(ihda(), *halves, n_repeats=n)
-    message = r"ActivationDisplay needs n_samples >= 1; got"
+    message = "ActivationDisplay needs n_samples to be a whole number >= 1; got"
     with pytest.raises(ValueError, match=message):
         ActivationDisplay.from_estimator(*fitted, n_samples=n)
 
@@ -373,13 +374,13 @@ def test_levels_without_samples_are_refused(halves, fitted):
         ActivationDisplay.from_estimator(*fitted, level="head")
     X, y, *_ = halves
     twin = ihda(synthetic_share=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"got None\. None was; fit with synth"):
+    with pytest.raises(ValueError, match=r"got None\. No level was; fit with synth"):
         ActivationDisplay.from_estimator(twin, X, y)
 
 
 def test_too_little_for_two_axes_is_refused(fitted):
     finetuner, X, y = fitted
-    message = r"needs two rows and two activations or more to a row; got shape \(1, 64"
+    message = r"two activations or more per row; got shape \(1, 64"
     with pytest.raises(ValueError, match=message):
         ActivationDisplay.from_estimator(finetuner, X[:1], y[:1], "input")
 
