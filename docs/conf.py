@@ -19,7 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
-    "myst_parser",  # the changes and the figures are written in Markdown
+    "myst_parser",  # the changes and the results are written in Markdown
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]

@@ -46,10 +46,7 @@ def test_runs_with_states_are_one_run_in_pieces():
 
 def test_an_error_inside_keeps_the_state_and_sets_back():
     states = {}
-    with (
-        pytest.raises(ZeroDivisionError),
-        own_generators(seed=0, states=states),
-    ):
+    with pytest.raises(ZeroDivisionError), own_generators(seed=0, states=states):
         first = torch.rand(())
         raise ZeroDivisionError
     with own_generators(states=states):

@@ -1,28 +1,22 @@
-"""Figures of a model card, as SVG to be put into a page.
+"""Figures of a model card, as SVG elements of its page.
 
-They are the displays of this package that apply to the estimator, and three of the
-card's own: calibration, confusion and groups. What is black in a figure takes the
-colour of the page's text, light or dark.
+The card itself draws calibration, confusion, groups and the loss of each net. The
+methods draw the rest, see ``skaug/card/methods.py``. Where a figure is black, it takes
+the colour of the page's text, which may be light or dark.
 """
 
 import io
 import re
+from functools import partial
 from html import escape
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
-from sklearn.utils import _safe_indexing
 from skorch import NeuralNet
 
+from skaug.card.methods import RefineCurveDisplay, card_of
 from skaug.card.parts import fitted_parts
 from skaug.card.scores import confidence_bins, group_means
-from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
-from skaug.hard_regions.sampler import HardRegionSampler
-from skaug.ihda.display import ActivationDisplay
-from skaug.ihda.finetuner import IHDAFinetuner
-from skaug.influence.augmenter import InfluenceAugmenter
-from skaug.influence.views_display import AugmentationGridDisplay
-from skaug.refined.display import RefineCurveDisplay
 
 __all__ = ["card_figures"]
 
@@ -39,12 +33,12 @@ STYLE = {
     "savefig.dpi": 200,  # of points, which are too many for a path each
 }
 SIDES = {"twin": ("0.5", "s", "plain twin"), "estimator": ("C0", "o", "estimator")}
-# More would be too small to read.
-MOST_CLASSES, MOST_GROUPS, MOST_ROWS = 20, 40, 300
+# Figures of more than these would be too small to read.
+MOST_CLASSES, MOST_GROUPS = 20, 40
 
 
 def card_figures(estimator, X, y, sides, groups=None):
-    """Draw what there is to draw.
+    """Draw all figures that apply to an estimator.
 
     Parameters
     ----------
@@ -61,7 +55,8 @@ def card_figures(estimator, X, y, sides, groups=None):
     Returns
     -------
     figures : dict of str to str
-        By caption, ``<svg>`` elements without anything that is loaded.
+        ``<svg>`` elements by caption; none of them loads anything. If a caption comes
+        again, it is numbered.
 
     Raises
     ------
@@ -71,103 +66,47 @@ def card_figures(estimator, X, y, sides, groups=None):
     import matplotlib
     from matplotlib.figure import Figure
 
-    figures = {}
+    figures, times = {}, {}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-
-        def add(caption, draw, size=(5, 3.6)):
-            figure = Figure(figsize=size, layout="constrained")
+        draws = [*_of_sides(y, sides, groups), *_of_parts(estimator, X, y)]
+        for caption, draw in draws:
+            figure = Figure(figsize=(5, 3.6), layout="constrained")
             draw(figure)
-            same = sum(one.split(" #")[0] == caption for one in figures)
-            caption += f" #{same + 1}" * (same > 0)
+            times[caption] = times.get(caption, 0) + 1
+            if times[caption] > 1:
+                caption += f" #{times[caption]}"
             figures[caption] = _svg(figure, caption, f"f{len(figures)}-")
-
-        if sides["estimator"].proba is not None:
-            add(
-                "Calibration: confidence and accuracy",
-                lambda f: _reliability(f, y, sides),
-            )
-        classes = sides["estimator"].classes
-        if len(classes) <= MOST_CLASSES:
-            size = max(3.6, 1.6 + 0.3 * len(classes))
-            add(
-                "Confusion: share of each true class, in %",
-                lambda f: _confusion(f, y, sides["estimator"].predicted, classes),
-                (size + 0.4, size),
-            )
-        if groups is not None and len(np.unique(groups)) <= MOST_GROUPS:
-            height = 1.2 + 0.22 * len(np.unique(groups))
-            add(
-                "Accuracy by group", lambda f: _groups(f, y, sides, groups), (5, height)
-            )
-        for part in fitted_parts(estimator):
-            _add_displays(add, part, X, y)
     return figures
 
 
-def _add_displays(add, part, X, y):
-    """The displays that apply to one part of an estimator."""
-    one = part.object
-    if isinstance(one, NeuralNet) and "train_loss" in (one.history or [{}])[-1]:
-        name = type(one).__name__
-        add(
-            f"Training of {name}: loss over epochs",
-            lambda f: RefineCurveDisplay.from_history(one.history, ax=f.subplots()),
-        )
-    if isinstance(one, HardRegionSampler):
-        labels = one.classes_[one._codes]
-        add(
-            "Potentials of the training rows",
-            lambda f: PotentialHistogramDisplay.from_estimator(
-                one, labels, ax=f.subplots()
-            ),
-        )
-        if one._X.shape[1] > 1:
-            add(
-                "Hard regions: the training rows, coloured by potential",
-                lambda f: HardRegionDisplay.from_estimator(
-                    one,
-                    one._X,
-                    labels,
-                    ax=f.subplots(),
-                    scatter_kw={"rasterized": True},
-                ),
-            )
-    if isinstance(one, IHDAFinetuner) and one.generators_ and len(y) > 1:
-        rows = _spread(len(y), MOST_ROWS)
-        add(
-            "IHDA: test rows at the last level, and samples made from them",
-            lambda f: ActivationDisplay.from_estimator(
-                one,
-                _rows_at(part, X, rows),
-                y[rows],
-                ax=f.subplots(),
-                scatter_kw={"rasterized": True},
-            ),
-        )
-    if isinstance(one, InfluenceAugmenter) and len(one.input_shape_) > 1:
-        rows = _spread(len(y), 6)
-        add(
-            "Test rows, a view of each, and the difference",
-            lambda f: AugmentationGridDisplay.from_estimator(
-                one, _rows_at(part, X, rows), y[rows], figure=f
-            ),
-            (7, 4),
-        )
+def _of_sides(y, sides, groups):
+    """Captions and functions that draw the predictions."""
+    if sides["estimator"].proba is not None:
+        caption = "Calibration: confidence and accuracy"
+        yield caption, partial(_reliability, y=y, sides=sides)
+    if len(sides["estimator"].classes) <= MOST_CLASSES:
+        caption = "Confusion: share of each true class, in %"
+        yield caption, partial(_confusion, y=y, side=sides["estimator"])
+    if groups is not None and len(np.unique(groups)) <= MOST_GROUPS:
+        yield "Accuracy by group", partial(_groups, y=y, sides=sides, groups=groups)
 
 
-def _rows_at(part, X, rows):
-    """Some of the rows, as they come to a part of the estimator."""
-    X = _safe_indexing(X, rows)  # first: all of Frames would be copied
-    X = X if hasattr(X, "iloc") or hasattr(X, "toarray") else np.asarray(X)
-    for transformer in part.before:
-        X = transformer.transform(X)
-    return X
+def _of_parts(estimator, X, y):
+    """Captions and functions that draw the parts of the estimator."""
+    for part in fitted_parts(estimator):
+        net = part.object
+        if isinstance(net, NeuralNet) and "train_loss" in (net.history or [{}])[-1]:
+            caption = f"Training of {type(net).__name__}: loss over epochs"
+            yield caption, partial(_loss, history=net.history)
+        card = card_of(part.object)
+        if card is not None:
+            yield from card.figures(part, X, y).items()
 
 
-def _spread(n, most):
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+def _loss(figure, history):
+    RefineCurveDisplay.from_history(history, ax=figure.subplots())
 
 
 def _reliability(figure, y, sides):
@@ -191,14 +130,16 @@ def _reliability(figure, y, sides):
     below.set(xlabel="confidence", ylabel="rows")
 
 
-def _confusion(figure, y, predicted, classes):
+def _confusion(figure, y, side):
     from matplotlib.colors import ListedColormap, to_rgba_array
 
-    labels = [str(label) for label in classes.tolist()]
+    size = max(3.6, 1.6 + 0.3 * len(side.classes))
+    figure.set_size_inches(size + 0.4, size)
+    labels = [str(label) for label in side.classes.tolist()]
     display = ConfusionMatrixDisplay.from_predictions(
         y,
-        predicted,
-        labels=classes,
+        side.predicted,
+        labels=side.classes,
         display_labels=labels,
         normalize="true",
         values_format=".2f",
@@ -215,6 +156,7 @@ def _confusion(figure, y, predicted, classes):
 
 
 def _groups(figure, y, sides, groups):
+    figure.set_size_inches(5, 1.2 + 0.22 * len(np.unique(groups)))
     ax = figure.subplots()
     accuracy = {}
     for name, side in sides.items():
@@ -239,17 +181,21 @@ def _groups(figure, y, sides, groups):
 
 
 def _svg(figure, caption, prefix):
-    """The figure as an element of a page: no metadata, names of its own."""
+    """The figure as an element without metadata; the prefix begins its ids."""
     file = io.StringIO()
     none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", metadata=none)
     svg = file.getvalue()
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg[svg.index("<svg") :])
     svg = svg.replace("xlink:href", "href")
-    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", svg)
-    svg = re.sub(r'( id="|url\(#|href="#)', rf"\1{prefix}", svg)
-    # Text, axes and the lines that are dark grey in our displays.
+    # Ids are numbered, because matplotlib's may depend on addresses in memory.
+    used = dict.fromkeys(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    ids = {name: f"{prefix}{number}" for number, name in enumerate(used)}
+    svg = re.sub(
+        r' id="([^"]+)"', lambda m: f' id="{ids[m[1]]}"' if m[1] in ids else "", svg
+    )
+    svg = re.sub(r'(url\(#|href="#)([^")]+)', lambda m: m[1] + ids[m[2]], svg)
+    # Text, axes and dark grey lines follow the page.
     svg = re.sub(f"{INK}|#4[cd]4[cd]4[cd]|#000000", "currentColor", svg)
     size = re.search(r'width="([\d.]+)pt" height="[\d.]+pt"', svg)
     width = f'style="width: {float(size[1]):.0f}pt"'

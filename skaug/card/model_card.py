@@ -1,26 +1,17 @@
 """Model card: what is known of a classifier, as numbers and as one page.
 
-The page has its scores beside those of its plain twin with the error of the difference,
-scores by class and by group, what was augmented, and figures.
+The page shows the scores of a classifier beside those of its plain twin with the error
+of the difference, scores by class and by group, what was augmented, and figures.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
-import numpy as np
-
-from skaug.card.page import as_frame, figure_grid, page, paragraph, subheading, table
-from skaug.card.sides import SCORES, reading
+from skaug.card.page import page
 
 __all__ = ["ModelCard"]
-
-# Longer tables are cut on the page.
-MOST_LINES = 40
-NOTHING = (
-    "Nothing that is known here. What is within ensembles and wrappers, such as "
-    "CalibratedClassifierCV, has no tables."
-)
 
 
 @dataclass(repr=False, eq=False)
@@ -80,7 +71,11 @@ class ModelCard:
         return f"ModelCard({self.title!r}: {self.verdict})"
 
     def _repr_html_(self):
-        return as_frame(self.html)
+        # A frame keeps the styles of the page and of a notebook apart.
+        return (
+            '<iframe title="model card" style="width: 100%; height: 42rem; border: 1px '
+            f'solid #8886; border-radius: 6px" srcdoc="{escape(self.html)}"></iframe>'
+        )
 
     def save(self, path):
         """Write the page to a file.
@@ -95,82 +90,4 @@ class ModelCard:
     @cached_property
     def html(self):
         """The page: one document that loads nothing."""
-        about = ", ".join(f"{name}: {text}" for name, text in self.about.items())
-        sections = {
-            "": [paragraph(about, "soft"), paragraph(self.verdict, "verdict")],
-            "Scores": [self._scores(), *(paragraph(n, "soft") for n in self.notes)],
-            "Figures": [figure_grid(self.figures)] if self.figures else [],
-            "By class": self._lowest("recall", self.class_scores, CLASS_COLUMNS),
-            "By group": self._lowest("accuracy", self.group_scores, GROUP_COLUMNS),
-            "What was augmented": self._augmented(),
-            "What it is": [
-                table(self.parameters),
-                paragraph(
-                    "Parameters that are not listed have their defaults.", "soft"
-                ),
-            ],
-        }
-        return page(self.title, sections)
-
-    def _scores(self):
-        records = []
-        for name, one in self.scores.items():
-            label, _, percent = SCORES[name]
-            record = {"score": label, "estimator": _number(one.estimator, percent)}
-            if self.twin is not None:
-                low, high = (_number(end, percent, sign=True) for end in one.interval)
-                record |= {
-                    "plain twin": _number(one.twin, percent),
-                    "difference": _number(one.difference, percent, sign=True),
-                    "error": _number(one.error, percent).removesuffix(" %"),
-                    "95 % interval": f"{low} to {high}".replace("n/a to n/a", "n/a"),
-                    "reading": reading(name, one),
-                }
-            records.append(record)
-        return table(records, numbers=tuple(records[0])[1:6])
-
-    def _lowest(self, by, records, columns):
-        """A table in %, lowest first, without a twin's columns if there is none."""
-        if not records:
-            return []
-        if self.twin is None:
-            columns = {k: v for k, v in columns.items() if k not in OF_TWIN}
-        records = sorted(records, key=lambda row: np.nan_to_num(row[by], nan=2.0))
-        text = f"In %, lowest {by} first."
-        if len(records) > MOST_LINES:
-            text += f" {MOST_LINES} of {len(records)}."
-        shares = dict.fromkeys(columns, lambda value: f"{100 * value:.1f}")
-        shares |= {"rows": "{:,}".format, "difference": lambda v: f"{100 * v:+.1f}"}
-        return [paragraph(text, "soft"), table(records[:MOST_LINES], columns, shares)]
-
-    def _augmented(self):
-        if not self.augmentation:
-            return [paragraph(NOTHING)]
-        elements = []
-        for one in self.augmentation:
-            shown, more = one.records[:MOST_LINES], len(one.records) - MOST_LINES
-            elements.append(subheading(one.title))
-            elements += [table(shown)] if shown else []
-            elements += [paragraph(f"And {more} more.")] if more > 0 else []
-            elements += [paragraph(one.note, "soft")] if one.note else []
-        return elements
-
-
-CLASS_COLUMNS = {
-    **{"label": "class", "rows": "rows", "precision": "precision", "recall": "recall"},
-    **{"f1": "F1", "twin_recall": "twin's recall", "difference": "difference"},
-    "error": "error",
-}
-GROUP_COLUMNS = {
-    **{"group": "group", "rows": "rows", "accuracy": "accuracy"},
-    **{"twin": "plain twin", "difference": "difference"},
-}
-OF_TWIN = ("twin", "twin_recall", "difference", "error")
-
-
-def _number(value, percent, sign=False):
-    """Scores in percent, differences in points of it."""
-    if np.isnan(value):
-        return "n/a"
-    value, decimals = (100 * value, 2) if percent else (value, 4)
-    return f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}{' %' * percent}"
+        return page(self)

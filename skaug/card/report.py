@@ -1,8 +1,7 @@
-"""Making a model card: whether augmentation helps this classifier, and whom.
+"""Make a model card, which tells whether augmentation helped, and for which rows.
 
 A fitted classifier is compared with its plain twin on rows that neither was trained
-on. Where the answer is not there, for want of a twin, of groups or of a seed, the card
-says so.
+on. If a twin, groups or a seed are missing, the card says what it cannot tell.
 """
 
 import platform
@@ -35,12 +34,12 @@ from skaug.card.sides import (
     reading,
 )
 from skaug.card.twin import fit_with_groups, plain_twin_and_changes
-from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["report"]
 
-# What these find does not depend on their random_state, up to a tolerance.
+# Up to a tolerance, the result of these does not depend on their random_state.
 SETTLED = (LogisticRegression, LinearSVC, SVC, PCA)
+NO_FIGURES = "The card has no figures, because matplotlib is not installed."
 PACKAGES = ("skaug", "scikit-learn", "skorch", "torch", "numpy")
 
 
@@ -59,8 +58,8 @@ def report(
 ):
     """Write the model card of a fitted classifier.
 
-    Predictions are made on the rows as they are. The classifier is not changed, nor are
-    NumPy's and torch's global random states, those of GPUs in use included.
+    The classifier predicts the rows as they are. Neither the classifier is changed nor
+    the global random states of NumPy and torch, on all devices in use.
 
     Parameters
     ----------
@@ -69,31 +68,31 @@ def report(
         :class:`IHDAFinetuner` or :class:`ResampledClassifier`, a Pipeline or a search
         that ends in one, or any classifier of scikit-learn.
     X : array-like of shape (n, ...)
-        Rows that it was not trained on, and that chose nothing.
+        Rows that were used neither for training nor to choose a parameter.
     y : array-like of shape (n,)
         Their labels.
     groups : array-like of shape (n,), default=None
-        Subject, segment or the like of each row, for scores by group. Errors are then
-        over groups: rows of one group count together.
+        Subject, segment or the like of each row, for scores by group. Rows of a group
+        then count together in the errors.
     twin : classifier, default=None
         What to compare with, fitted; such as ``plain_twin(estimator)``, fitted on the
         same training rows.
     X_train, y_train : array-like, default=None
-        Training rows and labels. If they are given the plain twin is made and trained
-        on them, which takes as long as the estimator took.
+        Training rows and labels. If they are given, the plain twin is made and trained
+        on them, which takes as long as the training of the estimator.
     groups_train : array-like, default=None
-        Their groups, for a twin that holds out data by itself.
+        Groups of the training rows, for a twin that holds out rows by itself.
     title : str, default=None
         Title of the page; by default the names of the estimator's parts.
     date : object, default=None
-        A date to put on the card. Without one the same models and rows give the same
-        page.
+        A date to put on the card. Without a date, the same models and rows give the
+        same page.
 
     Returns
     -------
     card : ModelCard
-        Numbers in its attributes, ``card.save("card.html")`` for the page. In a
-        notebook it shows itself.
+        The numbers are attributes, ``card.save("card.html")`` writes the page, and a
+        notebook shows it.
 
     Raises
     ------
@@ -109,15 +108,15 @@ def report(
 
     Notes
     -----
-    A score's difference is over the same rows and its standard error that of paired
-    rows, or groups, see ``skaug.scores``. It tells what other test rows would
-    change. Training again with another seed changes the difference too, which one
-    pair of trainings cannot tell.
+    The two classifiers predict the same rows. The standard error of a difference is
+    that of paired rows, or of paired groups, see ``skaug.card.scores``. It tells what
+    other test rows would change. Training again with another seed would change the
+    difference too; one pair of trainings cannot tell by how much.
 
-    The calibration error is biased upwards with few rows, for both sides, and the
-    interval of its difference is conservative: wider than 95 % needs.
+    With few rows, the calibration error of both sides is biased upwards, and the
+    interval of its difference is wider than 95 % would need.
 
-    Figures need matplotlib; without it the card has none and says so.
+    Without matplotlib, the card has no figures and says so.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def report(
     groups = check_groups(groups, len(y), "report")
     _check_training(twin, X_train, y_train)
     with everything_kept():
-        made, changes = None, []
+        changes = []
         if X_train is not None:
             made, changes = plain_twin_and_changes(estimator)
             if changes:
@@ -147,17 +146,15 @@ def report(
         sides = {name: predictions(model, X) for name, model in models.items()}
         if twin is not None:
             _check_classes(sides)
-        tables, notes = augmentation_tables(estimator), []
-        try:
-            figures = card_figures(estimator, X, y, sides, groups)
-        except ImportError as error:
-            if error.name is None or not error.name.startswith("matplotlib"):
-                raise
-            figures = {}
-            notes.append("There are no figures, because matplotlib is not installed.")
+        tables = augmentation_tables(estimator)
+        figures = _figures_if_possible(estimator, X, y, sides, groups)
     scores = compare_scores(y, sides, groups)
     unseen = " and ".join(unseen_parts(estimator))
     parameters = changed_parameters(estimator)
+    if twin is None:
+        verdict = _verdict_without_twin(X_train is not None, unseen)
+    else:
+        verdict = _verdict(scores) + _of_seeds(twin)
     names = list(dict.fromkeys(row.part for row in parameters))
     return ModelCard(
         title=" · ".join(names) if title is None else str(title),
@@ -168,10 +165,24 @@ def report(
         augmentation=tables,
         parameters=parameters,
         twin=twin,
-        verdict=_verdict(scores, twin, made, unseen),
-        notes=_notes(sides, groups, groups_train, changes, unseen) + notes,
-        figures=figures,
+        verdict=verdict,
+        notes=[
+            *_notes_on_twin(sides, groups, changes, unseen),
+            *_notes_on_rows(sides, groups, groups_train),
+            *([NO_FIGURES] if figures is None else []),
+        ],
+        figures=figures or {},
     )
+
+
+def _figures_if_possible(*arguments):
+    """The figures, or None without matplotlib."""
+    try:
+        return card_figures(*arguments)
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("matplotlib"):
+            raise
+        return None
 
 
 def _checked(model, X, y, groups, what):
@@ -238,19 +249,21 @@ def _about(y, classes, groups, date):
     return about
 
 
-def _verdict(scores, twin, made, unseen):
-    if twin is None and made is not None and unseen:
+def _verdict_without_twin(was_tried, unseen):
+    if was_tried and unseen:
         return (
-            f"There is no plain twin: what is within {unseen} is not looked into. Fit "
-            "one by hand, and give it as twin."
+            f"There is no plain twin: the card does not look inside {unseen}. Fit a "
+            "twin by hand, and give it as twin."
         )
-    if twin is None and made is not None:
-        return "Nothing was augmented that is known here, so that there is no twin."
-    if twin is None:
-        return (
-            "There is no plain twin to compare with: whether augmentation helped, this "
-            "card does not tell."
-        )
+    if was_tried:
+        return "There is no plain twin: the card knows no augmentation here."
+    return (
+        "There is no plain twin to compare with, so this card cannot tell whether "
+        "augmentation helped."
+    )
+
+
+def _verdict(scores):
     by_reading = {}
     for name in ("accuracy", "log_loss"):
         if name in scores:
@@ -262,27 +275,23 @@ def _verdict(scores, twin, made, unseen):
         else f"{words} in {' and '.join(names)}"
         for words, names in by_reading.items()
     ]
-    return f"Against its plain twin: {', '.join(phrases)}.{_of_seeds(twin)}"
+    return f"Against its plain twin: {', '.join(phrases)}."
 
 
 def _of_seeds(twin):
-    """What is to be said where the twin began at another place."""
+    """A warning if a part of the twin draws random numbers without a seed."""
     for part in fitted_parts(twin):
-        name = (
-            None
-            if isinstance(part.object, BatchAugmentation)
-            else _unseeded(part.object)
-        )
+        name = _unseeded(part.object) if part.net is None else None
         if name is not None:
             return (
-                f" But random_state is None in {name}, so the two trainings drew other "
-                "random numbers, which may be all of it."
+                f" But random_state is None in {name}, so the two trainings drew "
+                "different random numbers, which may explain the whole difference."
             )
     return ""
 
 
 def _unseeded(estimator):
-    """Name of what draws without a seed, itself or what it wraps; None if all have."""
+    """Name of the estimator, or of the one inside, that has no seed; else None."""
     params = (
         estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
     )
@@ -294,43 +303,55 @@ def _unseeded(estimator):
     return _unseeded(inner) if hasattr(inner, "fit") else None
 
 
-def _notes(sides, groups, groups_train, changes, unseen):
+def _notes_on_twin(sides, groups, changes, unseen):
+    """What to keep in mind when reading the differences."""
+    if "twin" not in sides:
+        return []
     notes = []
-    if unseen and "twin" in sides:
+    if unseen:
         notes.append(
-            f"What is within {unseen} was not looked into: if there is augmentation in "
-            "it, a twin that was made here has it as well."
+            f"The card did not look inside {unseen}: if there is augmentation, a twin "
+            "that the card made has it as well."
         )
     if changes:
         notes.append(
-            f"The plain twin was trained on the same rows: {', '.join(changes)}. All "
-            "else is as in the estimator, also what a search chose for it."
+            "The plain twin was trained on the same rows, with these changes: "
+            f"{', '.join(changes)}. All else is as in the estimator, including what a "
+            "search chose."
         )
-    if "twin" in sides:
-        over = "test rows" if groups is None else f"{len(set(groups.tolist()))} groups"
-        notes.append(
-            "Differences are in points where scores are in %. Errors are standard "
-            f"errors of paired differences over the {over}: they do not tell what "
-            "training again with another seed would change."
-        )
-    if "twin" in sides and sides["estimator"].proba is not None:
+    over = "test rows" if groups is None else f"{len(set(groups.tolist()))} groups"
+    notes.append(
+        "Where scores are in %, differences are in points. Errors are standard errors "
+        f"of paired differences over the {over}. They do not tell what training again "
+        "with another seed would change."
+    )
+    if sides["estimator"].proba is not None:
         notes.append(
             "The calibration error is biased upwards with few rows, and the interval "
             "of its difference is conservative."
         )
+    return notes
+
+
+def _notes_on_rows(sides, groups, groups_train):
+    """Which scores are missing, and what groups mean for the others."""
+    notes = []
     if sides["estimator"].proba is None:
-        notes.append("It has no predict_proba, hence no log-loss and no calibration.")
-    if groups is not None:
         notes.append(
-            "Of the worst group no error is given: it may be another for each."
+            "The estimator has no predict_proba, so the card has neither log-loss nor "
+            "calibration error."
         )
-    if groups is not None and groups_train is not None:
-        shared = set(np.asarray(groups).tolist()) & set(
-            np.asarray(groups_train).tolist()
-        )
+    if groups is None:
+        return notes
+    notes.append(
+        "The worst group's accuracy has no error, because the worst group of the twin "
+        "may be another one."
+    )
+    if groups_train is not None:
+        shared = set(groups.tolist()) & set(np.asarray(groups_train).tolist())
         if shared:
             notes.append(
                 f"{len(shared)} of the groups are among the training rows too, so the "
-                "scores promise more than new groups would get."
+                "scores are too good for new groups."
             )
     return notes

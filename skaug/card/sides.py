@@ -1,7 +1,8 @@
-"""A classifier beside its plain twin on the same rows: in all, by class and by group.
+"""The two sides of a card, a classifier and its plain twin, on the same rows.
 
-The difference of every score has the standard error of paired rows, or groups, and a
-reading: whether 0 is within its 95 % interval.
+They are compared in all, by class and by group. The difference of every score has the
+standard error of paired rows, or groups, and a reading: whether 0 is within its 95 %
+interval.
 """
 
 import numpy as np
@@ -37,20 +38,7 @@ NAN = float("nan")
 
 
 def predictions(model, X):
-    """What a classifier says of rows.
-
-    Parameters
-    ----------
-    model : classifier
-        A fitted one.
-    X : array-like of shape (n, ...)
-        Rows.
-
-    Returns
-    -------
-    side : Bunch
-        ``predicted`` labels, ``proba``, which is None if it has none, and ``classes``.
-    """
+    """A side: ``predicted`` labels, ``classes``, and ``proba`` or None."""
     proba = model.predict_proba(X) if hasattr(model, "predict_proba") else None
     return Bunch(predicted=model.predict(X), proba=proba, classes=model.classes_)
 
@@ -63,16 +51,16 @@ def compare_scores(y, sides, groups=None):
     y : ndarray of shape (n,)
         Labels.
     sides : dict of str to Bunch
-        "estimator" and, if there is one, "twin", of ``predictions``.
+        "estimator" and, if there is one, "twin", as ``predictions`` makes them.
     groups : ndarray of shape (n,), default=None
-        Rows that belong together; by default each is by itself.
+        Groups of the rows; by default each row is a group of its own.
 
     Returns
     -------
     scores : dict of str to Bunch
-        By score, those of `SCORES` that there are: ``estimator`` and ``twin``, the two
-        values, ``difference`` of the first to the second, its standard ``error`` and
-        ``interval``, that of 95 % by Student's distribution. What is not known is NaN.
+        By name of the score: the values ``estimator`` and ``twin``, the ``difference``
+        of the first to the second, its standard ``error`` and its 95 % ``interval`` by
+        Student's distribution. What is not known is NaN.
     """
     names = ("predicted", "proba", "classes")
     ours, theirs = (
@@ -107,22 +95,8 @@ def _unknown(value):
 
 
 def reading(name, score):
-    """What a difference says, in a few words.
-
-    Parameters
-    ----------
-    name : str
-        Key of `SCORES`.
-    score : Bunch
-        Its value in what :func:`compare_scores` returns.
-
-    Returns
-    -------
-    words : str
-        "better", "worse", "no difference beyond its error", "the same", or that there
-        is no error.
-    """
-    # Equal differences of all rows, or groups, say nothing about how far they spread.
+    """What the difference of one of :func:`compare_scores` says, in a few words."""
+    # If all rows, or groups, differ equally, nothing is known about the spread.
     if np.isnan(score.error) or score.error < 1e-12 < abs(score.difference):
         return "no error to judge it by"
     low, high = score.interval

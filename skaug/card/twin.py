@@ -1,8 +1,9 @@
 """The plain twin: the same estimator, trained as long, without augmentation.
 
 Whether augmentation helped is a question about two trainings that differ in nothing
-else. ``plain_twin`` makes the second one of whatever has been fitted: a network, a
-pipeline, a search.
+else. ``plain_twin`` makes the second one of whatever was fitted: a network, a pipeline,
+a search. What a method becomes in the twin is told by the card of its class, see
+``skaug/card/methods.py``.
 """
 
 import numpy as np
@@ -12,13 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import _routing_enabled, get_routing_for_object
 from skorch import NeuralNet
 
-from skaug.hard_regions.counts import rows_added
-from skaug.hard_regions.resample import ResampledClassifier, is_search, takes_groups
-from skaug.ihda.finetuner import IHDAFinetuner
-from skaug.influence.augmenter import InfluenceAugmenter
-from skaug.isda.classifier import ISDAClassifier
-from skaug.net.classifier import NetClassifier
-from skaug.refined.callback import BatchAugmentation
+from skaug.card.methods import card_of, is_search, rows_added, takes_groups
 
 __all__ = ["fit_with_groups", "plain_twin", "plain_twin_and_changes"]
 
@@ -27,27 +22,29 @@ def plain_twin(estimator):
     """Make the plain twin of a fitted estimator, to be fitted on the same rows.
 
     =============================  =====================================================
-    part of the estimator          its twin
+    part of the estimator          what it becomes in the twin
     =============================  =====================================================
     ISDAClassifier                 ``strength=0``
-    IHDAFinetuner                  ``control="real"``: the same levels and steps on real
-                                   rows; its estimator is made plain as well, unless it
-                                   was trained before
+    IHDAFinetuner                  ``synthetic_share=0``: the same levels and steps on
+                                   real rows; its estimator is made plain as well,
+                                   unless it is frozen
     BatchAugmentation              left out of the net's callbacks
     InfluenceAugmenter, sampler    ``"passthrough"`` in its place in a pipeline
     ResampledClassifier            its estimator, on the rows as they are
     search                         the estimator that it chose
     =============================  =====================================================
 
-    A network that came after an over-sampler has seen more rows in an epoch; its twin
-    has as many more epochs, to be trained as long. This needs to know both numbers of
-    rows: from a HardRegionSampler, or from one that only adds rows and the history of
-    the network after it. Where they are not known, as behind samplers that take rows
-    away or within a wrapper such as CalibratedClassifierCV, the epochs stay as they
-    are, and the card of :func:`report` says so.
+    A network that came after an over-sampler has seen more rows in an epoch. Its twin
+    has as many more epochs, to be trained as long. For that, both numbers of rows must
+    be known. A HardRegionSampler tells both; a sampler that only adds rows tells how
+    many, and the history of the network after it tells the sum. Where the numbers are
+    not known, as behind samplers that take rows away or within a wrapper such as
+    CalibratedClassifierCV, the twin has the same epochs, and the card of
+    :func:`report` says so.
 
-    A FrozenEstimator is made plain as what it holds, unless it is within a wrapper.
-    Ensembles of several estimators, such as VotingClassifier, are not looked into.
+    A FrozenEstimator is replaced by the twin of what it holds, unless it is within a
+    wrapper. Ensembles of several estimators, such as VotingClassifier, are not looked
+    into.
 
     Parameters
     ----------
@@ -58,13 +55,13 @@ def plain_twin(estimator):
     Returns
     -------
     twin : estimator
-        Not fitted. The parameters are those of `estimator` otherwise, also those that
-        a search chose for training with augmentation.
+        Not fitted. All other parameters are those of `estimator`, also those that a
+        search chose for training with augmentation.
 
     Raises
     ------
     ValueError
-        If there is no augmentation in it that is known here.
+        If no part of `estimator` is known to augment.
 
     Examples
     --------
@@ -76,7 +73,7 @@ def plain_twin(estimator):
     0
     """
     twin, changes = plain_twin_and_changes(estimator)
-    if not changes:
+    if twin is None or not changes:
         raise ValueError(
             "plain_twin needs an estimator with augmentation that it knows; got "
             f"{type(estimator).__name__}. Make its twin by hand."
@@ -85,37 +82,34 @@ def plain_twin(estimator):
 
 
 def plain_twin_and_changes(estimator):
-    """The twin, and what makes it one in words; none where nothing is augmented."""
+    """The twin, and in words what was changed; no words if nothing is augmented."""
     changes = []
     return _plain(estimator, changes), changes
 
 
 def _plain(estimator, changes):
+    """The twin, or None where the estimator is left out; appends to the changes."""
     if hasattr(estimator, "best_estimator_"):
         return _plain(estimator.best_estimator_, changes)
     if isinstance(estimator, Pipeline):
         return _plain_pipeline(estimator, changes)
     if isinstance(estimator, FrozenEstimator):
         return _plain_frozen(estimator, changes)
-    if isinstance(estimator, ResampledClassifier):
-        # Within a wrapper it is not fitted itself.
-        sampler = getattr(estimator, "sampler_", estimator.sampler)
-        fitted = getattr(estimator, "estimator_", estimator.estimator)
-        changes.append(f"without {type(sampler).__name__}")
-        return _trained_as_long(_plain(fitted, changes), [sampler], fitted, changes)
-    if isinstance(estimator, IHDAFinetuner):
-        return _plain_finetuner(estimator, changes)
-    twin = clone(estimator)
-    if isinstance(estimator, ISDAClassifier) and estimator.strength:
-        changes.append(f"strength=0 in place of {estimator.strength:g}")
-        twin.set_params(strength=0)
+    twin = _by_its_card(estimator, changes)
+    if twin is None:
+        return None
+    if any(twin is held for held in vars(estimator).values()):
+        # What a ResampledClassifier holds takes its place.
+        sampler = getattr(estimator, "sampler_", getattr(estimator, "sampler", None))
+        samplers = [] if sampler is None else [sampler]
+        return _trained_as_long(_plain(twin, changes), samplers, twin, changes)
     if isinstance(estimator, NeuralNet) and isinstance(estimator.callbacks, list):
-        kept = [one for one in twin.callbacks if not _augments(one)]
-        if len(kept) < len(twin.callbacks):
-            changes.append("without BatchAugmentation")
+        kept = _plain_callbacks(twin.callbacks, changes)
+        if kept != twin.callbacks:
             twin.set_params(callbacks=kept)
-    # Wrappers such as CalibratedClassifierCV. A search that is not fitted would choose
-    # anew, perhaps augmentation; what is frozen was trained on other rows.
+    # Finetuners, and wrappers such as CalibratedClassifierCV. A search that is not
+    # fitted would choose anew, perhaps augmentation, and a frozen estimator was trained
+    # on other rows.
     inner = estimator.get_params(deep=False).get("estimator")
     is_frozen = isinstance(inner, FrozenEstimator)
     is_frozen |= isinstance(getattr(estimator, "cv", None), str)  # "prefit"
@@ -124,8 +118,30 @@ def _plain(estimator, changes):
     return twin
 
 
+def _by_its_card(estimator, changes):
+    """What an estimator or a callback becomes by itself; a copy if it has no card."""
+    card = card_of(estimator)
+    if card is None:
+        return clone(estimator)
+    twin, change = card.plain(estimator)
+    changes.extend([change] if change and change not in changes else [])
+    return twin
+
+
+def _plain_callbacks(callbacks, changes):
+    kept = []
+    for entry in callbacks:
+        name, callback = entry if isinstance(entry, tuple) else ("", entry)
+        if card_of(callback) is not None:
+            callback = _by_its_card(callback, changes)
+            entry = (name, callback) if name else callback
+        if callback is not None:
+            kept.append(entry)
+    return kept
+
+
 def _plain_frozen(frozen, changes):
-    """What is augmented is to be trained again, all else stays as it is."""
+    """What is augmented is to be trained again; all else stays frozen."""
     of_inner = []
     twin = _plain(frozen.estimator, of_inner)
     changes.extend(of_inner)
@@ -133,57 +149,30 @@ def _plain_frozen(frozen, changes):
 
 
 def _plain_pipeline(pipeline, changes):
-    steps, samplers = [], []
+    steps = []
     for name, step in pipeline.steps:
-        if isinstance(step, InfluenceAugmenter) or hasattr(step, "fit_resample"):
-            changes.append(f"without {type(step).__name__}")
-            samplers.append(step)
-            steps.append((name, "passthrough"))
-        elif hasattr(step, "fit"):
-            steps.append((name, _plain(step, changes)))
-        else:
-            steps.append((name, step))
+        if step is not None and not isinstance(step, str):
+            step = _plain(step, changes)
+            step = "passthrough" if step is None else step
+        steps.append((name, step))
     twin = clone(pipeline).set_params(steps=steps)
-    samplers = [one for one in samplers if hasattr(one, "fit_resample")]
+    samplers = [step for _, step in pipeline.steps if hasattr(step, "fit_resample")]
     return _trained_as_long(twin, samplers, pipeline.steps[-1][1], changes)
 
 
-def _plain_finetuner(finetuner, changes):
-    twin = clone(finetuner)
-    if finetuner.control is None and finetuner.synthetic_share:
-        changes.append("control='real', no samples in fine-tuning")
-        twin.set_params(control="real")
-    trained = finetuner.prefit or isinstance(finetuner.estimator, FrozenEstimator)
-    if trained:  # a clone would have lost its training; the finetuner copies it
-        twin.set_params(estimator=finetuner.estimator)
-    else:  # its default by name, so that the epochs can be changed
-        given = finetuner.estimator
-        net = NetClassifier() if given is None else given
-        twin.set_params(estimator=_plain(net, changes))
-    return twin
-
-
-def _augments(callback):
-    callback = callback[1] if isinstance(callback, tuple) else callback
-    return isinstance(callback, BatchAugmentation)
-
-
 def _trained_as_long(twin, samplers, fitted, changes):
-    """As many steps for a network, which took more of them with more rows."""
-    params = twin.get_params()
+    """Give the twin's network the steps that it took with the rows of the samplers."""
     epochs = {
         name: value
-        for name, value in params.items()
+        for name, value in twin.get_params().items()
         if name.split("__")[-1] == "max_epochs"
-        # Trained before, on other rows.
-        and not params.get(name.removesuffix("estimator__max_epochs") + "prefit")
     }
     if not samplers or not epochs:
         return twin
     growth = _growth(samplers, fitted)
     if growth is None:
         names = " and ".join(type(sampler).__name__ for sampler in samplers)
-        changes.append(f"epochs as they were, the rows before {names} are not known")
+        changes.append(f"the same epochs: the rows before {names} are not known")
         return twin
     epochs = {
         name: round(value * growth)
@@ -195,7 +184,7 @@ def _trained_as_long(twin, samplers, fitted, changes):
 
 
 def _growth(samplers, fitted):
-    """Rows after the samplers for each row before; None where that is not known."""
+    """Rows after the samplers for each row before; None if that is not known."""
     first, last = (getattr(samplers[i], "is_synthetic_", None) for i in (0, -1))
     after = _rows_of_epoch(fitted) if last is None else len(last)
     if first is not None:
@@ -218,9 +207,9 @@ def _rows_of_epoch(fitted):
         return None if resampled else _rows_of_epoch(fitted.steps[-1][1])
     if hasattr(fitted, "best_estimator_"):
         return _rows_of_epoch(fitted.best_estimator_)
-    if isinstance(fitted, IHDAFinetuner):
-        whole = fitted.validation is None
-        return _rows_of_epoch(getattr(fitted, "estimator_", None)) if whole else None
+    if getattr(fitted, "validation", 0) is None:
+        # A finetuner that held nothing out trained its network on all rows.
+        return _rows_of_epoch(getattr(fitted, "estimator_", None))
     if not isinstance(fitted, NeuralNet) or not fitted.history:
         return None
     if fitted.train_split and not hasattr(fitted.train_split, "cv"):
@@ -233,16 +222,16 @@ def _rows_of_epoch(fitted):
 
 
 def fit_with_groups(estimator, X, y, groups=None):
-    """Fit, handing groups to the last step where it is of use.
+    """Fit an estimator, and give groups to its last step if that step can use them.
 
     Parameters
     ----------
     estimator : estimator
-        What is fitted, in place.
+        Is fitted in place.
     X, y : array-like
         Rows and labels.
     groups : array-like of shape (n,), default=None
-        Their groups, for what is held out by the estimator itself.
+        Groups of the rows, for estimators that hold out rows by themselves.
 
     Returns
     -------

@@ -335,7 +335,8 @@ class IHDAFinetuner(
             After the base training, then after each level; usable each time.
         """
         self._check(X)
-        groups = check_groups(groups, np.shape(y)[0], "IHDAFinetuner")
+        if groups is not None:
+            groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)

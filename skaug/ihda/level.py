@@ -66,19 +66,22 @@ class Level:
         settings, record = self.settings, self.record
         self._reach(loss)
         if not self.rows.h.any():
-            self._skip("all activations are 0. Decrease the estimator's lr.")
+            self._warn(
+                "it is left alone, because all activations are 0. Decrease the "
+                "estimator's lr."
+            )
+            self._leave_alone()
             return
         record.steps = self.steps
         n_rows = batch_size(self.net, len(self.codes))
         n_synthetic = _n_synthetic(settings.synthetic_share, n_rows)
         indices = self._choose(sources) if n_synthetic else []
         if n_synthetic and not len(indices):
-            by_share = sources.rule == "random" and sources.share
-            advice = f"Increase {'share' if by_share else 'radius'}."
+            name = "share" if sources.rule == "random" and sources.share else "radius"
+            self._warn(f"no point is a source. Increase {name}.")
             if n_synthetic == n_rows:
-                self._skip(f"no point is a source. {advice}")
+                self._leave_alone()
                 return
-            self._warn(f"no point is a source. {advice}")
             n_synthetic = 0
         samples = None
         if n_synthetic:
@@ -195,8 +198,7 @@ class Level:
         counts = np.bincount(codes, minlength=len(classes)).tolist()
         return dict(zip(classes.tolist(), counts))
 
-    def _skip(self, why):
-        self._warn(f"it is left alone, because {why}")
+    def _leave_alone(self):
         self.record.skipped, self.record.steps = True, 0
 
     def _warn(self, what):

@@ -1,18 +1,13 @@
-"""The comparison of all methods: statistics, files, and going on after a kill."""
+"""The comparison of all methods: statistics, files, groups, choices."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import refuses
 from scipy.stats import ttest_rel
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_iris
 from sklearn.utils import Bunch
 
 pytest.importorskip("imblearn")
@@ -22,10 +17,8 @@ from methods import METHODS, Setup, methods_for
 from methods_report import Differences, holm, summary
 from tasks import as_rows, draw, mixed_order, own_task
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_methods.py"
 SIDES = {f"x_{side}": np.zeros((30, 2)) for side in ("train", "test")}
 SIDES |= {f"y_{side}": np.arange(30) % 2 for side in ("train", "test")}
-FEW = ["--methods", "ISDA", "SMOTE, logistic regression", "--epochs", "4"]
 
 
 def cells(accuracies):
@@ -195,58 +188,47 @@ def test_a_table_of_words_and_gaps(tmp_path):
     assert np.isfinite(train.X).all() and set(train.y) == {"None", "NA"}
 
 
+TWO = {"x": np.zeros((30, 2)), "y": np.arange(30) % 2}
+GREY = {"x_train": np.zeros((30, 1, 8, 8), np.uint8), "x_test": np.zeros((30, 1, 8, 8))}
+SAME = {"subject_train": np.arange(30), "subject_test": np.arange(30)}
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"a": np.zeros(3)}, "arrays x and y"),
-        ({"x": np.zeros((30, 2)), "y": np.zeros(29)}, "one of y per row"),
-        ({"x": np.zeros((30, 2)), "y": np.zeros(30)}, "two classes or more"),
-        ({"x": np.zeros(30), "y": np.arange(30) % 2}, "with 2 to 4 axes"),
-        ({"x": np.full((30, 2), np.nan), "y": np.arange(30) % 2}, "finite x"),
-        ({"x": np.zeros((30, 2)), "y": np.arange(30) // 25}, "6 rows of each class"),
-        ({"x": np.zeros((30, 2)), "y": np.arange(30) % 2 / 3}, "classes"),
-        (
-            {"x": np.zeros((30, 2)), "y": np.arange(30) % 2, "groups": np.zeros(30)},
-            "5 groups or more",
-        ),
-        (
-            {"x": np.zeros((30, 2)), "y": np.array([None, 1] * 15)},
-            "arrays of numbers or strings",
-        ),
+        ({**TWO, "y": np.zeros(29)}, "one of y per row"),
+        ({**TWO, "y": np.zeros(30)}, "two classes or more"),
+        ({**TWO, "x": np.zeros(30)}, "with 2 to 4 axes"),
+        ({**TWO, "x": np.full((30, 2), np.nan)}, "finite x"),
+        ({**TWO, "y": np.arange(30) // 25}, "6 rows of each class"),
+        ({**TWO, "y": np.arange(30) % 2 / 3}, "classes"),
+        ({**TWO, "groups": np.zeros(30)}, "5 groups or more"),
+        ({**TWO, "y": np.array([None, 1] * 15)}, "arrays of numbers or strings"),
+        ({**TWO, "y": np.array([b"a", b"b"] * 15)}, "labels that are"),
         ({**SIDES, "y_test": np.arange(30) % 3}, "test labels that are trained on"),
-        (
-            {
-                **SIDES,
-                "x_train": np.zeros((30, 1, 8, 8), np.uint8),
-                "x_test": np.zeros((30, 1, 8, 8)),
-            },
-            "rows of one type",
-        ),
+        ({**SIDES, **GREY}, "rows of one type"),
         ({**SIDES, "subject_test": np.arange(30)}, "groups of both parts"),
         ({**SIDES, "groups": np.arange(30)}, "arrays of one kind of name"),
-        ({"x": np.zeros((30, 2)), "y": np.array([b"a", b"b"] * 15)}, "labels that are"),
-        (
-            {**SIDES, "subject_train": np.arange(30), "subject_test": np.arange(30)},
-            "other groups to test with",
-        ),
+        ({**SIDES, **SAME}, "other groups to test with"),
     ],
 )
 def test_wrong_files_end_in_one_sentence(tmp_path, arrays, message):
     np.savez(tmp_path / "f.npz", **arrays)
-    with pytest.raises(SystemExit, match=f"bench_methods needs .*{message}.*; got"):
+    with refuses(f"bench_methods needs .*{message}.*; got", SystemExit):
         own_task(tmp_path / "f.npz", None, None, 100)
 
 
 def test_options_that_do_not_fit_the_file(tmp_path):
     np.savez(tmp_path / "f.npz", x=np.zeros((30, 2)), y=np.arange(30) % 2)
-    with pytest.raises(SystemExit, match="csv for --target and --groups; got f"):
+    with refuses("csv for --target and --groups; got f", SystemExit):
         own_task(tmp_path / "f.npz", None, "person", 100)
     np.save(tmp_path / "f.npy", np.zeros(3))
     (tmp_path / "f.npy").rename(tmp_path / "g.npz")
-    with pytest.raises(SystemExit, match=r"needs a file of numpy\.savez; got g"):
+    with refuses(r"needs a file of numpy\.savez; got g", SystemExit):
         own_task(tmp_path / "g.npz", None, None, 100)
     (tmp_path / "f.csv").write_text("a\n" + "x\ny\n" * 20)
-    with pytest.raises(SystemExit, match="needs columns to learn from; got none but"):
+    with refuses("needs columns to learn from; got none but", SystemExit):
         own_task(tmp_path / "f.csv", "a", None, 100)
 
 
@@ -337,45 +319,3 @@ def test_a_network_takes_what_its_twin_has_chosen(monkeypatch):
     assert [model.tune_lr for model in seen] == [0.8] * 4
     strengths = [model.estimator.strength for model in seen]
     assert strengths == [0.25, 1, 4, cell["chosen"]]
-
-
-def run(folder, *options, kill_after=None):
-    """Run the script on a file of digits; stop it dead once there are some cells."""
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, SCRIPT, *FEW, "--output", folder, "--n-jobs", "2"]
-    process = subprocess.Popen(
-        [*command, *options],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    if kill_after is not None:
-        while process.poll() is None:
-            if len(list(folder.glob("*/*.json"))) >= kill_after:
-                os.killpg(process.pid, signal.SIGKILL)
-            time.sleep(0.01)
-    output, errors = process.communicate()
-    assert kill_after is not None or process.returncode == 0, errors
-    return output
-
-
-def test_a_killed_run_goes_on_and_ends_alike(tmp_path):
-    X, y = load_digits(return_X_y=True)
-    np.savez(tmp_path / "few.npz", x=X[:300].reshape(-1, 1, 8, 8), y=y[:300])
-    options = ["--data", tmp_path / "few.npz", "--rows", "100", "--seeds", "2"]
-    run(tmp_path / "killed", *options, kill_after=3)
-    n_kept = len(list((tmp_path / "killed").glob("*/*.json")))
-    assert 3 <= n_kept < 8
-    assert f"{n_kept} of 8 cells are there" in run(tmp_path / "killed", *options)
-    run(tmp_path / "whole", *options)
-    ends = []
-    for folder in "killed", "whole":
-        data = json.loads((tmp_path / folder / "methods.json").read_text())
-        ends.append(
-            [{k: v for k, v in c.items() if k != "seconds"} for c in data["cells"]]
-        )
-        assert (tmp_path / folder / "methods.png").stat().st_size > 10_000
-    assert ends[0] == ends[1]
-    assert not any("error" in cell for cell in ends[0])

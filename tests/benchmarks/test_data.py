@@ -1,7 +1,7 @@
 """The reader of real data, and what it says where there are none."""
 
 import numpy as np
-import pytest
+from helpers import refuses
 
 import data
 
@@ -15,13 +15,9 @@ def test_digits_are_bundled():
 def test_absent_files_are_named_with_the_way_out(monkeypatch):
     monkeypatch.setattr(data, "data_folder", lambda: None)
     data.load.cache_clear()
-    with pytest.raises(
-        FileNotFoundError, match=r"mnist is needed.*SKAUG_DATA.*download"
-    ):
+    with refuses(r"mnist is needed.*SKAUG_DATA.*download", FileNotFoundError):
         data.load("mnist")
-    with pytest.raises(
-        FileNotFoundError, match=r"har is needed.*SKAUG_DATA.*\.\./shared"
-    ):
+    with refuses(r"har is needed.*SKAUG_DATA.*\.\./shared", FileNotFoundError):
         data.load("har")
 
 

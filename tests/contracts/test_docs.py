@@ -1,6 +1,7 @@
-"""The guide and the gallery cover what is public."""
+"""The documentation and the gallery cover what is public, and quote what exists."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,16 @@ import pytest
 import skaug
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "user_guide"
+DOCS = ROOT / "docs"
+GENERATED = ("_build", "_templates", "auto_examples", "generated")
+PAGES = [
+    path
+    for path in sorted([*DOCS.rglob("*.rst"), *DOCS.rglob("*.md")])
+    if path.relative_to(DOCS).parts[0] not in GENERATED
+]
 RETURNED_BY = {"ModelCard": "report"}  # not called by name
+# Paths in the prose, and links of the Markdown files.
+QUOTED = re.compile(r"\b(?:benchmarks|docs|examples|skaug|tests)/[\w/.*]*\w")
 
 
 def names_used(path):
@@ -29,15 +38,29 @@ def test_public_names_are_used_in_an_example(name, used_in_gallery):
     assert name in used_in_gallery, f"no examples/plot_*.py uses {name}"
 
 
-def test_pages_of_the_guide_are_in_its_index():
-    index = (GUIDE / "index.rst").read_text()
-    listed = [line.strip() for line in index.splitlines() if line.startswith("   ")]
-    pages = {path.stem for path in GUIDE.glob("*.rst")} - {"index"}
-    assert pages == {name for name in listed if not name.startswith(":")}
+def listed(index):
+    """Pages in the table of contents of an index."""
+    entries = index.read_text().partition(".. toctree::")[2].split()
+    names = {entry for entry in entries if re.fullmatch(r"[a-z]\w*(/index)?", entry)}
+    return names - {"auto_examples/index"}  # the gallery is made from the examples
 
 
-def test_figures_quoted_are_at_hand():
-    for page in GUIDE.glob("*.rst"):
-        for word in page.read_text().replace("`", " ").replace("<", " ").split():
-            if word.startswith("benchmarks/"):
-                assert (ROOT / word.rstrip(".,;:)")).exists(), f"{page.name}: {word}"
+@pytest.mark.parametrize(
+    "index", sorted(DOCS.rglob("index.rst")), ids=lambda path: path.parent.name
+)
+def test_pages_are_in_the_index_of_their_folder(index):
+    if index.relative_to(DOCS).parts[0] in GENERATED:
+        pytest.skip("made by sphinx-gallery")
+    pages = {path.stem for path in PAGES if path.parent == index.parent} - {"index"}
+    below = {path for path in PAGES if path.parent.parent == index.parent}
+    pages |= {f"{path.parent.name}/index" for path in below}
+    assert pages == listed(index)
+
+
+OTHERS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES + OTHERS, ids=lambda path: path.stem)
+def test_paths_quoted_are_at_hand(page):
+    for path in QUOTED.findall(page.read_text()):
+        assert any(ROOT.glob(path)), f"{page.name} quotes {path}"

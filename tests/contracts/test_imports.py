@@ -1,7 +1,9 @@
 """The table of packages in docs/architecture.rst, held against the source."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -86,10 +88,22 @@ def test_no_circle_inside_a_folder(folder):
     list(TopologicalSorter(arrows).static_order())
 
 
+def test_one_file_of_the_card_knows_the_methods():
+    arrows = drawn_arrows()
+    for path in (SKAUG / "card").rglob("*.py"):
+        used = rooms_imported([path]) - {"card", *SMALL_GROUND}
+        assert used == (arrows["card"] if path.stem == "methods" else set()), path
+
+
+def test_methods_do_not_import_the_card():
+    for path in SKAUG.glob("*/card.py"):
+        assert "card" not in rooms_imported([path]), path
+
+
 def test_only_declared_dependencies_are_imported():
-    # tqdm is a dependency of skorch, scipy one of scikit-learn.
+    # jinja2 is a dependency of torch, tqdm one of skorch, scipy one of scikit-learn.
     allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
-    allowed |= {"scipy", "skaug"}
+    allowed |= {"jinja2", "scipy", "skaug"}
     for path in SKAUG.rglob("*.py"):
         roots = {name.split(".")[0] for name in imports_of(path)}
         draws = path.stem.endswith("display") or path.stem in ("figures", "_plots")
@@ -97,10 +111,50 @@ def test_only_declared_dependencies_are_imported():
         assert roots - set(sys.stdlib_module_names) <= allowed | extra, path
 
 
-def test_importing_skaug_needs_neither_matplotlib_nor_torchvision():
-    code = "import sys, skaug; print({'matplotlib', 'torchvision'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "set()", done.stderr
+# skaug.transforms.torchvision is left out: it is the door to torchvision and opens it.
+# Scikit-learn imports pandas where there is one, so that none is to be found.
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["pandas"] = None
+import skaug
+modules = [m.name for m in pkgutil.walk_packages(skaug.__path__, "skaug.")]
+for name in modules:
+    if name != "skaug.transforms.torchvision":
+        importlib.import_module(name)
+loaded = {"matplotlib", "torchvision"} & set(sys.modules)
+print(skaug.__file__, len(modules), *loaded, sep="\\n")
+"""
+
+
+def python(*arguments, cwd):
+    """What an interpreter prints that does not see the checkout."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_all_modules_and_needs_no_optional_package(tmp_path):
+    # A copy, since a build writes beside its sources.
+    copied = shutil.copytree(
+        SKAUG, tmp_path / "copy" / "skaug", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copied.parent)
+    pip = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
+    alone = ["--no-deps", "--no-index"]
+    wheel = [*alone, "--no-build-isolation", "-w", ".", copied.parent]
+    python(*pip, "wheel", *wheel, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    python(*pip, "install", *alone, "--target", "installed", wheel, cwd=tmp_path)
+    installed = tmp_path / "installed"
+    printed = python("-c", IMPORT_ALL, installed, cwd=tmp_path).splitlines()
+    n_modules = len(list(SKAUG.rglob("*.py"))) - 1
+    assert printed == [str(installed / "skaug" / "__init__.py"), str(n_modules)]
 
 
 def test_public_names_are_documented_in_the_api_page():

@@ -1,14 +1,13 @@
 import contextlib
 import importlib.util
 import io
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import refuses
 from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -23,14 +22,9 @@ QUICK = ["--epochs", "2", "--strengths", "1", "--n-jobs", "1"]
 METRICS = ["accuracy %", "log-loss"]
 
 
-def _script():
-    spec = importlib.util.spec_from_file_location("compare", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-compare = _script()
+spec = importlib.util.spec_from_file_location("compare", SCRIPT)
+compare = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(compare)
 
 
 def _run(folder, *arguments):
@@ -89,28 +83,19 @@ def _assert_table_is_from(figures, printed, overlap):
         assert error == pytest.approx(expected, abs=tolerance)
 
 
-def test_table_shows_what_is_saved_on_digits(digits_run):
-    _, figures, printed = digits_run
-    assert len(figures) == 3
-    assert not figures.isna().any().any()
-    _assert_table_is_from(figures, printed, overlap=0)
-    assert "Strength chosen: 1 in 3 of 3 splits." in printed
-    assert "Folds" not in printed
-
-
-def test_table_shows_what_is_saved_on_a_csv_file(table_run):
-    _, figures, printed = table_run
-    assert len(figures) == 6
-    assert not figures.isna().any().any()
-    _assert_table_is_from(figures, printed, overlap=1 / 2)
-    assert "Folds share training rows" in printed
-    assert "3 folds of groups, 2 times" in printed
-
-
-@pytest.mark.parametrize("run", ["digits_run", "table_run"])
-def test_figure_is_drawn(run, request):
-    pytest.importorskip("matplotlib")
-    folder, _, printed = request.getfixturevalue(run)
+@pytest.mark.parametrize(
+    "run, n, overlap, words",
+    [
+        ("digits_run", 3, 0, "Strength chosen: 1 in 3 of 3 splits."),
+        ("table_run", 6, 1 / 2, "3 folds of groups, 2 times"),
+    ],
+)
+def test_table_and_figure_show_what_is_saved(run, n, overlap, words, request):
+    folder, figures, printed = request.getfixturevalue(run)
+    assert len(figures) == n and not figures.isna().any().any()
+    _assert_table_is_from(figures, printed, overlap)
+    assert words in printed
+    assert ("Folds share training rows" in printed) == (overlap > 0)
     assert (folder / "compare.png").read_bytes()[:4] == b"\x89PNG"
     assert str(folder / "compare.png") in printed
     assert str(folder / "compare.csv") in printed
@@ -229,20 +214,21 @@ def test_unfit_table_is_refused_in_a_sentence(
 ):
     path = tmp_path / "t.csv"
     table.assign(**change).to_csv(path, index=False)
-    with pytest.raises(SystemExit, match=r"compare needs .*" + message):
+    with refuses(r"compare needs .*" + message, SystemExit):
         compare.main(["--data", str(path), *options])
 
 
 def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "t.csv"
-    with pytest.raises(SystemExit, match=r"a --data file that exists; got .*t.csv"):
-        compare.main(["--data", str(path), "--target", "y"])
-    path.write_text("")
-    with pytest.raises(SystemExit, match=r"a readable CSV file; got .*No columns"):
-        compare.main(["--data", str(path), "--target", "y"])
-    path.write_text("y\nwalk\nsit\n")
-    with pytest.raises(SystemExit, match="columns besides target and groups; got y"):
-        compare.main(["--data", str(path), "--target", "y"])
+    for text, message in [
+        (None, r"a --data file that exists; got .*t.csv"),
+        ("", r"a readable CSV file; got .*No columns"),
+        ("y\nwalk\nsit\n", "columns besides target and groups; got y"),
+    ]:
+        if text is not None:
+            path.write_text(text)
+        with refuses(message, SystemExit):
+            compare.main(["--data", str(path), "--target", "y"])
 
 
 @pytest.mark.parametrize(
@@ -257,13 +243,13 @@ def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     ],
 )
 def test_unfit_option_is_refused_in_a_sentence(options, message):
-    with pytest.raises(SystemExit, match="compare needs " + message):
+    with refuses("compare needs " + message, SystemExit):
         compare.main(options)
 
 
 def test_without_pandas_only_data_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(SystemExit, match="compare needs pandas to read --data"):
+    with refuses("compare needs pandas to read --data", SystemExit):
         compare.main(["--data", "t.csv", "--target", "y"])
 
 
@@ -274,16 +260,3 @@ def test_without_matplotlib_there_is_a_line_and_no_figure(
     compare.save_figure([], 0, "title", tmp_path / "compare.png")
     assert "for lack of matplotlib" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
-
-
-def test_command_line_in_two_processes(tmp_path):
-    options = ["--seeds", "2", "--n-train", "30", "--epochs", "1", "--strengths", "1"]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *options, "--output", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ISDA - plain" in done.stdout
-    assert "2/2" in done.stderr

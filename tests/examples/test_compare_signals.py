@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import refuses
 
 from skaug.signals import Frames
 
@@ -140,15 +141,13 @@ def _no_labels(file):
 def test_unfit_folder_is_refused_in_a_sentence(folder, change, file, options, message):
     if change is not None:
         change(folder / file)
-    with pytest.raises(SystemExit, match=message) as error:
+    with refuses(message, SystemExit) as error:
         _main(folder, *options)
     assert "\n" not in str(error.value)
 
 
 def test_missing_folder_is_refused_in_a_sentence(tmp_path):
-    with pytest.raises(
-        SystemExit, match=r"load_shl needs a folder; got .*none, which is not"
-    ):
+    with refuses(r"load_shl needs a folder; got .*none, which is not", SystemExit):
         _main(tmp_path / "none")
 
 
@@ -162,7 +161,7 @@ def test_missing_folder_is_refused_in_a_sentence(tmp_path):
     ],
 )
 def test_unfit_option_is_refused_in_a_sentence(options, message):
-    with pytest.raises(SystemExit, match="compare needs " + message):
+    with refuses("compare needs " + message, SystemExit):
         compare_signals.read_options(options)
 
 

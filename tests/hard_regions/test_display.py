@@ -6,6 +6,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers import refuses
 from sklearn.datasets import load_iris, make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -243,24 +244,24 @@ def test_other_rows_than_those_of_fit_are_refused(moons, wrong):
         rf"HardRegionDisplay needs {wrong} to have the 300 rows that the sampler was "
         r"fitted on; got 299\. Give what was given to fit"
     )
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         HardRegionDisplay.from_estimator(sampler, **given)
     if wrong == "y":
-        with pytest.raises(ValueError, match="PotentialHistogramDisplay needs y to"):
+        with refuses("PotentialHistogramDisplay needs y to"):
             PotentialHistogramDisplay.from_estimator(sampler, given["y"])
 
 
 @pytest.mark.parametrize("features", [(0, 2), (0,), (0, 1, 1), ("a", "b"), (0.0, 1)])
 def test_features_that_are_no_two_columns_are_refused(moons, features):
     message = r"needs features to be two columns of X, by name or by number from 0 to 1"
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         HardRegionDisplay.from_estimator(*moons, features=features)
 
 
 def test_one_column_makes_no_map():
     X, y = [[0.0], [0.5], [1.0], [2.0]], [0, 0, 1, 1]
     sampler = fitted(X, y, radius=1)
-    with pytest.raises(ValueError, match="minimum of 2 is required"):
+    with refuses("minimum of 2 is required"):
         HardRegionDisplay.from_estimator(sampler, X, y)
 
 
@@ -268,29 +269,27 @@ def test_what_is_no_fitted_sampler_is_refused(moons):
     sampler, X, y = moons
     model = ResampledClassifier(HardRegionSampler(), LogisticRegression())
     for unfitted in (HardRegionSampler(), model):
-        with pytest.raises(NotFittedError, match="is not fitted yet"):
+        with refuses("is not fitted yet", NotFittedError):
             HardRegionDisplay.from_estimator(unfitted, X, y)
-        with pytest.raises(NotFittedError, match="is not fitted yet"):
+        with refuses("is not fitted yet", NotFittedError):
             PotentialHistogramDisplay.from_estimator(unfitted, y)
     pipe = make_pipeline(StandardScaler(), sampler, LogisticRegression()).fit(X, y)
     message = r"HardRegionDisplay needs a fitted HardRegionSampler.*got a Pipeline\."
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         HardRegionDisplay.from_estimator(pipe, X, y)
 
 
 def test_bins_that_are_no_number_are_refused(moons):
     sampler, _, y = moons
     for bins in (0, 2.5, "auto"):
-        with pytest.raises(
-            ValueError, match=r"needs bins to be a whole number >= 1; got"
-        ):
+        with refuses(r"needs bins to be a whole number >= 1; got"):
             PotentialHistogramDisplay.from_estimator(sampler, y, bins=bins)
 
 
 def test_without_matplotlib_the_way_out_is_named(moons, monkeypatch):
     sampler, X, y = moons
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with refuses("pip install matplotlib", ImportError):
         HardRegionDisplay.from_estimator(sampler, X, y)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with refuses("pip install matplotlib", ImportError):
         PotentialHistogramDisplay.from_estimator(sampler, y)

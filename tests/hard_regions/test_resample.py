@@ -1,16 +1,12 @@
 """ResampledClassifier: what is resampled, what is not, and what goes to whom."""
 
-import io
-import pickle
-
-import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
+from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import (
     LinearRegression,
@@ -21,7 +17,6 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     TunedThresholdClassifierCV,
-    cross_val_predict,
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
@@ -66,15 +61,10 @@ def test_equals_resampling_by_hand(table):
     X, y = table
     model = ResampledClassifier(SMOTE(random_state=0), LogisticRegression())
     by_hand = LogisticRegression().fit(*SMOTE(random_state=0).fit_resample(X, y))
-    np.testing.assert_array_equal(
-        model.fit(X, y).predict_proba(X), by_hand.predict_proba(X)
-    )
-    np.testing.assert_array_equal(
-        model.decision_function(X), by_hand.decision_function(X)
-    )
-    np.testing.assert_array_equal(
-        model.predict_log_proba(X), by_hand.predict_log_proba(X)
-    )
+    model.fit(X, y)
+    for method in ("predict_proba", "decision_function", "predict_log_proba"):
+        ours, expected = (getattr(m, method)(X) for m in (model, by_hand))
+        np.testing.assert_array_equal(ours, expected)
     assert model.score(X, y) == by_hand.score(X, y)
 
 
@@ -107,26 +97,8 @@ def test_weights_need_a_sampler_that_tells_its_rows(table):
     X, y = table
     model = ResampledClassifier(SMOTE(), LogisticRegression())
     message = "rows that sample_weight belongs to; got a SMOTE"
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         model.fit(X[:120], y[:120], sample_weight=np.ones(120))
-
-
-@pytest.mark.parametrize("sampler", [hard(), SMOTE(random_state=0)])
-def test_grid_search_in_a_plain_pipeline(table, sampler):
-    X, y = table
-    frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
-    labels = pd.Series(np.array(["run", "sit", "walk"])[y])
-    pipe = make_pipeline(
-        StandardScaler(), ResampledClassifier(sampler, LogisticRegression())
-    )
-    grid = {
-        "resampledclassifier__sampler__sampling_strategy": ["auto", "all"],
-        "resampledclassifier__estimator__C": [0.1, 1],
-    }
-    search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, error_score="raise")
-    assert search.fit(frame, labels).best_score_ > 0.6
-    assert set(search.predict(frame)) == {"run", "sit", "walk"}
-    assert search.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
 
 
 def test_networks_and_searches_take_groups_for_what_they_hold_out(table):
@@ -155,31 +127,12 @@ def test_what_looks_like_a_search_is_not_given_groups(table):
         assert len(model.sampler_.groups_) > len(y)
 
 
-@pytest.mark.parametrize("keep", ["pickle", "joblib", "clone"])
-def test_round_trips(table, keep):
-    X, y = table
-    names = np.array(["run", "sit", "walk"])[y]
-    fitted = ResampledClassifier(hard(), LogisticRegression()).fit(X, names)
-    if keep == "pickle":
-        other = pickle.loads(pickle.dumps(fitted))
-    elif keep == "joblib":
-        buffer = io.BytesIO()
-        joblib.dump(fitted, buffer)
-        buffer.seek(0)
-        other = joblib.load(buffer)
-    else:
-        other = clone(fitted).fit(X[30:], names[30:]).fit(X, names)
-    np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
-
-
-def test_calibration_and_cross_validation(table):
+def test_calibration_of_a_classifier_without_probabilities(table):
     X, y = table
     model = ResampledClassifier(hard(), LinearSVC())
     calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(1), 1, rtol=1e-6)
-    one, two = (cross_val_predict(model, X, y, cv=3, n_jobs=n) for n in (1, 2))
-    np.testing.assert_array_equal(one, two)
-    assert (one == y).mean() > 0.6
+    assert calibrated.score(X, y) > 0.6
 
 
 def test_metadata_routing(table):
@@ -197,20 +150,11 @@ def test_metadata_routing(table):
         assert len(weight_seen) == len(labels) and groups_seen is None
         assert len(pipe[-1].sampler_.groups_) == len(labels)
         # Folds by group, each of which hands its groups on.
-        pipe.set_params(
-            resampledclassifier__estimator=LogisticRegression().set_fit_request(
-                sample_weight=False
-            )
-        )
-        scores = cross_validate(
-            pipe,
-            X,
-            y,
-            cv=GroupKFold(3),
-            params={"groups": groups},
-            return_estimator=True,
-            error_score="raise",
-        )
+        plain = LogisticRegression().set_fit_request(sample_weight=False)
+        pipe.set_params(resampledclassifier__estimator=plain)
+        options = {"return_estimator": True, "error_score": "raise"}
+        options["params"] = {"groups": groups}
+        scores = cross_validate(pipe, X, y, cv=GroupKFold(3), **options)
     for pipe in scores["estimator"]:
         assert len(np.unique(pipe[-1].sampler_.groups_)) == 20
 
@@ -238,12 +182,12 @@ def test_methods_are_those_of_the_classifier(table):
     ],
 )
 def test_messages(table, parts, message):
-    with pytest.raises(TypeError, match=message):
+    with refuses(message, TypeError):
         ResampledClassifier(*parts).fit(*table)
 
 
 def test_groups_that_nobody_takes_are_refused(table):
     X, y = table
     model = ResampledClassifier(SMOTE(), LogisticRegression())
-    with pytest.raises(TypeError, match="takes groups; got a SMOTE"):
+    with refuses("takes groups; got a SMOTE", TypeError):
         model.fit(X, y, groups=np.arange(len(y)))

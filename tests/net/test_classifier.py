@@ -2,13 +2,14 @@
 
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.exceptions import NotFittedError
+from helpers import Recorder, refuses, weights
+from scipy.sparse import csr_array
+from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 from skorch import NeuralNetClassifier
 from skorch.callbacks import (
@@ -27,12 +28,14 @@ from skaug import NetClassifier
 from skaug.net import MLP, ConvNet, SignalNet
 
 
-def weights(net):
-    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
-
-
 def quick(*args, **kwargs):
     return NetClassifier(*args, **{"max_epochs": 3, "random_state": 0, **kwargs})
+
+
+@pytest.fixture
+def named(table):
+    X, y = table
+    return X, np.array(["walk", "run", "sit"])[y]
 
 
 class Logistic(nn.Module):
@@ -68,7 +71,7 @@ def test_shapes_set_by_the_user_win_and_unknown_ones_are_not_passed(table):
     X, y = table
     net = quick(Logistic, module__bias=False).fit(X, y)
     assert net.module_.fc.bias is None
-    with pytest.raises(ValueError, match=r"shape \(2, 3\) for 2 rows; got \(2, 5\)"):
+    with refuses(r"shape \(2, 3\) for 2 rows; got \(2, 5\)"):
         quick(Logistic, module__n_classes=5).fit(X, y)
 
 
@@ -121,13 +124,12 @@ def test_classes_fix_the_order_of_the_columns(table):
     ordered = quick(classes=["c", "a", "b"], max_epochs=30).fit(X, names)
     assert ordered.classes_.tolist() == ["c", "a", "b"]
     assert ordered.score(X, names) > 0.9
-    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+    with refuses(r"classes \['a', 'b'\]; got \['c'\]"):
         quick(classes=["a", "b"]).fit(X, names)
 
 
-def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_checkpoints_written_while_training_predict_labels(named, tmp_path):
+    X, names = named
     checkpoint = Checkpoint(monitor=None, dirname=tmp_path, f_pickle="net.pkl")
     quick(callbacks=[checkpoint], max_epochs=20).fit(X, names)
     with open(tmp_path / "net.pkl", "rb") as file:
@@ -136,8 +138,6 @@ def test_checkpoints_written_while_training_predict_labels(table, tmp_path):
 
 @pytest.mark.parametrize("labels", [[1, 2], ["no", "yes"]])
 def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
-    from sklearn.metrics import f1_score, make_scorer
-
     X, y = table
     named = np.array(labels)[(y > 0).astype(int)]
     scorer = make_scorer(f1_score, pos_label=labels[0])
@@ -149,46 +149,28 @@ def test_the_positive_class_is_the_one_scikit_learn_takes(table, labels):
     assert net.history[-1, "f1"] == pytest.approx(expected)
 
 
-def test_callbacks_may_score_with_labels(table):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
-    seen = []
-
-    class Score(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            seen.append(net.score(X, names))
-
-    net = quick(callbacks=[Score()]).fit(X, names)
-    assert seen[-1] == net.score(X, names)
+def test_callbacks_may_score_with_labels(named):
+    X, names = named
+    score = Recorder("on_epoch_end", lambda net: net.score(X, names))
+    net = quick(callbacks=[score]).fit(X, names)
+    assert score.seen[-1] == net.score(X, names)
 
 
+@pytest.mark.parametrize("labels", [["walk", "run", "sit"], [2, 1, 5]])
 @pytest.mark.parametrize(
     "metric", ["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"]
 )
-def test_scoring_callbacks_tell_the_truth_for_string_labels(table, metric):
-    from sklearn.metrics import get_scorer
-
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_scoring_callbacks_tell_the_truth_of_any_labels(table, labels, metric):
+    X, y = table[0], np.array(labels)[table[1]]
     scoring = EpochScoring(metric, name="score", lower_is_better=False)
     net = quick(train_split=ValidSplit(3, stratified=True), callbacks=[scoring])
-    net.fit(X, names)
-    held_out = net.get_split_datasets(np.float32(X), y)[1].indices
-    expected = get_scorer(metric)(net, X[held_out], names[held_out])
+    net.fit(X, y)
+    held_out = net.get_split_datasets(np.float32(X), net._encode(y))[1].indices
+    expected = get_scorer(metric)(net, X[held_out], y[held_out])
     assert net.history[-1, "score"] == pytest.approx(expected, rel=1e-5)
-    assert net.classes_.tolist() == ["run", "sit", "walk"]
-
-
-def test_valid_acc_is_right_for_labels_one_and_two(table):
-    X, y = table
-    labels = 1 + (y > 0)
-    net = quick(train_split=ValidSplit(3, stratified=True), max_epochs=30)
-    net.fit(X, labels)
-    held_out = net.get_split_datasets(np.float32(X), labels - 1)[1].indices
-    assert net.history[-1, "valid_acc"] == pytest.approx(
-        net.score(X[held_out], labels[held_out])
-    )
-    assert net.history[-1, "valid_acc"] > 0.8
+    accuracy = net.score(X[held_out], y[held_out])
+    assert net.history[-1, "valid_acc"] == pytest.approx(accuracy)
+    assert net.classes_.tolist() == sorted(labels)
 
 
 def test_early_stopping_and_scheduler_callbacks_work(table):
@@ -202,61 +184,49 @@ def test_early_stopping_and_scheduler_callbacks_work(table):
         ],
     ).fit(*table)
     assert len(net.history) < 50
-    assert net.optimizer_.param_groups[0]["lr"] < net.lr
+    assert rate(net) < net.lr
+
+
+def rate(net):
+    return net.optimizer_.param_groups[0]["lr"]
 
 
 def test_cosine_schedule_by_batch_from_lr_to_zero(table):
-    seen = []
-
-    class Rates(Callback):
-        def on_batch_begin(self, net, training=False, **kwargs):
-            if training:
-                seen.append(net.optimizer_.param_groups[0]["lr"])
-
-    quick(lr=0.5, batch_size=50, callbacks=[Rates()]).fit(*table)
+    rates = Recorder("on_batch_begin", rate)
+    quick(lr=0.5, batch_size=50, callbacks=[rates]).fit(*table)
     expected = 0.25 * (1 + np.cos(np.pi * np.arange(9) / 9))
-    np.testing.assert_allclose(seen, expected)
+    np.testing.assert_allclose(rates.seen, expected)
 
 
 def test_schedule_starts_over_after_max_epochs_and_after_a_new_rate(table):
     net = quick(lr=0.01, max_epochs=2).fit(*table)
-    assert net.optimizer_.param_groups[0]["lr"] < 0.01
-    rates = []
-
-    class Rates(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            rates.append(net.optimizer_.param_groups[0]["lr"])
-
-    net.callbacks_.append(("rates", Rates()))
+    assert rate(net) < 0.01
+    rates = Recorder("on_batch_begin", rate)
+    net.callbacks_.append(("rates", rates))
     net.partial_fit(*table, epochs=1)
-    assert rates[0] == 0.01
+    assert rates.seen[0] == 0.01
     net.partial_fit(*table, epochs=1)
     net.set_params(lr=0.5)
     net.partial_fit(*table, epochs=1)
-    assert rates[-3] == 0.5
+    assert rates.seen[-3] == 0.5
 
 
 def test_a_warm_fit_in_the_middle_of_a_schedule_has_a_whole_one_of_its_own(table):
     net = quick(max_epochs=4, warm_start=True).partial_fit(*table, epochs=3)
     net.fit(*table)
-    assert net.optimizer_.param_groups[0]["lr"] < 0.1 * net.lr
+    assert rate(net) < 0.1 * net.lr
 
 
 def test_a_scheduler_beside_the_cosine_is_refused(table):
-    with pytest.raises(ValueError, match="needs lr_schedule='constant' beside"):
+    with refuses("needs lr_schedule='constant' beside"):
         quick(callbacks=[LRScheduler("StepLR", step_size=1)]).fit(*table)
 
 
 def test_epochs_done_counts_parts_of_an_epoch(table):
-    seen = []
-
-    class Watch(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            seen.append(net.epochs_done())
-
-    net = quick(max_epochs=2, batch_size=50, callbacks=[Watch()])
+    done = Recorder("on_batch_begin", NetClassifier.epochs_done)
+    net = quick(max_epochs=2, batch_size=50, callbacks=[done])
     net.fit(*table)
-    np.testing.assert_allclose(seen, np.arange(6) / 3)
+    np.testing.assert_allclose(done.seen, np.arange(6) / 3)
     assert net.epochs_done() == 2
 
 
@@ -280,15 +250,12 @@ def test_random_state_reproduces_and_leaves_global_generators_alone(table, make_
 
 
 def test_numpys_global_seed_governs_random_state_none(table):
-    X, y = table
-    nets = []
-    for _ in range(2):
-        np.random.seed(11)
-        nets.append(NetClassifier(max_epochs=2).fit(X, y))
-    assert torch.equal(weights(nets[0]), weights(nets[1]))
-    assert not torch.equal(
-        weights(NetClassifier(max_epochs=2).fit(X, y)), weights(nets[0])
-    )
+    found = []
+    for seed in (11, 11, None):
+        if seed is not None:
+            np.random.seed(seed)
+        found.append(weights(NetClassifier(max_epochs=2).fit(*table)))
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[2], found[0])
 
 
 def test_training_in_two_parts_equals_one_with_dropout_and_shuffling(table):
@@ -304,7 +271,7 @@ def test_warm_start_goes_on_and_a_plain_fit_starts_over(table):
     warm = quick(warm_start=True).fit(X, y)
     warm.fit(X, y)
     assert len(warm.history) == 6
-    with pytest.raises(ValueError, match="8 features"):
+    with refuses("8 features"):
         warm.fit(X[:, :4], y)
     cold = quick().fit(X, y)
     first = weights(cold)
@@ -319,7 +286,7 @@ def test_partial_fit_honours_classes(table):
     net.partial_fit(X[only_a], names[only_a], classes=["a", "b", "c"])
     net.partial_fit(X, names)
     assert net.classes_.tolist() == ["a", "b", "c"]
-    with pytest.raises(ValueError, match=r"classes \['a', 'b'\]; got \['c'\]"):
+    with refuses(r"classes \['a', 'b'\]; got \['c'\]"):
         quick().partial_fit(X[y < 2], names[y < 2]).partial_fit(X, names)
 
 
@@ -363,60 +330,27 @@ def test_held_out_rows_share_no_group_with_training_rows(table, train_split, gro
 def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
     X, y = table
     net = quick(train_split=ValidSplit(KFold(3, shuffle=True, random_state=0)))
-    with pytest.raises(ValueError, match="that keeps groups together; got KFold"):
+    with refuses("that keeps groups together; got KFold"):
         net.fit(X, y, groups=np.arange(150) // 10)
-    with pytest.raises(
-        ValueError,
-        match=r"needs one group per row, shape \(150,\); got groups of shape \(3,\)",
-    ):
+    with refuses(r"one group per row, shape \(150,\); got groups of shape \(3,\)"):
         net.fit(X, y, groups=[1, 2, 3])
 
 
-def test_pandas_names_are_checked(table):
-    X, y = table
-    frame = pd.DataFrame(X, columns=[f"f{i}" for i in range(8)])
-    net = quick().fit(frame, pd.Series(y))
-    assert net.feature_names_in_.tolist() == list(frame.columns)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        net.predict(frame)
-    with pytest.raises(ValueError, match="feature names should match"):
-        net.predict(frame[frame.columns[::-1]])
-
-
+# Beside what scikit-learn's checks give.
 BAD = {
-    "nan": (lambda X, y: (np.where(X[0, 0] == X, np.nan, X), y), "contains NaN"),
-    "inf": (lambda X, y: (np.where(X[0, 0] == X, np.inf, X), y), "infinity"),
-    "object": (
-        lambda X, y: (np.array([["a"] * 8] * 150, object), y),
-        "could not convert",
-    ),
-    "empty": (lambda X, y: (X[:0], y[:0]), "0 sample"),
-    "one-d": (lambda X, y: (X[:, 0], y), "Expected 2D array"),
-    "rank five": (
-        lambda X, y: (X.reshape(150, 2, 2, 2, 1), y),
-        r"module=None; got samples",
-    ),
+    "words": (lambda X, y: (np.full(X.shape, "a", object), y), "could not convert"),
+    "five axes": (lambda X, y: (X.reshape(150, 2, 2, 2, 1), y), "got samples"),
     "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),
-    "continuous": (lambda X, y: (X, y + 0.5), "continuous"),
     "lengths": (lambda X, y: (X, y[:-1]), "inconsistent"),
-    "no y": (lambda X, y: (X, None), "requires y"),
-    "complex": (lambda X, y: (X + 1j, y), "Complex"),
+    "sparse": (lambda X, y: (csr_array(X), y), "Sparse data was passed.*dense"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_training_data_is_refused_with_its_reason(table, case):
     change, message = BAD[case]
-    with pytest.raises(ValueError, match=message):
+    with refuses(message, (TypeError, ValueError)):
         quick().fit(*change(*table))
-
-
-def test_sparse_data_are_refused(table):
-    from scipy.sparse import csr_array
-
-    with pytest.raises(TypeError, match=r"Sparse data was passed.*dense"):
-        quick().fit(csr_array(table[0]), table[1])
 
 
 @pytest.mark.parametrize(
@@ -426,15 +360,15 @@ def test_sparse_data_are_refused(table):
 def test_another_shape_at_predict_is_refused(shape, wrong):
     rng = np.random.default_rng(0)
     net = quick().fit(rng.normal(size=(30, *shape)), np.arange(30) % 2)
-    with pytest.raises(ValueError, match=r"features|as in fit; got \(5,"):
+    with refuses(r"features|as in fit; got \(5,"):
         net.predict(rng.normal(size=(5, *wrong)))
 
 
 def test_other_misuse_is_named(table):
     X, y = table
-    with pytest.raises(ValueError, match="'cosine' or 'constant'; got 'linear'"):
+    with refuses("'cosine' or 'constant'; got 'linear'"):
         quick(lr_schedule="linear").fit(X, y)
-    with pytest.raises(ValueError, match=r"needs data to choose a network"):
+    with refuses(r"needs data to choose a network"):
         quick().initialize()
     for kwargs, message in [
         ({"batch_size": 0}, "batch_size to be a whole number >= 1 or -1.*got 0"),
@@ -442,12 +376,10 @@ def test_other_misuse_is_named(table):
         ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
         ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),
     ]:
-        with pytest.raises(ValueError, match=message):
+        with refuses(message):
             quick(**kwargs).fit(X, y)
-    with pytest.raises(ValueError, match="did you mean module__hidden"):
+    with refuses("did you mean module__hidden"):
         quick(module_hidden=(3,)).fit(X, y)
-    with pytest.raises(NotFittedError):
-        quick().predict_proba(X)
 
 
 def test_a_failed_fit_leaves_no_trace_of_training(table):
@@ -460,7 +392,7 @@ def test_a_failed_fit_leaves_no_trace_of_training(table):
             return super().forward(X)
 
     net = quick(Broken)
-    with pytest.raises(RuntimeError, match="broken"):
+    with refuses("broken", RuntimeError):
         net.fit(X, np.array(["a", "b", "c"])[y])
     assert net.classes_.tolist() == ["a", "b", "c"]
 
@@ -468,31 +400,25 @@ def test_a_failed_fit_leaves_no_trace_of_training(table):
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_skorchs_dataloader_and_datasets_still_work(table, n_workers):
     X, y = np.float32(table[0]), table[1]
-    net = quick(
-        iterator_train=DataLoader,
-        iterator_train__num_workers=n_workers,
-        iterator_valid=DataLoader,
-        max_epochs=20,
-    ).fit(X, y)
+    fast = {"max_epochs": 8, "lr": 0.02}
+    loader = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
+    net = quick(iterator_train__num_workers=n_workers, **loader, **fast).fit(X, y)
     assert net.score(X, y) > 0.8
-    from_dataset = quick(max_epochs=20).fit(Dataset(X, y))
+    from_dataset = quick(**fast).fit(Dataset(X, y))
     np.testing.assert_array_equal(from_dataset.classes_, [0, 1, 2])
     assert (from_dataset.predict(X) == y).mean() > 0.8
 
 
 def test_dataset_labels_must_be_codes_unless_named(table):
     X, y = np.float32(table[0]), table[1]
-    with pytest.raises(
-        ValueError, match=r"labels 0 ... n_classes - 1; got \[1, 2, 3\]"
-    ):
+    with refuses(r"labels 0 ... n_classes - 1; got \[1, 2, 3\]"):
         quick().fit(Dataset(X, y + 1))
     net = quick(classes=["a", "b", "c"]).fit(Dataset(X, y))
     assert set(net.predict(X)) <= {"a", "b", "c"}
 
 
-def test_predefined_validation_data_are_coded_like_training_data(table):
-    X, y = table
-    names = np.array(["walk", "run", "sit"])[y]
+def test_predefined_validation_data_are_coded_like_training_data(named):
+    X, names = named
     split = predefined_split(Dataset(X[:30], names[:30]))
     net = quick(train_split=split, max_epochs=20).fit(X, names)
     assert net.history[-1, "valid_acc"] == pytest.approx(net.score(X[:30], names[:30]))

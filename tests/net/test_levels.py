@@ -1,137 +1,15 @@
-"""The seam to the last linear layer: found, watched for one call, refused loudly."""
+"""A network cut at its levels: the rest of it, training from there, refusals."""
 
 import copy
-import pickle
 
 import pytest
 import torch
+from helpers import refuses
 from torch import nn
 
-from skaug.net import (
-    MLP,
-    ConvNet,
-    Levels,
-    SignalNet,
-    capture_input,
-    check_head,
-    linear_head,
-)
+from networks import WideResNet
+from skaug.net import MLP, ConvNet, Levels, SignalNet
 from skaug.transforms.torchvision import torchvision
-
-
-class TwoHeads(nn.Module):
-    """The head in use is not the last one defined."""
-
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Linear(4, 5)
-        self.head = nn.Linear(5, 3)
-        self.auxiliary = nn.Linear(5, 2)
-
-    def forward(self, X):
-        return self.head(self.body(X).relu())
-
-
-class Repeated(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(4, 4)
-
-    def forward(self, X):
-        return self.fc(self.fc(X))
-
-
-@pytest.mark.parametrize(
-    "net, shape",
-    [(MLP(4, 3), (4,)), (SignalNet(2, 3), (2, 9)), (ConvNet(1, 3), (1, 9, 9))],
-)
-def test_features_times_weight_are_the_logits(net, shape):
-    net = net.eval()
-    name, head = linear_head(net)
-    assert name == "head" and head is net.head
-    with capture_input(head) as inputs:
-        logits = net(torch.randn(6, *shape))
-    torch.testing.assert_close(inputs[0] @ head.weight.T + head.bias, logits)
-
-
-def test_no_hook_is_left_behind_even_after_an_error():
-    net = MLP(4, 3)
-    with pytest.raises(RuntimeError, match="stop"), capture_input(net.head):
-        raise RuntimeError("stop")
-    with capture_input(net.head):
-        net(torch.randn(5, 4))
-    assert not any(module._forward_pre_hooks for module in net.modules())
-    pickle.loads(pickle.dumps(net))
-
-
-def test_captured_features_carry_gradients():
-    net = MLP(4, 3)
-    with capture_input(net.head) as inputs:
-        net(torch.randn(5, 4))
-    inputs[0].sum().backward()
-    assert net.blocks[0][0].weight.grad is not None
-
-
-@pytest.mark.parametrize("change", [copy.deepcopy, lambda net: net.double()])
-def test_the_name_holds_for_copies_and_conversions(change):
-    net = MLP(4, 3)
-    name, _ = linear_head(net)
-    changed = change(net)
-    with capture_input(changed.get_submodule(name)) as inputs:
-        changed(torch.randn(5, 4, dtype=next(changed.parameters()).dtype))
-    assert len(inputs) == 1
-
-
-def test_a_named_head_is_taken_and_the_wrong_default_is_noticed():
-    net = TwoHeads().eval()
-    X = torch.randn(2, 4)
-    assert linear_head(net)[0] == "auxiliary"
-    with pytest.raises(
-        ValueError, match=r"got 0 calls.*\['body', 'head', 'auxiliary'\]"
-    ):
-        check_head(net, "auxiliary", X)
-    torch.testing.assert_close(check_head(net, "head", X), net(X))
-
-
-@pytest.mark.parametrize(
-    "net, name, message",
-    [
-        (nn.Sequential(nn.Conv1d(2, 3, 1)), None, "got none. Add one"),
-        (nn.Sequential(nn.Linear(4, 3)), "1", r"unknown layer name '1'.*\['0'\]"),
-        (nn.Sequential(nn.ReLU(), nn.Linear(4, 3)), "0", r"got ReLU at '0'.*\['1'\]"),
-        (
-            nn.Sequential(
-                nn.Linear(4, 3), nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
-            ),
-            "1",
-            r"got ParametrizedLinear at '1'.*\['0'\]",
-        ),
-    ],
-)
-def test_what_is_not_a_plain_linear_head_is_refused(net, name, message):
-    with pytest.raises(ValueError, match=message):
-        linear_head(net, name)
-
-
-@pytest.mark.parametrize(
-    "net, shape, message",
-    [
-        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), (4,), "not the layer's"),
-        (nn.Sequential(nn.Linear(4, 3), nn.Conv1d(2, 3, 1)), (2, 4), "shape"),
-        (Repeated(), (4,), "2 calls"),
-        (
-            nn.Sequential(
-                nn.Linear(4, 4), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
-            ),
-            (4,),
-            "not the layer's",
-        ),
-    ],
-)
-def test_a_head_whose_output_is_not_the_networks_is_refused(net, shape, message):
-    name, _ = linear_head(net)
-    with pytest.raises(ValueError, match=message):
-        check_head(net.eval(), name, torch.randn(2, *shape))
 
 
 class Residual(nn.Module):
@@ -180,10 +58,10 @@ LEVELS = {
     "MLP": (lambda: MLP(4, 3, hidden=(8, 6)), (4,), ["blocks.0", "blocks.1"]),
     "SignalNet": (lambda: SignalNet(2, 3), (2, 16), [f"blocks.{i}" for i in range(3)]),
     "ConvNet": (lambda: ConvNet(1, 3), (1, 8, 8), [f"blocks.{i}" for i in range(3)]),
-    "resnet18": (
-        lambda: torchvision.models.resnet18(num_classes=3),
-        (3, 32, 32),
-        [f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1)],
+    "residual images": (
+        lambda: WideResNet(1, 3, depth=16, widen=1),
+        (1, 8, 8),
+        [f"stages.{i}.{j}" for i in range(3) for j in range(2)],
     ),
     "flat Sequential": (flat, (4,), ["3", "6"]),
     "nested Sequential": (
@@ -194,12 +72,16 @@ LEVELS = {
     ),
     "residual": (Residual, (4,), ["last"]),
 }
-each_kind = pytest.mark.parametrize("kind", LEVELS)
+RESNET18 = (
+    lambda: torchvision.models.resnet18(num_classes=3),
+    (3, 8, 8),
+    [f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1)],
+)
 
 
 def levels_of(kind):
     torch.manual_seed(0)
-    make, shape, names = LEVELS[kind]
+    make, shape, names = LEVELS.get(kind, RESNET18)
     net, X = make(), torch.randn(12, *shape)
     net.train()
     for _ in range(3):  # statistics of batch normalisation other than 0 and 1
@@ -207,7 +89,7 @@ def levels_of(kind):
     return net.eval(), X, names
 
 
-@each_kind
+@pytest.mark.parametrize("kind", [*LEVELS, "resnet18"])
 def test_the_rest_of_the_network_from_a_level_is_the_network(kind):
     net, X, names = levels_of(kind)
     levels = Levels(net, X[:2])
@@ -220,7 +102,7 @@ def test_the_rest_of_the_network_from_a_level_is_the_network(kind):
         torch.testing.assert_close(batches, h)
 
 
-@each_kind
+@pytest.mark.parametrize("kind", LEVELS)
 def test_training_from_a_level_leaves_what_is_below_bit_identical(kind):
     net, X, _ = levels_of(kind)
     levels = Levels(net, X[:2])
@@ -312,7 +194,7 @@ class Odd(nn.Module):
 def test_levels_that_do_not_cut_are_refused_with_the_reason(kind, name, why):
     torch.manual_seed(0)
     net, X = Odd(kind).eval(), torch.randn(6, 4)
-    with pytest.raises(ValueError, match=f"can be cut; got '{name}'.*{why}"):
+    with refuses(f"can be cut; got '{name}'.*{why}"):
         Levels(net, X, [name])
 
 
@@ -333,7 +215,7 @@ def test_a_level_has_the_rows_along_its_first_axis():
     torch.manual_seed(0)
     net, X = SecondAxis().eval(), torch.randn(6, 4)
     assert Levels(net, X).names == ["body"]
-    with pytest.raises(ValueError, match="the first axis of what the module returns"):
+    with refuses("the first axis of what the module returns"):
         Levels(net, X, ["first"])
 
 
@@ -387,7 +269,7 @@ def test_tokens():
 def test_blocks_that_do_not_cut_are_left_out():
     torch.manual_seed(0)
     assert Levels(Odd("bypassed"), torch.randn(6, 4)).names == ["body"]
-    with pytest.raises(ValueError, match="needs a block before its last linear layer"):
+    with refuses("needs a block before its last linear layer"):
         Levels(nn.Linear(4, 3), torch.randn(6, 4))
 
 

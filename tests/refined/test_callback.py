@@ -912,7 +912,7 @@ def test_ihda_on_top_trains_augmented_first_and_finetunes_clean(table):
         return X + torch.randn_like(X)
 
     augment = BatchAugmentation(count, refine_epochs=1)
-    ihda = IHDAFinetuner(net(augment), latent_dim=4, random_state=0).fit(*table)
+    ihda = IHDAFinetuner(net(augment), random_state=0).fit(*table)
     assert sum(rows) == 150 * (EPOCHS - 1)
     assert ihda.levels_ and ihda.score(*table) > 0.7
 

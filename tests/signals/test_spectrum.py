@@ -3,20 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import refuses
 from scipy.spatial.transform import Rotation
 from scipy.stats import mode
 from shl_folder import frames_by_slicing, write_shl
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import (
-    GridSearchCV,
-    GroupKFold,
-    cross_val_predict,
-)
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from skaug import ISDAClassifier, NetClassifier
+from skaug import NetClassifier
 from skaug.signals import Frames, MagnitudeSpectrum, frame_segments, load_shl
 
 SHL = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
@@ -137,78 +130,51 @@ def test_names_and_frames_of_pandas():
     series = pd.DataFrame(X[:, 0], columns=[f"t{i}" for i in range(10)])
     spectrum = MagnitudeSpectrum(sampling_rate=20).fit(series)
     assert spectrum.get_feature_names_out()[-1] == "signal_10Hz"
-    with pytest.raises(ValueError, match="feature names should match"):
+    with refuses("feature names should match"):
         spectrum.transform(series[series.columns[::-1]])
 
 
 @pytest.mark.parametrize(
-    ("parameters", "X", "message"),
+    ("parameters", "message"),
     [
-        (
-            {},
-            np.zeros((5, 4, 8)),
-            "sensors= where channels do not come in threes; got 4",
+        *(
+            ({"sensors": sensors}, "sensors .*a dict of names and lists of channels")
+            for sensors in ({"acc": 0}, {"acc": [True]}, {"acc": [0.0]}, {1: [0]}, {})
         ),
-        (
-            {},
-            np.zeros((5, 3, 8, 8)),
-            r"\(n, n_channels, n_times\).*; got \(5, 3, 8, 8\)",
-        ),
-        (
-            {"sensors": {"acc": [0, 3]}},
-            np.zeros((5, 3, 8)),
-            "from 0 to 2, each of them once",
-        ),
-        (
-            {"sensors": {"acc": []}},
-            np.zeros((5, 3, 8)),
-            "from 0 to 2, each of them once",
-        ),
-        ({"sensors": {"acc": [0, 0]}}, np.zeros((5, 3, 8)), "each of them once; got"),
-        ({"sensors": {"acc": 0}}, np.zeros((5, 3, 8)), "a dict of names and lists"),
-        ({"sensors": {"acc": [True]}}, np.zeros((5, 3, 8)), "a dict of names and"),
-        ({"sensors": {"acc": [0.0]}}, np.zeros((5, 3, 8)), "a dict of names and lists"),
-        ({"sensors": {1: [0]}}, np.zeros((5, 3, 8)), "a dict of names and lists"),
-        ({"sensors": {}}, np.zeros((5, 3, 8)), "a dict of names and lists of channels"),
-        ({"sensors": [0, 1]}, np.zeros((5, 3, 8)), "a dict of names and lists"),
-        (
-            {"window": np.hanning(8)},
-            np.zeros((5, 3, 8)),
-            "window to be 'hann', .* or None",
-        ),
-        ({"log": "no"}, np.zeros((5, 3, 8)), "log to be True or False; got 'no'"),
-        (
-            {"sampling_rate": np.inf},
-            np.zeros((5, 3, 8)),
-            "sampling_rate .* number > 0 or None",
-        ),
-        ({}, np.zeros((5, 3, 0)), r"none of them 0; got \(5, 3, 0\)"),
-        ({}, np.zeros((5, 0, 8)), r"none of them 0; got \(5, 0, 8\)"),
-        ({}, np.full((5, 3, 8), 1e20, np.float32), "squares float32 can hold"),
-        (
-            {},
-            Frames(np.zeros((1, 3, 80)), 8, 8)[:0],
-            "a frame or more.*Frames of shape",
-        ),
-        ({}, Frames(np.zeros((1, 3, 80), complex), 8, 8), "of real numbers; got"),
-        (
-            {"window": "box"},
-            np.zeros((5, 3, 8)),
-            "window .* or None; got 'box'",
-        ),
-        (
-            {"sampling_rate": 0},
-            np.zeros((5, 3, 8)),
-            "sampling_rate .* number > 0 or None",
-        ),
-        ({"block_size": 0}, np.zeros((5, 3, 8)), "block_size to be .* >= 1; got 0"),
-        ({}, np.full((5, 3, 8), np.nan), "NaN"),
-        ({}, Frames(np.full((1, 3, 80), np.nan), 8, 8), "among frames 0 to 9"),
+        ({"sensors": [0, 1]}, "a dict of names and lists"),
+        ({"sensors": {"acc": [0, 3]}}, "from 0 to 2, each of them once"),
+        ({"sensors": {"acc": []}}, "from 0 to 2, each of them once"),
+        ({"sensors": {"acc": [0, 0]}}, "each of them once; got"),
+        ({"window": np.hanning(8)}, "window to be 'hann', .* or None"),
+        ({"window": "box"}, "window .* or None; got 'box'"),
+        ({"log": "no"}, "log to be True or False; got 'no'"),
+        ({"sampling_rate": np.inf}, "sampling_rate .* number > 0 or None"),
+        ({"sampling_rate": 0}, "sampling_rate .* number > 0 or None"),
+        ({"block_size": 0}, "block_size to be .* >= 1; got 0"),
     ],
 )
-def test_bad_input_gets_a_sentence(parameters, X, message):
-    with pytest.raises(ValueError, match=message):
-        MagnitudeSpectrum(**parameters).fit_transform(X)
+def test_bad_parameters_get_a_sentence(parameters, message):
+    with refuses(message):
+        MagnitudeSpectrum(**parameters).fit_transform(np.zeros((5, 3, 8)))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.zeros((5, 4, 8)), "sensors= where channels do not come in threes; got 4"),
+        (np.zeros((5, 3, 8, 8)), r"\(n, n_channels, n_times\).*; got \(5, 3, 8, 8\)"),
+        (np.zeros((5, 3, 0)), r"none of them 0; got \(5, 3, 0\)"),
+        (np.zeros((5, 0, 8)), r"none of them 0; got \(5, 0, 8\)"),
+        (np.full((5, 3, 8), 1e20, np.float32), "squares float32 can hold"),
+        (np.full((5, 3, 8), np.nan), "NaN"),
+        (Frames(np.zeros((1, 3, 80)), 8, 8)[:0], "a frame or more.*Frames of shape"),
+        (Frames(np.zeros((1, 3, 80), complex), 8, 8), "of real numbers; got"),
+        (Frames(np.full((1, 3, 80), np.nan), 8, 8), "among frames 0 to 9"),
+    ],
+)
+def test_bad_signals_get_a_sentence(X, message):
+    with refuses(message):
+        MagnitudeSpectrum().fit_transform(X)
 
 
 def test_other_types_of_numbers(segments):
@@ -239,32 +205,14 @@ def test_what_is_fitted_stays(segments):
 
 def test_another_shape_than_in_fit_is_refused(segments):
     spectrum = MagnitudeSpectrum().fit(segments)
-    with pytest.raises(ValueError, match=r"\(n, 6, 100\), as in fit; got \(7, 6, 99\)"):
+    with refuses(r"\(n, 6, 100\), as in fit; got \(7, 6, 99\)"):
         spectrum.transform(segments[:, :, 1:])
-    with pytest.raises(ValueError, match=r"\(n, 6, 100\), as in fit; got \(7, 6, 50\)"):
+    with refuses(r"\(n, 6, 100\), as in fit; got \(7, 6, 50\)"):
         spectrum.transform(Frames(segments, 50, 50)[:7])
-    with pytest.raises(ValueError, match="6 features"):
+    with refuses("6 features"):
         spectrum.transform(segments[:, :3])
-    with pytest.raises(ValueError, match=r"A single frame is X\[None\]"):
+    with refuses(r"A single frame is X\[None\]"):
         spectrum.transform(segments[0])
-
-
-@pytest.mark.parametrize(
-    "classifier", [LogisticRegression(), ISDAClassifier(max_epochs=10, random_state=0)]
-)
-def test_frames_go_through_a_grouped_grid_search(classifier):
-    rng = np.random.default_rng(0)
-    y = np.repeat(["still", "walk"], 12)
-    X = rng.normal(size=(24, 3, 200))
-    X[12:, 0] += 3 * np.sin(np.arange(200) / 3)
-    frames = frame_segments(X, y, frame_length=50, frame_step=25)
-    pipe = make_pipeline(MagnitudeSpectrum(), StandardScaler(), clone(classifier))
-    grid = {"magnitudespectrum__log": [False, True]}
-    grid["magnitudespectrum__window"] = [None, "hann"]
-    search = GridSearchCV(pipe, grid, cv=GroupKFold(3), n_jobs=2, error_score="raise")
-    search.fit(frames.X, frames.y, groups=frames.groups)
-    assert search.best_score_ > 0.9
-    assert set(search.predict(frames.X[::5])) == {"still", "walk"}
 
 
 def test_a_net_takes_frames_as_signals(segments):

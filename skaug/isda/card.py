@@ -1,0 +1,56 @@
+"""What ISDA tells the model card; ``skaug/card/methods.py`` explains the functions."""
+
+import math
+
+from sklearn.base import clone
+
+from skaug._table import table
+
+__all__ = ["figures", "plain", "tables"]
+
+
+def plain(net):
+    """The same net with strength 0, whose loss is the cross-entropy."""
+    twin = clone(net)
+    if not net.strength:
+        return twin, ""
+    return twin.set_params(strength=0), f"strength=0 in place of {net.strength:g}"
+
+
+def tables(part):
+    """How often each class was seen, and how far its features vary."""
+    net = part.object
+    statistics = net.class_covariance_
+    title = "ISDA: features moved by class covariances"
+    if not net.strength:
+        return [table(title, [], "Strength 0: nothing was augmented.")]
+    note = (
+        f"Strength {net.strength:g} by the schedule {net.schedule!r}, on the "
+        f"{statistics.n_features} features before the layer {net.classifier_layer_!r}; "
+        f"covariance {statistics.kind!r}. Rows are counted once in every epoch."
+    )
+    records = []
+    if statistics.kind != "identity":
+        variances = _variances(statistics)
+        names = net.classes_.tolist() if len(variances) > 1 else ["all classes"]
+        records = [
+            {"class": name, "rows_seen": count, "standard_deviation": math.sqrt(v)}
+            for name, count, v in zip(names, statistics.count.tolist(), variances)
+        ]
+    return [table(title, records, note)]
+
+
+def figures(part, X, y):
+    """ISDA has no figure of its own."""
+    return {}
+
+
+def _variances(statistics):
+    """Mean variance of a feature within each class."""
+    if statistics.kind in ("full", "shared"):
+        diagonal = statistics.covariance.diagonal(dim1=-2, dim2=-1)
+    elif statistics.kind == "diagonal":
+        diagonal = statistics.variance
+    else:
+        diagonal = statistics.factor.square().sum(dim=-1) + statistics.remainder
+    return diagonal.mean(dim=-1).clamp(min=0).tolist()

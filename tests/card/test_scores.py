@@ -1,0 +1,112 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
+
+from skaug import expected_calibration_error, worst_group_accuracy
+from skaug.card import scores_and_contributions, standard_error
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def scores_of(y, proba):
+    return scores_and_contributions(y, proba.argmax(1), proba, np.arange(3))
+
+
+def test_scores_are_those_of_scikit_learn(data, card, no_figures):
+    (X, y, _), (X_test, y_test, person) = data
+    model = LogisticRegression().fit(X, y)
+    made = card(model, person)
+    predicted, proba = model.predict(X_test), model.predict_proba(X_test)
+    expected = {
+        "accuracy": accuracy_score(y_test, predicted),
+        "balanced_accuracy": balanced_accuracy_score(y_test, predicted),
+        "worst_group_accuracy": worst_group_accuracy(y_test, predicted, person),
+        "log_loss": log_loss(y_test, proba),
+        "calibration_error": expected_calibration_error(y_test, proba),
+    }
+    got = {name: one.estimator for name, one in made.scores.items()}
+    assert got == pytest.approx(expected)
+    columns = precision_recall_fscore_support(y_test, predicted)
+    for record, *values in zip(made.class_scores, *columns):
+        named = [record.precision, record.recall, record.f1, record.rows]
+        assert named == pytest.approx(values)
+    by_group = pd.Series(predicted == y_test).groupby(person).mean()
+    assert {r.group: r.accuracy for r in made.group_scores} == by_group.to_dict()
+
+
+def test_difference_has_the_error_of_pairs(rng):
+    y, n = rng.integers(3, size=200), 200
+    ours, theirs = (scores_of(y, rng.dirichlet(np.ones(3), size=n)) for _ in range(2))
+    for name in ours:
+        gaps = ours[name][1] - theirs[name][1]
+        assert abs(gaps.sum()) < 1e-12
+        alone = standard_error(gaps, np.arange(n))[0]
+        assert alone == pytest.approx(standard_error(gaps)[0])
+    gaps = ours["log_loss"][1] - theirs["log_loss"][1]
+    losses = n * gaps
+    error = losses.std(ddof=1) / np.sqrt(n)
+    assert standard_error(gaps)[0] == pytest.approx(error)
+    # Groups of equal size: the error of the means of the groups.
+    means = losses.reshape(10, 20).mean(axis=1)
+    error = means.std(ddof=1) / np.sqrt(10)
+    assert standard_error(gaps, np.repeat(np.arange(10), 20))[0] == pytest.approx(error)
+    assert np.isnan(standard_error(gaps, np.zeros(n))[0])
+
+
+def test_contributions_are_derivatives_by_the_weight_of_a_row(rng):
+    y, proba = rng.integers(3, size=300), rng.dirichlet(np.ones(3), size=300)
+    scores = scores_of(y, proba)
+    for row in range(10):
+        # Every row fifty times, and one of them once more.
+        more = np.r_[np.repeat(np.arange(300), 50), row]
+        again = scores_of(y[more], proba[more])
+        for name, (value, contributions) in scores.items():
+            slope = 50 * (again[name][0] - value)
+            assert slope == pytest.approx(contributions[row], rel=0.05), name
+
+
+def test_calibration_error_of_cases_done_by_hand():
+    proba = np.array([[0.8, 0.2]] * 5 + [[0.4, 0.6]] * 5)
+    y = np.array([0, 0, 0, 0, 1] + [1, 1, 1, 0, 0])
+    assert expected_calibration_error(y, proba) == pytest.approx(0)
+    assert expected_calibration_error(1 - y, proba) == pytest.approx(0.4)
+    names = np.array(["yes", "no"])  # the order of the columns
+    assert expected_calibration_error(names[y], proba, names) == pytest.approx(0)
+    # 0.9 sure and right, 0.7 sure and wrong: gaps 0.1 and 0.7, together 0.3 in one bin.
+    proba, y = [[0.9, 0.1], [0.7, 0.3]], [0, 1]
+    assert expected_calibration_error(y, proba) == pytest.approx(0.4)
+    assert expected_calibration_error(y, proba, n_bins=1) == pytest.approx(0.3)
+    assert expected_calibration_error([1, 1], [[0, 1.0]] * 2, [0, 1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0, 1], [0.1, 0.9]), "of shape"),
+        (([0, 1], [[2.0, -1.0]] * 2), "from 0 to 1"),
+        (([0, 0], [[0.5, 0.5]] * 2), "one class for each column"),
+        (([0, 2], [[0.5, 0.5]] * 2, [0, 1]), "among the classes"),
+        (([0, 1], [[0.5, 0.5]] * 2, None, 0), "n_bins"),
+        (([0, 1], [[0.5, 0.5]] * 2, None, True), "n_bins"),
+    ],
+)
+def test_calibration_error_refuses(arguments, message):
+    with pytest.raises(
+        ValueError, match=f"expected_calibration_error needs.*{message}"
+    ):
+        expected_calibration_error(*arguments)
+
+
+def test_groups_of_several_types_are_refused_by_the_score_too():
+    with pytest.raises(ValueError, match=r"worst_group_accuracy needs groups of one"):
+        worst_group_accuracy([0, 1], [0, 1], [None, "a"])

@@ -1,0 +1,249 @@
+"""Work in several processes: searches, ranks of torch, scripts, a run that is killed.
+
+Joblib starts two processes once and keeps them for the tests of this file.
+"""
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import torch
+from imblearn.over_sampling import SMOTE
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
+from torch import nn
+
+import bench_methods
+from skaug import (
+    HardPoints,
+    HardRegionSampler,
+    ISDAClassifier,
+    ISDALoss,
+    NetClassifier,
+    ResampledClassifier,
+)
+from skaug.isda.covariance import KINDS
+from skaug.signals import MagnitudeSpectrum, frame_segments
+
+ROOT = Path(__file__).parents[2]
+SHORT = {"max_epochs": 10, "random_state": 0}
+
+
+def pipeline(model):
+    return Pipeline([("scale", StandardScaler()), ("model", model)])
+
+
+def search_over(pipe, grid, cv, n_jobs=2):
+    return GridSearchCV(pipe, grid, cv=cv, n_jobs=n_jobs, error_score="raise")
+
+
+def test_two_processes_search_as_one_does(table):
+    X, y = table
+    frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
+    labels = pd.Series(np.array(["run", "sit", "walk"])[y])
+    samplers = [
+        HardRegionSampler(
+            sources=HardPoints(radius=0.3), generator="noise", random_state=0
+        ),
+        SMOTE(random_state=0),
+    ]
+    grid = [
+        {
+            "model": [NetClassifier(**SHORT)],
+            "model__lr": [1e-3, 1e-2],
+            "model__module__hidden": [(16,), (16, 8)],
+        },
+        {
+            "model": [ISDAClassifier(**SHORT)],
+            "model__strength": [0, 0.5],
+            "model__covariance": ["full", "diagonal"],
+            "model__schedule": ["epoch"],
+        },
+        {
+            "model": [
+                ResampledClassifier(sampler, LogisticRegression())
+                for sampler in samplers
+            ],
+            "model__sampler__sampling_strategy": ["auto", "all"],
+            "model__estimator__C": [0.1, 1],
+        },
+    ]
+    one, two = (
+        search_over(pipeline(LogisticRegression()), grid, 2, n_jobs).fit(frame, labels)
+        for n_jobs in (1, 2)
+    )
+    scores = two.cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, one.cv_results_["mean_test_score"])
+    assert two.best_score_ > 0.8
+    assert set(two.predict(frame)) == {"run", "sit", "walk"}
+    assert two.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
+
+
+class Sides(Callback):
+    """Refuses a held-out part that shares a value of the first column with training."""
+
+    def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+        train, valid = (
+            {float(part[i][0].ravel()[0]) for i in range(len(part))}
+            for part in (dataset_train, dataset_valid)
+        )
+        if train & valid or not valid:
+            raise AssertionError(f"groups on both sides: {train & valid}")
+        net.history.record("groups_of_rows", (sorted(train), sorted(valid)))
+
+
+def test_a_grouped_search_over_frames_with_early_stopping():
+    # Every frame's first feature tells its group; walking swings.
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(18) % 2, "walk", "still")
+    X = 0.1 * rng.normal(size=(18, 4, 80))
+    X[y == "walk", 1] += np.sin(np.arange(80))
+    X[:, 0] = 1 + np.arange(18)[:, None] // 2
+    frames = frame_segments(X, y, np.arange(18) // 2, frame_length=20, frame_step=10)
+    order = rng.permutation(len(frames.X))
+    X, y, groups = frames.X[order], frames.y[order], frames.groups[order]
+    net = ISDAClassifier(
+        callbacks=[("sides", Sides())],
+        train_split=ValidSplit(3, stratified=True),
+        **SHORT,
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipe = pipeline(net.set_fit_request(groups=True))
+        spectrum = MagnitudeSpectrum({"group": [0], "acc": [1, 2, 3]})
+        pipe.steps.insert(0, ("spectrum", spectrum))
+        grid = {"spectrum__window": [None, "hann"], "model__strength": [0, 1]}
+        search = search_over(pipe, grid, GroupKFold(3)).fit(X, y, groups=groups)
+        train, valid = search.best_estimator_[-1].history[-1, "groups_of_rows"]
+        assert len(train) + len(valid) == 9
+        assert search.best_score_ > 0.9
+        assert set(search.predict(X[::5])) == {"still", "walk"}
+        # The same without groups is caught, so that the callback can fail.
+        shared = clone(pipe)
+        shared[-1].set_fit_request(groups=False)
+        with pytest.raises(AssertionError, match="both sides"):
+            shared.fit(X, y)
+
+
+def test_real_tables_grouped_by_subject(har_features):
+    X, y, subject = har_features
+    grid = {"model__strength": [0.1, 1]}
+    search = search_over(pipeline(ISDAClassifier(**SHORT)), grid, GroupKFold(2))
+    assert search.fit(X, y, groups=subject).best_score_ > 0.7
+
+
+# ISDA's statistics are those of all ranks
+
+C, A = 4, 6
+ESTIMATED = [kind for kind in KINDS if kind != "identity"]
+
+
+def gradient_and_loss(kind, rows=slice(None)):
+    """Last gradient and the loss with its statistics, of these rows of each batch."""
+    torch.manual_seed(0)
+    head = nn.Linear(A, C).double()
+    # The second batch has classes that only one rank sees.
+    targets = [torch.randint(C, (16,)), torch.tensor([0, 1] * 7 + [0, 2])]
+    batches = [(torch.randn(16, A).double() + 2, target) for target in targets]
+    loss_function = ISDALoss(C, A, kind, rank=A, dtype=torch.float64)
+    for features, target in batches:
+        part, labels = features[rows], target[rows]
+        loss = loss_function(head(part), labels, part, head.weight, 0.5)
+        grad = torch.autograd.grad(loss, head.weight)[0]
+    return grad, loss_function
+
+
+def one_rank(rank, folder):
+    """One of two processes: its half of each batch, gradients averaged over ranks."""
+    meeting = {
+        "init_method": f"file://{folder}/meeting",
+        "timeout": timedelta(minutes=1),
+    }
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2, **meeting)
+    found = {}
+    for kind in ESTIMATED:
+        grad, loss_function = gradient_and_loss(kind, slice(rank, None, 2))
+        torch.distributed.all_reduce(grad)
+        found[kind] = grad / 2, loss_function.covariance.dense()
+    torch.distributed.destroy_process_group()
+    return found
+
+
+def test_two_ranks_equal_one_on_the_concatenated_batch(tmp_path):
+    ranks = Parallel(n_jobs=2)(delayed(one_rank)(rank, tmp_path) for rank in (0, 1))
+    for kind in ESTIMATED:
+        grad, loss_function = gradient_and_loss(kind)
+        for found in ranks:
+            rank_grad, covariance = found[kind]
+            assert (rank_grad - grad).abs().max() < 1e-12
+            assert (covariance - loss_function.covariance.dense()).abs().max() < 1e-12
+
+
+# Scripts
+
+
+def test_compare_on_the_command_line(tmp_path, monkeypatch, capsys):
+    options = ["--seeds", "2", "--n-train", "30", "--epochs", "1", "--strengths", "1"]
+    options += ["--n-jobs", "2", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["compare.py", *options])
+    runpy.run_path(str(ROOT / "examples" / "compare.py"), run_name="__main__")
+    printed = capsys.readouterr()
+    assert "ISDA - plain" in printed.out
+    assert "2/2" in printed.err
+
+
+def cells_kept(folder):
+    return len(list(folder.glob("*/*.json")))
+
+
+def kill_with_some_cells(command, folder):
+    """Start a command and stop it dead once there is a cell."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    while process.poll() is None and cells_kept(folder) == 0:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run was over before"
+
+
+def test_a_killed_run_goes_on_and_ends_alike(tmp_path, monkeypatch, capsys):
+    X, y = load_iris(return_X_y=True)
+    np.savez(tmp_path / "few.npz", x=X, y=y)
+    script = bench_methods.__file__
+    command = [sys.executable, script, "--methods", "ISDA", "--epochs", "40"]
+    command += ["--data", str(tmp_path / "few.npz"), "--rows", "60", "--seeds", "2"]
+
+    def run(name, n_jobs):
+        options = ["--n-jobs", str(n_jobs), "--output", str(tmp_path / name)]
+        monkeypatch.setattr(sys, "argv", [*command[1:], *options])
+        bench_methods.main()
+        data = json.loads((tmp_path / name / "methods.json").read_text())
+        assert (tmp_path / name / "methods.png").stat().st_size > 10_000
+        return [{k: v for k, v in c.items() if k != "seconds"} for c in data["cells"]]
+
+    killed = tmp_path / "killed"
+    kill_with_some_cells([*command, "--n-jobs", "1", "--output", killed], killed)
+    n_kept = cells_kept(killed)
+    assert 1 <= n_kept < 4
+    resumed = run("killed", n_jobs=2)
+    assert f"{n_kept} of 4 cells are there" in capsys.readouterr().out
+    assert resumed == run("whole", n_jobs=1)
+    assert not any("error" in cell for cell in resumed)

@@ -1,0 +1,48 @@
+"""Scikit-learn's own checks, once for each class."""
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skaug import (
+    HardRegionSampler,
+    IHDAFinetuner,
+    ISDAClassifier,
+    NetClassifier,
+    ResampledClassifier,
+    VAEGenerator,
+)
+from skaug.signals import MagnitudeSpectrum
+
+SMALL = VAEGenerator(latent_dim=4, steps=20)
+TINY = {"max_epochs": 20, "module__hidden": (16, 8), "random_state": 0}
+# InfluenceAugmenter is in tests/influence, where its two augmentations are set up.
+CHECKED = [
+    NetClassifier(**TINY),
+    ISDAClassifier(**TINY),
+    HardRegionSampler(random_state=0),
+    HardRegionSampler(output="potentials"),
+    ResampledClassifier(
+        HardRegionSampler(generator="noise", random_state=0), LogisticRegression()
+    ),
+    IHDAFinetuner(NetClassifier(**TINY), generator=SMALL, random_state=0),
+    MagnitudeSpectrum(),
+]
+# Names of checks that a class fails, and why.
+OF_SKORCH = {
+    "check_no_attributes_set_in_init": "skorch sets attributes in its constructor"
+}
+EXPECTED_FAILURES = {NetClassifier: OF_SKORCH, ISDAClassifier: OF_SKORCH}
+
+
+# The checks' tables are too small for anything to be hard in all of them.
+@pytest.mark.filterwarnings("ignore:HardRegionSampler:UserWarning")
+@pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
+@pytest.mark.filterwarnings("ignore:Rows of zeros only:UserWarning")
+@parametrize_with_checks(
+    CHECKED,
+    expected_failed_checks=lambda model: EXPECTED_FAILURES.get(type(model), {}),
+    xfail_strict=True,
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
