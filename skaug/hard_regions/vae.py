@@ -264,16 +264,16 @@ def fit_vae(
         times = math.ceil(1000 / len(X_valid))
         X_valid = X_valid.repeat(times, 1)
         codes_valid = None if codes_valid is None else codes_valid.repeat(times)
-        noise_valid = draw(len(X_valid))
+        held_out = X_valid, draw(len(X_valid)), kl_weight, codes_valid
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
     step, looked, printed = 0, 0, 0
     batches = _batches(len(X), batch_size, generator, X.device)
     try:
         while step < min(max_steps, best_step + patience):
             rows = next(batches)
-            optimizer.zero_grad()
             told = None if codes is None else codes[rows]
             loss = trained.loss(X[rows], draw(len(rows)), kl_weight, told)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
@@ -281,7 +281,7 @@ def fit_vae(
             if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
                 looked = step
                 with torch.no_grad():
-                    loss = trained.loss(X_valid, noise_valid, kl_weight, codes_valid)
+                    loss = trained.loss(*held_out)
                 if loss < best_loss:
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
@@ -290,14 +290,17 @@ def fit_vae(
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         vae.interrupted = True
-    if not all(value.isfinite().all() for value in best.values()):
+    return _with_weights(vae, best)
+
+
+def _with_weights(vae, weights):
+    """Put trained weights into the VAE, which keeps its own centre and scale."""
+    if not all(value.isfinite().all() for value in weights.values()):
         raise ValueError(
-            "fit_vae needs a loss that stays finite; got weights that are not finite. "
-            "Decrease lr, or look for extreme values in X."
+            "fit_vae needs a loss that stays finite; got weights that are not, because "
+            "training diverged. Decrease lr, or look for extreme values in X."
         )
-    for name in ("centre", "scale"):
-        best[name] = getattr(vae, name)
-    vae.load_state_dict(best)
+    vae.load_state_dict(weights | {"centre": vae.centre, "scale": vae.scale})
     return vae.eval().requires_grad_(False)
 
 
