@@ -135,20 +135,7 @@ def rows_added(sampler):
 
 
 def take_rows(values, rows):
-    """Take rows by number; a frame gets a new index.
-
-    Parameters
-    ----------
-    values : array-like, list, pandas frame or series
-        Rows to take from.
-    rows : ndarray of int
-        Numbers of the rows.
-
-    Returns
-    -------
-    taken : object
-        The rows, in the type of `values`.
-    """
+    """Take rows by number, in the type of the values; a frame gets a new index."""
     if not isinstance(values, list) and not hasattr(values, "iloc"):
         values = np.asarray(values)
     taken = _safe_indexing(values, rows)
@@ -156,22 +143,9 @@ def take_rows(values, rows):
 
 
 def with_new_rows(X, source_index, new):
-    """Put new rows after those of X, in X's type and dtypes.
-
-    Parameters
-    ----------
-    X : ndarray, list or pandas frame of shape (n, n_features)
-        The old rows.
-    source_index : ndarray of shape (n + n_new,)
-        Number of the row of X that each row comes from.
-    new : ndarray of shape (n_new, n_features)
-        Values of the new rows. If X has whole numbers, they are rounded and clipped.
-
-    Returns
-    -------
-    X_new : object
-        All n + n_new rows, in the type of X.
-    """
+    """Put new rows of values after those of X, in the type and dtypes of X."""
+    # X: (n, n_features), new: (n_new, n_features); source_index, (n + n_new,), has the
+    # number of the row of X that each row comes from.
     n = len(source_index) - len(new)
     if hasattr(X, "iloc"):
         frame = take_rows(X, source_index)
@@ -194,18 +168,7 @@ def _as_dtype(values, dtype):
 
 
 def check_columns(X):
-    """Refuse columns that cannot hold new numbers.
-
-    Parameters
-    ----------
-    X : object
-        Rows. Only the columns of frames are checked.
-
-    Raises
-    ------
-    ValueError
-        If a column is categorical or of text.
-    """
+    """Refuse columns of a frame that cannot hold new numbers, such as text."""
     for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "iloc") else ():
         if not isinstance(getattr(dtype, "numpy_dtype", dtype), np.dtype):
             raise ValueError(

@@ -122,13 +122,8 @@ class HardRegionDisplay:
         sampler = _fitted_sampler(name, sampler)
         _check_rows(name, sampler, X=X, y=y)
         points, axis_labels = _project(X, features)
-        display = cls(
-            points,
-            sampler.potentials_,
-            sampler.noisy_,
-            column_or_1d(y),
-            axis_labels=axis_labels,
-        )
+        of_points = points, sampler.potentials_, sampler.noisy_, column_or_1d(y)
+        display = cls(*of_points, axis_labels=axis_labels)
         return display.plot(ax, cmap=cmap, colorbar=colorbar, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, cmap="coolwarm", colorbar=True, scatter_kw=None):
@@ -174,12 +169,9 @@ class HardRegionDisplay:
         self.ax_.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
         self.colorbar_ = None
         if colorbar:
-            self.colorbar_ = self.figure_.colorbar(
-                self.scatter_[labels[0], "hard"],
-                ax=self.ax_,
-                label="potential",
-                extend="both",
-            )
+            style = {"ax": self.ax_, "label": "potential", "extend": "both"}
+            scatter = self.scatter_[labels[0], "hard"]
+            self.colorbar_ = self.figure_.colorbar(scatter, **style)
         return self
 
     def _kinds(self, cmap):
@@ -310,17 +302,12 @@ class PotentialHistogramDisplay:
             The display itself.
         """
         self.ax_, self.figure_ = axes_of(ax, "PotentialHistogramDisplay.plot")
-        self.stairs_ = [
-            self.ax_.stairs(
-                counts,
-                self.edges,
-                linewidth=1.5,
-                label=f"{label}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy",
-            )
-            for label, counts, hard, noisy in zip(
-                self.labels, self.counts, self.hard_share, self.noisy_share
-            )
-        ]
+        self.stairs_ = []
+        shares = zip(self.hard_share, self.noisy_share)
+        for label, counts, (hard, noisy) in zip(self.labels, self.counts, shares):
+            text = f"{label}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy"
+            stairs = self.ax_.stairs(counts, self.edges, linewidth=1.5, label=text)
+            self.stairs_.append(stairs)
         self.line_ = self.ax_.axvline(0, **DASHED)
         self.ax_.set(xlabel="potential", ylabel="points")
         self.ax_.margins(y=0.1 + 0.06 * len(self.labels))  # room for the legend

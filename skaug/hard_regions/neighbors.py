@@ -118,14 +118,7 @@ class MetricSpace:
         return difference.sum(-1)
 
     def pairs(
-        self,
-        radii,
-        A,
-        B=None,
-        groups_A=None,
-        groups_B=None,
-        block_size=None,
-        verbose=0,
+        self, radii, A, B=None, groups_A=None, groups_B=None, block_size=None, verbose=0
     ):
         """Find the pairs of neighbours, block by block.
 
@@ -190,9 +183,8 @@ class MetricSpace:
                     apart = at(groups_A[of_A], rows) != at(groups_B[of_B], columns)
                     keep = apart if keep is None else keep & apart
                 if keep is not None:
-                    rows, columns, closeness = (
-                        values[keep] for values in (rows, columns, closeness)
-                    )
+                    rows, columns = rows[keep], columns[keep]
+                    closeness = closeness[keep]
                 ring = torch.zeros_like(rows)
                 if len(limits) > 1:
                     ring = torch.bucketize(-closeness, limits, out_int32=True)

@@ -240,17 +240,8 @@ def potential_grid(
         )
     _warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
-    sums = _sums(
-        X,
-        codes,
-        np.take(radii, order),
-        gammas,
-        metric,
-        groups,
-        block_size,
-        device,
-        verbose,
-    )
+    radii = np.take(radii, order)
+    sums = _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose)
     values, _ = signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
 

@@ -221,13 +221,7 @@ class ResampledClassifier(
         return self.estimator_.decision_function(X)
 
     def get_metadata_routing(self):
-        """Describe which parameters go to the sampler and to the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            The description, as scikit-learn needs it.
-        """
+        """Describe for scikit-learn which parameters go to sampler and estimator."""
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         return (
             MetadataRouter(owner=self)

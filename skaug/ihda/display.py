@@ -154,23 +154,21 @@ class LevelGainDisplay:
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
         check_value(name, "kind", kind, KIND)
-        few = Whole(1, hint="Give the number of fits.")
-        check_value(name, "n_repeats", n_repeats, few)
+        one_or_more = Whole(1, hint="Give the number of fits.")
+        check_value(name, "n_repeats", n_repeats, one_or_more)
         _check_finetuner(name, finetuner)
         first = _first_seed(name, finetuner, random_state)
-        scores, scores_real, records = zip(
-            *(
-                _scored_fits(finetuner, seed, (X, y, groups), (X_test, y_test), scoring)
-                for seed in range(first, first + n_repeats)
-            )
-        )
-        display = cls(
-            np.array(scores),
-            np.array(scores_real),
-            [record.level for record in records[-1]],
-            np.array([[r.skipped for r in of_fit] for of_fit in records], dtype=bool),
-            score_name=_score_name(scoring) if score_name is None else score_name,
-        )
+        data, test = (X, y, groups), (X_test, y_test)
+        seeds = range(first, first + n_repeats)
+        fits = [_scored_fits(finetuner, seed, data, test, scoring) for seed in seeds]
+        scores, scores_real, records = zip(*fits)
+        levels = [record.level for record in records[-1]]
+        skipped = [[record.skipped for record in of_fit] for of_fit in records]
+        if score_name is None:
+            score_name = _score_name(scoring)
+        of_repeats = np.array(scores), np.array(scores_real)
+        skipped = np.array(skipped, dtype=bool)
+        display = cls(*of_repeats, levels, skipped, score_name=score_name)
         return display.plot(ax, kind=kind)
 
     def plot(self, ax=None, *, kind="scores"):
@@ -350,15 +348,9 @@ class ActivationDisplay:
             )
         # For many activations, the default solver is not exact.
         pca = PCA(2, svd_solver="full")
-        points = pca.fit_transform(real)
-        display = cls(
-            points,
-            pca.transform(synthetic),
-            source_index,
-            column_or_1d(y),
-            level=level,
-            axis_labels=component_labels(pca, "axis"),
-        )
+        points = pca.fit_transform(real), pca.transform(synthetic)
+        names = {"level": level, "axis_labels": component_labels(pca, "axis")}
+        display = cls(*points, source_index, column_or_1d(y), **names)
         return display.plot(ax, lines=lines, legend=legend, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, lines="auto", legend=True, scatter_kw=None):

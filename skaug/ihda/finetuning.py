@@ -52,13 +52,7 @@ class LevelRows:
         self.h, self.level = X, INPUT
 
     def reach(self, level):
-        """Compute the activations at a higher level from the current ones.
-
-        Parameters
-        ----------
-        level : str
-            Name of the higher level.
-        """
+        """Compute the activations at a higher level, a name, from the current ones."""
         reached = None
         with self.levels.resumed(self.level):
             for rows, batch in self._batches():
@@ -77,26 +71,12 @@ class LevelRows:
             yield rows, to_tensor(self.h[rows], device=self.net.device)
 
     def batches(self):
-        """Yield the activations once, in batches.
-
-        Yields
-        ------
-        h : torch.Tensor of shape (batch, ...)
-            Activations, in the order of the rows.
-        codes : torch.Tensor of shape (batch,)
-            Classes.
-        """
+        """Yield all activations and their classes, in batches ``(h, codes)``."""
         for rows, h in self._batches():
             yield h, self.codes[rows]
 
     def loss(self):
-        """Return the mean loss of the network on the rows, as in validation.
-
-        Returns
-        -------
-        loss : float
-            Mean of the losses of batches, weighted by their numbers of rows.
-        """
+        """Return the mean loss of the network over the rows, as in validation."""
         total = 0.0
         with self.levels.resumed(self.level), torch.no_grad():
             for h, codes in self.batches():
@@ -107,22 +87,7 @@ class LevelRows:
 
 
 def passes(codes, rng, balance=False):
-    """Yield the row numbers in random order, pass after pass.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,)
-        Classes of the rows.
-    rng : numpy.random.RandomState
-        Source of randomness.
-    balance : bool, default=False
-        Whether a pass has as many rows of each class as of the largest class.
-
-    Yields
-    ------
-    rows : ndarray
-        Row numbers of a pass.
-    """
+    """Yield all row numbers in random order; balanced, classes get equally many."""
     of_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     most = max(map(len, of_class))
     while True:
@@ -134,22 +99,7 @@ def passes(codes, rng, balance=False):
 
 
 def batches_of_rows(codes, size, rng, balance=False):
-    """Yield row numbers in batches of one size, pass after pass.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,)
-        As for :func:`passes`.
-    size : int
-        Rows per batch.
-    rng, balance : object
-        As for :func:`passes`.
-
-    Yields
-    ------
-    rows : ndarray of shape (size,)
-        Row numbers.
-    """
+    """Yield row numbers in batches of one size, through one pass after another."""
     rest = np.empty(0, dtype=np.intp)
     for rows in passes(codes, rng, balance):
         rest = np.concatenate([rest, rows])
@@ -205,13 +155,7 @@ def finetune(
 
 
 def recalibrate(rows):
-    """Compute the averages of batch normalisation above the level from the rows.
-
-    Parameters
-    ----------
-    rows : LevelRows
-        Rows at the level.
-    """
+    """Compute the averages of batch normalisation above the level from its rows."""
     module = rows.net.module_
     below = set(rows.levels.modules_below(rows.level))
     norms = [

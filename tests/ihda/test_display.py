@@ -30,6 +30,10 @@ gain_of = LevelGainDisplay.from_estimator
 activations_of = ActivationDisplay.from_estimator
 
 
+def ticks(display):
+    return [tick.get_text() for tick in display.ax_.get_xticklabels()]
+
+
 def ihda(net=None, **params):
     net = NetClassifier(max_epochs=3) if net is None else net
     small = {"generator": "noise", "tune_share": 0.7, "tune_lr": 1.0, "random_state": 0}
@@ -174,10 +178,6 @@ def test_score_is_named(halves, scoring, name):
     assert display.score_name == display.ax_.get_ylabel() == name
     display = gain_of(finetuner, *halves, scoring=scoring, score_name="mine")
     assert display.ax_.get_ylabel() == "mine"
-
-
-def ticks(display):
-    return [tick.get_text() for tick in display.ax_.get_xticklabels()]
 
 
 def test_skipped_levels_are_marked(halves):

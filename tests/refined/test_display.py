@@ -144,24 +144,17 @@ def test_modules_that_a_callback_has_frozen_stay_so(halves):
     assert_same_training()
 
 
-def test_rows_held_out_by_the_net_are_for_validation(halves):
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rows_held_out_by_the_net_are_for_validation(halves, grouped):
     X, y, *_ = halves
+    groups = {"groups": np.arange(len(X)) // 5} if grouped else {}
     net = refined(train_split=ValidSplit(3))
-    display = curves_of(net, X, y)
-    net.fit(X, y)
+    display = curves_of(net, X, y, **groups)
+    net.fit(X, y, **groups)
     np.testing.assert_array_equal(display.valid_loss, net.history[:, "valid_loss"])
-    # Of all rows, two thirds were trained on.
-    both = (display.valid_loss[-1] + 2 * display.clean_loss[-1]) / 3
-    np.testing.assert_allclose(both, log_loss(y, net.predict_proba(X)), rtol=1e-5)
-
-
-def test_groups_reach_the_fit(halves):
-    X, y, *_ = halves
-    groups = np.arange(len(X)) // 5
-    net = refined(train_split=ValidSplit(3))
-    display = curves_of(net, X, y, groups=groups)
-    net.fit(X, y, groups=groups)
-    np.testing.assert_array_equal(display.valid_loss, net.history[:, "valid_loss"])
+    if not grouped:  # two thirds of all rows were trained on
+        both = (display.valid_loss[-1] + 2 * display.clean_loss[-1]) / 3
+        np.testing.assert_allclose(both, log_loss(y, net.predict_proba(X)), rtol=1e-5)
 
 
 def test_the_net_is_not_changed(halves):
@@ -274,29 +267,20 @@ def test_lines_carry_the_numbers():
     assert len({line.get_color() for line in display.lines_.values()}) == 3
 
 
-def test_axes_and_lines_are_as_asked_for():
-    display = curves().plot()
-    assert display.ax_.get_yscale() == "log"
-    figure, ax = plt.subplots()
-    display.plot(ax, log=False, line_kw={"linewidth": 3}, legend=False)
-    assert display.ax_ is ax and display.figure_ is figure
-    assert ax.get_yscale() == "linear" and display.legend_ is None
-    assert {line.get_linewidth() for line in display.lines_.values()} == {3}
-    assert display.plot().ax_ is not ax
-
-
-def test_options_of_drawing_reach_the_plot(halves):
+def test_axes_and_lines_are_as_asked_for(halves):
     X, y, *_ = halves
     net = NetClassifier(max_epochs=1, random_state=0).fit(X, y)
-    _, axes = plt.subplots(1, 2)
+    figure, axes = plt.subplots(1, 3)
     style = {"log": False, "line_kw": {"linewidth": 3}, "legend": False}
     for display, ax in [
         (curves_of(net, X, y, ax=axes[0], **style), axes[0]),
         (curves_in(net.history, ax=axes[1], **style), axes[1]),
+        (curves().plot(axes[2], **style), axes[2]),
     ]:
-        assert display.ax_ is ax and display.legend_ is None
-        assert ax.get_yscale() == "linear"
-        assert display.lines_["train_loss"].get_linewidth() == 3
+        assert display.ax_ is ax and display.figure_ is figure
+        assert ax.get_yscale() == "linear" and display.legend_ is None
+        assert {line.get_linewidth() for line in display.lines_.values()} == {3}
+        assert display.plot().ax_ is not ax and display.ax_.get_yscale() == "log"
 
 
 def test_what_is_no_net_is_refused(halves):
