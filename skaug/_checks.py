@@ -28,6 +28,7 @@ __all__ = [
     "check_groups",
     "check_parameters",
     "check_two_classes",
+    "check_value",
     "is_number",
     "is_whole",
 ]
@@ -180,12 +181,16 @@ def check_parameters(owner, rules):
         For the first one that does not.
     """
     for name, rule in rules.items():
-        value = getattr(owner, name)
-        if not rule.allows(value):
-            raise ValueError(
-                f"{type(owner).__name__} needs {name} to be {rule.words}; got "
-                f"{value!r}. {rule.hint or 'Leave it out for the default.'}"
-            )
+        check_value(type(owner).__name__, name, getattr(owner, name), rule)
+
+
+def check_value(owner, name, value, rule):
+    """Refuse the argument ``name`` of ``owner`` if it does not follow its rule."""
+    if not rule.allows(value):
+        raise ValueError(
+            f"{owner} needs {name} to be {rule.words}; got {value!r}. "
+            f"{rule.hint or 'Leave it out for the default.'}"
+        )
 
 
 def check_groups(groups, n, name):
