@@ -27,6 +27,7 @@ __all__ = [
     "Whole",
     "check_groups",
     "check_parameters",
+    "check_shape_of_fit",
     "check_two_classes",
     "is_number",
     "is_whole",
@@ -226,6 +227,32 @@ def check_groups(groups, n, name):
             f"{name} needs groups of one type; got {kinds}. Make all strings, say."
         ) from None
     return groups
+
+
+def check_shape_of_fit(X, input_shape, name, advice):
+    """Refuse rows of another shape than those that the estimator was fitted on.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, ...)
+        The rows.
+    input_shape : tuple of int
+        Shape of one row in fit.
+    name : str
+        Who needs that shape, for the message.
+    advice : str
+        A sentence on what to do.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if X.shape[1:] != input_shape:
+        expected = ", ".join(map(str, ("n", *input_shape)))
+        raise ValueError(
+            f"{name} needs X of shape ({expected}), as in fit; got {X.shape}. {advice}"
+        )
 
 
 def check_two_classes(classes, name):
