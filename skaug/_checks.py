@@ -230,24 +230,7 @@ def check_groups(groups, n, name):
 
 
 def check_shape_of_fit(X, input_shape, name, advice):
-    """Refuse rows of another shape than those that the estimator was fitted on.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, ...)
-        The rows.
-    input_shape : tuple of int
-        Shape of one row in fit.
-    name : str
-        Who needs that shape, for the message.
-    advice : str
-        A sentence on what to do.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """Refuse rows of another shape than `input_shape`, the shape of a row in fit."""
     if X.shape[1:] != input_shape:
         expected = ", ".join(map(str, ("n", *input_shape)))
         raise ValueError(

@@ -215,13 +215,7 @@ class ISDAClassifier(NetClassifier):
         return self.module_.get_submodule(self.classifier_layer_)
 
     def current_strength(self):
-        """Compute the strength that `schedule` sets at this point of training.
-
-        Returns
-        -------
-        strength : float
-            Between 0 and `strength`.
-        """
+        """Compute the strength that `schedule` sets at this point of training."""
         epochs = self.epochs_done()
         if self.schedule == "epoch":
             epochs = math.floor(epochs)
@@ -229,18 +223,7 @@ class ISDAClassifier(NetClassifier):
         return self.strength * min(share, 1.0)
 
     def set_params(self, **params):
-        """Set parameters. If they shape the statistics, a fitted net starts new ones.
-
-        Parameters
-        ----------
-        **params
-            As for :class:`NetClassifier`.
-
-        Returns
-        -------
-        self : ISDAClassifier
-            The net itself.
-        """
+        """Set parameters; those that shape the statistics start new statistics."""
         super().set_params(**params)
         shape_of_statistics = {"covariance", "rank", "forgetting", "classifier_layer"}
         if self.initialized_ and shape_of_statistics & set(params):

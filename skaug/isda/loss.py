@@ -85,10 +85,8 @@ class ISDALoss(nn.CrossEntropyLoss):
         What is kept of the covariances, see :class:`ClassCovariance`.
     rank, forgetting : int and float, default=16 and 0.0
         As for :class:`ClassCovariance`.
-    device : torch.device or str, default=None
-        Where the statistics are kept; by default where torch puts new tensors.
-    dtype : torch.dtype, default=None
-        Type of the statistics; by default torch's default type.
+    device, dtype : torch.device and torch.dtype, default=None
+        As for :class:`ClassCovariance`.
     **kwargs
         Passed to ``torch.nn.CrossEntropyLoss``: ``weight``, ``label_smoothing`` ...
 

@@ -153,38 +153,12 @@ def _diagonal_form(weight, classes, variances):
 
 
 def factor_form(weight, classes, factors):
-    """Compute :func:`class_quadratic_form` for covariances given by factors.
-
-    Parameters
-    ----------
-    weight, classes : torch.Tensor
-        As for :func:`class_quadratic_form`.
-    factors : torch.Tensor of shape (n_classes, n_features, rank)
-        The covariance of class k is ``factors[k] @ factors[k].T``.
-
-    Returns
-    -------
-    table : torch.Tensor of shape (n_present, n_classes)
-        As from :func:`class_quadratic_form`.
-    """
+    """Compute the form for covariances S_k = F_k F_k', with factors[k] = F_k."""
     return _FactorForm.apply(weight, classes, factors)
 
 
 def shared_form(weight, classes, matrix):
-    """Compute :func:`class_quadratic_form` for one covariance of all classes.
-
-    Parameters
-    ----------
-    weight, classes : torch.Tensor
-        As for :func:`class_quadratic_form`.
-    matrix : torch.Tensor of shape (n_features, n_features) or None
-        The covariance; ``None`` is the identity.
-
-    Returns
-    -------
-    table : torch.Tensor of shape (n_present, n_classes)
-        As from :func:`class_quadratic_form`.
-    """
+    """Compute the form for one covariance of all classes; None is the identity."""
     weight = weight - weight.mean(0)
     projected = weight if matrix is None else weight @ matrix
     variances = (projected * weight).sum(-1)

@@ -1,16 +1,4 @@
-"""The NeuralNetClassifier of skorch with scikit-learn's manners.
-
-``NetClassifier`` keeps all of skorch (callbacks, history, ``module__*`` and
-``optimizer__*`` parameters, ``partial_fit``, devices) and adds what scikit-learn
-expects:
-
-- arrays, pandas frames and labels of any dtype are validated and coded; ``predict``
-  returns labels, and scoring callbacks compare labels with labels;
-- the network's width and number of outputs follow the data, but are not written into
-  the parameters; a module *instance* is copied and never trained itself;
-- ``random_state`` reproduces a fit and leaves torch's global generators as they were;
-- batches are slices of tensors, not collated row by row.
-"""
+"""NetClassifier: the NeuralNetClassifier of skorch with scikit-learn's manners."""
 
 import copy
 import inspect
@@ -46,6 +34,11 @@ __all__ = ["NetClassifier"]
 
 class NetClassifier(NeuralNetClassifier):
     """Neural network classifier: skorch's, with scikit-learn's manners.
+
+    All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
+    parameters, ``partial_fit``, devices. In addition, arrays, pandas frames and labels
+    of any dtype are validated, ``predict`` and scoring callbacks see labels, the shapes
+    of the network follow the data, and ``random_state`` reproduces a fit.
 
     Parameters
     ----------
@@ -482,18 +475,7 @@ class NetClassifier(NeuralNetClassifier):
                 group["lr"] = initial_lr * (1 + math.cos(math.pi * done)) / 2
 
     def set_params(self, **params):
-        """Set parameters. On a fitted net a new learning rate restarts the schedule.
-
-        Parameters
-        ----------
-        **params
-            As in skorch.
-
-        Returns
-        -------
-        self : NetClassifier
-            The net itself.
-        """
+        """Set parameters. On a fitted net a new learning rate restarts the schedule."""
         with self._own_generators() if self.initialized_ else nullcontext():
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
@@ -516,22 +498,7 @@ class NetClassifier(NeuralNetClassifier):
         return super()._set_params_callback(**params)
 
     def forward_iter(self, X, training=False, device="cpu"):
-        """Yield the network's output batch by batch, in the order of the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...) or torch.utils.data.Dataset
-            Rows to map.
-        training : bool, default=False
-            Whether dropout and the like are active.
-        device : str, default="cpu"
-            Where the outputs are moved to.
-
-        Yields
-        ------
-        output : torch.Tensor of shape (batch, n_classes)
-            Logits.
-        """
+        """Yield logits batch by batch; with ``training=True`` dropout is active."""
         dataset = self.get_dataset(self._check_input(X))
         with own_generators():  # A DataLoader draws a seed.
             batches = iter(self.get_iterator(dataset, training=False))

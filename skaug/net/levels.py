@@ -258,36 +258,13 @@ class Levels:
         return sides
 
     def parameters_above(self, name):
-        """Collect the trainable parameters of the rest of the network.
-
-        Parameters
-        ----------
-        name : str
-            A level.
-
-        Returns
-        -------
-        parameters : set of torch.nn.Parameter
-            The parameters that the output depends on when the level's activations are
-            given.
-        """
+        """Collect the trainable parameters that act after a level, as a set."""
         if name == INPUT:
             return {p for p in self.module.parameters() if p.requires_grad}
         return self._parameters_by_side(name)[1]
 
     def modules_below(self, name):
-        """List the modules that have finished when the level has been computed.
-
-        Parameters
-        ----------
-        name : str
-            A level.
-
-        Returns
-        -------
-        modules : list of torch.nn.Module
-            They include the level's own module.
-        """
+        """List the modules that have finished when a level has been computed."""
         if name == INPUT:
             return []
         (end,) = self._ends[name]
@@ -338,38 +315,12 @@ class Levels:
             handle.remove()
 
     def outputs(self, name, batches):
-        """Compute the activations of a level, batch by batch.
-
-        Parameters
-        ----------
-        name : str
-            A level.
-        batches : iterable of torch.Tensor
-            Rows, on the network's device.
-
-        Yields
-        ------
-        h : torch.Tensor of shape (batch, ...)
-            Activations of one batch. Only one batch is held in memory.
-        """
+        """Yield the activations of a level for one batch of rows after the other."""
         for X in batches:
             yield self.output(name, X)
 
     def resume(self, name, h):
-        """Run the rest of the network from given activations.
-
-        Parameters
-        ----------
-        name : str
-            A level.
-        h : torch.Tensor of shape (n, ...)
-            Activations like those of :meth:`output`.
-
-        Returns
-        -------
-        output : torch.Tensor of shape (n, n_outputs)
-            The network's output, in evaluation mode.
-        """
+        """Run the rest of the network from given activations, in evaluation mode."""
         self.module.eval()
         with self.resumed(name):
             return self.module(h)

@@ -15,51 +15,14 @@ FORMAT = 1  # Raise this number when the same files give other arrays than befor
 
 
 def cached(folder, key, sources, kinds, make):
-    """Open arrays of a folder as memory maps, and make them first if need be.
+    """Open arrays of a folder as read-only memory maps, and make them first if need be.
 
-    The arrays get their names when all of them are complete. A record beside the arrays
-    has size, date and checksum of each source.
-
-    Parameters
-    ----------
-    folder : str or path
-        Where the arrays are kept. A folder that does not exist is created.
-    key : object
-        An object whose ``repr`` distinguishes these arrays from others of the folder.
-    sources : list of path
-        The files that the arrays are made from.
-    kinds : dict of str to tuple
-        Type and shape of each array, by name.
-    make : callable
-        Function that fills the arrays, which are its arguments in the order of `kinds`.
-
-    Returns
-    -------
-    arrays : list of ndarray
-        Memory maps, read-only.
-
-    Raises
-    ------
-    ValueError
-        If a source changes while the arrays are made.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from pathlib import Path
-    >>> from skaug.signals._cache import cached
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     source = Path(folder, "numbers.txt")
-    ...     _ = source.write_text("1 2 3")
-    ...     def make(out):
-    ...         out[:] = np.loadtxt(source)
-    ...         print("made")
-    ...     for _ in range(2):
-    ...         (array,) = cached(folder, "all", [source], {"X": (float, (3,))}, make)
-    ...     array.tolist()
-    made
-    [1.0, 2.0, 3.0]
+    `sources` are the files that the arrays are made from. `kinds` has the type and
+    shape of each array by name. The function `make` fills the arrays, which are its
+    arguments. The ``repr`` of `key` distinguishes these arrays from others of the
+    folder. The arrays get their names when all of them are complete, beside a record of
+    size, date and checksum of each source. If a source changes meanwhile, a ValueError
+    is raised.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

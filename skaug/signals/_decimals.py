@@ -43,17 +43,7 @@ POWERS = np.concatenate([sign * 10.0 ** np.arange(MAX_POWER + 1) for sign in (1,
 class NotANumberError(ValueError):
     """Raised where a text has something else than a finite number.
 
-    Parameters
-    ----------
-    line, column : int
-        Line, and number within the line, counted from 0.
-    token : str
-        The characters that are no number.
-
-    Attributes
-    ----------
-    line, column, token : int, int, str
-        The parameters.
+    The place is a line and a number within the line, counted from 0.
     """
 
     def __init__(self, line, column, token):
@@ -65,33 +55,13 @@ class NotANumberError(ValueError):
 
 
 def parse_lines(text):
-    r"""Parse the numbers of a text, and count them in each line.
+    r"""Parse the numbers of whole lines, and count the numbers of each line.
 
-    Parameters
-    ----------
-    text : bytes
-        Whole lines of numbers, with white space between the numbers.
+    The first token that is no finite number raises NotANumberError.
 
-    Returns
-    -------
-    values : ndarray of shape (n,), float64
-        The numbers, equal to those that ``float`` gives.
-    counts : ndarray of shape (n_lines,)
-        How many numbers each line has.
-
-    Raises
-    ------
-    NotANumberError
-        If a token is no finite number; names the first one.
-
-    Examples
-    --------
     >>> from skaug.signals._decimals import parse_lines
-    >>> values, counts = parse_lines(b"9.81 -0.5e-3\n7\n")
-    >>> values
-    array([ 9.81e+00, -5.00e-04,  7.00e+00])
-    >>> counts
-    array([2, 1])
+    >>> parse_lines(b"9.81 -0.5e-3\n7\n")
+    (array([ 9.81e+00, -5.00e-04,  7.00e+00]), array([2, 1]))
     """
     if text and not text.endswith(b"\n"):
         text += b"\n"

@@ -217,8 +217,8 @@ def _lines_wanted(segments, n_lines):
         return np.arange(n_lines)
     if isinstance(segments, Integral):
         raise ValueError(
-            f"load_shl needs segments to be a slice or a list; got {segments}. The first"
-            f" {segments} are slice({segments}); number {segments} alone is [{segments}]."
+            f"load_shl needs segments to be a slice or a list; got {segments}. The "
+            f"first {segments} are slice({segments}), and [{segments}] is a single one."
         )
     wanted = np.zeros(n_lines, bool)
     index = segments if isinstance(segments, slice) else np.asarray(segments)

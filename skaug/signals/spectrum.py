@@ -224,18 +224,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return self._transform(self._check(X, reset=False))
 
     def fit_transform(self, X, y=None):
-        """Fit, and compute the spectra of the same frames.
-
-        Parameters
-        ----------
-        X, y : objects
-            As for :meth:`fit`.
-
-        Returns
-        -------
-        features : ndarray of shape (n, n_sensors * n_frequencies)
-            As from :meth:`transform`.
-        """
+        """Fit, and compute the spectra of the same frames, which are checked once."""
         return self._transform(self._fit(X))
 
     def _transform(self, X):
