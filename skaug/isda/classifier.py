@@ -157,28 +157,6 @@ class ISDAClassifier(NetClassifier):
         self.criterion_ = self.criterion(**kwargs)
         return self
 
-    def _logits_of(self, rows, **forward_params):
-        """Compute logits, and check that they are the output of the head."""
-        rows = rows.to(self.device)
-        return check_head(self.module_, self.classifier_layer_, rows, **forward_params)
-
-    def _check_training_data(self, X, y, classes, *, reset):
-        """Check the data, and warn about classes of one sample."""
-        X, codes = super()._check_training_data(X, y, classes, reset=reset)
-        by_class = self.covariance not in ("shared", "identity")
-        if reset and by_class and self.strength and not is_dataset(X):
-            counts = np.bincount(codes, minlength=len(self.classes_))
-            single = self.classes_[counts == 1]
-            if len(single):
-                warnings.warn(
-                    "ISDAClassifier needs two samples of a class to see the class vary;"
-                    f" got one of {single.tolist()}, whose covariance can only reflect "
-                    "how the features of one sample move in training. Add samples, or "
-                    "merge classes.",
-                    stacklevel=4,
-                )
-        return X, codes
-
     def train_step_single(self, batch, **fit_params):
         """Run forward and backward once, and note the features on the way."""
         try:
@@ -196,24 +174,6 @@ class ISDAClassifier(NetClassifier):
         strength = self.current_strength()
         return self.criterion_(y_pred, target, features, self._head().weight, strength)
 
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Warn if no batch served to learn statistics from."""
-        super().on_train_end(net, X=X, y=y, **kwargs)
-        statistics = self.class_covariance_
-        trained = any(epoch["batches"] for epoch in self.history)
-        counts = statistics.kind != "identity"
-        if trained and self.strength and counts and not statistics.count.any():
-            warnings.warn(
-                "ISDAClassifier needs batches of one label per row for statistics; "
-                "got mixed labels in all batches, and ISDA changed nothing. Set the "
-                "probability of the mixing BatchAugmentation below 1, or its "
-                "refine_epochs.",
-                stacklevel=2,
-            )
-
-    def _head(self):
-        return self.module_.get_submodule(self.classifier_layer_)
-
     def current_strength(self):
         """Compute the strength that `schedule` sets at this point of training."""
         epochs = self.epochs_done()
@@ -221,6 +181,19 @@ class ISDAClassifier(NetClassifier):
             epochs = math.floor(epochs)
         share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
         return self.strength * min(share, 1.0)
+
+    def _head(self):
+        return self.module_.get_submodule(self.classifier_layer_)
+
+    @property
+    def class_covariance_(self):
+        """The statistics at the end of training."""
+        return self.criterion_.covariance
+
+    @property
+    def covariance_(self):
+        """The covariance of the features of each class, written out."""
+        return self.class_covariance_.dense().cpu().numpy()
 
     def set_params(self, **params):
         """Set parameters; those that shape the statistics start new statistics."""
@@ -235,12 +208,38 @@ class ISDAClassifier(NetClassifier):
         """Compile the network but not the loss, whose strength changes at each step."""
         return module if name == "criterion" else super().torch_compile(module, name)
 
-    @property
-    def class_covariance_(self):
-        """The statistics at the end of training."""
-        return self.criterion_.covariance
+    def _logits_of(self, rows, **forward_params):
+        """Compute logits, and check that they are the output of the head."""
+        rows = rows.to(self.device)
+        return check_head(self.module_, self.classifier_layer_, rows, **forward_params)
 
-    @property
-    def covariance_(self):
-        """The covariance of the features of each class, written out."""
-        return self.class_covariance_.dense().cpu().numpy()
+    def _check_training_data(self, X, y, classes, *, reset):
+        """Check the data, and warn about classes of one sample."""
+        X, codes = super()._check_training_data(X, y, classes, reset=reset)
+        by_class = self.covariance not in ("shared", "identity")
+        if reset and by_class and self.strength and not is_dataset(X):
+            counts = np.bincount(codes, minlength=len(self.classes_))
+            single = self.classes_[counts == 1]
+            if len(single):
+                warnings.warn(
+                    "ISDAClassifier needs two samples of a class to see it vary; got "
+                    f"one of {single.tolist()}, whose covariance can only reflect how "
+                    "its features move in training. Add samples, or merge classes.",
+                    stacklevel=4,
+                )
+        return X, codes
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Warn if no batch served to learn statistics from."""
+        super().on_train_end(net, X=X, y=y, **kwargs)
+        statistics = self.class_covariance_
+        trained = any(epoch["batches"] for epoch in self.history)
+        counts = statistics.kind != "identity"
+        if trained and self.strength and counts and not statistics.count.any():
+            warnings.warn(
+                "ISDAClassifier needs batches of one label per row for statistics; "
+                "got mixed labels in all batches, and ISDA changed nothing. Set the "
+                "probability of the mixing BatchAugmentation below 1, or its "
+                "refine_epochs.",
+                stacklevel=2,
+            )

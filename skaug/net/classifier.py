@@ -236,6 +236,7 @@ class NetClassifier(NeuralNetClassifier):
         return self._fit(X, y, groups, anew, "partial_fit", classes, **fit_params)
 
     def _fit(self, X, y, groups, anew, method, classes=None, **fit_params):
+        """Check the data, and train from new weights or from the present ones."""
         self._check_parameters()
         first = anew or not hasattr(self, "input_shape_")
         X, codes = self._check_training_data(X, y, classes, reset=first)

@@ -72,7 +72,7 @@ def linear_head(module, name=None):
 def _suggest(candidates):
     """What to do about a head that does not serve, for messages."""
     if not candidates:
-        return "Add one: its input is what the method works on."
+        return "Add one: the method works on the input of this layer."
     return f"Name one with classifier_layer=: {candidates}."
 
 

@@ -89,7 +89,7 @@ class Levels:
                 f"{self.head!r} at which it can be cut; got none. Name modules with "
                 f"levels=: {[name for name in self._ends if name]}, or 'input'."
             )
-        names = blocks if names is None else list(dict.fromkeys(names))
+        names = blocks if names is None else list(names)
         for name in names:
             obstacle = self._obstacle(name, rows)
             if obstacle is not None:
@@ -97,7 +97,8 @@ class Levels:
                     f"{type(module).__name__} needs levels at which it can be cut; got "
                     f"{name!r}: {obstacle}. Name some of {[INPUT, *blocks]}."
                 )
-        self.names = sorted(names, key=lambda name: self._ends.get(name, [-1])[0])
+        # The input has no end of its own, and comes before all modules.
+        self.names = sorted(set(names), key=lambda key: self._ends.get(key, [-1])[0])
 
     def _record_calls(self, rows):
         """Note when each module's calls begin and end, and what they return."""
