@@ -27,6 +27,7 @@ __all__ = [
     "Whole",
     "check_groups",
     "check_parameters",
+    "check_shape_of_fit",
     "check_two_classes",
     "check_value",
     "is_number",
@@ -231,6 +232,15 @@ def check_groups(groups, n, name):
             f"{name} needs groups of one type; got {kinds}. Make all strings, say."
         ) from None
     return groups
+
+
+def check_shape_of_fit(X, input_shape, name, advice):
+    """Refuse rows of another shape than `input_shape`, the shape of a row in fit."""
+    if X.shape[1:] != input_shape:
+        expected = ", ".join(map(str, ("n", *input_shape)))
+        raise ValueError(
+            f"{name} needs X of shape ({expected}), as in fit; got {X.shape}. {advice}"
+        )
 
 
 def check_two_classes(classes, name):
