@@ -27,7 +27,9 @@ __all__ = [
     "Whole",
     "check_groups",
     "check_parameters",
+    "check_shape_of_fit",
     "check_two_classes",
+    "check_value",
     "is_number",
     "is_whole",
 ]
@@ -121,12 +123,16 @@ class Instance(Rule):
 def check_parameters(owner, rules):
     """Raise a ValueError for the first parameter of `owner` that breaks its rule."""
     for name, rule in rules.items():
-        value = getattr(owner, name)
-        if not rule.allows(value):
-            raise ValueError(
-                f"{type(owner).__name__} needs {name} to be {rule.words}; got "
-                f"{value!r}. {rule.hint or 'Leave it out for the default.'}"
-            )
+        check_value(type(owner).__name__, name, getattr(owner, name), rule)
+
+
+def check_value(owner, name, value, rule):
+    """Refuse the argument ``name`` of ``owner`` if it does not follow its rule."""
+    if not rule.allows(value):
+        raise ValueError(
+            f"{owner} needs {name} to be {rule.words}; got {value!r}. "
+            f"{rule.hint or 'Leave it out for the default.'}"
+        )
 
 
 def check_groups(groups, n, name):
@@ -147,6 +153,15 @@ def check_groups(groups, n, name):
             f"{name} needs groups of one type; got {kinds}. Make all strings, say."
         ) from None
     return groups
+
+
+def check_shape_of_fit(X, input_shape, name, advice):
+    """Refuse rows of another shape than `input_shape`, the shape of a row in fit."""
+    if X.shape[1:] != input_shape:
+        expected = ", ".join(map(str, ("n", *input_shape)))
+        raise ValueError(
+            f"{name} needs X of shape ({expected}), as in fit; got {X.shape}. {advice}"
+        )
 
 
 def check_two_classes(classes, name):

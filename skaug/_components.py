@@ -5,8 +5,10 @@ object first.
 """
 
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["ComponentsMixin"]
+__all__ = ["ComponentsMixin", "InnerEstimatorMixin", "inner_has"]
 
 
 class ComponentsMixin:
@@ -54,3 +56,68 @@ class ComponentsMixin:
                 f"{kind.__name__}(); got {value!r}. Leave it out for the default."
             )
         return clone(value)
+
+
+def inner_has(method):
+    """Make a check, for ``available_if``, that the inner estimator has a method."""
+
+    def check(self):
+        inner = getattr(self, "estimator_", self.estimator)
+        if inner is not None:  # None stands for a default that has the method
+            getattr(inner, method)  # raises an error that tells the reason
+        return True
+
+    return check
+
+
+class InnerEstimatorMixin:
+    """Mixin for classifiers that predict with the fitted ``estimator_`` inside them."""
+
+    @property
+    def classes_(self):
+        """Labels in the order of the columns of ``predict_proba``."""
+        return self.estimator_.classes_
+
+    @property
+    def n_features_in_(self):
+        """Number of columns seen in fit."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of columns seen in fit, if they had names."""
+        return self.estimator_.feature_names_in_
+
+    @available_if(inner_has("predict"))
+    def predict(self, X):
+        """Predict labels with `estimator_`; nothing is augmented.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n,)
+            Labels.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @available_if(inner_has("predict_proba"))
+    def predict_proba(self, X):
+        """Class probabilities from `estimator_`; nothing is augmented.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)

@@ -12,6 +12,11 @@ def refuses(message, error=ValueError):
     return pytest.raises(error, match=message)
 
 
+def legend_of(display):
+    """Texts in the legend of a display."""
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
 def weights(net):
     """All weights of a fitted net as one vector."""
     return torch.cat([p.detach().flatten() for p in net.module_.parameters()])

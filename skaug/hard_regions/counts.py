@@ -1,6 +1,6 @@
-"""What over-samplers have in common: how many rows to add, and adding them.
+"""How many rows an over-sampler adds, and how new rows join X.
 
-The meanings are those of imbalanced-learn, which is not needed for them.
+Strategies mean the same as in imbalanced-learn, which need not be installed.
 """
 
 from numbers import Integral, Real
@@ -20,28 +20,29 @@ STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
 
 
 def samples_to_add(sampling_strategy, y):
-    """Numbers of rows to add by class, as imbalanced-learn means it.
+    """Numbers of rows to add to each class, as in imbalanced-learn.
 
     Parameters
     ----------
     sampling_strategy : {"auto", "all", "minority", "not minority", "not majority"}, \
 float, dict or callable
-        The classes to fill up to the size of the largest; "auto" is "not majority". Or
-        the ratio of the smaller to the larger of two classes afterwards. Or the number
-        of rows of each class afterwards, or a function that returns it for y.
+        Names choose the classes that are filled up to the size of the largest class;
+        "auto" is "not majority". A number is the ratio of the smaller to the larger of
+        two classes afterwards. A dict has the numbers of rows by label afterwards. A
+        function takes y and returns such a dict.
     y : ndarray of shape (n,)
         Labels.
 
     Returns
     -------
     numbers : dict
-        Rows to add, by label in ascending order; classes that are left as they are may
-        be missing.
+        Rows to add, by label in ascending order. Classes without new rows may be
+        missing.
 
     Raises
     ------
     ValueError
-        If it is none of these, names labels that y lacks, or would remove rows.
+        If the strategy is unknown, has labels that are not in y, or would remove rows.
 
     Examples
     --------
@@ -54,41 +55,7 @@ float, dict or callable
     """
     labels, counts = np.unique(y, return_counts=True)
     counts = dict(zip(labels.tolist(), counts.tolist()))
-    minority, majority = min(counts, key=counts.get), max(counts, key=counts.get)
-    if isinstance(sampling_strategy, str) and sampling_strategy in STRATEGIES:
-        left_out = {
-            "all": set(),
-            "minority": set(counts) - {minority},
-            "not minority": {minority},
-            "not majority": {majority},
-            "auto": {majority},
-        }[sampling_strategy]
-        target = {k: counts[majority] for k in counts if k not in left_out}
-    elif isinstance(sampling_strategy, Real):
-        if len(counts) != 2 or not 0 < sampling_strategy <= 1:
-            raise ValueError(
-                "HardRegionSampler needs two classes, and a ratio above 0 and 1 at "
-                f"most, for a sampling_strategy that is a number; got "
-                f"{sampling_strategy!r} and {len(counts)} classes. Give a dict of "
-                "numbers of rows."
-            )
-        target = {minority: int(sampling_strategy * counts[majority])}
-        if target[minority] < counts[minority]:
-            raise ValueError(
-                "HardRegionSampler needs a sampling_strategy that removes no rows; got "
-                f"{sampling_strategy!r}, while the ratio of class {minority!r} is "
-                f"{counts[minority] / counts[majority]:.2f} already. Give a larger one."
-            )
-    elif isinstance(sampling_strategy, dict):
-        target = sampling_strategy
-    elif callable(sampling_strategy):
-        target = sampling_strategy(y)
-    else:
-        raise ValueError(
-            "HardRegionSampler needs sampling_strategy to be 'hard', "
-            f"{', '.join(map(repr, STRATEGIES))}, a ratio, a dict or a callable; got "
-            f"{sampling_strategy!r}. 'hard' is the default."
-        )
+    target = _target(sampling_strategy, y, counts)
     if not isinstance(target, dict):
         raise ValueError(
             "HardRegionSampler needs a sampling_strategy that returns a dict; got "
@@ -110,22 +77,53 @@ float, dict or callable
     return {k: int(target[k]) - counts[k] for k in counts if k in target}
 
 
+def _target(sampling_strategy, y, counts):
+    """Numbers of rows of each class afterwards, not yet checked."""
+    minority, majority = min(counts, key=counts.get), max(counts, key=counts.get)
+    if isinstance(sampling_strategy, str) and sampling_strategy in STRATEGIES:
+        left_out = {
+            "all": set(),
+            "minority": set(counts) - {minority},
+            "not minority": {minority},
+            "not majority": {majority},
+            "auto": {majority},
+        }[sampling_strategy]
+        return {k: counts[majority] for k in counts if k not in left_out}
+    if isinstance(sampling_strategy, Real):
+        return {minority: _by_ratio(sampling_strategy, counts, minority, majority)}
+    if callable(sampling_strategy):
+        return sampling_strategy(y)
+    if not isinstance(sampling_strategy, dict):
+        raise ValueError(
+            "HardRegionSampler needs sampling_strategy to be 'hard', "
+            f"{', '.join(map(repr, STRATEGIES))}, a ratio, a dict or a callable; got "
+            f"{sampling_strategy!r}. Leave it out for 'hard'."
+        )
+    return sampling_strategy
+
+
+def _by_ratio(ratio, counts, minority, majority):
+    if len(counts) != 2 or not 0 < ratio <= 1:
+        raise ValueError(
+            "HardRegionSampler needs two classes, and a ratio above 0 and 1 at most, "
+            f"for a sampling_strategy that is a number; got {ratio!r} and "
+            f"{len(counts)} classes. Give a dict of numbers of rows."
+        )
+    number = int(ratio * counts[majority])
+    if number < counts[minority]:
+        raise ValueError(
+            "HardRegionSampler needs a sampling_strategy that removes no rows; got "
+            f"{ratio!r}, but the ratio of class {minority!r} is "
+            f"{counts[minority] / counts[majority]:.2f} already. Give a larger one."
+        )
+    return number
+
+
 def rows_added(sampler):
-    """Numbers of rows that a fitted sampler has added, by class.
-
-    Parameters
-    ----------
-    sampler : object with ``fit_resample``
-        A HardRegionSampler or one of imbalanced-learn.
-
-    Returns
-    -------
-    numbers : dict or None
-        By label; None where it does not tell, or may have taken rows away as well.
-    """
+    """Numbers of rows that a fitted sampler has added, by label; None if unknown."""
     numbers = getattr(sampler, "sampling_strategy_", None)
-    # By name, since imbalanced-learn need not be there. In under-samplers they are the
-    # rows that are left; combinations take away some of what they have added.
+    # Classes go by name, because imbalanced-learn may be missing. The numbers of other
+    # samplers mean something else: rows that are left, or rows before some are removed.
     kinds = {kind.__name__ for kind in type(sampler).__mro__}
     adds_only = kinds & {"BaseOverSampler", "HardRegionSampler"}
     if not adds_only or not isinstance(numbers, dict):
@@ -137,20 +135,7 @@ def rows_added(sampler):
 
 
 def take_rows(values, rows):
-    """Rows of an array, list or frame by number; a frame is numbered anew.
-
-    Parameters
-    ----------
-    values : array-like, list, pandas frame or series
-        What to take from.
-    rows : ndarray of int
-        Which rows.
-
-    Returns
-    -------
-    taken : object
-        Of the type of `values`.
-    """
+    """Take rows by number, in the type of the values; a frame gets a new index."""
     if not isinstance(values, list) and not hasattr(values, "iloc"):
         values = np.asarray(values)
     taken = _safe_indexing(values, rows)
@@ -158,22 +143,9 @@ def take_rows(values, rows):
 
 
 def with_new_rows(X, source_index, new):
-    """X, and new rows after it, in X's type and dtypes.
-
-    Parameters
-    ----------
-    X : ndarray, list or pandas frame of shape (n, n_features)
-        The rows there are.
-    source_index : ndarray of shape (n + n_new,)
-        The row that each row comes from.
-    new : ndarray of shape (n_new, n_features)
-        Values of the new rows; rounded and kept in range where X has whole numbers.
-
-    Returns
-    -------
-    X_new : object
-        Of the type of X, with n + n_new rows.
-    """
+    """Put new rows of values after those of X, in the type and dtypes of X."""
+    # X: (n, n_features), new: (n_new, n_features); source_index, (n + n_new,), has the
+    # number of the row of X that each row comes from.
     n = len(source_index) - len(new)
     if hasattr(X, "iloc"):
         frame = take_rows(X, source_index)
@@ -196,18 +168,7 @@ def _as_dtype(values, dtype):
 
 
 def check_columns(X):
-    """Refuse columns that no new number can be put into.
-
-    Parameters
-    ----------
-    X : object
-        Rows; only frames have columns to check.
-
-    Raises
-    ------
-    ValueError
-        If a column is categorical or of text.
-    """
+    """Refuse columns of a frame that cannot hold new numbers, such as text."""
     for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "iloc") else ():
         if not isinstance(getattr(dtype, "numpy_dtype", dtype), np.dtype):
             raise ValueError(

@@ -1,7 +1,7 @@
 """Pictures of what a HardRegionSampler found.
 
-They follow scikit-learn's displays: ``from_estimator`` computes once and draws,
-``plot`` draws again from what is kept in the attributes.
+The classes follow scikit-learn's displays: ``from_estimator`` computes once and draws,
+and ``plot`` draws again from the attributes.
 """
 
 from numbers import Integral
@@ -13,44 +13,39 @@ from sklearn.utils import _safe_indexing, check_array, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skaug._plots import axes_of
+from skaug._checks import Whole, check_value
+from skaug._plots import DASHED, axes_of, component_labels, mark, marker_of
 
 __all__ = ["HardRegionDisplay", "PotentialHistogramDisplay"]
-
-MARKERS = "o^sDvP*X<>pdhH8"
 
 
 class HardRegionDisplay:
     """Map of the training points, coloured by potential.
 
-    Every class has its own marker. Points in hard regions, whose potential is
-    positive, are drawn above all others, noisy points hollow. Make it with
-    :meth:`from_estimator`.
+    Every class has its own marker. Points in hard regions have a positive potential;
+    they are drawn above all others. Noisy points are hollow. Make the display with
+    :meth:`from_estimator`. The parameters are kept as attributes.
 
     Parameters
     ----------
     points : ndarray of shape (n, 2)
         Where to draw the training points.
     potentials : ndarray of shape (n,)
-        Their potentials.
+        Potentials of the training points.
     noisy : ndarray of shape (n,), bool
-        Which points are noisy; their potentials are not drawn.
+        Which points are noisy. Their potentials are not drawn.
     y : ndarray of shape (n,)
-        Their labels.
+        Labels of the training points.
     axis_labels : tuple of two str
-        What the two coordinates are.
+        Names of the two coordinates.
 
     Attributes
     ----------
-    points, potentials, noisy, y, axis_labels : objects
-        As given.
-    ax_ : matplotlib Axes
-        After ``plot``: the axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that they belong to.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where ``plot`` drew.
     scatter_ : dict of matplotlib PathCollection
-        The points drawn, by ``(label, kind)`` where kind is "easy", "hard" or "noisy",
-        in ascending order of potential.
+        The points by ``(label, kind)``, in ascending order of potential. The kinds are
+        "easy", "hard" and "noisy".
     colorbar_ : matplotlib Colorbar or None
         The colour bar.
 
@@ -96,13 +91,14 @@ class HardRegionDisplay:
         sampler : HardRegionSampler or ResampledClassifier
             The fitted sampler, or the fitted classifier that holds one.
         X : array-like of shape (n, n_columns)
-            The rows given to ``fit``, in their order. The columns may be others, such
-            as those before scaling.
+            The rows given to ``fit``, in the same order. The columns may be different
+            ones, such as the columns before scaling.
         y : array-like of shape (n,)
-            Their labels, for the markers; names make a better legend than codes.
+            Labels of the rows, for the markers and the legend.
         features : tuple of two int or str, default=None
-            Numbers or names of the columns to draw. By default both if there are two,
-            else the first two principal components of the standardised columns.
+            Numbers or names of the columns to draw. If X has two columns, the default
+            is to draw both. Otherwise the first two principal components of the
+            standardised columns are drawn.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         cmap, colorbar, scatter_kw : objects
@@ -116,23 +112,18 @@ class HardRegionDisplay:
         Raises
         ------
         ValueError
-            If X or y have not as many rows as the sampler was fitted on, or `features`
-            are no two columns of X.
+            If the number of rows of X or y differs from that in ``fit``, or `features`
+            does not name two columns of X.
         TypeError, NotFittedError
-            If there is no sampler with potentials, or it is not fitted.
+            If `sampler` has no potentials, or is not fitted.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
         sampler = _fitted_sampler(name, sampler)
         _check_rows(name, sampler, X=X, y=y)
         points, axis_labels = _project(X, features)
-        display = cls(
-            points,
-            sampler.potentials_,
-            sampler.noisy_,
-            column_or_1d(y),
-            axis_labels=axis_labels,
-        )
+        of_points = points, sampler.potentials_, sampler.noisy_, column_or_1d(y)
+        display = cls(*of_points, axis_labels=axis_labels)
         return display.plot(ax, cmap=cmap, colorbar=colorbar, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, cmap="coolwarm", colorbar=True, scatter_kw=None):
@@ -143,61 +134,56 @@ class HardRegionDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         cmap : str or matplotlib Colormap, default="coolwarm"
-            Diverging colours; the middle one stands for a potential of 0.
+            Diverging colours. The middle colour stands for a potential of 0.
         colorbar : bool, default=True
-            Whether to draw the colour bar. Either side of 0 has its own scale, up to
-            the 98th percentile of the values there.
+            Whether to draw the colour bar. Positive and negative potentials have
+            separate scales, each up to the 98th percentile.
         scatter_kw : dict, default=None
-            What else ``Axes.scatter`` is to be given, such as ``{"s": 10}``.
+            More arguments for ``Axes.scatter``, such as ``{"s": 10}``.
 
         Returns
         -------
         display : HardRegionDisplay
             The display itself.
         """
-        check_matplotlib_support("HardRegionDisplay.plot")
-        from matplotlib.lines import Line2D
-
-        self.ax_, self.figure_ = axes_of(ax)
-        positive, size = self.potentials > 0, np.clip(20_000 / len(self.points), 10, 36)
+        self.ax_, self.figure_ = axes_of(ax, "HardRegionDisplay.plot")
+        size = np.clip(20_000 / len(self.points), 10, 36)
         common = {"s": size, "linewidths": np.sqrt(size) / 12} | (scatter_kw or {})
-        colours = {"cmap": cmap, "norm": self._norm()}
-        kinds = {
-            "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.6"}),
-            "easy": (~self.noisy & ~positive, {"edgecolors": "face"} | colours),
-            "hard": (~self.noisy & positive, {"edgecolors": "black"} | colours),
-        }
+        kinds = self._kinds(cmap)
         labels = np.unique(self.y).tolist()
-        markers = np.resize(list(MARKERS), len(labels)).tolist()
         self.scatter_, handles = {}, []
-        for label, marker in zip(labels, markers):
+        for number, label in enumerate(labels):
+            marker = marker_of(number)
             for zorder, (kind, (of_kind, style)) in enumerate(kinds.items(), start=1):
                 rows = np.flatnonzero(of_kind & (self.y == label))
                 rows = rows[np.argsort(self.potentials[rows], kind="stable")]
                 if kind != "noisy":
                     style = style | {"c": self.potentials[rows]}
                 self.scatter_[label, kind] = self.ax_.scatter(
-                    *self.points[rows].T,
-                    marker=marker,
-                    zorder=zorder,
-                    **style | common,
+                    *self.points[rows].T, marker=marker, zorder=zorder, **style | common
                 )
-            handle = {"marker": marker, "color": "0.5", "linestyle": "none"}
-            handles.append(Line2D([], [], label=str(label), **handle))
+            handles.append(mark(label, marker=marker))
         if self.noisy.any():
-            handle |= {"marker": "o", "markerfacecolor": "none"}
-            handles.append(Line2D([], [], label="hollow: noisy", **handle))
+            handles.append(mark("hollow: noisy", hollow=True))
         self.ax_.legend(handles=handles)
         self.ax_.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
         self.colorbar_ = None
         if colorbar:
-            self.colorbar_ = self.figure_.colorbar(
-                self.scatter_[labels[0], "hard"],
-                ax=self.ax_,
-                label="potential",
-                extend="both",
-            )
+            style = {"ax": self.ax_, "label": "potential", "extend": "both"}
+            scatter = self.scatter_[labels[0], "hard"]
+            self.colorbar_ = self.figure_.colorbar(scatter, **style)
         return self
+
+    def _kinds(self, cmap):
+        """Points of each kind and their style, from the lowest layer to the highest."""
+        colours = {"cmap": cmap, "norm": self._norm()}
+        hard = ~self.noisy & (self.potentials > 0)
+        easy = ~self.noisy & ~hard
+        return {
+            "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.6"}),
+            "easy": (easy, {"edgecolors": "face"} | colours),
+            "hard": (hard, {"edgecolors": "black"} | colours),
+        }
 
     def _norm(self):
         from matplotlib.colors import TwoSlopeNorm
@@ -213,14 +199,14 @@ class HardRegionDisplay:
 class PotentialHistogramDisplay:
     """Histogram of the potentials of each class.
 
-    What lies right of the line at 0 is in a hard region. Noisy points have no
-    meaningful potential; they are not in the histogram, and the legend says how many
-    they are. Make it with :meth:`from_estimator`.
+    Points right of the line at 0 are in hard regions. Noisy points have no meaningful
+    potential: the histogram leaves them out, and the legend tells their share. Make the
+    display with :meth:`from_estimator`. The parameters are kept as attributes.
 
     Parameters
     ----------
     counts : ndarray of shape (n_classes, n_bins)
-        Points of each class in each bin, without noisy ones.
+        Points of each class in each bin, without noisy points.
     edges : ndarray of shape (n_bins + 1,)
         Borders of the bins.
     labels : ndarray of shape (n_classes,)
@@ -230,12 +216,8 @@ class PotentialHistogramDisplay:
 
     Attributes
     ----------
-    counts, edges, labels, hard_share, noisy_share : ndarray
-        As given.
-    ax_ : matplotlib Axes
-        After ``plot``: the axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that they belong to.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where ``plot`` drew.
     stairs_ : list of matplotlib StepPatch
         The outline of each class.
     line_ : matplotlib Line2D
@@ -270,11 +252,11 @@ class PotentialHistogramDisplay:
         Parameters
         ----------
         sampler : HardRegionSampler or ResampledClassifier
-            The fitted sampler, or the fitted classifier that holds one.
+            As for :meth:`HardRegionDisplay.from_estimator`.
         y : array-like of shape (n,)
-            Labels of the rows given to ``fit``, in their order.
+            Labels of the rows given to ``fit``, in the same order.
         bins : int, default=40
-            Number of bins, or one more: 0 is always a border.
+            Number of bins. One more is drawn if that puts a border at 0.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
 
@@ -286,34 +268,25 @@ class PotentialHistogramDisplay:
         Raises
         ------
         ValueError
-            If y has not as many rows as the sampler was fitted on, or `bins` is no
-            number of 1 or more.
+            If the number of labels differs from the number of rows in ``fit``, or
+            `bins` is not a whole number of at least 1.
         TypeError, NotFittedError
-            If there is no sampler with potentials, or it is not fitted.
+            If `sampler` has no potentials, or is not fitted.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
-        if not isinstance(bins, Integral) or bins < 1:
-            raise ValueError(
-                f"{name} needs bins to be a whole number >= 1; got {bins!r}. Give the "
-                "number of bars."
-            )
+        check_value(name, "bins", bins, Whole(1, hint="Give the number of bars."))
         sampler = _fitted_sampler(name, sampler)
         _check_rows(name, sampler, y=y)
         potentials, noisy = sampler.potentials_, sampler.noisy_
         edges = _edges(potentials[~noisy], bins)
         labels, codes = np.unique(column_or_1d(y), return_inverse=True)
-        of_class = codes == np.arange(len(labels))[:, None]
-        display = cls(
-            np.array(
-                [np.histogram(potentials[c & ~noisy], edges)[0] for c in of_class]
-            ),
-            edges,
-            labels,
-            hard_share=np.array([np.mean(potentials[c] > 0) for c in of_class]),
-            noisy_share=np.array([np.mean(noisy[c]) for c in of_class]),
-        )
-        return display.plot(ax)
+        of_class = codes == np.arange(len(labels))[:, None]  # (n_classes, n)
+        counts = [np.histogram(potentials[c & ~noisy], edges)[0] for c in of_class]
+        hard_share = np.array([np.mean(potentials[c] > 0) for c in of_class])
+        noisy_share = np.array([np.mean(noisy[c]) for c in of_class])
+        shares = {"hard_share": hard_share, "noisy_share": noisy_share}
+        return cls(np.array(counts), edges, labels, **shares).plot(ax)
 
     def plot(self, ax=None):
         """Draw the histogram.
@@ -328,20 +301,14 @@ class PotentialHistogramDisplay:
         display : PotentialHistogramDisplay
             The display itself.
         """
-        check_matplotlib_support("PotentialHistogramDisplay.plot")
-        self.ax_, self.figure_ = axes_of(ax)
-        self.stairs_ = [
-            self.ax_.stairs(
-                counts,
-                self.edges,
-                linewidth=1.5,
-                label=f"{label}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy",
-            )
-            for label, counts, hard, noisy in zip(
-                self.labels, self.counts, self.hard_share, self.noisy_share
-            )
-        ]
-        self.line_ = self.ax_.axvline(0, color="0.3", linewidth=1, linestyle="--")
+        self.ax_, self.figure_ = axes_of(ax, "PotentialHistogramDisplay.plot")
+        self.stairs_ = []
+        shares = zip(self.hard_share, self.noisy_share)
+        for label, counts, (hard, noisy) in zip(self.labels, self.counts, shares):
+            text = f"{label}: {100 * hard:.0f} % hard, {100 * noisy:.0f} % noisy"
+            stairs = self.ax_.stairs(counts, self.edges, linewidth=1.5, label=text)
+            self.stairs_.append(stairs)
+        self.line_ = self.ax_.axvline(0, **DASHED)
         self.ax_.set(xlabel="potential", ylabel="points")
         self.ax_.margins(y=0.1 + 0.06 * len(self.labels))  # room for the legend
         self.ax_.legend()
@@ -371,7 +338,7 @@ def _check_rows(name, sampler, **given):
 
 
 def _project(X, features):
-    """Two coordinates of every row, and what they are."""
+    """Two coordinates of every row, and the names of the coordinates."""
     numbers = {"dtype": [np.float64, np.float32], "ensure_min_features": 2}
     names = [str(c) for c in getattr(X, "columns", [])]
     if features is None or not names:
@@ -385,10 +352,7 @@ def _project(X, features):
         return points, tuple(names[j] for j in columns)
     pca = PCA(2, random_state=0)
     points = pca.fit_transform(StandardScaler().fit_transform(X))
-    return points, tuple(
-        f"{nth} principal component ({100 * share:.0f} % of variance)"
-        for nth, share in zip(("first", "second"), pca.explained_variance_ratio_)
-    )
+    return points, component_labels(pca)
 
 
 def _column_numbers(features, names):
@@ -404,9 +368,9 @@ def _column_numbers(features, names):
 
 
 def _edges(values, bins):
-    """Borders of bins of equal width, one of them at 0."""
+    """Borders of bins of equal width; one border is at 0."""
     low, high = values.min(initial=0), values.max(initial=0)
-    # A little wider, or rounding could leave the largest value outside.
+    # The bins are a little wider, so that rounding leaves no extreme value outside.
     width = (1 + 1e-9) * (high - low) / bins or 1.0
     first, last = np.floor(low / width), max(np.ceil(high / width), 1)
     return width * np.arange(first, last + 1)

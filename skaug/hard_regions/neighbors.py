@@ -1,8 +1,8 @@
 """All pairs of points within a radius, exactly and in bounded memory.
 
-Distances are computed in blocks that stay in the caches, half of them where they are
-symmetric, from one matrix product each. Only what lies within the radius goes on from
-there, as lists of pairs that never leave the block.
+One matrix product gives a block of distances, small enough for the caches. If distances
+are symmetric, half of the blocks are enough. Only the pairs within the radius leave a
+block, as lists.
 """
 
 import math
@@ -19,12 +19,12 @@ METRICS = {"cosine": 2.0, "euclidean": math.inf, "manhattan": math.inf}
 
 
 class MetricSpace:
-    """Points made ready for a metric, and the pairs of neighbours among them.
+    """Points prepared for a metric, and the pairs of neighbours among them.
 
-    Blocks of distances are kept as *closeness*, what a matrix product gives most
-    directly: the cosine similarity, or minus half the squared euclidean distance.
-    Manhattan distances come from differences, and so do euclidean ones where products
-    would round too coarsely even in float64; their closeness is minus the distance.
+    A block holds the *closeness* of its points, which a matrix product gives directly:
+    the cosine similarity, or minus half the squared euclidean distance. Manhattan
+    distances come from differences; their closeness is minus the distance. Euclidean
+    distances are treated likewise if products are too coarse even in float64.
 
     Parameters
     ----------
@@ -33,25 +33,25 @@ class MetricSpace:
     arrays : list of ndarray of shape (n, n_features)
         One set of points or several, of one dtype.
     device : str or torch.device
-        Where to keep them.
+        Where to keep the points.
     reach : float, default=None
-        Smallest distance that matters. Where rounding in float32 would show against
-        it, points are kept in float64; where it would show even then, euclidean
-        distances are taken from differences.
+        Smallest distance that matters. If float32 is too coarse for it, points are kept
+        in float64. If float64 is too coarse too, euclidean distances come from
+        differences.
 
     Attributes
     ----------
     points : list of torch.Tensor
-        The points: directions, or centred and scaled. A row of zeros, which has no
-        direction, is NaN and near nothing.
+        The points as directions, or centred and scaled. A row of zeros has no
+        direction: it is NaN, and has no neighbours.
     scale : float
-        Distances between `points` are as many times smaller.
+        Factor from distances between `points` to distances between the arrays.
     """
 
     def __init__(self, metric, arrays, device, reach=None):
         self.metric, self.scale, self.by_product = metric, 1.0, metric != "manhattan"
         if metric != "cosine":
-            # A power of two, so that nothing overflows and nothing is rounded.
+            # A power of two: division by it neither overflows nor rounds.
             largest = max(float(np.abs(X).max()) for X in arrays)
             self.scale = 2.0 ** math.floor(math.log2(largest)) if largest else 1.0
         self.points = self._made_ready(arrays, device)
@@ -60,19 +60,19 @@ class MetricSpace:
             self.by_product = metric == "cosine" or not self.rounding_shows(reach)
 
     def _made_ready(self, arrays, device):
-        # torch warns of what is read-only and takes no negative strides.
+        # torch warns of read-only arrays and refuses negative strides.
         arrays = [np.require(X, requirements=["C", "W"]) for X in arrays]
         points = [torch.as_tensor(X, device=device) for X in arrays]
         if self.metric == "cosine":
             return [_directions(X) for X in points]
         points = [X / self.scale for X in points]
-        # Products are precise near 0. The median is one of the values: differences of
-        # whole numbers stay whole, and outliers do not move it.
+        # Products are precise near 0. The median is one of the values, so that whole
+        # numbers stay whole, and outliers do not move it.
         centre = points[-1].median(0).values
         return [X - centre for X in points]
 
     def rounding_shows(self, reach):
-        """Whether products are too coarse for distances of that size."""
+        """Whether products are too coarse for distances of the size of `reach`."""
         if not self.by_product:
             return False
         rounding, reach = 8 * torch.finfo(self.points[0].dtype).eps, reach / self.scale
@@ -102,14 +102,14 @@ class MetricSpace:
         return -closeness
 
     def least_closeness(self, radius):
-        """Closeness at a radius given in the user's units."""
+        """Closeness of two points whose distance is `radius`, in the user's units."""
         radius = radius / self.scale
         if self.metric == "cosine":
             return 1 - radius if radius < 2 else -math.inf
         return -(radius**2) / 2 if self.by_product else -radius
 
     def exact_distance(self, A, B):
-        """Distances of the rows of A to those of B beside them, by differences."""
+        """Distances between rows of A and B at the same place, by differences."""
         difference = (A - B).abs()
         if self.metric == "cosine":
             return difference.square().sum(-1) / 2
@@ -118,23 +118,17 @@ class MetricSpace:
         return difference.sum(-1)
 
     def pairs(
-        self,
-        radii,
-        A,
-        B=None,
-        groups_A=None,
-        groups_B=None,
-        block_size=None,
-        verbose=0,
+        self, radii, A, B=None, groups_A=None, groups_B=None, block_size=None, verbose=0
     ):
         """Find the pairs of neighbours, block by block.
 
         Parameters
         ----------
         radii : array of float
-            In ascending order; pairs up to the last are found.
+            Radii in ascending order. Pairs within the last one are found.
         A, B : torch.Tensor
-            Of `points`. Without B the pairs of different points of A, each once.
+            Elements of `points`. Without B, the pairs are those of different points of
+            A, each once.
         groups_A, groups_B : torch.Tensor of int, default=None
             Points of one group are no neighbours.
         block_size, verbose : int
@@ -143,29 +137,29 @@ class MetricSpace:
         Yields
         ------
         of_A, of_B : slice
-            Rows of the block.
+            Rows of A and of B in the block.
         rows, columns : torch.Tensor of shape (n_pairs,), int32
-            Places from the start of the slices.
+            Places of the pairs, counted from the start of the slices.
         distances : torch.Tensor of shape (n_pairs,), float64
             Distances between `points`.
         ring : torch.Tensor of shape (n_pairs,), int32
-            Number of the first radius that holds the pair.
+            Place of the first radius that holds the pair.
         """
         step = _default_block_size(A) if block_size is None else block_size
         if not isinstance(step, Integral) or not 1 <= step <= 2**15:
             raise ValueError(
-                "The potential needs a block_size from 1 to 32768, since places in a "
+                "The potential needs a block_size from 1 to 32768, because places in a "
                 f"block are 32-bit numbers; got {block_size!r}. Leave it out for the "
                 "default."
             )
         step = min(step, len(A))
-        # In the dtype of the blocks, so that one radius means the same among others.
+        # In the dtype of the blocks: a radius gives the same pairs beside other radii.
         limits = [self.least_closeness(radius) for radius in radii]
         limits = -torch.tensor(limits, dtype=A.dtype, device=A.device)
         symmetric = B is None
         if symmetric:
             B, groups_B = A, groups_A
-        # Fresh memory for every block would cost as much as what is done with it.
+        # Fresh memory for every block would take as long as the computation.
         buffer = A.new_empty(step * min(step, len(B)))
         mask = torch.empty_like(buffer, dtype=torch.bool)
         start = told = time.monotonic()
@@ -189,13 +183,12 @@ class MetricSpace:
                     apart = at(groups_A[of_A], rows) != at(groups_B[of_B], columns)
                     keep = apart if keep is None else keep & apart
                 if keep is not None:
-                    rows, columns, closeness = (
-                        values[keep] for values in (rows, columns, closeness)
-                    )
+                    rows, columns = rows[keep], columns[keep]
+                    closeness = closeness[keep]
                 ring = torch.zeros_like(rows)
                 if len(limits) > 1:
                     ring = torch.bucketize(-closeness, limits, out_int32=True)
-                # Beyond products, all is in double precision: it concerns few pairs.
+                # From here on, few pairs are left: double precision is cheap.
                 yield of_A, of_B, rows, columns, self.distance(closeness.double()), ring
 
     def typical_distance(self, n_neighbors, groups=None, n_queries=1000):
@@ -204,7 +197,7 @@ class MetricSpace:
         k = min(n_neighbors, len(X) - 1)
         queries = torch.linspace(0, len(X) - 1, min(len(X), n_queries)).long()
         queries = queries.to(X.device)
-        # Without groups, every point is one of its own.
+        # Without groups, every point is a group of its own.
         groups = np.arange(len(X)) if groups is None else groups
         groups = torch.as_tensor(groups, device=X.device)
         nearest = X.new_full((len(queries), k), -math.inf)
@@ -231,7 +224,7 @@ def _directions(X):
     length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
     safe = torch.finfo(X.dtype).tiny ** 0.25
     if len(X) and not safe < length.min() <= length.max() < 1 / safe:
-        # Squares leave the range of the dtype, or rows are zero and become NaN.
+        # Squares leave the range of the dtype, or rows are zeros and become NaN.
         largest = X.abs().amax(1, keepdim=True)
         X = X / largest
         length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
@@ -239,23 +232,23 @@ def _directions(X):
 
 
 def _default_block_size(X):
-    # Scratch memory that stays in a CPU's caches; enough work for a GPU.
+    # A block fits in a CPU's caches, and is enough work for a GPU.
     return 1024 if X.device.type == "cpu" else 8192
 
 
 def _where_at_least(block, limit, mask):
-    """Places in the flattened block where it reaches the limit."""
+    """Places in the flattened block where values reach the limit."""
     block = block.view(-1)
     if block.device.type != "cpu":
         return torch.ge(block, limit, out=mask).nonzero().squeeze(1)
-    # NumPy does this several times as fast as torch.
+    # NumPy is several times as fast as torch here.
     np.greater_equal(block.numpy(), limit.numpy(), out=mask.numpy())
     return torch.from_numpy(np.flatnonzero(mask.numpy()))
 
 
 def _divide(place, width):
     power_of_two = width & (width - 1) == 0
-    # Ten times as fast, and the usual case.
+    # The usual case, and ten times as fast.
     return place >> (width.bit_length() - 1) if power_of_two else place // width
 
 

@@ -1,10 +1,10 @@
 r"""The potential: how much a point is surrounded by other classes than its own.
 
-Around each point p lies a neighbourhood of all points within a radius. Each neighbour
-of another class adds :math:`\exp(-(d / \gamma)^2)` to the potential of p, each of its
-own class subtracts as much. Where the sum is positive, classes mix and p lies in a
-*hard region*; where p has no neighbour of its own class it is called *noisy* and its
-potential is -1 (Algorithm 1 of [1]_; the score goes back to [2]_).
+The neighbours of a point p are all points within a radius. Each neighbour of another
+class adds :math:`\exp(-(d / \gamma)^2)` to the potential of p, where d is its distance.
+Each neighbour of the same class subtracts as much. If the sum is positive, classes mix
+and p lies in a *hard region*. If p has no neighbour of its own class, p is called
+*noisy* and its potential is -1 (Algorithm 1 of [1]_; the score goes back to [2]_).
 
 =====================  =========================================================
 the paper              here
@@ -15,12 +15,10 @@ dist, also in the      ``metric``: cosine distance (1 - cosine similarity), or
 exponent               euclidean, or manhattan
 =====================  =========================================================
 
-Three readings differ from the print. The exponent is negative: the printed plus sign
-would let the farthest neighbour decide. A point is no neighbour of its own, or no point
-would ever be noisy. The similarity in Eq. 5 is turned into a distance.
-
-All pairs are compared, in blocks of which half are computed because distances are
-symmetric, and exponentials are taken of neighbours only.
+Three details differ from the printed formulas. The exponent is negative: with the
+printed plus sign, the farthest neighbour would decide. A point is not its own
+neighbour: otherwise no point would be noisy. Eq. 5 has a similarity, which is turned
+into a distance here.
 
 References
 ----------
@@ -33,13 +31,12 @@ References
 import math
 import sys
 import warnings
-from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_array
 
-from skaug._checks import check_groups, is_number
+from skaug._checks import Whole, check_groups, check_value, is_number
 from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
 
 __all__ = [
@@ -69,29 +66,29 @@ def potential(
     Parameters
     ----------
     X : array-like of shape (n, n_features)
-        The points, float32 or float64; other dtypes are taken as float64.
+        The points, float32 or float64. Other dtypes are converted to float64.
     y : array-like of shape (n,)
         Labels of any dtype.
     radius : float or "auto", default="auto"
-        How far neighbours may be, in units of the metric. The cosine distance runs
-        from 0 to 2, and to 1 where no feature is negative; the paper searches (0, 1].
+        Largest distance of a neighbour, in units of the metric. Cosine distances are
+        at most 2, and at most 1 if no feature is negative; the paper searches (0, 1].
         "auto" is :func:`auto_radius`.
     gamma : float or "scale", default="scale"
-        Width of the kernel, in the same units. "scale" is half the radius: the weight
-        of a neighbour falls to 0.37 half-way to the border and to 0.02 there. The
-        paper has 0.05 throughout.
+        Width of the kernel, in the same units; the paper uses 0.05. "scale" is half the
+        radius. Then the weight of a neighbour is 0.37 at half the radius, and 0.02 at
+        the radius.
     metric : {"cosine", "euclidean", "manhattan"}, default="cosine"
         The distance, in the neighbourhood and in the kernel.
     groups : array-like of shape (n,), default=None
-        Segment or subject of each point. Points of one group are no neighbours: of two
-        overlapping windows of a recording, each would otherwise vouch for the label of
-        the other, and no point would be noisy.
+        Segment or subject of each point. Points of one group are no neighbours.
+        Otherwise two overlapping windows of a recording would confirm each other's
+        label, and no point would be noisy.
     return_noisy : bool, default=False
-        Whether to return which points are noisy; -1 can also be a sum.
+        Whether to return which points are noisy. A potential of -1 can also be a sum.
     block_size : int, default=None
-        Points per side of a block of distances; a block and what is kept of it take
-        some 5 to 25 MiB at 1024, the default on a CPU. 8192 elsewhere. Changes nothing
-        but time and memory.
+        Points per side of a block of distances; it affects time and memory only. The
+        default is 1024 on a CPU, where a block takes some 5 to 25 MiB, and 8192
+        elsewhere.
     device : str or torch.device, default="cpu"
         Where to compute.
     verbose : int, default=0
@@ -112,13 +109,13 @@ def potential(
     Warns
     -----
     UserWarning
-        If rows are all zeros under the cosine metric: without a direction they have no
-        neighbours and are noisy.
+        If a row has zeros only and the metric is cosine. Such a row has no direction
+        and no neighbours, and therefore is noisy.
 
     Notes
     -----
-    Sums are taken in float64. Products of float32 data are in float32 unless their
-    rounding would show against `radius` and `gamma`.
+    Sums are computed in float64. Products of float32 data are computed in float32,
+    unless rounding would matter for `radius` and `gamma`.
 
     References
     ----------
@@ -163,7 +160,7 @@ def kernel_sums(
 ):
     """Weight of each point's neighbours of its own class, and of other classes.
 
-    The potential is their difference, -1 where the first is 0.
+    The potential is ``other - own``, or -1 where ``own`` is 0.
 
     Parameters
     ----------
@@ -173,7 +170,8 @@ def kernel_sums(
     Returns
     -------
     own, other : ndarray of shape (n,)
-        Sums of the kernel over neighbours, in float64; 0 only without any.
+        Sums of the kernel over neighbours, in float64. A sum is 0 only if there is no
+        such neighbour.
 
     Examples
     --------
@@ -205,7 +203,7 @@ def potential_grid(
     device="cpu",
     verbose=0,
 ):
-    """Potentials for every pair of a radius and a gamma, at the cost of about one.
+    """Potentials for every pair of a radius and a gamma, at about the cost of one pair.
 
     Parameters
     ----------
@@ -242,17 +240,8 @@ def potential_grid(
         )
     _warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
-    sums = _sums(
-        X,
-        codes,
-        np.take(radii, order),
-        gammas,
-        metric,
-        groups,
-        block_size,
-        device,
-        verbose,
-    )
+    radii = np.take(radii, order)
+    sums = _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose)
     values, _ = signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
 
@@ -271,29 +260,29 @@ def class_potentials(
     device="cpu",
     verbose=0,
 ):
-    """Potential that a point without label would have under each class.
+    """Potential that a point without a label would have in each class.
 
     Parameters
     ----------
     X : array-like of shape (n, n_features)
         The points.
     X_ref : array-like of shape (n_ref, n_features)
-        Points with labels: the only neighbours considered.
+        Points with labels. Only these can be neighbours.
     y_ref : array-like of shape (n_ref,)
-        Their labels.
+        Labels of `X_ref`.
     radius, gamma, metric : objects
-        As for :func:`potential`; "auto" measures `X_ref`.
+        As for :func:`potential`. The "auto" radius is that of `X_ref`.
     groups, groups_ref : array-like of shape (n,) and (n_ref,), default=None
-        Points of one group are no neighbours. Numbering the rows of both excludes a
-        point from its own neighbourhood.
+        Points of one group are no neighbours. If the same points are in X and `X_ref`,
+        row numbers as groups keep a point from being its own neighbour.
     block_size, device, verbose : objects
         As for :func:`potential`.
 
     Returns
     -------
     potentials : ndarray of shape (n, n_classes)
-        Columns in the order of ``np.unique(y_ref)``. -1 where the class has no point
-        in the neighbourhood.
+        Columns in the order of ``np.unique(y_ref)``. The potential is -1 if the class
+        has no point in the neighbourhood.
 
     Examples
     --------
@@ -344,24 +333,24 @@ def class_potentials(
 def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"):
     """Radius that holds some neighbours of a typical point: the "auto" rule.
 
-    The median distance to the 10th nearest neighbour, whatever its class, over all
-    points or 1,000 of them at even steps.
+    The radius is the median distance to the 10th nearest neighbour of any class. If
+    there are more than 1,000 points, the median is over 1,000 of them at even steps.
 
     Parameters
     ----------
     X, metric, groups : objects
         As for :func:`potential`.
     n_neighbors : int, default=10
-        Which neighbour's distance to take.
+        Number of the neighbour whose distance counts.
     device : str or torch.device, default="cpu"
         As for :func:`potential`.
 
     Returns
     -------
     radius : float
-        The radius. Where it would be 0 for duplicates, each distinct point (direction,
-        for cosine) counts once, without groups; where all points are one, or none has
-        a neighbour, it is 1.
+        The radius. If duplicates would make it 0, each distinct point (for cosine, each
+        direction) counts once, without groups. If all points are equal, or no point has
+        a neighbour, the radius is 1.
 
     Examples
     --------
@@ -371,16 +360,8 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     0.00065
     """
     X = check_array(X, dtype=[np.float64, np.float32])
-    groups = (
-        None
-        if groups is None
-        else _codes(check_groups(groups, len(X), "The potential"))
-    )
-    if not isinstance(n_neighbors, Integral) or n_neighbors < 1:
-        raise ValueError(
-            f"auto_radius needs n_neighbors to be a whole number >= 1; got "
-            f"{n_neighbors!r}. Leave it out for the default."
-        )
+    groups = _group_codes(groups, len(X))
+    check_value("auto_radius", "n_neighbors", n_neighbors, Whole(1))
     _check_metric(metric)
     _warn_of_rows_of_zeros(X, metric)
     return _auto_radius(X, metric, groups, n_neighbors, device)
@@ -406,7 +387,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
 
 
 def _kernel(distances, gamma):
-    # Bounded away from 0: a sum of 0 then means that there is no neighbour.
+    # Weights are above 0, so that a sum of 0 means that there is no neighbour.
     gamma = max(gamma, sys.float_info.min)
     return distances.div(gamma).square_().neg_().clamp_(min=-700).exp_()
 
@@ -414,7 +395,7 @@ def _kernel(distances, gamma):
 def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
     """Kernel sums over neighbours of the same and of other classes.
 
-    Two arrays of shape (n_gamma, n, n_radius), for radii in ascending order.
+    Returns two arrays of shape (n_gamma, n, n_radius). Radii have to ascend.
     """
     space = MetricSpace(metric, [X], device, reach=min(*radii, *gammas))
     (points,) = space.points
@@ -428,7 +409,7 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
         same = (at(codes[left], rows) == at(codes[right], columns)).int()
         rows, columns = rows.mul_(2).add_(same), columns.mul_(2).add_(same)
         if n_radius > 1:
-            # Pairs are counted by the narrowest radius that holds them.
+            # Pairs count at the smallest radius that holds them; cumsum does the rest.
             rows = rows.mul_(n_radius).add_(ring)
             columns = columns.mul_(n_radius).add_(ring)
         for sums_of_gamma, gamma in zip(sums, gammas):
@@ -440,27 +421,23 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
 
 
 def signed(own, other):
-    """The potential from the two sums, and where it is noisy."""
+    """The potential from the two sums, and which points are noisy."""
     noisy = own == 0
     return np.where(noisy, -1.0, other - own), noisy
 
 
 def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
-    """Numbers for "auto" and "scale", and a check of all three."""
+    """Check radius, gamma and metric, and turn "auto" and "scale" into numbers."""
     _check_metric(metric)
     if isinstance(radius, str) and radius == "auto":
-        groups = (
-            None
-            if groups is None
-            else _codes(check_groups(groups, len(X), "The potential"))
-        )
+        groups = _group_codes(groups, len(X))
         radius = _auto_radius(X, metric, groups, 10, device)
     radius = _checked_radius(radius, metric)
     if isinstance(gamma, str) and gamma == "scale":
         if radius == math.inf:
             raise ValueError(
                 "The potential needs a finite radius for gamma='scale', which is half "
-                "of it; got inf. Give gamma as a number."
+                "the radius; got inf. Give gamma as a number."
             )
         gamma = radius / 2
     return radius, _checked_gamma(gamma)
@@ -470,7 +447,7 @@ def _check_metric(metric):
     if not isinstance(metric, str) or metric not in METRICS:
         raise ValueError(
             f"The potential needs metric to be one of {', '.join(map(repr, METRICS))}; "
-            f"got {metric!r}. 'cosine' is that of the paper."
+            f"got {metric!r}. The paper uses 'cosine'."
         )
 
 
@@ -498,9 +475,9 @@ def _warn_of_rows_of_zeros(X, metric):
     n = int((~X.any(axis=1)).sum()) if metric == "cosine" else 0
     if n:
         warnings.warn(
-            f"Rows of zeros only: {n} of {len(X)}. They have no direction and so no "
-            "neighbours under the cosine metric. Set metric='euclidean' if zeros mean "
-            "something.",
+            f"Rows of zeros only: {n} of {len(X)}. They have no direction, and so the "
+            "cosine metric gives them no neighbours. If zeros mean something, set "
+            "metric='euclidean'.",
             stacklevel=3,
         )
 
@@ -513,12 +490,12 @@ def _check_points(X, y, groups=None):
             "The potential needs one label per point; got y of shape "
             f"{y.shape} for {len(X)} points. Give as many labels as rows."
         )
-    groups = (
-        None
-        if groups is None
-        else _codes(check_groups(groups, len(X), "The potential"))
-    )
-    return X, _codes(y), groups
+    return X, _codes(y), _group_codes(groups, len(X))
+
+
+def _group_codes(groups, n):
+    groups = check_groups(groups, n, "The potential")
+    return None if groups is None else _codes(groups)
 
 
 def _codes(values):

@@ -1,8 +1,8 @@
-"""An over-sampler of imbalanced-learn's kind inside a plain scikit-learn Pipeline.
+"""A sampler and a classifier as one classifier, for scikit-learn's Pipeline.
 
-A step of scikit-learn's Pipeline cannot change the number of rows.
-``ResampledClassifier`` joins a sampler and a classifier to one classifier, which
-resamples what it is fitted on and predicts on rows as they are.
+A step of scikit-learn's Pipeline cannot change the number of rows. Therefore
+``ResampledClassifier`` joins a sampler to a classifier. It resamples the rows given to
+``fit``, and predicts without resampling.
 """
 
 from inspect import signature
@@ -25,21 +25,23 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skaug._components import InnerEstimatorMixin, inner_has
+
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
 
 
 def is_search(estimator):
-    """Whether it is a search over parameters, of scikit-learn or in its manner."""
+    """Whether the estimator is a search over parameters, as in scikit-learn."""
     return hasattr(estimator, "error_score") and hasattr(estimator, "refit")
 
 
 def takes_groups(estimator):
-    """Whether fit can be given groups, without metadata routing."""
+    """Whether ``fit`` of the estimator takes groups without metadata routing."""
     if isinstance(estimator, ResampledClassifier):
         return _samples_with_groups(estimator.sampler) or takes_groups(
             estimator.estimator
         )
-    # A search takes them for its folds, though its signature does not say so.
+    # A search takes groups for its folds, but its signature does not say so.
     return is_search(estimator) or has_fit_parameter(estimator, "groups")
 
 
@@ -47,51 +49,47 @@ def _samples_with_groups(sampler):
     return "groups" in signature(sampler.fit_resample).parameters
 
 
-def _estimator_has(method):
-    def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ResampledClassifier(
+    InnerEstimatorMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Classifier that is fitted on resampled rows.
 
-    Cross-validation and grid search resample the training part of each fold only, and
-    nothing is resampled to predict.
+    Cross-validation and grid search resample the training part of each fold only.
+    Rows to predict are not resampled.
 
     Parameters
     ----------
     sampler : object with ``fit_resample``
-        A :class:`HardRegionSampler` or any sampler of imbalanced-learn; cloned.
+        A :class:`HardRegionSampler` or any sampler of imbalanced-learn. A clone is
+        fitted.
     estimator : classifier
-        What is fitted on its output; cloned.
+        Classifier for the resampled rows. A clone is fitted.
 
     Attributes
     ----------
     sampler_ : object
-        The sampler used.
+        The fitted sampler.
     estimator_ : classifier
         The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
-        Those of `estimator_`.
+        Labels in the order of the columns of ``predict_proba``.
     n_features_in_, feature_names_in_ : int, ndarray
-        Those of `estimator_`.
+        Number and names of the columns seen in fit.
 
     Raises
     ------
     TypeError
-        If the sampler cannot resample or the estimator cannot classify, or the
-        estimator is given values per row and the sampler does not tell where its rows
-        come from.
+        If `sampler` cannot resample or `estimator` is no classifier. If ``fit`` gets
+        one value per row for the estimator, such as weights, and the sampler does not
+        record the sources of its rows.
 
     Notes
     -----
-    ``fit`` takes ``groups``, for whichever of the two takes them, and ``sample_weight``
-    and others for the estimator; new rows inherit from their source. With metadata
-    routing enabled, what goes where is requested by ``set_fit_request`` of the sampler
-    and of the estimator; meta-estimators around it need that to pass weights on.
+    ``fit`` passes ``groups`` to the sampler and to the estimator, as far as they take
+    groups. It passes all other parameters, such as ``sample_weight``, to the estimator;
+    a new row gets the value of its source. If metadata routing is enabled, the sampler
+    and the estimator request parameters by ``set_fit_request``. A meta-estimator around
+    this classifier passes weights on only with metadata routing.
 
     Examples
     --------
@@ -115,7 +113,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.sampler = sampler
         self.estimator = estimator
 
-    # Weights are not in the signature: a weight of 2 is not two rows to a sampler.
+    # Weights are not in the signature: for a sampler, a weight of 2 is not two rows.
     def fit(self, X, y, **fit_params):
         """Resample and fit.
 
@@ -126,7 +124,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n,)
             Labels.
         **fit_params
-            ``groups``, ``sample_weight`` and other parameters of the two, see Notes.
+            ``groups``, ``sample_weight`` and other parameters, see Notes.
 
         Returns
         -------
@@ -172,7 +170,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 raise TypeError(
                     "ResampledClassifier needs a sampler or an estimator that takes "
                     f"groups; got a {type(self.sampler).__name__} and a "
-                    f"{type(self.estimator).__name__}. Leave them out."
+                    f"{type(self.estimator).__name__}. Leave the groups out."
                 )
         return params
 
@@ -183,61 +181,12 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if rows is None or len(rows) != n_resampled:
             raise TypeError(
                 f"ResampledClassifier needs to know the rows that {name} belongs to; "
-                f"got a {type(sampler).__name__}, which tells no source_index_. Leave "
+                f"got a {type(sampler).__name__}, which has no source_index_. Leave "
                 f"{name} out, or use a HardRegionSampler."
             )
         return np.asarray(values)[rows]
 
-    @property
-    def classes_(self):
-        """Labels in the order of the columns of ``predict_proba``."""
-        return self.estimator_.classes_
-
-    @property
-    def n_features_in_(self):
-        """Number of columns seen in fit."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of columns seen in fit, if they had names."""
-        return self.estimator_.feature_names_in_
-
-    @available_if(_estimator_has("predict"))
-    def predict(self, X):
-        """Predict labels with the fitted classifier, without resampling.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n,)
-            Labels.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict(X)
-
-    @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X):
-        """Class probabilities from the fitted classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n, n_classes)
-            In the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
-
-    @available_if(_estimator_has("predict_log_proba"))
+    @available_if(inner_has("predict_log_proba"))
     def predict_log_proba(self, X):
         """Logarithms of class probabilities from the fitted classifier.
 
@@ -254,7 +203,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.predict_log_proba(X)
 
-    @available_if(_estimator_has("decision_function"))
+    @available_if(inner_has("decision_function"))
     def decision_function(self, X):
         """Decision values of the fitted classifier.
 
@@ -272,13 +221,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.decision_function(X)
 
     def get_metadata_routing(self):
-        """What goes to the sampler and to the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            scikit-learn's description.
-        """
+        """Describe for scikit-learn which parameters go to sampler and estimator."""
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         return (
             MetadataRouter(owner=self)

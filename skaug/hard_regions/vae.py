@@ -15,7 +15,7 @@ __all__ = ["VAE", "fit_vae"]
 class VAE(nn.Module):
     """Variational autoencoder of vectors, for drawing variations of them.
 
-    It takes and gives vectors in their own units and standardises inside.
+    Inputs and outputs are in the units of the data. The network standardises them.
 
     Parameters
     ----------
@@ -26,8 +26,9 @@ class VAE(nn.Module):
     hidden : int, default=256
         Width of the one hidden layer on either side.
     n_classes : int, default=0
-        If not 0, both sides are also told the class of each row, as one of so many
-        codes: a conditional autoencoder. It is given as `codes` to all methods.
+        If not 0, the autoencoder is conditional: encoder and decoder also get the class
+        of each row. All methods then need the classes as `codes`, whole numbers below
+        `n_classes`.
 
     Examples
     --------
@@ -57,28 +58,28 @@ class VAE(nn.Module):
         self.register_buffer("scale", torch.ones(n_features))
 
     def standardise_by(self, X):
-        """Take centre and scale of the features from the rows of X."""
+        """Set centre and scale of the features to those of the rows of X."""
         constant = (X[:1] == X).all(0)
         self.centre.copy_(torch.where(constant, X[0], X.mean(0)))
-        # A feature that never varied is decoded to what it was.
+        # A constant feature is decoded to its constant.
         self.scale.copy_(torch.where(constant, 0.0, X.std(0, correction=0)))
 
     def standardised(self, X):
-        """The rows of X in standard units."""
+        """Return the rows of X in standard units."""
         return (X - self.centre) / torch.where(self.scale > 0, self.scale, 1.0)
 
     def encode(self, X, codes=None):
-        """Mean and standard deviation of the latent distribution of each row."""
+        """Return mean and standard deviation of the latent distribution of each row."""
         mean, log_variance = self._encode(self.standardised(X), codes)
         return mean, (log_variance / 2).exp()
 
     def decode(self, z, codes=None):
-        """Vectors from latent ones."""
+        """Return the vectors of latent vectors."""
         return self._decode(z, codes) * self.scale + self.centre
 
     def _encode(self, X, codes):
         mean, log_variance = self.encoder(self._told(X, codes)).chunk(2, dim=1)
-        # Far outside what it has seen, the exponential would overflow.
+        # For rows far from the training rows, the exponential would overflow.
         return mean, log_variance.clamp(-20, 20)
 
     def _decode(self, z, codes):
@@ -92,8 +93,9 @@ class VAE(nn.Module):
     def loss(self, X, noise, kl_weight=1.0, codes=None):
         """Summed squared error of the standardised features plus the KL divergence.
 
-        Eq. 2 of IHDA, a mean over rows of sums over dimensions. With a mean over
-        dimensions instead the divergence would rule and the latent space collapse.
+        This is Eq. 2 of IHDA: the mean over rows of a sum over dimensions. If the error
+        were a mean over dimensions, the divergence would dominate and the latent space
+        would collapse.
 
         Parameters
         ----------
@@ -120,22 +122,20 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def report(self, X, codes=None):
-        """Say how much of the variation in X the latent space carries.
+        """Measure how much of the variation in X the latent space carries.
 
         Parameters
         ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors.
-        codes : torch.Tensor of shape (n,), default=None
-            Class of each row, for a conditional autoencoder.
+        X, codes : torch.Tensor
+            As for :meth:`loss`.
 
         Returns
         -------
         r2 : float
-            Share of the variance of the standardised features that decoding the latent
-            means gives back; 0 or less for a collapsed latent space.
+            Share of the variance of the standardised features that survives encoding
+            to latent means and decoding; 0 or less for a collapsed latent space.
         active_units : int
-            Latent dimensions whose mean has a variance over X of more than 0.01.
+            Number of latent dimensions whose mean has a variance above 0.01 over X.
         """
         parts = self._parts(X, codes)
         mean = torch.cat([self.encode(*part)[0] for part in parts])
@@ -149,19 +149,17 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def error(self, X, codes=None):
-        """Standard deviation of what decoding the latent means lacks, by feature.
+        """Measure the residual of encoding and decoding, by feature.
 
         Parameters
         ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors.
-        codes : torch.Tensor of shape (n,), default=None
-            Class of each row, for a conditional autoencoder.
+        X, codes : torch.Tensor
+            As for :meth:`loss`.
 
         Returns
         -------
         deviation : torch.Tensor of shape (n_features,)
-            In the units of X.
+            Standard deviation of the residual, in the units of X.
         """
         parts = self._parts(X, codes)
         mean = sum(self._residual(*part).sum(0) for part in parts) / len(X)
@@ -173,7 +171,7 @@ class VAE(nn.Module):
 
     @staticmethod
     def _parts(X, codes, size=4096):
-        """Rows piece by piece: reconstructions of all would be several times X."""
+        """Split rows, since the reconstructions of all would be several times X."""
         told = itertools.repeat(None) if codes is None else codes.split(size)
         return list(zip(X.split(size), told))
 
@@ -200,36 +198,38 @@ def fit_vae(
     Parameters
     ----------
     X : torch.Tensor of shape (n, n_features)
-        Training vectors; the VAE lives on their device and in their dtype.
+        Training vectors. The VAE gets their device and dtype.
     X_valid : torch.Tensor of shape (n_valid, n_features), default=None
-        Held-out vectors. Training stops when their loss has not fallen for `patience`
-        steps and returns to the best epoch from 200 steps on. Without them it runs for
-        `max_steps`.
+        Held-out vectors. If their loss has not fallen for `patience` steps, training
+        stops, and the weights with the least loss since step 200 are taken. Without
+        held-out vectors, training takes `max_steps` steps.
     codes, codes_valid : torch.Tensor of shape (n,) and (n_valid,), default=None
         Class of each row, for a conditional autoencoder.
     n_classes, latent_dim, hidden : int
         As for :class:`~skaug.hard_regions.VAE`.
     kl_weight : float, default=1.0
-        Weight of the divergence; less for sharper copies and less variation.
+        Weight of the divergence. A smaller weight gives sharper copies, which vary
+        less.
     max_steps, patience, batch_size : int
-        Limits of training. Steps, not epochs, so that few rows get their fair share.
+        Limits of training. They count steps rather than epochs, because few rows need
+        as many steps as many rows.
     lr : float, default=0.002
         Learning rate of Adam.
     random_state : int, default=0
-        Seed of weights, batches and noise. The global generators are left alone.
+        Seed of weights, batches and noise. The global generators are not used.
     verbose : int, default=0
-        Whether to print a line every 500 steps or so.
+        Whether to print a line about every 500 steps.
 
     Returns
     -------
     vae : VAE
-        In evaluation mode. Ctrl-C ends training early with what is there; its
-        ``interrupted`` tells.
+        The autoencoder in evaluation mode. If Ctrl-C stopped the training, its
+        ``interrupted`` is True.
 
     Raises
     ------
     ValueError
-        If training diverged: the loss is not finite.
+        If training diverged, so that weights are not finite.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def fit_vae(
         vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
     vae.standardise_by(X)
     trained = copy.deepcopy(vae).float()
-    # In standard units from here on, where single precision is precise enough.
+    # From here on in standard units, for which single precision is enough.
     X, X_valid = (
         None if Y is None else vae.standardised(Y).float() for Y in (X, X_valid)
     )
@@ -260,30 +260,28 @@ def fit_vae(
         return torch.randn(n, latent_dim, generator=generator).to(X)
 
     if X_valid is not None:
-        # The same noise every time and much of it, or luck would choose the epoch.
+        # Much noise, and the same every time: otherwise chance would choose the step.
         times = math.ceil(1000 / len(X_valid))
         X_valid = X_valid.repeat(times, 1)
         codes_valid = None if codes_valid is None else codes_valid.repeat(times)
-        noise_valid = draw(len(X_valid))
+        held_out = X_valid, draw(len(X_valid)), kl_weight, codes_valid
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
-    step, looked, printed, batches = 0, 0, 0, []
+    step, looked, printed = 0, 0, 0
+    batches = _batches(len(X), batch_size, generator, X.device)
     try:
         while step < min(max_steps, best_step + patience):
-            if not batches:
-                order = torch.randperm(len(X), generator=generator).to(X.device)
-                batches = list(order.split(batch_size))
-            rows = batches.pop()
-            optimizer.zero_grad()
+            rows = next(batches)
             told = None if codes is None else codes[rows]
             loss = trained.loss(X[rows], draw(len(rows)), kl_weight, told)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
-            # At first it gives back the mean, which few rows may happen to like.
+            # At first the VAE returns the mean, which may suit few rows by chance.
             if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
                 looked = step
                 with torch.no_grad():
-                    loss = trained.loss(X_valid, noise_valid, kl_weight, codes_valid)
+                    loss = trained.loss(*held_out)
                 if loss < best_loss:
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
@@ -292,12 +290,22 @@ def fit_vae(
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         vae.interrupted = True
-    if not all(value.isfinite().all() for value in best.values()):
+    return _with_weights(vae, best)
+
+
+def _with_weights(vae, weights):
+    """Put trained weights into the VAE, which keeps its own centre and scale."""
+    if not all(value.isfinite().all() for value in weights.values()):
         raise ValueError(
-            "fit_vae needs a loss that stays finite; got weights that are not after "
+            "fit_vae needs a loss that stays finite; got weights that are not, because "
             "training diverged. Decrease lr, or look for extreme values in X."
         )
-    for name in ("centre", "scale"):
-        best[name] = getattr(vae, name)
-    vae.load_state_dict(best)
+    vae.load_state_dict(weights | {"centre": vae.centre, "scale": vae.scale})
     return vae.eval().requires_grad_(False)
+
+
+def _batches(n, size, generator, device):
+    """Row numbers in random batches, pass after pass."""
+    while True:
+        order = torch.randperm(n, generator=generator).to(device)
+        yield from reversed(order.split(size))

@@ -1,7 +1,7 @@
-"""Pictures of what IHDA does to a network: what it gains, and what it makes.
+"""Pictures of IHDA: how much each level gains, and the samples made there.
 
-They follow scikit-learn's displays: ``from_estimator`` computes once and draws,
-``plot`` draws again from what is kept in the attributes.
+The classes follow scikit-learn's displays: ``from_estimator`` computes once and draws,
+and ``plot`` draws again from the attributes.
 """
 
 import math
@@ -16,49 +16,55 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skaug._plots import axes_of
+from skaug._checks import OneOf, Whole, check_value
+from skaug._plots import (
+    DASHED,
+    axes_of,
+    component_labels,
+    legend_beside,
+    mark,
+    marker_of,
+)
 
 __all__ = ["ActivationDisplay", "LevelGainDisplay"]
 
-MARKERS = "o^sDvP*X<>pdhH8"
+KIND = OneOf("scores", "gain", hint="Give one of them.")
+# Lines from sources to more samples than these would hide the points.
 FEW = 60
 
 
 class LevelGainDisplay:
     """Score after the base training and after each level, beside the real-only twin.
 
-    The twin goes on from the same base training, with the same levels, steps, batches
-    and rates, on real rows only. What both gain comes from training on; what is left
-    between them comes from the samples. Make it with :meth:`from_estimator`.
+    The twin starts from the same base training. It has the same levels, steps, batches
+    and learning rates, but trains on real rows only. A gain of both sides comes from
+    longer training; a difference between them comes from the samples. Make the display
+    with :meth:`from_estimator`. The parameters are kept as attributes.
 
     Parameters
     ----------
     scores, scores_real : ndarray of shape (n_repeats, n_levels + 1)
-        Scores of the finetuner and of its twin, the first column after the base
-        training.
+        Scores of the finetuner and of the twin. The first column has the scores after
+        the base training.
     levels : list of str, of length n_levels
         Names of the levels, in order.
     skipped : ndarray of shape (n_repeats, n_levels), bool
-        Which levels were left alone.
+        Which levels were skipped.
     score_name : str, default="score"
-        What is scored.
+        Name of the score.
 
     Attributes
     ----------
-    scores, scores_real, levels, skipped, score_name : objects
-        As given.
     gain : ndarray of shape (n_levels + 1,)
-        Mean over the repeats of the difference in score to the twin.
+        Score of the finetuner minus that of the twin, mean over the repeats.
     gain_error : ndarray of shape (n_levels + 1,)
-        Its standard error: of the paired differences. NaN for a single repeat.
-    ax_ : matplotlib Axes
-        After ``plot``: the axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that they belong to.
+        Standard error of the paired differences; NaN for a single repeat.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where ``plot`` drew.
     lines_ : dict of matplotlib Line2D
-        The curves, by "ihda" and "real", or one of "gain".
+        The curves by name: "ihda" and "real", or "gain".
     bands_ : dict of matplotlib PolyCollection
-        One standard error to either side of them; empty for a single repeat.
+        Bands of one standard error around the curves; empty for a single repeat.
 
     See Also
     --------
@@ -103,31 +109,31 @@ class LevelGainDisplay:
         kind="scores",
         ax=None,
     ):
-        """Fit a finetuner and its twin, score them after each level, and draw.
+        """Fit a finetuner and its twin, score both after each level, and draw.
 
         Parameters
         ----------
         finetuner : IHDAFinetuner
-            Fitted or not; it is not changed. Its `estimator` is trained once for both
-            sides, or copied if it is trained already.
+            Fitted or not; it is not changed. The base training of its `estimator` is
+            shared by both sides.
         X, y : array-like
             Training rows and labels.
         X_test, y_test : array-like
-            Rows and labels to score on, which are not used otherwise. If the figure
-            is to choose parameters, they are no test rows any more.
+            Rows and labels to score on. If you choose parameters by the figure, take
+            validation rows.
         groups : array-like of shape (n,), default=None
             As for ``IHDAFinetuner.fit``.
         scoring : str or callable, default=None
             As in scikit-learn, such as "neg_log_loss"; ``None`` is accuracy.
         score_name : str, default=None
-            What to call it; by default it follows from `scoring`.
+            Name of the score; by default it follows from `scoring`.
         n_repeats : int, default=1
-            Number of fits, with consecutive seeds. The base training is the same in
-            all of them if the finetuner's `estimator` has a ``random_state`` of its
-            own or is trained already, which makes the standard error small.
+            Number of fits, with consecutive seeds. If the finetuner's `estimator` has
+            a ``random_state`` or is frozen, all fits share one base training, and the
+            standard error does not cover the variation of that training.
         random_state : int, default=None
-            Seed of the first repeat; by default that of the finetuner, or 0 if that is
-            not an integer.
+            Seed of the first repeat. The default is the seed of the finetuner, or 0 if
+            the finetuner has no integer as seed.
         kind, ax : objects
             As for :meth:`plot`.
 
@@ -139,55 +145,30 @@ class LevelGainDisplay:
         Raises
         ------
         ValueError
-            If `n_repeats` is no number of 1 or more, `kind` is unknown, or the
-            finetuner is a twin itself.
+            If `n_repeats` is not a whole number of at least 1, or `kind` is unknown.
         TypeError
-            If there is no IHDAFinetuner, or `random_state` is no integer.
+            If `finetuner` is no IHDAFinetuner, or `random_state` is no integer.
         KeyboardInterrupt
-            After Ctrl-C, which the finetuner itself takes for the end of its levels.
+            If Ctrl-C ends a fit before the last level.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
-        _check_kind(kind)
-        if not isinstance(n_repeats, Integral) or n_repeats < 1:
-            raise ValueError(
-                f"{name} needs n_repeats >= 1; got {n_repeats!r}. Give the number of "
-                "fits."
-            )
+        check_value(name, "kind", kind, KIND)
+        one_or_more = Whole(1, hint="Give the number of fits.")
+        check_value(name, "n_repeats", n_repeats, one_or_more)
         _check_finetuner(name, finetuner)
-        if random_state is None:
-            own = finetuner.random_state
-            random_state = int(own) if isinstance(own, Integral) else 0
-        if not isinstance(random_state, Integral):
-            raise TypeError(
-                f"{name} needs random_state to be an integer or None; got "
-                f"{random_state!r}. Give the seed of the first repeat."
-            )
+        first = _first_seed(name, finetuner, random_state)
+        data, test = (X, y, groups), (X_test, y_test)
+        seeds = range(first, first + n_repeats)
+        fits = [_scored_fits(finetuner, seed, data, test, scoring) for seed in seeds]
+        scores, scores_real, records = zip(*fits)
+        levels = [record.level for record in records[-1]]
+        skipped = [[record.skipped for record in of_fit] for of_fit in records]
         if score_name is None:
             score_name = _score_name(scoring)
-        scores, scores_real, skipped = [], [], []
-        for seed in range(random_state, random_state + n_repeats):
-            model = clone(finetuner).set_params(random_state=seed)
-            stages = model.staged_fit(X, y, groups)
-            next(stages)
-            # One base training for both. A finetuner draws the same numbers whether
-            # it trains its estimator or is given it.
-            twin = clone(finetuner).set_params(
-                estimator=FrozenEstimator(model.estimator_), synthetic_share=0.0
-            )
-            twin_stages = twin.set_params(random_state=seed).staged_fit(X, y, groups)
-            next(twin_stages)
-            score = check_scoring(model, scoring)
-            scores.append(_staged_scores(score, model, stages, X_test, y_test))
-            scores_real.append(_staged_scores(score, twin, twin_stages, X_test, y_test))
-            skipped.append([record.skipped for record in model.levels_])
-        display = cls(
-            np.array(scores),
-            np.array(scores_real),
-            [record.level for record in model.levels_],
-            np.array(skipped, dtype=bool),
-            score_name=score_name,
-        )
+        of_repeats = np.array(scores), np.array(scores_real)
+        skipped = np.array(skipped, dtype=bool)
+        display = cls(*of_repeats, levels, skipped, score_name=score_name)
         return display.plot(ax, kind=kind)
 
     def plot(self, ax=None, *, kind="scores"):
@@ -198,35 +179,30 @@ class LevelGainDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         kind : {"scores", "gain"}, default="scores"
-            The scores of both sides, or their paired difference: means over the
-            repeats, with bands of one standard error. Repeats differ in their base
-            training, which widens the bands of the scores and not that of the
-            difference.
+            Whether to draw the scores of both sides or the paired difference, as means
+            over the repeats with bands of one standard error. Different base trainings
+            widen the bands of the scores, but not the band of the difference.
 
         Returns
         -------
         display : LevelGainDisplay
             The display itself.
         """
-        check_matplotlib_support("LevelGainDisplay.plot")
-        _check_kind(kind)
-        self.ax_, self.figure_ = axes_of(ax)
+        self.ax_, self.figure_ = axes_of(ax, "LevelGainDisplay.plot")
+        check_value("LevelGainDisplay", "kind", kind, KIND)
         self.lines_, self.bands_ = {}, {}
+        label = self.score_name
         if kind == "gain":
-            self.ax_.axhline(0, color="0.3", linewidth=1, linestyle="--")
+            label = f"{label},\ngain over the twin"
+            self.ax_.axhline(0, **DASHED)
             self._draw("gain", self.gain, self.gain_error, "C2", "o", None)
         else:
-            sides = {
-                "real": (self.scores_real, "0.4", "s", "real-only twin"),
-                "ihda": (self.scores, "C0", "o", "IHDA"),
-            }
-            for side, (scores, *style) in sides.items():
-                self._draw(side, *_mean_and_error(scores), *style)
+            real, ihda = map(_mean_and_error, (self.scores_real, self.scores))
+            self._draw("real", *real, "0.4", "s", "real-only twin")
+            self._draw("ihda", *ihda, "C0", "o", "IHDA")
             low, high = self.ax_.get_ylim()
             self.ax_.set_ylim(low, high + 0.15 * (high - low))  # room for the legend
             self.ax_.legend(loc="upper center", ncols=2, columnspacing=1)
-        of_gain = f"{self.score_name},\ngain over the twin"
-        label = of_gain if kind == "gain" else self.score_name
         self.ax_.set(xlabel="after", ylabel=label)
         labels, style = ["base\ntraining"], {}
         labels += [self._tick(number) for number in range(len(self.levels))]
@@ -246,47 +222,44 @@ class LevelGainDisplay:
             )
 
     def _tick(self, number):
-        n, left_alone = len(self.skipped), int(self.skipped[:, number].sum())
-        if not left_alone:
+        n, n_skipped = len(self.skipped), int(self.skipped[:, number].sum())
+        if not n_skipped:
             return self.levels[number]
-        of_all = "" if left_alone == n else f"{left_alone}/{n} "
+        of_all = "" if n_skipped == n else f"{n_skipped}/{n} "
         return f"{self.levels[number]}\n({of_all}skipped)"
 
 
 class ActivationDisplay:
-    """Real and synthetic activations of one level, on the axes of the real ones.
+    """Real activations of one level on their principal axes, and samples among them.
 
-    Every class has its own colour; real activations are filled, synthetic ones hollow.
-    Two axes show little of a level with many activations: the labels tell how much of
-    the variance of the real ones. Make it with :meth:`from_estimator`.
+    Every class has its own colour. Real activations are filled, synthetic ones hollow.
+    The labels of the axes tell the share of variance that the picture shows: it is
+    small for a level of many activations. Make the display with :meth:`from_estimator`.
+    The parameters are kept as attributes.
 
     Parameters
     ----------
     points : ndarray of shape (n, 2)
         Principal components of the real activations.
     synthetic_points : ndarray of shape (n_synthetic, 2)
-        Synthetic ones, projected on the same axes.
+        Synthetic activations, projected on the same axes.
     source_index : ndarray of shape (n_synthetic,)
-        The real one that each is made from.
+        Number of the real row that each synthetic one is made from.
     y : ndarray of shape (n,)
-        Labels of the real ones.
+        Labels of the real rows.
     level : str
         Name of the level.
     axis_labels : tuple of two str
-        What the two coordinates are.
+        Names of the two coordinates.
 
     Attributes
     ----------
-    points, synthetic_points, source_index, y, level, axis_labels : objects
-        As given.
-    ax_ : matplotlib Axes
-        After ``plot``: the axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that they belong to.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where ``plot`` drew.
     scatter_ : dict of matplotlib PathCollection
-        The points drawn, by ``(label, kind)`` where kind is "real" or "synthetic".
+        The points by ``(label, kind)``. The kinds are "real" and "synthetic".
     lines_ : matplotlib LineCollection or None
-        Lines from source to sample.
+        Lines from sources to samples.
     legend_ : matplotlib Legend or None
         The legend, right of the axes.
 
@@ -329,17 +302,17 @@ class ActivationDisplay:
         ax=None,
         scatter_kw=None,
     ):
-        """Draw rows at a level and samples made from them there.
+        """Draw the activations of rows at a level, and samples made from them.
 
         Parameters
         ----------
         finetuner : IHDAFinetuner
-            A fitted one.
+            The fitted finetuner.
         X, y : array-like
-            Rows and labels to make samples from, such as some of those of ``fit``. Axes
-            are those of these rows.
+            Rows and labels to make samples from, such as some rows of ``fit``. The
+            principal axes are those of these rows.
         level : str, default=None
-            One that was augmented; the last one by default.
+            Name of an augmented level; by default the last one.
         n_samples : int, default=1
             Samples per row.
         lines, legend, ax, scatter_kw : objects
@@ -353,56 +326,31 @@ class ActivationDisplay:
         Raises
         ------
         ValueError
-            If no level was augmented or not this one, `n_samples` is no number of 1 or
-            more, or there are fewer than two rows or two activations to a row.
+            If the level was not augmented, `n_samples` is not a whole number of at
+            least 1, or there are fewer than two rows or two activations per row.
         TypeError, NotFittedError
-            If there is no IHDAFinetuner, or it is not fitted.
+            If `finetuner` is no IHDAFinetuner, or is not fitted.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
         _check_finetuner(name, finetuner)
         check_is_fitted(finetuner)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"{name} needs n_samples >= 1; got {n_samples!r}. Give the number of "
-                "samples per row."
-            )
-        augmented = list(finetuner.generators_)
-        if level is None and augmented:
-            level = augmented[-1]
-        if level not in augmented:
-            hint = f"Name one of {augmented}"
-            if not augmented:
-                hint = "None was; fit with synthetic_share > 0"
-            raise ValueError(
-                f"{name} needs a level that was augmented; got {level!r}. {hint}."
-            )
-        real, synthetic, source_index = finetuner.sample(
-            X, y, level, n_samples=n_samples
-        )
-        real, synthetic = (h.reshape(len(h), -1) for h in (real, synthetic))
+        per_row = Whole(1, hint="Give the number of samples per row.")
+        check_value(name, "n_samples", n_samples, per_row)
+        level = _augmented_level(name, finetuner, level)
+        *activations, source_index = finetuner.sample(X, y, level, n_samples=n_samples)
+        real, synthetic = (h.reshape(len(h), -1) for h in activations)
         if min(real.shape) < 2:
             raise ValueError(
-                f"{name} needs two rows and two activations or more to a row; got "
-                f"shape {real.shape} at level {level!r}. Give more rows, or another "
-                "level."
+                f"{name} needs two rows or more, and two activations or more per row; "
+                f"got shape {real.shape} at level {level!r}. Give more rows, or "
+                "another level."
             )
-        # Exact, whatever their number: what "auto" does with many is not.
+        # For many activations, the default solver is not exact.
         pca = PCA(2, svd_solver="full")
-        points = pca.fit_transform(real)
-        display = cls(
-            points,
-            pca.transform(synthetic),
-            source_index,
-            column_or_1d(y),
-            level=level,
-            axis_labels=tuple(
-                f"{nth} principal axis ({100 * share:.0f} % of variance)"
-                for nth, share in zip(
-                    ("first", "second"), pca.explained_variance_ratio_
-                )
-            ),
-        )
+        points = pca.fit_transform(real), pca.transform(synthetic)
+        names = {"level": level, "axis_labels": component_labels(pca, "axis")}
+        display = cls(*points, source_index, column_or_1d(y), **names)
         return display.plot(ax, lines=lines, legend=legend, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, lines="auto", legend=True, scatter_kw=None):
@@ -411,85 +359,87 @@ class ActivationDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; by default a new figure. For the legend to fit beside the
-            axes, make their figure with ``layout="constrained"``.
+            Where to draw; by default a new figure. The legend fits beside the axes if
+            their figure has ``layout="constrained"``.
         lines : bool or "auto", default="auto"
-            Whether to join every sample to its source; "auto" does for 60 samples or
-            fewer.
+            Whether to join every sample to its source. "auto" joins up to 60 samples.
         legend : bool, default=True
             Whether to draw the legend.
         scatter_kw : dict, default=None
-            What else ``Axes.scatter`` is to be given, such as ``{"s": 10}``.
+            More arguments for ``Axes.scatter``, such as ``{"s": 10}``.
 
         Returns
         -------
         display : ActivationDisplay
             The display itself.
         """
-        check_matplotlib_support("ActivationDisplay.plot")
-        from matplotlib.collections import LineCollection
-        from matplotlib.lines import Line2D
-
-        self.ax_, self.figure_ = axes_of(ax)
+        self.ax_, self.figure_ = axes_of(ax, "ActivationDisplay.plot")
         labels, codes = np.unique(self.y, return_inverse=True)
-        # Ten colours, then the same ones with the next marker.
-        styles = [
-            {"color": f"C{i % 10}", "marker": MARKERS[i // 10 % len(MARKERS)]}
-            for i in range(len(labels))
-        ]
-        kinds = {
-            "real": (self.points, codes, {"linewidths": 0, "alpha": 0.6}),
-            "synthetic": (
-                self.synthetic_points,
-                codes[self.source_index],
-                {"facecolors": "none", "linewidths": 0.8},
-            ),
-        }
-        n = len(self.points) + len(self.synthetic_points)
+        sampled = codes[self.source_index]
+        # Ten colours, then the same colours with the next marker.
+        colours = [f"C{code % 10}" for code in range(len(labels))]
+        n = len(codes) + len(sampled)
         size = {"s": float(np.clip(10_000 / n, 8, 36))}
+        filled = {"linewidths": 0, "alpha": 0.6, "zorder": 2}
+        hollow = {"facecolors": "none", "linewidths": 0.8, "zorder": 3}
+        kinds = {
+            "real": (self.points, codes, "facecolors", size | filled),
+            "synthetic": (self.synthetic_points, sampled, "edgecolors", size | hollow),
+        }
         self.scatter_, handles = {}, []
-        for code, (label, style) in enumerate(zip(labels.tolist(), styles)):
-            for kind, (points, codes_of_kind, of_kind) in kinds.items():
-                colour = {"real": "facecolors", "synthetic": "edgecolors"}[kind]
+        for code, (label, colour) in enumerate(zip(labels.tolist(), colours)):
+            marker = marker_of(code // 10)
+            for kind, (points, codes_of_kind, coloured, style) in kinds.items():
                 self.scatter_[label, kind] = self.ax_.scatter(
                     *points[codes_of_kind == code].T,
-                    marker=style["marker"],
-                    zorder=2 if kind == "real" else 3,
-                    **{colour: style["color"]} | size | of_kind | (scatter_kw or {}),
+                    marker=marker,
+                    **{coloured: colour} | style | (scatter_kw or {}),
                 )
-            handles.append(Line2D([], [], linestyle="none", label=str(label), **style))
+            handles.append(mark(label, marker=marker, color=colour))
         self.lines_ = self.legend_ = None
-        if lines is True or (lines == "auto" and len(self.synthetic_points) <= FEW):
-            sources = self.points[self.source_index]
-            self.lines_ = LineCollection(
-                np.stack([sources, self.synthetic_points], axis=1),
-                colors=[styles[code]["color"] for code in codes[self.source_index]],
-                linewidths=0.6,
-                zorder=1,
-            )
-            self.ax_.add_collection(self.lines_, autolim=False)
+        if lines is True or (lines == "auto" and len(sampled) <= FEW):
+            self._join([colours[code] for code in sampled])
         if legend:
-            grey = {"color": "0.5", "marker": "o", "linestyle": "none"}
-            handles += [
-                Line2D([], [], label="real", **grey),
-                Line2D([], [], label="synthetic", markerfacecolor="none", **grey),
-            ]
-            self.legend_ = self.ax_.legend(
-                handles=handles, loc="center left", bbox_to_anchor=(1, 0.5)
-            )
-        self.ax_.set(
-            title=f"level {self.level}",
-            xlabel=self.axis_labels[0],
-            ylabel=self.axis_labels[1],
-        )
+            handles += [mark("real"), mark("synthetic", hollow=True)]
+            self.legend_ = legend_beside(self.ax_, handles=handles)
+        names = dict(zip(("xlabel", "ylabel"), self.axis_labels))
+        self.ax_.set(title=f"level {self.level}", **names)
         return self
+
+    def _join(self, colours):
+        """Draw a line from each source to its sample."""
+        from matplotlib.collections import LineCollection
+
+        ends = np.stack([self.points[self.source_index], self.synthetic_points], axis=1)
+        style = {"linewidths": 0.6, "zorder": 1}
+        self.lines_ = LineCollection(ends, colors=colours, **style)
+        self.ax_.add_collection(self.lines_, autolim=False)
+
+
+def _scored_fits(finetuner, seed, data, test, scoring):
+    """Scores of a finetuner and of its twin at all stages, and records of levels."""
+    model = clone(finetuner).set_params(random_state=seed)
+    stages = model.staged_fit(*data)
+    next(stages)
+    # Both sides share the base training. A finetuner draws the same numbers whether it
+    # trains its estimator or is given a trained one.
+    twin = clone(finetuner).set_params(
+        estimator=FrozenEstimator(model.estimator_),
+        synthetic_share=0.0,
+        random_state=seed,
+    )
+    twin_stages = twin.staged_fit(*data)
+    next(twin_stages)
+    score = check_scoring(model, scoring)
+    sides = (model, stages), (twin, twin_stages)
+    return *(_staged_scores(score, *side, *test) for side in sides), model.levels_
 
 
 def _staged_scores(score, model, stages, X, y):
     """Scores of a model that is at its first stage, and after all others."""
     scores = [score(model, X, y), *(score(stage, X, y) for stage in stages)]
     if len(scores) <= len(model.levels_):
-        # A curve that ends early would be compared with one that does not.
+        # Curves of different lengths cannot be compared.
         raise KeyboardInterrupt("LevelGainDisplay was stopped between two levels.")
     return scores
 
@@ -521,9 +471,27 @@ def _check_finetuner(name, finetuner):
         )
 
 
-def _check_kind(kind):
-    if kind not in ("scores", "gain"):
-        raise ValueError(
-            f"LevelGainDisplay needs kind to be 'scores' or 'gain'; got {kind!r}. Give "
-            "one of them."
+def _first_seed(name, finetuner, random_state):
+    if random_state is None:
+        own = finetuner.random_state
+        return int(own) if isinstance(own, Integral) else 0
+    if not isinstance(random_state, Integral):
+        raise TypeError(
+            f"{name} needs random_state to be an integer or None; got "
+            f"{random_state!r}. Give the seed of the first repeat."
         )
+    return random_state
+
+
+def _augmented_level(name, finetuner, level):
+    augmented = list(finetuner.generators_)
+    if level is None and augmented:
+        return augmented[-1]
+    if level not in augmented:
+        hint = f"Name one of {augmented}"
+        if not augmented:
+            hint = "No level was; fit with synthetic_share > 0"
+        raise ValueError(
+            f"{name} needs a level that was augmented; got {level!r}. {hint}."
+        )
+    return level

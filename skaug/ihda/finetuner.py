@@ -24,7 +24,7 @@ from skaug._checks import (
     check_parameters,
     check_two_classes,
 )
-from skaug._components import ComponentsMixin
+from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._random import own_generators
 from skaug.hard_regions.generators import (
     CVAEGenerator,
@@ -71,7 +71,9 @@ def level_skip_probability(number, probability):
     return probability / (1 + math.log(number))
 
 
-class IHDAFinetuner(ComponentsMixin, ClassifierMixin, BaseEstimator):
+class IHDAFinetuner(
+    ComponentsMixin, InnerEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Train a network, then fine-tune it on samples made in its own features.
 
     What the paper leaves open decides whether the method helps. :meth:`paper` is one
@@ -512,53 +514,6 @@ class IHDAFinetuner(ComponentsMixin, ClassifierMixin, BaseEstimator):
         new = torch.cat([new for new, _ in made.pieces()])
         new = new.unflatten(1, rows.h.shape[1:])
         return rows.h.cpu().numpy(), new.cpu().numpy(), sources
-
-    @property
-    def classes_(self):
-        """Labels in the order of the columns of ``predict_proba``."""
-        return self.estimator_.classes_
-
-    @property
-    def n_features_in_(self):
-        """Number of columns seen in fit."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of columns seen in fit, if they had names."""
-        return self.estimator_.feature_names_in_
-
-    def predict(self, X):
-        """Predict labels with the fine-tuned network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n,)
-            Labels.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict(X)
-
-    def predict_proba(self, X):
-        """Class probabilities from the fine-tuned network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n, n_classes)
-            In the order of `classes_`.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
 
 
 def _copied(net):

@@ -1,8 +1,7 @@
-"""Train what lies above a level of a network, on activations instead of rows.
+"""Train the part of a network above a level, on activations instead of rows.
 
-skorch's own training step is used, so that the loss, its regularisation and the
-clipping of gradients stay those of the net; :meth:`~skaug.net.Levels.resumed` makes
-the network take activations.
+The training step is that of the net, with its loss, regularisation and clipping of
+gradients. :meth:`~skaug.net.Levels.resumed` makes the network take activations.
 """
 
 import math
@@ -23,7 +22,7 @@ ROWS_AT_ONCE = 512
 
 
 class LevelRows:
-    """Rows and their activations at one level after the other, each computed once.
+    """Rows and their activations at one level after another, each computed once.
 
     Parameters
     ----------
@@ -34,15 +33,15 @@ class LevelRows:
     X : ndarray of shape (n, ...)
         Rows.
     codes : ndarray of shape (n,)
-        Their classes.
+        Classes of the rows.
     groups : ndarray of shape (n,), default=None
-        Their groups.
+        Groups of the rows.
 
     Attributes
     ----------
     h : torch.Tensor of shape (n, ...)
-        Activations at the level reached last, on the net's device; the only thing of
-        their size that is kept.
+        Activations at the level reached last, on the net's device. Activations of other
+        levels are not kept.
     codes : torch.Tensor of shape (n,)
         Classes, on the net's device.
     """
@@ -53,13 +52,7 @@ class LevelRows:
         self.h, self.level = X, INPUT
 
     def reach(self, level):
-        """Compute the activations of a level above, from those of the current one.
-
-        Parameters
-        ----------
-        level : str
-            Its name.
-        """
+        """Compute the activations at a higher level, a name, from the current ones."""
         reached = None
         with self.levels.resumed(self.level):
             for rows, batch in self._batches():
@@ -70,7 +63,7 @@ class LevelRows:
         self.h, self.level = reached, level
 
     def _batches(self):
-        # Of nearly one size: none has a single row, or counts for less than others.
+        # Batches have nearly the same size: none has a single row, or counts for less.
         n = len(self.codes)
         bounds = np.linspace(0, n, math.ceil(n / ROWS_AT_ONCE) + 1).round().astype(int)
         for start, stop in pairwise(bounds.tolist()):
@@ -78,26 +71,12 @@ class LevelRows:
             yield rows, to_tensor(self.h[rows], device=self.net.device)
 
     def batches(self):
-        """Go through the activations once.
-
-        Yields
-        ------
-        h : torch.Tensor of shape (batch, ...)
-            Activations, in the order of the rows.
-        codes : torch.Tensor of shape (batch,)
-            Classes.
-        """
+        """Yield all activations and their classes, in batches ``(h, codes)``."""
         for rows, h in self._batches():
             yield h, self.codes[rows]
 
     def loss(self):
-        """Mean loss of the network on the rows, as in validation.
-
-        Returns
-        -------
-        loss : float
-            Mean of the batches' losses, weighted by their rows.
-        """
+        """Return the mean loss of the network over the rows, as in validation."""
         total = 0.0
         with self.levels.resumed(self.level), torch.no_grad():
             for h, codes in self.batches():
@@ -108,22 +87,7 @@ class LevelRows:
 
 
 def passes(codes, rng, balance=False):
-    """Go through rows in random order, again and again.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,)
-        Classes of the rows.
-    rng : numpy.random.RandomState
-        Source of randomness.
-    balance : bool, default=False
-        Whether every pass has as many rows of each class as of the largest.
-
-    Yields
-    ------
-    rows : ndarray
-        Row numbers of one pass.
-    """
+    """Yield all row numbers in random order; balanced, classes get equally many."""
     of_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     most = max(map(len, of_class))
     while True:
@@ -135,22 +99,7 @@ def passes(codes, rng, balance=False):
 
 
 def batches_of_rows(codes, size, rng, balance=False):
-    """Row numbers in batches of one size, pass after pass.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,)
-        As for :func:`passes`.
-    size : int
-        Rows per batch.
-    rng, balance : object
-        As for :func:`passes`.
-
-    Yields
-    ------
-    rows : ndarray of shape (size,)
-        Row numbers.
-    """
+    """Yield row numbers in batches of one size, through one pass after another."""
     rest = np.empty(0, dtype=np.intp)
     for rows in passes(codes, rng, balance):
         rest = np.concatenate([rest, rows])
@@ -162,25 +111,28 @@ def batches_of_rows(codes, size, rng, balance=False):
 def finetune(
     rows, batches, n_steps, *, rate=1.0, trainable="above", frozen_norms=False, seed=0
 ):
-    """Train the rest of the network from the level that the rows have reached.
+    """Train the part of the network above the level that the rows have reached.
+
+    Training uses a fresh optimizer of the net's class; the net's own one stays as it
+    is. The learning rate falls to 0 along half a cosine.
 
     Parameters
     ----------
     rows : LevelRows
-        They know the net, its levels and the level.
+        Rows at the level.
     batches : iterator of (h, codes)
         Activations and classes to train on.
     n_steps : int
-        Number of batches taken.
+        Number of batches to take.
     rate : float, default=1.0
-        Learning rate at the start, as a multiple of the net's; it falls to 0 along half
-        a cosine. The net's optimizer is left alone: a fresh one of its kind is used.
+        Learning rate at the start, as a multiple of the net's learning rate.
     trainable : {"above", "head"}, default="above"
-        What is trained. With "head" all else is in evaluation mode.
+        Whether to train all layers above the level or the head only. With "head", all
+        other layers are in evaluation mode.
     frozen_norms : bool, default=False
         Whether batch normalisation stays in evaluation mode.
     seed : int, default=0
-        Seed of dropout and the like. torch's global generators are left alone.
+        Seed of random layers such as dropout. torch's global generators are not used.
     """
     net, levels = rows.net, rows.levels
     trained = levels.parameters_above(rows.level)
@@ -203,13 +155,7 @@ def finetune(
 
 
 def recalibrate(rows):
-    """Take new averages of batch normalisation above the level, from the rows.
-
-    Parameters
-    ----------
-    rows : LevelRows
-        The rows.
-    """
+    """Compute the averages of batch normalisation above the level from its rows."""
     module = rows.net.module_
     below = set(rows.levels.modules_below(rows.level))
     norms = [
@@ -222,7 +168,7 @@ def recalibrate(rows):
     with torch.no_grad(), rows.levels.resumed(rows.level, others):
         for layer in norms:
             layer.reset_running_stats()
-            layer.momentum = None  # all batches count alike
+            layer.momentum = None  # a plain mean over all batches
             layer.train()
         for h, _ in rows.batches():
             module(h)
@@ -236,7 +182,7 @@ def _batch_norms(layers):
 
 @contextmanager
 def _optimizing(net, trained):
-    """Put a fresh optimizer of some parameters in place; yields its learning rates."""
+    """Give the net a fresh optimizer of some parameters; yield its learning rates."""
     optimizer = net.optimizer_
     others = [
         p for p in net.module_.parameters() if p.requires_grad and p not in trained

@@ -1,9 +1,10 @@
 r"""ISDA: augmentation as a loss (Y. Wang et al., NeurIPS 2019 [1]_).
 
-Directions in which features vary within a class tend to carry meaning. ISDA moves every
-training row along all of them, :math:`\tilde a \sim N(a, \lambda \Sigma_y)`, and draws
-nothing: the expected cross-entropy has a closed-form upper bound (Eq. 4), which is what
-the network is trained on. Predictions are made without it.
+Directions in which features vary within a class tend to carry meaning (a background, a
+way of walking). ISDA imagines infinitely many copies of every training row, moved along
+all these directions: :math:`\tilde a \sim N(a, \lambda \Sigma_y)`. No copy is drawn.
+The expected cross-entropy of the copies has an upper bound in closed form (Eq. 4), and
+the network is trained on this bound. Predictions are made as without ISDA.
 
 ======================================  ===========================================
 paper                                   here

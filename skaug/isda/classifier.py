@@ -20,8 +20,8 @@ class ISDAClassifier(NetClassifier):
 
     Any network whose last layer is an ``nn.Linear`` is trained as if each sample came
     with infinitely many copies, moved along the directions in which the features of
-    its class vary. It costs a few percent of a training step of a network for images,
-    more of a small one, and nothing afterwards.
+    its class vary. A training step takes a few percent longer in a network for images,
+    more in a small network. Predictions cost nothing extra.
 
     Parameters
     ----------
@@ -29,29 +29,30 @@ class ISDAClassifier(NetClassifier):
         The network, see :class:`NetClassifier`.
     strength : float, default=0.5
         The paper's :math:`\lambda_0`: variance of the augmentation as a multiple of
-        the class covariance; 0 is plain cross-entropy. The paper's values are
-        0.25 to 0.5 on CIFAR and 1 to 7.5 with "diagonal" on ImageNet. Search over it
-        first.
+        the class covariance. 0 is plain cross-entropy. The paper's values are
+        0.25 to 0.5 on CIFAR and 1 to 7.5 with "diagonal" on ImageNet. Of all parameters
+        search over this one first.
     covariance : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
         What is kept of the class covariances, see :class:`ClassCovariance`. "full" is
-        the paper's; "low_rank" is for many classes with many features.
+        the paper's choice; "low_rank" is for many classes with many features.
     rank : int, default=16
         Directions per class for "low_rank".
     schedule : {"iteration", "epoch", "constant"}, default="iteration"
         How the strength grows to `strength` over `max_epochs`, while the features
         become meaningful: linearly with each step (as in the paper), with each epoch
-        (as in its published code), or not at all. Training beyond `max_epochs` keeps
-        the full strength.
+        (as in the paper's published code), or not at all. Training beyond `max_epochs`
+        keeps the full strength.
     forgetting : float, default=0.0
-        Share of a class's statistics forgotten per batch that contains it. 0 is the
-        paper's; something like 0.01 keeps them recent in long training.
+        Share of a class's statistics that is forgotten with each batch that contains
+        the class. 0 is the paper's choice; in long training, something like 0.01 keeps
+        the statistics recent.
     classifier_layer : str, default=None
-        Dotted name of the last linear layer, if it is not the last ``nn.Linear`` of
+        Dotted name of the last linear layer; by default the last ``nn.Linear`` of
         ``module.named_modules()``.
     criterion : torch.nn.Module class, default=ISDALoss
         :class:`ISDALoss` or a class derived from it.
     random_state : int, RandomState instance or None, default=None
-        As for :class:`NetClassifier`. With ``strength=0`` the fit is that of a
+        As for :class:`NetClassifier`. With ``strength=0`` the fit equals that of a
         NetClassifier with the same `random_state`, bit for bit.
     **kwargs
         All other parameters of :class:`NetClassifier`.
@@ -61,8 +62,8 @@ class ISDAClassifier(NetClassifier):
     class_covariance_ : ClassCovariance
         The statistics at the end of training: ``count``, ``mean``, ``dense()`` ...
     covariance_ : ndarray of shape (n_classes, n_features, n_features)
-        The covariance of the features of each class, written out: of the features seen
-        in training, dropout and earlier weights included.
+        The covariance of the features of each class, written out. The features are
+        those that training saw, with dropout and with the weights of earlier steps.
     classifier_layer_ : str
         Dotted name of the layer whose input was augmented.
     classes_, n_features_in_, module_, history : objects
@@ -79,7 +80,7 @@ class ISDAClassifier(NetClassifier):
     Warns
     -----
     UserWarning
-        If a class has a single sample, which says nothing about how the class varies.
+        If a class has a single sample, which does not show how the class varies.
 
     References
     ----------
@@ -136,7 +137,7 @@ class ISDAClassifier(NetClassifier):
             "iteration",
             "epoch",
             "constant",
-            hint="'iteration' is that of the paper.",
+            hint="'iteration' is the paper's choice.",
         ),
     }
 
@@ -156,12 +157,64 @@ class ISDAClassifier(NetClassifier):
         self.criterion_ = self.criterion(**kwargs)
         return self
 
+    def train_step_single(self, batch, **fit_params):
+        """Run forward and backward once, and note the features on the way."""
+        try:
+            with capture_input(self._head()) as self._head_inputs:
+                return super().train_step_single(batch, **fit_params)
+        finally:
+            del self._head_inputs
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Compute ISDA's bound in training, plain cross-entropy in validation."""
+        if not training:
+            return super().get_loss(y_pred, y_true, X=X, training=training)
+        (features,) = self._head_inputs
+        target = to_tensor(y_true, device=self.device)
+        strength = self.current_strength()
+        return self.criterion_(y_pred, target, features, self._head().weight, strength)
+
+    def current_strength(self):
+        """Compute the strength that `schedule` sets at this point of training."""
+        epochs = self.epochs_done()
+        if self.schedule == "epoch":
+            epochs = math.floor(epochs)
+        share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
+        return self.strength * min(share, 1.0)
+
+    def _head(self):
+        return self.module_.get_submodule(self.classifier_layer_)
+
+    @property
+    def class_covariance_(self):
+        """The statistics at the end of training."""
+        return self.criterion_.covariance
+
+    @property
+    def covariance_(self):
+        """The covariance of the features of each class, written out."""
+        return self.class_covariance_.dense().cpu().numpy()
+
+    def set_params(self, **params):
+        """Set parameters; those that shape the statistics start new statistics."""
+        super().set_params(**params)
+        shape_of_statistics = {"covariance", "rank", "forgetting", "classifier_layer"}
+        if self.initialized_ and shape_of_statistics & set(params):
+            self._check_parameters()
+            self._initialize_criterion()
+        return self
+
+    def torch_compile(self, module, name):
+        """Compile the network but not the loss, whose strength changes at each step."""
+        return module if name == "criterion" else super().torch_compile(module, name)
+
     def _logits_of(self, rows, **forward_params):
-        # The check on real rows that the head found is the head.
+        """Compute logits, and check that they are the output of the head."""
         rows = rows.to(self.device)
         return check_head(self.module_, self.classifier_layer_, rows, **forward_params)
 
     def _check_training_data(self, X, y, classes, *, reset):
+        """Check the data, and warn about classes of one sample."""
         X, codes = super()._check_training_data(X, y, classes, reset=reset)
         by_class = self.covariance not in ("shared", "identity")
         if reset and by_class and self.strength and not is_dataset(X):
@@ -176,25 +229,8 @@ class ISDAClassifier(NetClassifier):
                 )
         return X, codes
 
-    def train_step_single(self, batch, **fit_params):
-        """Run forward and backward once, watching the features."""
-        try:
-            with capture_input(self._head()) as self._features:
-                return super().train_step_single(batch, **fit_params)
-        finally:
-            del self._features
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """ISDA's bound in training, plain cross-entropy in validation."""
-        if not training:
-            return super().get_loss(y_pred, y_true, X=X, training=training)
-        (features,) = self._features
-        target = to_tensor(y_true, device=self.device)
-        strength = self.current_strength()
-        return self.criterion_(y_pred, target, features, self._head().weight, strength)
-
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Warn if there was nothing to learn statistics from."""
+        """Warn if no batch served to learn statistics from."""
         super().on_train_end(net, X=X, y=y, **kwargs)
         statistics = self.class_covariance_
         trained = any(epoch["batches"] for epoch in self.history)
@@ -207,54 +243,3 @@ class ISDAClassifier(NetClassifier):
                 "refine_epochs.",
                 stacklevel=2,
             )
-
-    def _head(self):
-        return self.module_.get_submodule(self.classifier_layer_)
-
-    def current_strength(self):
-        """Strength at this point of training, by `schedule`.
-
-        Returns
-        -------
-        strength : float
-            Between 0 and `strength`.
-        """
-        epochs = self.epochs_done()
-        if self.schedule == "epoch":
-            epochs = math.floor(epochs)
-        share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
-        return self.strength * min(share, 1.0)
-
-    def set_params(self, **params):
-        """Set parameters; on a fitted net, new statistics where they concern them.
-
-        Parameters
-        ----------
-        **params
-            As for :class:`NetClassifier`.
-
-        Returns
-        -------
-        self : ISDAClassifier
-            The net itself.
-        """
-        super().set_params(**params)
-        shape_of_statistics = {"covariance", "rank", "forgetting", "classifier_layer"}
-        if self.initialized_ and shape_of_statistics & set(params):
-            self._check_parameters()
-            self._initialize_criterion()
-        return self
-
-    def torch_compile(self, module, name):
-        """Compile the network only: the loss takes a new strength at every step."""
-        return module if name == "criterion" else super().torch_compile(module, name)
-
-    @property
-    def class_covariance_(self):
-        """The statistics at the end of training."""
-        return self.criterion_.covariance
-
-    @property
-    def covariance_(self):
-        """The covariance of the features of each class, written out."""
-        return self.class_covariance_.dense().cpu().numpy()

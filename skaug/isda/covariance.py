@@ -1,32 +1,37 @@
 """Means and covariances of features per class, estimated while a network trains."""
 
 import os
-from numbers import Integral, Real
 
 import torch
 import torch.distributed
 from torch import nn
 
+from skaug._checks import Number, OneOf, Whole, check_parameters
 from skaug.isda.quadratic_form import (
-    blocks,
     class_quadratic_form,
     factor_form,
     shared_form,
+    spans_in_memory,
 )
 
 __all__ = ["ClassCovariance"]
 
 KINDS = ("full", "diagonal", "shared", "identity", "low_rank")
+RULES = {
+    "kind": OneOf(*KINDS, hint="'full' is the paper's choice."),
+    "rank": Whole(1, hint="It is the number of directions that 'low_rank' keeps."),
+    "forgetting": Number(0, 1, open_high=True, hint="0 counts all rows alike."),
+}
 
 
 class ClassCovariance(nn.Module):
     r"""Mean and covariance of features per class, updated batch by batch.
 
-    Streaming is exact: after any sequence of batches the state equals the biased
-    (divide by n) covariance of all rows seen, as in the paper's Eqs. 9 to 11. A class
-    absent from a batch is left untouched. Nothing is shrunk: ISDA never inverts a
-    covariance, so a class with fewer samples than features is merely not augmented in
-    directions in which it never varied.
+    The updates are exact: after any sequence of batches the covariance equals the
+    biased covariance (divided by n) of all rows seen, by the paper's Eqs. 9 to 11. A
+    class that a batch lacks stays as it is. No covariance is shrunk, since ISDA never
+    inverts one: a class with fewer samples than features is not augmented in the
+    directions in which its samples do not vary.
 
     Under ``torch.distributed`` an update merges the batches of all ranks, so that every
     rank holds the statistics of the whole batch.
@@ -37,25 +42,26 @@ class ClassCovariance(nn.Module):
         Sizes.
     kind : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
         "full" keeps n_classes x n_features x n_features numbers. "diagonal" keeps
-        variances. "shared" is one covariance of all rows about their common mean
+        variances only. "shared" is one covariance of all rows about their common mean
         (the paper's "single covariance matrix"), so it includes the differences
         between classes. "identity" keeps nothing. "low_rank" keeps the `rank` leading
-        directions of each class, and the exact variances beside them.
+        directions of each class, and adds what makes the variances exact.
     rank : int, default=16
         Directions per class of "low_rank".
     forgetting : float, default=0.0
-        Share of a class's weight lost each time a batch contains it, in [0, 1). The
-        default never forgets, as in the paper: late in training most of the statistics
-        then come from the features of earlier weights.
+        Share of a class's weight that is lost with each batch that contains the class,
+        in [0, 1). The default never forgets, as in the paper. Late in training most of
+        the statistics then come from features of earlier weights of the network.
     device, dtype : torch.device and torch.dtype, default=None
-        Of the statistics; float32 on the CPU by default. Features of lower precision
-        are converted.
+        Device and type of the statistics, float32 on the CPU by default. Features of
+        another type are converted.
 
     Attributes
     ----------
     count : torch.Tensor of shape (n_classes,)
-        Rows seen: int64, or float64 and discounted with `forgetting`. This and the
-        others have 1 row in place of n_classes for "shared"; "identity" has none.
+        Rows seen, as int64; with `forgetting` the discounted number, as float64. For
+        "shared" this and the other attributes have 1 row in place of n_classes. For
+        "identity" there are none.
     mean : torch.Tensor of shape (n_classes, n_features)
         Class means.
     covariance : torch.Tensor of shape (n_classes, n_features, n_features)
@@ -63,8 +69,8 @@ class ClassCovariance(nn.Module):
     variance : torch.Tensor of shape (n_classes, n_features)
         For "diagonal".
     factor : torch.Tensor of shape (n_classes, n_features, rank)
-        For "low_rank", the leading direction first; the covariance is approximated by
-        ``factor @ factor.mT`` plus the diagonal `remainder`.
+        For "low_rank", with the leading direction first. The covariance is approximated
+        by ``factor @ factor.mT`` plus the diagonal `remainder`.
     remainder : torch.Tensor of shape (n_classes, n_features)
         For "low_rank".
 
@@ -73,8 +79,8 @@ class ClassCovariance(nn.Module):
     ValueError
         If `kind`, `rank` or `forgetting` is out of range.
     MemoryError
-        If the statistics need more memory than is free; the message says how much, and
-        what smaller kinds would need.
+        If the statistics need more memory than is free. The message says how much they
+        need, and how much smaller kinds would need.
 
     Examples
     --------
@@ -98,38 +104,23 @@ class ClassCovariance(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(
-                f"ClassCovariance needs kind to be one of {list(KINDS)}; got {kind!r}. "
-                "'full' is that of the paper."
-            )
-        if not isinstance(rank, Integral) or rank < 1:
-            raise ValueError(
-                f"ClassCovariance needs rank to be a whole number >= 1; got {rank!r}. "
-                "It is the number of directions that 'low_rank' keeps."
-            )
-        if not isinstance(forgetting, Real) or not 0 <= forgetting < 1:
-            raise ValueError(
-                "ClassCovariance needs forgetting to be a number from 0 to below 1; "
-                f"got {forgetting!r}. 0 counts all rows alike."
-            )
-        self.n_classes, self.n_features, self.kind = n_classes, n_features, kind
+        self.n_classes, self.n_features = n_classes, n_features
+        self.kind, self.rank, self.forgetting = kind, rank, forgetting
+        check_parameters(self, RULES)
         self.rank = min(rank, n_features)
-        self.forgetting = forgetting
         shapes = self._shapes(kind)
         dtype = dtype or torch.get_default_dtype()
         self._check_memory(shapes, torch.device(device or "cpu"), dtype)
         if shapes:
-            # A whole number, exact where float32 would stop counting at 2**24.
+            # A count in float32 would stop at 2**24.
             exact = torch.float64 if forgetting else torch.int64
-            n_rows = shapes["mean"][0]
-            self.register_buffer(
-                "count", torch.zeros(n_rows, dtype=exact, device=device)
-            )
+            count = torch.zeros(shapes["mean"][0], dtype=exact, device=device)
+            self.register_buffer("count", count)
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=dtype, device=device))
 
     def _shapes(self, kind):
+        """Shapes of the statistics of a kind, by name."""
         C, A = self.n_classes, self.n_features
         return {
             "full": {"mean": (C, A), "covariance": (C, A, A)},
@@ -144,6 +135,7 @@ class ClassCovariance(nn.Module):
         }[kind]
 
     def _check_memory(self, shapes, device, dtype):
+        """Refuse statistics that need more memory than is free."""
         needed, free = _n_bytes(shapes, dtype), _free_bytes(device)
         if needed <= free:
             return
@@ -161,12 +153,12 @@ class ClassCovariance(nn.Module):
 
     @torch.no_grad()
     def update(self, features, target):
-        """Take a batch into account.
+        """Add a batch to the statistics.
 
         Parameters
         ----------
         features : torch.Tensor of shape (n, n_features)
-            Features; they get no gradient.
+            Features of the batch. They get no gradient.
         target : torch.Tensor of shape (n,)
             Class codes.
         """
@@ -175,23 +167,28 @@ class ClassCovariance(nn.Module):
                 self._update(features.detach().to(self.mean.dtype), target)
 
     def _update(self, features, target):
+        """Merge a batch by Eqs. 9 to 11."""
         if self.kind == "shared":
             target = torch.zeros_like(target)
         n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
         classes = n.nonzero().squeeze(1)
         n = n[classes]
         place = torch.searchsorted(classes, target)
-        # Sums by class as a product: scattering is not deterministic on GPUs.
+        # Sums by class are a matrix product: scattering is not deterministic on GPUs.
         member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
         mean = _sum_over_ranks(member @ features) / n[:, None]
         centred = features - mean[place]
-        keep, total, jump = self._move(classes, n, mean)
+        keep, total, jump = self._merge_means(classes, n, mean)
         centred /= total.sqrt()[place, None]
         if self.kind == "diagonal":
             squares = _sum_over_ranks(member @ centred.square()) + jump.square()
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
-        new = self._new_rows(centred, place, jump)
+        rows = self._rows_by_class(centred, place, jump)
+        self._add_rows(classes, n, keep, rows)
+
+    def _add_rows(self, classes, n, keep, new):
+        """Add the outer products of each class's new rows to its covariance."""
         many_and_small = len(n) > 32 and self.n_features <= 128
         if self.kind != "low_rank" and not many_and_small and _n_ranks() == 1:
             # Copying the matrices would cost more than updating them one by one.
@@ -199,13 +196,14 @@ class ClassCovariance(nn.Module):
             for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
                 matrices[k].addmm_(rows.t(), rows, beta=share)
             return
-        # By counts over all ranks: every rank must cut the same blocks.
+        # Every rank must cut the same blocks, so n has the counts of all ranks.
         longest = max(self.n_features, int(n.max()) if len(n) else 0)
-        for part in blocks(len(n), mean.element_size() * self.n_features * longest):
-            padded = nn.utils.rnn.pad_sequence(new[part], batch_first=True)
-            block, share = classes[part], keep[part, None, None]
+        n_bytes = keep.element_size() * self.n_features * longest
+        for span in spans_in_memory(len(n), n_bytes):
+            padded = nn.utils.rnn.pad_sequence(new[span], batch_first=True)
+            block, share = classes[span], keep[span, None, None]
             if self.kind == "low_rank":
-                self._compress(block, share, _gather_rows(padded))
+                self._keep_leading_directions(block, share, _gather_rows(padded))
             else:
                 outer = _sum_over_ranks(padded.mT @ padded)
                 outer += self.covariance.index_select(0, block).mul_(share)
@@ -213,12 +211,13 @@ class ClassCovariance(nn.Module):
 
     @torch.no_grad()
     def merge(self, other):
-        """Add the statistics of another estimate, of other rows and the same sizes.
+        """Add the statistics of other rows, from another estimate of the same sizes.
 
         Parameters
         ----------
         other : ClassCovariance
-            Of the same kind; left as it is. With `forgetting`, it counts as one batch.
+            An estimate of the same kind, which is not changed. With `forgetting`, its
+            rows count as one batch.
         """
         if self._shapes(self.kind) != other._shapes(other.kind):
             raise ValueError(
@@ -230,7 +229,7 @@ class ClassCovariance(nn.Module):
             return
         classes = other.count.nonzero().squeeze(1)
         n = other.count[classes]
-        keep, total, jump = self._move(classes, n, other.mean[classes])
+        keep, total, jump = self._merge_means(classes, n, other.mean[classes])
         share = (n / total).to(jump.dtype)
         if self.kind == "diagonal":
             kept = self.variance[classes] * keep[:, None]
@@ -241,17 +240,18 @@ class ClassCovariance(nn.Module):
             if self.kind == "low_rank":
                 new = torch.cat([other.factor[k].T * share[i].sqrt(), jump[i, None]])
                 extra = other.remainder[k] * share[i]
-                self._compress(classes[i, None], keep[i], new[None], extra)
+                block = classes[i, None]
+                self._keep_leading_directions(block, keep[i], new[None], extra)
             else:
                 self.covariance[k] *= keep[i]
                 self.covariance[k] += share[i] * other.covariance[k]
                 self.covariance[k].addr_(jump[i], jump[i])
 
-    def _move(self, classes, n, mean):
-        """Merge counts and means (Eqs. 9 and 11); return the weights of Eq. 10.
+    def _merge_means(self, classes, n, mean):
+        """Merge counts and means (Eqs. 9 and 11), and return what Eq. 10 needs.
 
-        They are the share of the old covariance that is kept, the new count, and a
-        vector whose outer product is Eq. 10's last term.
+        That is the share of the old covariance that is kept, the new count, and the
+        jump: a vector whose outer product is Eq. 10's last term.
         """
         old = self.count[classes].double() * (1 - self.forgetting)
         total = old + n
@@ -261,17 +261,17 @@ class ClassCovariance(nn.Module):
         jump = shift * ((old * n).sqrt() / total).to(mean.dtype)[:, None]
         return (old / total).to(mean.dtype), total.to(mean.dtype), jump
 
-    def _new_rows(self, centred, place, jump):
-        """Rows of each class whose outer products Eq. 10 adds, the jump first."""
-        if _rank() > 0:  # the sum over ranks is to have the jump once
+    def _rows_by_class(self, centred, place, jump):
+        """Split the rows whose outer products Eq. 10 adds by class, the jump first."""
+        if _rank() > 0:  # The sum over ranks must have the jump once.
             jump = torch.zeros_like(jump)
         place = torch.cat([torch.arange(len(jump), device=place.device), place])
         order = place.sort(stable=True).indices
         sizes = torch.bincount(place, minlength=len(jump)).tolist()
         return torch.cat([jump, centred])[order].split(sizes)
 
-    def _compress(self, block, keep, new, extra=0.0):
-        """Keep the leading directions of old and new rows, and all the variance."""
+    def _keep_leading_directions(self, block, keep, new, extra=0.0):
+        """Merge new rows into factors of some rank, and their rest into remainders."""
         rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
         if rows.shape[1] < self.n_features:
             _, rotation = torch.linalg.eigh(rows @ rows.mT)
@@ -286,7 +286,7 @@ class ClassCovariance(nn.Module):
         self.remainder[block] = kept + lost.clamp_min(0) + extra
 
     def quadratic_form(self, weight, classes):
-        """Variance that the features of each class give to differences of logits.
+        """Compute the variance of differences of logits for features of each class.
 
         Parameters
         ----------
@@ -312,12 +312,12 @@ class ClassCovariance(nn.Module):
         return class_quadratic_form(weight, classes, covariance)
 
     def dense(self):
-        """All covariances written out.
+        """Write out all covariances.
 
         Returns
         -------
         covariance : torch.Tensor of shape (n_classes, n_features, n_features)
-            Mind its size: "low_rank" and "diagonal" exist because it is large.
+            Full matrices for every kind, which may be too large for the memory.
         """
         if self.kind == "full":
             return self.covariance
@@ -329,7 +329,7 @@ class ClassCovariance(nn.Module):
         return one.expand(self.n_classes, self.n_features, self.n_features)
 
     def extra_repr(self):
-        """Sizes and kind, for the module's repr."""
+        """Return sizes and kind, for the module's repr."""
         return f"{self.n_classes}, {self.n_features}, {self.kind!r}"
 
 
@@ -340,13 +340,13 @@ def _n_bytes(shapes, dtype):
 
 def _free_bytes(device):
     if device.type == "cuda":
-        unused = torch.cuda.memory_reserved(device)  # cached by torch, that is
-        unused -= torch.cuda.memory_allocated(device)
+        reserved = torch.cuda.memory_reserved(device)  # by torch's cache
+        unused = reserved - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     if os.path.exists("/proc/meminfo"):
         with open("/proc/meminfo") as lines:
             return next(int(x.split()[1]) for x in lines if "MemAvailable" in x) * 1024
-    return float("inf")  # no portable way to ask
+    return float("inf")  # No other system tells in a portable way.
 
 
 def _n_ranks():
@@ -367,13 +367,13 @@ def _sum_over_ranks(tensor):
 
 
 def _gather_rows(rows):
-    """The rows of all ranks one after the other; zeros pad the shorter batches."""
+    """Gather the rows of all ranks; zeros pad the shorter batches."""
     if _n_ranks() == 1:
         return rows
     longest = torch.tensor(rows.shape[1], device=rows.device)
     torch.distributed.all_reduce(longest, torch.distributed.ReduceOp.MAX)
     padding = (0, 0, 0, int(longest) - rows.shape[1])
     rows = nn.functional.pad(rows, padding).contiguous()
-    parts = [torch.empty_like(rows) for _ in range(_n_ranks())]
-    torch.distributed.all_gather(parts, rows)
-    return torch.cat(parts, 1)
+    by_rank = [torch.empty_like(rows) for _ in range(_n_ranks())]
+    torch.distributed.all_gather(by_rank, rows)
+    return torch.cat(by_rank, 1)

@@ -1,22 +1,4 @@
-r"""The loss of implicit semantic data augmentation (ISDA), in closed form.
-
-Directions in which a network's features vary within a class tend to carry meaning
-(a background, a way of walking). ISDA imagines every training sample moved along all
-of them: features :math:`\tilde a \sim N(a, \lambda \Sigma_y)` with the covariance
-:math:`\Sigma_y` of the sample's class. Nothing is sampled: the expected cross-entropy
-over infinitely many such copies has the closed-form upper bound (Eq. 4)
-
-.. math::
-    -\log \frac{e^{z_y}}{\sum_j e^{z_j + \frac{\lambda}{2} (w_j - w_y)^T \Sigma_y
-    (w_j - w_y)}}, \qquad z = W a + b,
-
-which is minimised in place of cross-entropy. Predictions are made without it.
-
-References
-----------
-.. [1] Y. Wang, X. Pan, S. Song, H. Zhang, C. Wu, G. Huang, "Implicit Semantic Data
-   Augmentation for Deep Networks", NeurIPS 2019.
-"""
+"""The loss of implicit semantic data augmentation (ISDA), in closed form."""
 
 import torch
 from torch import nn
@@ -28,11 +10,18 @@ __all__ = ["ISDALoss", "augmented_logits"]
 
 
 def augmented_logits(logits, target, weight, covariance, strength):
-    r"""Logits whose cross-entropy is ISDA's upper bound (Eq. 4 of [1]_).
+    r"""Add to logits what makes their cross-entropy ISDA's upper bound.
 
-    Adds ``strength / 2 * (w_j - w_y)' S_y (w_j - w_y)`` to logit j of a sample of
-    class y. The form depends on the label only: it is computed once per class present
-    and never per sample. The weight gets a gradient through it, the covariance none.
+    The bound (Eq. 4 of [1]_) on the expected cross-entropy of features
+    :math:`\tilde a \sim N(a, \lambda \Sigma_y)` is
+
+    .. math::
+        -\log \frac{e^{z_y}}{\sum_j e^{z_j + \frac{\lambda}{2} (w_j - w_y)^T \Sigma_y
+        (w_j - w_y)}}, \qquad z = W a + b.
+
+    The added quadratic form depends on the sample through its label only, so it is
+    computed once per class present. The weight gets a gradient through the form, the
+    covariance gets none.
 
     Parameters
     ----------
@@ -43,15 +32,16 @@ def augmented_logits(logits, target, weight, covariance, strength):
     weight : torch.Tensor of shape (n_classes, n_features)
         Weight of the last linear layer.
     covariance : ClassCovariance or torch.Tensor
-        Covariance of the features: an estimate, or a tensor of shape (n_classes,
-        n_features, n_features), or (n_classes, n_features) for variances only.
+        Covariance of the features: an estimate, a tensor of shape (n_classes,
+        n_features, n_features), or a tensor of shape (n_classes, n_features) that has
+        variances only.
     strength : float
-        The paper's :math:`\lambda`; 0 returns `logits` as they are.
+        The paper's :math:`\lambda`. With 0, `logits` are returned as they are.
 
     Returns
     -------
     augmented : torch.Tensor of shape (n, n_classes)
-        What to put into cross-entropy.
+        The logits that go into cross-entropy.
 
     References
     ----------
@@ -70,7 +60,7 @@ def augmented_logits(logits, target, weight, covariance, strength):
     if strength == 0:
         return logits
     classes, place = torch.unique(target, return_inverse=True)
-    # In half precision, differences between rows of the weight would be lost.
+    # Half precision would lose small differences between rows of the weight.
     with torch.autocast(logits.device.type, enabled=False):
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
         if isinstance(covariance, ClassCovariance):
@@ -83,9 +73,9 @@ def augmented_logits(logits, target, weight, covariance, strength):
 class ISDALoss(nn.CrossEntropyLoss):
     """Cross-entropy on features augmented in all semantic directions at once.
 
-    Each call with features first takes them into the class statistics, then adds the
+    Each call with features first updates the class statistics with them, then adds the
     augmentation to the logits, as in Algorithm 1 of the paper. Without features, or
-    outside training, it is plain cross-entropy.
+    in evaluation mode, the loss is plain cross-entropy.
 
     Parameters
     ----------
@@ -93,21 +83,18 @@ class ISDALoss(nn.CrossEntropyLoss):
         Shape of the last linear layer's weight.
     covariance : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
         What is kept of the covariances, see :class:`ClassCovariance`.
-    rank : int, default=16
-        Directions per class for "low_rank".
-    forgetting : float, default=0.0
-        Share of a class's statistics forgotten per batch that contains it.
-    device : torch.device or str, default=None
-        Where the statistics are kept; by default where torch puts new tensors.
-    dtype : torch.dtype, default=None
-        That of the statistics; by default torch's own.
+    rank, forgetting : int and float, default=16 and 0.0
+        As for :class:`ClassCovariance`.
+    device, dtype : torch.device and torch.dtype, default=None
+        As for :class:`ClassCovariance`.
     **kwargs
         Passed to ``torch.nn.CrossEntropyLoss``: ``weight``, ``label_smoothing`` ...
 
     Attributes
     ----------
     covariance : ClassCovariance
-        The statistics; buffers, so they follow ``to(device)`` and ``state_dict``.
+        The statistics. They are buffers: ``to(device)`` moves them and ``state_dict``
+        has them.
 
     Examples
     --------
@@ -154,34 +141,35 @@ class ISDALoss(nn.CrossEntropyLoss):
         logits : torch.Tensor of shape (n, n_classes)
             Output of the last linear layer.
         target : torch.Tensor of shape (n,) or (n, n_classes)
-            Class codes; or shares of the classes, for which the loss is that share of
-            the loss with each class. They leave the statistics as they are: rows mixed
-            of two do not tell how a class varies.
+            Class codes, or shares of the classes. With shares, the loss is the mean of
+            the losses with each class, weighted by its share, and the statistics are
+            not updated: a row mixed of two classes does not tell how a class varies.
         features : torch.Tensor of shape (n, n_features), default=None
             Input of the last linear layer.
         weight : torch.Tensor of shape (n_classes, n_features), default=None
-            Its weight; needed with features.
+            Weight of the last linear layer; needed with features.
         strength : float, default=0.0
             The paper's lambda at this step.
 
         Returns
         -------
         loss : torch.Tensor of shape ()
-            Mean over the batch, or what ``reduction`` says.
+            Mean over the batch, unless ``reduction`` says otherwise.
         """
         if features is None or not self.training:
             return super().forward(logits, target)
         if target.is_floating_point():
-            return self._mixed(logits, target, weight, strength)
+            return self._loss_of_shares(logits, target, weight, strength)
         self.covariance.update(features, target)
         logits = augmented_logits(logits, target, weight, self.covariance, strength)
         return super().forward(logits, target)
 
-    def _mixed(self, logits, shares, weight, strength):
+    def _loss_of_shares(self, logits, shares, weight, strength):
+        """Sum the losses with each class of a row, weighted by the shares."""
         losses = torch.zeros_like(logits[:, 0])
-        # The most of each row, then the second most, ... as far as there are any.
         n_mixed = int((shares > 0).sum(dim=1).max())
-        for share, target in zip(*(part.t() for part in shares.topk(n_mixed, dim=1))):
+        largest, classes = shares.topk(n_mixed, dim=1)
+        for share, target in zip(largest.t(), classes.t()):
             losses = losses + share * nn.functional.cross_entropy(
                 augmented_logits(logits, target, weight, self.covariance, strength),
                 target,

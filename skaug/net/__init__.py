@@ -2,8 +2,9 @@
 
 :class:`NetClassifier` is skorch's classifier with scikit-learn's manners, and the plain
 twin of every method. The other files are what methods need of any network: its last
-linear layer and the *features* that go into it (``head``), its *levels*, at which it
-can be cut (``levels``), and rows held out with whole groups (``splits``).
+linear layer and the *features*, which are the input of this layer (``head``); its
+*levels*, at which the network can be cut (``levels``); and splits that hold out whole
+groups of rows (``splits``).
 """
 
 from skaug.net.batches import BatchIterator

@@ -1,4 +1,4 @@
-"""Mini-batches by slicing tensors, for skorch's iterator seam."""
+"""Mini-batches sliced out of tensors, as skorch's training loop takes them."""
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ class BatchIterator:
     """Batches sliced out of tensors, for skorch's ``iterator_train`` and ``_valid``.
 
     A ``DataLoader`` indexes and collates row by row, which costs more than a training
-    step of a small network. Here a batch is one indexing operation, and the data stay
-    on the device when they fill at most half of its free memory. A data set that
-    computes its rows (anything but arrays) is handed to a ``DataLoader``.
+    step of a small network. Here one indexing operation makes a batch. If the data fill
+    at most half of a GPU's free memory, they are kept there. A data set that computes
+    its rows, rather than hold them in arrays, is handed to a ``DataLoader``.
 
-    A last batch of a single row joins the one before it: batch normalisation cannot
-    train on one row.
+    If the last batch would be a single row, that row joins the batch before: batch
+    normalisation cannot train on one row.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class BatchIterator:
     batch_size : int, default=64
         Rows per batch.
     shuffle : bool, default=False
-        Draw a new order for each pass, from torch's generator.
+        Whether to draw a new order for each pass, from torch's global generator.
     device : str or torch.device, default="cpu"
         Where the batches are used.
 
@@ -43,15 +43,13 @@ class BatchIterator:
     def __init__(self, dataset, batch_size=64, shuffle=False, device="cpu"):
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.tensors = self.rows = None
-        arrays, rows = _arrays_of(dataset)
+        arrays, self.indices = _arrays_of(dataset)
         if arrays is None:
+            self.tensors = None
             self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
-            self.n_rows = len(dataset)
         else:
-            self.rows = None if rows is None else torch.as_tensor(rows)
-            self.tensors = [_as_tensor(array) for array in arrays]
             self.n_rows = len(dataset)
+            self.tensors = [_as_tensor(array) for array in arrays]
             self._move_to(torch.device(device or "cpu"))
 
     def __len__(self):
@@ -63,7 +61,7 @@ class BatchIterator:
         if self.tensors is None:
             yield from self.loader
             return
-        order = self.rows
+        order = self.indices
         if self.shuffle:
             permutation = torch.randperm(self.n_rows)
             order = permutation if order is None else order[permutation]
@@ -75,20 +73,21 @@ class BatchIterator:
                 # A module that works in place must not reach the user's array.
                 yield [tensor[start:stop].clone() for tensor in self.tensors]
             else:
-                rows = order[start:stop]
-                yield [tensor.index_select(0, rows) for tensor in self.tensors]
+                indices = order[start:stop]
+                yield [tensor.index_select(0, indices) for tensor in self.tensors]
 
     def _move_to(self, device):
-        """Keep the rows in use on the device, if they fill half of it at most."""
+        """Keep the rows in use on a GPU if they fill at most half of its memory."""
         if device.type != "cuda":
             return
         row_bytes = sum(tensor[:1].nbytes for tensor in self.tensors)
         if self.n_rows * row_bytes <= torch.cuda.mem_get_info(device)[0] / 2:
-            used = slice(None) if self.rows is None else self.rows
+            used = slice(None) if self.indices is None else self.indices
             self.tensors = [tensor[used].to(device) for tensor in self.tensors]
-            self.rows = None
+            self.indices = None
 
     def _starts(self):
+        """Index of the first row of each batch."""
         starts = list(range(0, self.n_rows, self.batch_size))
         if 1 < self.batch_size < self.n_rows and self.n_rows - starts[-1] == 1:
             starts.pop()
@@ -96,22 +95,23 @@ class BatchIterator:
 
 
 def _arrays_of(dataset):
-    """Arrays (X, y) behind a data set and the rows used of them, or (None, None)."""
-    rows = None
+    """Arrays (X, y) of a data set, None if it has none, and indices of a Subset."""
+    indices = None
     if type(dataset) is Subset:
-        dataset, rows = dataset.dataset, np.asarray(dataset.indices)
-    arrays = getattr(dataset, "X", None), getattr(dataset, "y", None)
-    # An overridden transform would be bypassed by slicing.
-    if type(dataset) is not Dataset or not isinstance(arrays[0], np.ndarray):
+        indices = torch.as_tensor(np.asarray(dataset.indices))
+        dataset = dataset.dataset
+    # Slicing would bypass the transform of a class derived from Dataset.
+    if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
         return None, None
-    if arrays[1] is None:  # predicting; skorch expects a second entry
-        return (arrays[0], np.zeros(len(arrays[0]), np.int64)), rows
-    return (arrays if isinstance(arrays[1], np.ndarray) else None), rows
+    X, y = dataset.X, dataset.y
+    if y is None:  # While the net predicts, skorch still expects a second entry.
+        y = np.zeros(len(X), np.int64)
+    return ((X, y) if isinstance(y, np.ndarray) else None), indices
 
 
 def _as_tensor(array):
-    # torch warns about arrays that it cannot write to (memory maps from joblib, say)
-    # and refuses reversed ones.
+    # torch warns about arrays that cannot be written to, such as joblib's memory maps,
+    # and refuses arrays with negative strides.
     if not array.flags.writeable or min(array.strides, default=0) < 0:
         array = array.copy()
     return torch.from_numpy(array)

@@ -1,19 +1,4 @@
-"""The NeuralNetClassifier of skorch as a good scikit-learn citizen.
-
-``NetClassifier`` keeps all of skorch (callbacks, history, ``module__*`` and
-``optimizer__*`` parameters, ``partial_fit``, devices) and mends what scikit-learn
-expects and skorch leaves to the user:
-
-- arrays, pandas frames and labels of any dtype are validated and coded; ``predict``
-  returns labels, and scoring callbacks compare them with labels;
-- the network's width and number of outputs follow the data, without being written
-  into the parameters; a module *instance* is copied, never trained in place;
-- ``random_state`` reproduces a fit and leaves torch's global generator alone;
-- batches are slices of tensors, not collated row by row.
-
-It is the base of ISDAClassifier, what IHDAFinetuner and InfluenceAugmenter train by
-default, and the plain twin that they are compared with.
-"""
+"""NetClassifier: the NeuralNetClassifier of skorch with scikit-learn's manners."""
 
 import copy
 import inspect
@@ -32,7 +17,13 @@ from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
 from torch.utils.data import Subset
 
-from skaug._checks import OneOf, Rule, Whole, check_parameters
+from skaug._checks import (
+    OneOf,
+    Rule,
+    Whole,
+    check_parameters,
+    check_shape_of_fit,
+)
 from skaug._random import draw_seed, own_generators
 from skaug.net.batches import BatchIterator
 from skaug.net.networks import MLP, ConvNet, SignalNet
@@ -44,17 +35,22 @@ __all__ = ["NetClassifier"]
 class NetClassifier(NeuralNetClassifier):
     """Neural network classifier: skorch's, with scikit-learn's manners.
 
+    All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
+    parameters, ``partial_fit``, devices. In addition, arrays, pandas frames and labels
+    of any dtype are validated, ``predict`` and scoring callbacks see labels, the shapes
+    of the network follow the data, and ``random_state`` reproduces a fit.
+
     Parameters
     ----------
     module : torch.nn.Module class, callable or instance, default=None
-        The network. ``None`` takes the network for the rank of X:
-        :class:`~skaug.net.MLP` for a table (n, features),
+        The network; its outputs are logits. ``None`` takes the network for the number
+        of axes of X: :class:`~skaug.net.MLP` for a table (n, features),
         :class:`~skaug.net.SignalNet` for signals (n, channels, time),
         :class:`~skaug.net.ConvNet` for images (n, channels, height, width). A class
-        or callable is given whichever of ``n_features``, ``n_channels`` (both the
-        second axis of X), ``input_shape`` (the axes after the first) and ``n_classes``
-        its signature has and ``module__*`` does not set. An instance is copied at each
-        fit and must have one output per class. Outputs are logits.
+        or callable may have the arguments ``n_features``, ``n_channels`` (both the
+        size of the second axis of X), ``input_shape`` (the axes after the first) and
+        ``n_classes``; those that ``module__*`` does not set are taken from the data.
+        An instance is copied at each fit and must have one output per class.
     criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
         The loss.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
@@ -62,39 +58,39 @@ class NetClassifier(NeuralNetClassifier):
     lr : float, default=0.003
         Learning rate at the start of the schedule.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        "cosine" takes the rate from `lr` to 0 over `max_epochs` epochs, batch by
-        batch, and starts over when training goes on after that. A scheduler callback
-        of your own needs "constant".
+        "cosine" lowers the rate from `lr` to 0 over `max_epochs` epochs, batch by
+        batch. If training goes on after that, the schedule starts over. A scheduler
+        callback of your own needs "constant".
     max_epochs : int, default=30
         Passes over the training rows in one ``fit``.
     batch_size : int, default=64
         Rows per step; -1 takes all.
     iterator_train, iterator_valid : class, default=BatchIterator
-        How batches are made. With ``torch.utils.data.DataLoader`` skorch's
-        ``iterator_train__num_workers`` and the like apply. Training rows are
-        shuffled unless ``iterator_train__shuffle=False``.
+        How batches are made. ``torch.utils.data.DataLoader`` takes skorch's
+        parameters such as ``iterator_train__num_workers``. Training rows are shuffled
+        unless ``iterator_train__shuffle=False``.
     train_split : callable, default=None
         What is held out for validation losses and early stopping:
-        ``skorch.dataset.ValidSplit(5, stratified=True)`` keeps a fifth. By default
-        nothing is: rows are scarce. When ``fit`` is given `groups`, a held-out part
-        never shares a group with the training part.
+        ``skorch.dataset.ValidSplit(5, stratified=True)`` holds out a fifth. By default
+        nothing is held out, because rows are scarce. When ``fit`` is given `groups`,
+        no group has rows both in training and in validation.
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last one.
+        Whether ``fit`` goes on from the weights of the ``fit`` before.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
-        ``"cuda"`` is all that a GPU needs.
+        Where to train and predict; ``"cuda"`` is the GPU.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and dropout. ``None`` draws a seed from NumPy's
-        global generator, as scikit-learn does. torch's global generators are left
-        as they were in any case; they are shared by threads, so that fits side by
-        side need processes (joblib's default).
+        global generator, as scikit-learn does. torch's global generators are always
+        left as they were. Threads share these generators: to run fits side by side,
+        use processes (joblib's default).
     **kwargs
-        skorch's other parameters: ``callbacks`` (a list; callbacks given as ``("name",
-        callback)`` can be searched over), ``module__*``, ``optimizer__*``,
+        skorch's other parameters: ``callbacks`` (a list; a search can set parameters of
+        callbacks given as ``("name", callback)``), ``module__*``, ``optimizer__*``,
         ``criterion__*``, ``iterator_train__*``, ``predict_nonlinearity`` ...
 
     Attributes
@@ -118,9 +114,9 @@ class NetClassifier(NeuralNetClassifier):
 
     Notes
     -----
-    The defaults for `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come
-    from ``benchmarks/bench_defaults.py``, which chooses on held-out training data of
-    three sets (a table, signals, images).
+    The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
+    ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
+    three sets: a table, signals and images.
 
     Examples
     --------
@@ -136,7 +132,7 @@ class NetClassifier(NeuralNetClassifier):
         "module": Rule(
             lambda module: module is None or callable(module),
             "a class, a callable, an instance or None",
-            "None takes a network for the rank of X.",
+            "None takes a network for the number of axes of X.",
         ),
         "lr_schedule": OneOf(
             "cosine",
@@ -187,18 +183,18 @@ class NetClassifier(NeuralNetClassifier):
         self.random_state = random_state
 
     def fit(self, X, y=None, groups=None, **fit_params):
-        """Train from new weights, or go on from the old ones with ``warm_start``.
+        """Train from new weights, or from the present ones with ``warm_start``.
 
         Parameters
         ----------
         X : array-like of shape (n, ...) or torch.utils.data.Dataset
-            Training rows, signals or images. A data set must give ``(x, code)``
-            pairs, codes being 0 ... n_classes - 1.
+            Training rows, signals or images. A data set must give pairs ``(x, code)``
+            with codes 0 ... n_classes - 1.
         y : array-like of shape (n,)
             Labels of any dtype; ``None`` only for a data set.
         groups : array-like of shape (n,), default=None
-            Subject, segment or the like of each row: what `train_split` holds out
-            never shares a group with what is trained on.
+            Subject, segment or the like of each row. `train_split` never puts one group
+            on both sides.
         **fit_params
             Passed to the module's ``forward``, as in skorch.
 
@@ -210,26 +206,26 @@ class NetClassifier(NeuralNetClassifier):
         Raises
         ------
         ValueError
-            If the data or a parameter are not what they should be; says what to do.
+            If the data or a parameter cannot be used; the message says what to do.
         """
         anew = not (self.warm_start and self.initialized_)
         return self._fit(X, y, groups, anew, "fit", **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
-        """Train on from the current weights.
+        """Go on training from the current weights.
 
         Parameters
         ----------
         X, y : array-like
             As in :meth:`fit`.
         classes : array-like, default=None
-            All labels that will ever come; needed by the first call if its y lacks
+            All labels that any call will have; needed by the first call if its y lacks
             some of them.
         groups : array-like of shape (n,), default=None
             As in :meth:`fit`.
         **fit_params
-            ``epochs`` sets the number of passes, `max_epochs` by default; the rest
-            is passed to the module's ``forward``.
+            ``epochs`` is the number of passes, `max_epochs` by default. All others are
+            passed to the module's ``forward``.
 
         Returns
         -------
@@ -240,6 +236,7 @@ class NetClassifier(NeuralNetClassifier):
         return self._fit(X, y, groups, anew, "partial_fit", classes, **fit_params)
 
     def _fit(self, X, y, groups, anew, method, classes=None, **fit_params):
+        """Check the data, and train from new weights or from the present ones."""
         self._check_parameters()
         first = anew or not hasattr(self, "input_shape_")
         X, codes = self._check_training_data(X, y, classes, reset=first)
@@ -247,8 +244,8 @@ class NetClassifier(NeuralNetClassifier):
             self.initialize()
         if anew or method == "fit":
             self.first_epoch_ = None
-        elif not hasattr(self, "first_epoch_"):  # weights and history from files
-            self.first_epoch_ = 0
+        elif not hasattr(self, "first_epoch_"):
+            self.first_epoch_ = 0  # Weights and history were loaded from files.
         self._groups = groups
         try:
             with self._own_generators():
@@ -260,6 +257,7 @@ class NetClassifier(NeuralNetClassifier):
         return self
 
     def _check_parameters(self):
+        """Refuse parameters that cannot be used."""
         check_parameters(self, self._rules)
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
@@ -271,8 +269,8 @@ class NetClassifier(NeuralNetClassifier):
     def initialize(self):
         """Create network, loss and optimizer from the parameters.
 
-        ``fit`` calls it; call it yourself before ``load_params``, with the shapes
-        given as ``module__*``.
+        ``fit`` calls this method. Before ``load_params`` call it yourself, with the
+        shapes given as ``module__*``.
 
         Returns
         -------
@@ -284,7 +282,7 @@ class NetClassifier(NeuralNetClassifier):
 
     @contextmanager
     def _own_generators(self, seed=None):
-        """Run on this net's torch generators and keep their state for the next run."""
+        """Draw from generators of this net's own, whose states last between calls."""
         states = {} if seed is not None else dict(getattr(self, "generator_state_", {}))
         try:
             with own_generators(self.device or "cpu", seed, states):
@@ -293,14 +291,14 @@ class NetClassifier(NeuralNetClassifier):
             self.generator_state_ = states
 
     def initialize_module(self):
-        """Create the network, its shapes taken from the data where they are not set."""
+        """Create the network; shapes that are not set come from the data."""
         kwargs = self.get_params_for("module")
         module = self.module
         if module is None:
             module = self._default_module()
         if isinstance(module, nn.Module):
-            # skorch would train the user's own object, and a second fit would go on
-            # from the first. With module__* parameters skorch makes a new instance.
+            # Without the copy skorch would train the user's object, and a second fit
+            # would go on from the first. With module__* skorch makes a new instance.
             module = module if kwargs else copy.deepcopy(module)
         else:
             kwargs = {**self._shapes_wanted_by(module), **kwargs}
@@ -308,12 +306,13 @@ class NetClassifier(NeuralNetClassifier):
         return self
 
     def _default_module(self):
+        """Return the class of network for the shape of the data."""
         by_rank = {1: MLP, 2: SignalNet, 3: ConvNet}
         shape = getattr(self, "input_shape_", None)
         if shape is None:
             raise ValueError(
                 f"{type(self).__name__} needs data to choose a network; got "
-                "initialize() without them. Call fit, or set module= and its "
+                "initialize() without data. Call fit, or set module= and its "
                 "module__* shapes."
             )
         if len(shape) not in by_rank:
@@ -325,6 +324,7 @@ class NetClassifier(NeuralNetClassifier):
         return by_rank[len(shape)]
 
     def _shapes_wanted_by(self, module):
+        """Select the shapes of the data that a class or callable has arguments for."""
         if not hasattr(self, "input_shape_"):
             return {}
         shapes = {
@@ -337,7 +337,7 @@ class NetClassifier(NeuralNetClassifier):
         return {name: shapes[name] for name in wanted}
 
     def _check_module(self, X, fit_params):
-        """Refuse a network whose output does not fit the classes, on two real rows."""
+        """Refuse a network whose output for two real rows does not fit the classes."""
         if is_dataset(X):
             rows = torch.stack([torch.as_tensor(X[i][0]) for i in range(2)])
         else:
@@ -349,8 +349,8 @@ class NetClassifier(NeuralNetClassifier):
             with torch.no_grad():
                 shape = tuple(self._logits_of(rows, **forward_params).shape)
         finally:
-            if shape != expected:  # the next call must not take it for checked
-                self.initialized_ = False
+            if shape != expected:
+                self.initialized_ = False  # The next call must check again.
         if shape != expected:
             raise ValueError(
                 f"{type(self).__name__} needs a module with one output per class, of "
@@ -359,10 +359,11 @@ class NetClassifier(NeuralNetClassifier):
             )
 
     def _logits_of(self, rows, **forward_params):
+        """Compute logits of the rows that the check of the module runs on."""
         return self.infer(rows, **forward_params)
 
     def get_iterator(self, dataset, training=False):
-        """Iterator over batches: shuffled for training, unless told otherwise."""
+        """Make an iterator over batches, shuffled for training unless set otherwise."""
         prefix = "iterator_train" if training else "iterator_valid"
         iterator = getattr(self, prefix)
         kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
@@ -375,18 +376,18 @@ class NetClassifier(NeuralNetClassifier):
         return iterator(dataset, **kwargs)
 
     def get_split_datasets(self, X, y=None, **split_params):
-        """Training and validation data sets; no group is on both sides."""
+        """Split into data sets for training and validation; no group is in both."""
         dataset, groups = self.get_dataset(X, y), getattr(self, "_groups", None)
         if not self.train_split:
             return dataset, None
-        if not hasattr(self.train_split, "cv"):  # a callable of the user's
+        if not hasattr(self.train_split, "cv"):  # It is a callable of the user.
             if groups is not None:
                 split_params["groups"] = groups
             train, valid = self.train_split(dataset, y, **split_params)
             return train, valid if is_dataset(X) else self._coded(valid)
         if y is None:
             y = to_numpy(data_from_dataset(dataset)[1])
-        # A share held out at random belongs to this net's random state.
+        # This net's random state decides which share is held out.
         seed = int(torch.randint(np.iinfo(np.int32).max, ()))
         train, valid = hold_out(
             self.train_split, y, groups, random_state=seed, name=type(self).__name__
@@ -394,39 +395,40 @@ class NetClassifier(NeuralNetClassifier):
         return Subset(dataset, train), Subset(dataset, valid)
 
     def _coded(self, dataset):
-        """Validation data of the user's own, with labels coded and rows in float32."""
+        """Convert validation data of the user: labels to codes, rows to float32."""
         if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
             return dataset
         return Dataset(np.float32(dataset.X), self._encode(np.asarray(dataset.y)))
 
     def _set_training(self, training=True):
-        # skorch walks through all submodules before every batch, which a small network
-        # takes as long for as for its forward pass.
+        # skorch calls train() on all submodules before every batch. In a small network
+        # that takes as long as the forward pass.
         for name in self._modules + self._criteria:
             module = getattr(self, name + "_")
             if isinstance(module, nn.Module) and module.training != training:
                 module.train(training)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run one epoch, knowing how many batches it has."""
+        """Run one epoch, and note how many batches it has."""
         if training:
             try:
                 self.batches_per_epoch_ = len(iterator)
-            except TypeError:  # an iterable data set has no length
+            except TypeError:  # An iterable data set has no length.
                 self.batches_per_epoch_ = None
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        """Begin the cycle of schedules, if this is the first epoch of ``fit``."""
+        """Start the schedules at the first epoch of ``fit``."""
         super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
-        if self.first_epoch_ is None:  # only now: callbacks may have loaded a history
+        if self.first_epoch_ is None:
+            # Callbacks may have loaded a history at the beginning of training.
             self.first_epoch_ = len(self.history) - 1
 
     def epochs_done(self):
-        """Epochs of training behind the current batch, counting part of an epoch.
+        """Count the epochs trained before the current batch, parts of epochs included.
 
-        It is read from the history, so that schedules survive a saved and reloaded
-        net.
+        The number is read from the history, so that the schedules of a saved net go on
+        when the net is loaded again.
 
         Returns
         -------
@@ -436,7 +438,7 @@ class NetClassifier(NeuralNetClassifier):
         if not self.history:
             return 0.0
         current = self.history[-1]
-        if "train_batch_count" in current:  # written when an epoch's training ends
+        if "train_batch_count" in current:  # Training of this epoch has ended.
             return float(len(self.history))
         share = max(len(current["batches"]) - 1, 0) / (
             self.batches_per_epoch_ or math.inf
@@ -444,7 +446,7 @@ class NetClassifier(NeuralNetClassifier):
         return len(self.history) - 1 + share
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Let scoring callbacks see labels, as ``predict`` returns them."""
+        """Give labels instead of codes to scoring callbacks; refuse two schedules."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
         for _, callback in self.callbacks_:
             if getattr(callback, "target_extractor", None) is to_numpy:
@@ -452,19 +454,19 @@ class NetClassifier(NeuralNetClassifier):
             if self.lr_schedule != "constant" and isinstance(callback, LRScheduler):
                 raise ValueError(
                     f"{type(self).__name__} needs lr_schedule='constant' beside an "
-                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule it. "
-                    "Set 'constant', or leave the scheduler out."
+                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule "
+                    "the scheduler. Set 'constant', or leave the scheduler out."
                 )
 
     def _yield_callbacks(self):
-        # Copies: skorch sets parameters and keeps state on the objects themselves.
+        # skorch sets parameters and state on the callbacks. The user's are not changed.
         for name, callback, named_by_user in super()._yield_callbacks():
             if not isinstance(callback, type):
                 callback = copy.copy(callback)
             yield name, callback, named_by_user
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-        """Set the learning rate of the schedule."""
+        """Set the learning rate that the schedule has at this batch."""
         super().on_batch_begin(net, batch=batch, training=training, **kwargs)
         if training and self.lr_schedule == "cosine":
             epochs = self.epochs_done() - self.first_epoch_
@@ -474,18 +476,7 @@ class NetClassifier(NeuralNetClassifier):
                 group["lr"] = initial_lr * (1 + math.cos(math.pi * done)) / 2
 
     def set_params(self, **params):
-        """Set parameters; on a fitted net a new learning rate restarts the schedule.
-
-        Parameters
-        ----------
-        **params
-            As in skorch.
-
-        Returns
-        -------
-        self : NetClassifier
-            The net itself.
-        """
+        """Set parameters. On a fitted net a new learning rate restarts the schedule."""
         with self._own_generators() if self.initialized_ else nullcontext():
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
@@ -494,7 +485,7 @@ class NetClassifier(NeuralNetClassifier):
         return self
 
     def _set_params_callback(self, **params):
-        # skorch knows callbacks__name__parameter, but no parameter of a parameter.
+        # skorch sets callbacks__name__parameter, but not a parameter of a parameter.
         callbacks = dict(self.callbacks_)
         for key in [key for key in params if key.count("__") > 2]:
             _, name, parameter = key.split("__", 2)
@@ -508,24 +499,9 @@ class NetClassifier(NeuralNetClassifier):
         return super()._set_params_callback(**params)
 
     def forward_iter(self, X, training=False, device="cpu"):
-        """Yield the network's output batch by batch, in the order of the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...) or torch.utils.data.Dataset
-            Rows to map.
-        training : bool, default=False
-            Whether dropout and the like are active.
-        device : str, default="cpu"
-            Where the outputs are put.
-
-        Yields
-        ------
-        output : torch.Tensor of shape (batch, n_classes)
-            Logits.
-        """
+        """Yield logits batch by batch; with ``training=True`` dropout is active."""
         dataset = self.get_dataset(self._check_input(X))
-        with own_generators():  # a DataLoader draws a seed
+        with own_generators():  # A DataLoader draws a seed.
             batches = iter(self.get_iterator(dataset, training=False))
         for batch in batches:
             with self._own_generators() if training else nullcontext():
@@ -546,16 +522,18 @@ class NetClassifier(NeuralNetClassifier):
             Labels, of the dtype of ``classes_``.
         """
         codes = self.predict_proba(X).argmax(axis=1)
-        classes = getattr(self, "classes_", None)  # unknown after initialize by hand
+        # A net that was initialised by hand does not know its labels.
+        classes = getattr(self, "classes_", None)
         return codes if classes is None else classes[codes]
 
     def check_data(self, X, y):
-        """Do nothing: ``fit`` has checked, and skorch would read classes off codes."""
+        """Do nothing: ``fit`` has checked, and skorch would take codes for labels."""
 
     def _check_training_data(self, X, y, classes, *, reset):
+        """Check rows and labels, and return rows in float32 and codes."""
         if is_dataset(X):
             if reset:
-                self._inspect_dataset(X, classes)
+                self._learn_shape_and_classes(X, classes)
             return X, y
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, reset=reset)
         check_classification_targets(y)
@@ -569,11 +547,11 @@ class NetClassifier(NeuralNetClassifier):
                 )
             self.input_shape_ = X.shape[1:]
         else:
-            self._check_shape(X)
+            self._check_shape_of_fit(X)
         return X, self._encode(y)
 
     def encode(self, X, y):
-        """Rows and labels as the network is trained on them.
+        """Convert rows and labels to what the network is trained on.
 
         Parameters
         ----------
@@ -585,13 +563,14 @@ class NetClassifier(NeuralNetClassifier):
         Returns
         -------
         X : ndarray of shape (n, ...)
-            In float32.
+            The rows in float32.
         codes : ndarray of shape (n,)
-            Numbers of the labels, 0 ... n_classes - 1.
+            The place of each label in ``classes_``, 0 ... n_classes - 1.
         """
         return self._check_training_data(X, y, None, reset=False)
 
     def _encode(self, y):
+        """Return the place of each label in ``classes_``."""
         code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
         codes = np.array([code_of.get(label, -1) for label in y.tolist()])
         if codes.min() < 0:
@@ -601,7 +580,8 @@ class NetClassifier(NeuralNetClassifier):
             )
         return codes
 
-    def _inspect_dataset(self, dataset, classes):
+    def _learn_shape_and_classes(self, dataset, classes):
+        """Read the shape of a row and the classes off a data set."""
         self.input_shape_ = tuple(np.shape(dataset[0][0]))
         self.n_features_in_ = self.input_shape_[0]
         if self.classes is not None:
@@ -622,25 +602,21 @@ class NetClassifier(NeuralNetClassifier):
             )
 
     def _check_input(self, X):
+        """Check rows to predict, and return them in float32."""
         if is_dataset(X):
             return X
-        if not hasattr(self, "input_shape_"):  # initialised by hand
+        if not hasattr(self, "input_shape_"):  # The net was initialised by hand.
             return check_array(X, dtype=np.float32, allow_nd=True)
         X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
-        self._check_shape(X)
+        self._check_shape_of_fit(X)
         return X
 
-    def _check_shape(self, X):
-        if X.shape[1:] != self.input_shape_:
-            expected = ", ".join(map(str, ("n", *self.input_shape_)))
-            raise ValueError(
-                f"{type(self).__name__} needs X of shape ({expected}), as in fit; got "
-                f"{X.shape}. Reshape X."
-            )
+    def _check_shape_of_fit(self, X):
+        check_shape_of_fit(X, self.input_shape_, type(self).__name__, "Reshape X.")
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_groups", None)  # a checkpoint written while the net trains
+        state.pop("_groups", None)  # A callback may pickle the net while it trains.
         return state
 
     def _get_param_names(self):
@@ -655,5 +631,6 @@ class _Decoder:
 
     def __call__(self, codes):
         codes = to_numpy(codes)
-        # Labels mixed by a callback: that of the largest share.
-        return self.classes[codes.argmax(axis=1) if codes.ndim == 2 else codes]
+        if codes.ndim == 2:  # shares of classes, mixed by a callback
+            codes = codes.argmax(axis=1)
+        return self.classes[codes]

@@ -1,4 +1,4 @@
-"""Find the last linear layer of a network and watch what goes into it."""
+"""Find the last linear layer of a network and collect its inputs."""
 
 from contextlib import contextmanager
 
@@ -9,8 +9,8 @@ __all__ = ["capture_input", "check_head", "linear_head"]
 
 
 def _is_plain_linear(layer):
-    # A subclass may change initialisation, not the map; weight norm and other
-    # parametrisations make `weight` a computed tensor, not the layer's parameter.
+    # A subclass may change the initialisation but not the map. Weight normalisation and
+    # other parametrisations compute `weight`, which is then no parameter of the layer.
     return (
         isinstance(layer, nn.Linear)
         and type(layer).forward is nn.Linear.forward
@@ -27,21 +27,22 @@ def linear_head(module, name=None):
     module : torch.nn.Module
         The network.
     name : str, default=None
-        Dotted name of the layer, for networks whose head is not the last one in
-        ``module.named_modules()``. By default the last ``nn.Linear`` is taken.
+        Dotted name of the layer. By default the last plain ``nn.Linear`` in
+        ``module.named_modules()`` is taken.
 
     Returns
     -------
     name : str
-        Dotted name; it stays valid for copies of the network.
+        Dotted name, which is valid for copies of the network too.
     layer : torch.nn.Linear
         The layer itself.
 
     Raises
     ------
     ValueError
-        If there is no such layer, or the one named is not a plain ``nn.Linear``
-        (weight normalisation makes it not plain). The message lists the candidates.
+        If there is no such layer, or the layer named is not a plain ``nn.Linear``
+        (with weight normalisation, say, a layer is not plain). The message lists the
+        candidates.
 
     Examples
     --------
@@ -69,14 +70,15 @@ def linear_head(module, name=None):
 
 
 def _suggest(candidates):
+    """What to do about a head that does not serve, for messages."""
     if not candidates:
-        return "Add one: its input is what the method works on."
+        return "Add one: the method works on the input of this layer."
     return f"Name one with classifier_layer=: {candidates}."
 
 
 @contextmanager
 def capture_input(layer):
-    """Collect what goes into a layer while the context is open.
+    """Collect the inputs of a layer while the context is open.
 
     Parameters
     ----------
@@ -86,13 +88,12 @@ def capture_input(layer):
     Yields
     ------
     inputs : list of torch.Tensor
-        One tensor per call of the layer, still part of the autograd graph.
+        One tensor per call of the layer. Gradients flow through it.
 
     Examples
     --------
     >>> import torch
-    >>> from skaug.net import capture_input
-    >>> from skaug.net import MLP
+    >>> from skaug.net import MLP, capture_input
     >>> net = MLP(n_features=4, n_classes=2, hidden=(8,)).eval()
     >>> with capture_input(net.head) as inputs:
     ...     logits = net(torch.zeros(3, 4))
@@ -129,8 +130,8 @@ def check_head(module, name, X, **forward_params):
     Raises
     ------
     ValueError
-        If the head is called more than once, sees something other than one feature
-        vector per row, or its output is changed before the network returns it.
+        If the head is not called exactly once, its input is not one feature vector per
+        row, or its output is changed before the network returns it.
     """
     head = module.get_submodule(name)
     with capture_input(head) as inputs:
@@ -139,7 +140,7 @@ def check_head(module, name, X, **forward_params):
         got = f"{len(inputs)} calls of it (none if the network is compiled)"
     elif inputs[0].ndim != 2:
         got = f"an input of shape {tuple(inputs[0].shape)} to it"
-    elif not _same(logits, head(inputs[0])):
+    elif not _agree(logits, head(inputs[0])):
         got = "an output that is not the layer's (a softmax or another layer after it)"
     else:
         return logits
@@ -150,5 +151,5 @@ def check_head(module, name, X, **forward_params):
     )
 
 
-def _same(output, expected):
+def _agree(output, expected):
     return output.shape == expected.shape and output.allclose(expected, equal_nan=True)

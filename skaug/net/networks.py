@@ -1,11 +1,11 @@
-"""Networks used when no module is given: for tables, for signals, for images.
+"""The networks used when no module is given: for tables, for signals, for images.
 
-Each is a chain ``input_norm -> blocks -> head``: the input is standardised by a
-batch normalisation that averages over everything it has seen, ``blocks`` is the
-sequence of levels, and ``head`` is the ``nn.Linear`` whose input the project calls
-*features*. Blocks pool before they normalise, which leaves a half or a quarter of the
-work to what follows. Any other ``torch.nn.Module`` ending in an ``nn.Linear`` serves
-as well. The variational autoencoder that makes new features comes last.
+Each network is a chain ``input_norm -> blocks -> head``. ``input_norm`` standardises
+the input by a batch normalisation that averages all batches seen so far. ``blocks`` is
+the sequence of levels. ``head`` is the ``nn.Linear`` whose input the project calls
+*features*. The convolutional blocks pool before they normalise, so that the layers
+after the pooling do a half or a quarter of the work. Any other ``torch.nn.Module`` that
+ends in an ``nn.Linear`` serves as well.
 """
 
 from itertools import pairwise
@@ -17,8 +17,8 @@ __all__ = ["MLP", "ConvNet", "SignalNet"]
 
 
 def _input_norm(batch_norm, n_inputs):
-    # momentum=None averages all batches with equal weight: exact from the first step
-    # on, where the usual exponential average would start from mean 0 and variance 1.
+    # momentum=None gives all batches equal weight, so the statistics are exact from the
+    # first step. An exponential average would start from mean 0 and variance 1.
     return batch_norm(n_inputs, affine=False, momentum=None)
 
 
@@ -32,10 +32,10 @@ class MLP(nn.Module):
     n_classes : int
         Number of outputs.
     hidden : sequence of int, default=(256, 128)
-        Width of each hidden block; the last one is the dimension of the features.
+        Width of each hidden block. The last width is the dimension of the features.
     dropout : float, default=0.0
-        Share of activations dropped after each hidden block. It adds noise to the
-        features, which ISDA takes for variation within the class.
+        Share of activations dropped after each hidden block. Dropout adds noise to the
+        features; ISDA takes this noise for variation within the class.
 
     Examples
     --------
@@ -67,7 +67,34 @@ class MLP(nn.Module):
         return self.head(self.blocks(self.input_norm(X)))
 
 
-class SignalNet(nn.Module):
+class _ConvolutionalNet(nn.Module):
+    """What SignalNet and ConvNet share: all but the kinds of layers."""
+
+    def __init__(self, layers, n_channels, n_classes, widths, dropout, **convolution):
+        super().__init__()
+        convolve, max_pool, batch_norm, average_pool = layers
+        self.input_norm = _input_norm(batch_norm, n_channels)
+        ends = [n_channels, *widths]
+        self.blocks = nn.Sequential(
+            *(
+                nn.Sequential(
+                    convolve(n_in, n_out, bias=False, **convolution),
+                    max_pool(2, ceil_mode=True),
+                    batch_norm(n_out),
+                    nn.ReLU(),
+                )
+                for n_in, n_out in pairwise(ends)
+            )
+        )
+        self.pool = nn.Sequential(average_pool(1), nn.Flatten(), nn.Dropout(dropout))
+        self.head = nn.Linear(ends[-1], n_classes)
+
+    def forward(self, X):
+        """Map rows of shape (batch, n_channels, ...) to logits (batch, n_classes)."""
+        return self.head(self.pool(self.blocks(self.input_norm(X))))
+
+
+class SignalNet(_ConvolutionalNet):
     """Convolutional network over time for multi-channel signals of any length.
 
     Parameters
@@ -77,8 +104,8 @@ class SignalNet(nn.Module):
     n_classes : int
         Number of outputs.
     widths : sequence of int, default=(32, 64, 128)
-        Channels of each block; every block halves the time axis, and the last width
-        is the dimension of the features.
+        Channels of each block. Every block halves the time axis. The last width is
+        the dimension of the features.
     kernel_size : int, default=5
         Length of the filters, in samples.
     dropout : float, default=0.0
@@ -96,31 +123,12 @@ class SignalNet(nn.Module):
     def __init__(
         self, n_channels, n_classes, widths=(32, 64, 128), kernel_size=5, dropout=0.0
     ):
-        super().__init__()
-        self.input_norm = _input_norm(nn.BatchNorm1d, n_channels)
-        ends = [n_channels, *widths]
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(
-                    nn.Conv1d(n_in, n_out, kernel_size, padding="same", bias=False),
-                    nn.MaxPool1d(2, ceil_mode=True),
-                    nn.BatchNorm1d(n_out),
-                    nn.ReLU(),
-                )
-                for n_in, n_out in pairwise(ends)
-            )
-        )
-        self.pool = nn.Sequential(
-            nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Dropout(dropout)
-        )
-        self.head = nn.Linear(ends[-1], n_classes)
-
-    def forward(self, X):
-        """Map signals (batch, n_channels, time) to logits (batch, n_classes)."""
-        return self.head(self.pool(self.blocks(self.input_norm(X))))
+        layers = nn.Conv1d, nn.MaxPool1d, nn.BatchNorm1d, nn.AdaptiveAvgPool1d
+        convolution = {"kernel_size": kernel_size, "padding": "same"}
+        super().__init__(layers, n_channels, n_classes, widths, dropout, **convolution)
 
 
-class ConvNet(nn.Module):
+class ConvNet(_ConvolutionalNet):
     """Small convolutional network for images of any size.
 
     Parameters
@@ -130,8 +138,8 @@ class ConvNet(nn.Module):
     n_classes : int
         Number of outputs.
     widths : sequence of int, default=(32, 64, 128)
-        Channels of each block; every block halves height and width, and the last
-        width is the dimension of the features.
+        Channels of each block. Every block halves height and width. The last width is
+        the dimension of the features.
     dropout : float, default=0.0
         Share of features dropped before the last layer. ISDA takes this noise for
         variation within the class.
@@ -145,27 +153,8 @@ class ConvNet(nn.Module):
     """
 
     def __init__(self, n_channels, n_classes, widths=(32, 64, 128), dropout=0.0):
-        super().__init__()
-        self.input_norm = _input_norm(nn.BatchNorm2d, n_channels)
-        ends = [n_channels, *widths]
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(
-                    nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
-                    nn.MaxPool2d(2, ceil_mode=True),
-                    nn.BatchNorm2d(n_out),
-                    nn.ReLU(),
-                )
-                for n_in, n_out in pairwise(ends)
-            )
-        )
-        self.pool = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)
-        )
-        self.head = nn.Linear(ends[-1], n_classes)
-        # Twice as fast on CPUs, and no slower on GPUs.
+        layers = nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.AdaptiveAvgPool2d
+        convolution = {"kernel_size": 3, "padding": 1}
+        super().__init__(layers, n_channels, n_classes, widths, dropout, **convolution)
+        # This layout is twice as fast on CPUs, and no slower on GPUs.
         self.to(memory_format=torch.channels_last)
-
-    def forward(self, X):
-        """Map images (batch, n_channels, height, width) to logits."""
-        return self.head(self.pool(self.blocks(self.input_norm(X))))

@@ -19,19 +19,19 @@ __all__ = ["all_splits", "hold_out"]
 
 
 def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
-    """Rows to train on and rows held out, with no group on both sides.
+    """Choose rows to train on and rows to hold out, with no group on both sides.
 
     Parameters
     ----------
     split : skorch.dataset.ValidSplit
-        What to hold out: a number of folds, of which one is held out, a share below
-        1, a splitter or a list of splits; stratified or not.
+        What to hold out, by its ``cv``: one fold of that many, a share below 1, or
+        the first split of a splitter or of a list of splits.
     y : array-like of shape (n,)
         Class labels or codes.
     groups : array-like of shape (n,), default=None
         Subject, segment or the like of each row.
     random_state : int, default=None
-        Seed for a share whose ``split.random_state`` is not set.
+        Seed of a share, if ``split.random_state`` is not set.
     name : str, default="hold_out"
         Who is asking, for messages.
 
@@ -43,7 +43,7 @@ def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
     Raises
     ------
     ValueError
-        If there is not one group per row, or the splitter breaks groups up.
+        If there is not one group per row, or the splitter puts a group on both sides.
 
     Examples
     --------
@@ -57,19 +57,21 @@ def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
 
 
 def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
-    """All splits of rows into those to train on and those held out.
+    """List all splits of rows into rows to train on and rows held out.
 
     Parameters
     ----------
     cv : "holdout", float, int, splitter or list
-        Two fifths once, a share once, so many folds, or a splitter or its splits.
-        Stratified where every class has rows enough; a share of groups never is.
+        "holdout" holds out two fifths once, a share below 1 is held out once, a whole
+        number makes that many folds; a splitter or a list of splits is used as it is.
+        Splits are stratified where every class has enough rows, except a share of
+        groups, which is never stratified.
     y : array-like of shape (n,)
         Labels.
     groups : array-like of shape (n,), default=None
-        Subject, segment or the like of each row; none is on both sides.
+        Subject, segment or the like of each row. No group is on both sides.
     random_state : int, default=None
-        Seed for a share.
+        Seed of a share.
     name : str, default="all_splits"
         Who is asking, for messages.
 
@@ -81,8 +83,8 @@ def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
     Raises
     ------
     ValueError
-        As for :func:`hold_out`; or if there are too few groups, or `cv` is something
-        else.
+        As for :func:`hold_out`; also if there are fewer than two groups, or `cv` is
+        none of these.
 
     Examples
     --------
@@ -104,36 +106,41 @@ def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
             f"{name} needs two groups or more to hold one out; got "
             f"{np.unique(groups).tolist()}. Give X_val and y_val, or no groups."
         )
-    counts = np.unique(y, return_counts=True)[1]
-    smallest = counts.min() >= max(2, cv) if isinstance(cv, Real) else True
-    # Either side of a share needs room for all classes.
-    share = cv if isinstance(cv, Real) and cv < 1 else 0.5
-    room = counts.sum() * min(share, 1 - share) >= len(counts)
-    stratified = smallest and room
-    split = ValidSplit(cv, stratified=bool(stratified))
+    split = ValidSplit(cv, stratified=_can_stratify(cv, y))
     return list(_splits(split, y, groups, random_state, name))
 
 
+def _can_stratify(cv, y):
+    """Whether both sides of every split have room for all classes."""
+    counts = np.unique(y, return_counts=True)[1]
+    enough_rows = not isinstance(cv, Real) or counts.min() >= max(2, cv)
+    share = cv if isinstance(cv, Real) and cv < 1 else 0.5
+    return bool(enough_rows and counts.sum() * min(share, 1 - share) >= len(counts))
+
+
 def _splits(split, y, groups, random_state, name):
+    """Yield splits of row numbers, each checked for groups on both sides."""
     groups = check_groups(groups, len(y), name)
     cv = _splitter(split, y, groups, random_state)
     for train, valid in cv.split(np.zeros(len(y)), y, groups):
         if groups is not None and set(groups[train]) & set(groups[valid]):
             raise ValueError(
                 f"{name} needs a splitter that keeps groups together; got {cv}, which "
-                "puts one on both sides. Use StratifiedGroupKFold(5), say; in a "
-                "train_split ValidSplit(StratifiedGroupKFold(5))."
+                "puts a group on both sides. Use StratifiedGroupKFold(5), say; as "
+                "train_split use ValidSplit(StratifiedGroupKFold(5))."
             )
         yield train, valid
 
 
 def _splitter(split, y, groups, random_state):
+    """Make the splitter of scikit-learn that a ValidSplit stands for."""
     if not isinstance(split.cv, Real):
         return check_cv(split.cv)
     if split.cv >= 1:
         if groups is None:
             return check_cv(int(split.cv), y, classifier=split.stratified)
-        return (StratifiedGroupKFold if split.stratified else GroupKFold)(int(split.cv))
+        kind = StratifiedGroupKFold if split.stratified else GroupKFold
+        return kind(int(split.cv))
     if groups is not None:
         kind = GroupShuffleSplit
     else:

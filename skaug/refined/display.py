@@ -1,7 +1,7 @@
 """Picture of refined augmentation: losses over epochs, and where it is switched off.
 
-It follows scikit-learn's displays: ``from_estimator`` trains once and draws, ``plot``
-draws again from what is kept in the attributes.
+The class follows scikit-learn's displays: ``from_estimator`` trains once and draws, and
+``plot`` draws again from the attributes.
 """
 
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.dataset import get_len
 
-from skaug._plots import axes_of
+from skaug._plots import DASHED, axes_of, legend_beside
 from skaug._random import own_generators
 
 __all__ = ["RefineCurveDisplay"]
@@ -23,36 +23,32 @@ __all__ = ["RefineCurveDisplay"]
 class RefineCurveDisplay:
     """Losses on augmented and on clean rows over the epochs of a training.
 
-    Augmentation moves training batches away from the real rows, and the loss on clean
-    ones stays high while it lasts. A vertical line marks where refinement starts
-    (Figure 1 of He et al.). Make it with :meth:`from_estimator`, or of a net that is
-    trained already with :meth:`from_history`.
+    Augmentation moves training batches away from the real rows, and keeps the loss on
+    clean rows high. A vertical line marks the start of refinement, as in Figure 1 of
+    [1]_. Make the display with :meth:`from_estimator`, or with :meth:`from_history` if
+    the net is trained already. The parameters are kept as attributes.
 
     Parameters
     ----------
     epochs : ndarray of shape (n_epochs,)
         Numbers of the epochs, from 1.
     train_loss : ndarray of shape (n_epochs,)
-        Loss of the batches as they were trained on: augmented ones before refinement,
-        mean over each epoch.
+        Mean loss of the training batches of each epoch. Before refinement the batches
+        are augmented.
     clean_loss : ndarray of shape (n_epochs,), default=None
         Loss on the training rows themselves after each epoch, without dropout.
     valid_loss : ndarray of shape (n_epochs,), default=None
-        Loss on rows for validation after each epoch.
+        Loss on validation rows after each epoch.
     switch_epochs : sequence of int, default=()
-        Last epoch before refinement; several for several fits in a row, none where no
-        epoch or every epoch is one of refinement.
+        Last epoch before refinement, one for each fit in a row. A fit has none if
+        refinement takes all of its epochs, or no epoch.
 
     Attributes
     ----------
-    epochs, train_loss, clean_loss, valid_loss, switch_epochs : objects
-        As given.
-    ax_ : matplotlib Axes
-        After ``plot``: the axes drawn on.
-    figure_ : matplotlib Figure
-        The figure that they belong to.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where ``plot`` drew.
     lines_ : dict of matplotlib Line2D
-        The curves, by "train_loss", "clean_loss" and "valid_loss".
+        The curves by name: "train_loss", "clean_loss" and "valid_loss".
     switch_lines_ : list of matplotlib Line2D
         The vertical lines.
     legend_ : matplotlib Legend or None
@@ -64,8 +60,8 @@ class RefineCurveDisplay:
 
     Notes
     -----
-    ``train_loss`` is taken while the network moves and with dropout. A net without any
-    augmentation has a gap to ``clean_loss`` too.
+    ``train_loss`` is measured with dropout and while the weights change. Therefore it
+    differs from ``clean_loss`` even without any augmentation.
 
     References
     ----------
@@ -114,19 +110,19 @@ class RefineCurveDisplay:
     ):
         """Train a clone of a net, with losses on clean rows after each epoch, and draw.
 
-        The training is that of ``net.fit``, bit for bit. The losses are the net's own
-        without dropout and augmentation, which is the log-loss for cross-entropy.
+        The training equals ``net.fit`` bit for bit. Losses on clean rows are those of
+        the net's criterion, without dropout and augmentation.
 
         Parameters
         ----------
         net : NetClassifier, ISDAClassifier or another net of skorch
             Fitted or not; it is not changed.
         X, y : array-like
-            Training rows and labels, as for ``net.fit``. Those that ``train_split``
-            holds out are not among the clean training rows.
+            Training rows and labels, as for ``net.fit``. Rows held out by
+            ``train_split`` do not count as clean training rows.
         X_val, y_val : array-like, default=None
-            Rows and labels that ``valid_loss`` is taken on. By default those that the
-            net's ``train_split`` holds out; without any there is no such curve.
+            Rows and labels for ``valid_loss``. The default is the rows held out by the
+            net's ``train_split``. If none are held out, there is no such curve.
         groups : array-like of shape (n,), default=None
             As for ``NetClassifier.fit``.
         ax, log, line_kw, legend : objects
@@ -135,16 +131,16 @@ class RefineCurveDisplay:
         Returns
         -------
         display : RefineCurveDisplay
-            The display, drawn. If training was stopped with Ctrl-C, it has the epochs
-            so far.
+            The display, drawn. If Ctrl-C stopped the training, the display has the
+            epochs so far.
 
         Raises
         ------
         TypeError
-            If there is no net of skorch.
+            If `net` is no net of skorch.
         ValueError
             If only one of `X_val` and `y_val` is given, the net's callbacks are
-            disabled, or what ``net.fit`` raises.
+            disabled, or ``net.fit`` refuses the data.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
@@ -167,11 +163,11 @@ class RefineCurveDisplay:
             )
         losses = []
         model = clone(net)
-        # Last of all: the draws of BatchAugmentation depend on its place.
+        # At the end, because the draws of BatchAugmentation depend on its place.
         callbacks = [*(model.callbacks or []), _CleanLosses(losses, X_val, y_val)]
         model.set_params(callbacks=callbacks)
         model.fit(X, y, **({} if groups is None else {"groups": groups}))
-        # Not in the history of the net, which other callbacks look at.
+        # The losses join the history only here, because other callbacks read it.
         history = [
             row | of_epoch
             for row, of_epoch in zip_longest(model.history, losses, fillvalue={})
@@ -180,12 +176,12 @@ class RefineCurveDisplay:
 
     @classmethod
     def from_history(cls, history, *, ax=None, log=True, line_kw=None, legend=True):
-        """Draw what the history of a net has.
+        """Draw the losses in the history of a net.
 
-        Columns that are drawn are ``train_loss``, and, if there, ``valid_loss``, which
-        skorch records if the net has a ``train_split``, ``clean_loss``, and
-        ``refining``, which :class:`BatchAugmentation` records if ``refine_epochs > 0``.
-        A net records ``clean_loss`` with one more callback, last in the list::
+        The history needs ``train_loss``. If the net has a ``train_split``, skorch
+        records ``valid_loss`` too. If ``refine_epochs > 0``, :class:`BatchAugmentation`
+        records ``refining``, which gives the vertical lines. For ``clean_loss``, append
+        a callback to those of the net::
 
             def clean_loss(net, X, y):
                 return log_loss(y, net.predict_proba(X), labels=net.classes_)
@@ -195,8 +191,8 @@ class RefineCurveDisplay:
         Parameters
         ----------
         history : skorch History
-            ``net.history`` of a fitted net. Values that an epoch lacks, such as one
-            that Ctrl-C cut off, leave a gap.
+            ``net.history`` of a fitted net. If an epoch lacks a value, for instance
+            after Ctrl-C, the curve has a gap.
         ax, log, line_kw, legend : objects
             As for :meth:`plot`.
 
@@ -208,9 +204,9 @@ class RefineCurveDisplay:
         Raises
         ------
         TypeError
-            If there is no history.
+            If `history` is no list of epochs.
         ValueError
-            If it has no ``train_loss``.
+            If `history` has no ``train_loss``.
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_history")
@@ -247,13 +243,12 @@ class RefineCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; by default a new figure. For the legend to fit beside the
-            axes, make their figure with ``layout="constrained"``.
+            Where to draw; by default a new figure. The legend fits beside the axes if
+            their figure has ``layout="constrained"``.
         log : bool, default=True
             Whether the axis of the loss is logarithmic.
         line_kw : dict, default=None
-            What else ``Axes.plot`` is to be given for the curves, such as
-            ``{"linewidth": 1}``.
+            More arguments for ``Axes.plot``, such as ``{"linewidth": 1}``.
         legend : bool, default=True
             Whether to draw the legend.
 
@@ -262,10 +257,9 @@ class RefineCurveDisplay:
         display : RefineCurveDisplay
             The display itself.
         """
-        check_matplotlib_support("RefineCurveDisplay.plot")
+        self.ax_, self.figure_ = axes_of(ax, "RefineCurveDisplay.plot")
         from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-        self.ax_, self.figure_ = axes_of(ax)
         curves = {
             "train_loss": ("C1", "batches trained on"),
             "clean_loss": ("C0", "clean training rows"),
@@ -277,21 +271,17 @@ class RefineCurveDisplay:
             if values is not None:
                 style = {"color": colour, "label": label} | (line_kw or {})
                 (self.lines_[name],) = self.ax_.plot(self.epochs, values, **style)
-        style = {"color": "0.3", "linewidth": 1, "linestyle": "--"}
         self.switch_lines_ = [
-            self.ax_.axvline(epoch, **style, label="" if number else "refinement")
+            self.ax_.axvline(epoch, **DASHED, label="" if number else "refinement")
             for number, epoch in enumerate(self.switch_epochs)
         ]
         self.ax_.set(xlabel="epoch", ylabel="loss", yscale="log" if log else "linear")
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        if log:  # losses span a decade or two, in which powers of ten are few
+        if log:  # losses span few powers of ten, too few for ticks
             self.ax_.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             self.ax_.yaxis.set_major_formatter("{x:g}")
             self.ax_.yaxis.set_minor_formatter(NullFormatter())
-        self.legend_ = None
-        if legend:
-            # No corner is free: curves fall, and refinement is at the right.
-            self.legend_ = self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        self.legend_ = legend_beside(self.ax_) if legend else None
         return self
 
 
@@ -307,7 +297,7 @@ class _CleanLosses(Callback):
         self.datasets_ = {}
         if self.X_val is not None:
             rows = self.X_val, self.y_val
-            if hasattr(net, "encode"):  # our nets take labels, skorch's their codes
+            if hasattr(net, "encode"):  # skorch's own nets take codes, not labels
                 rows = net.encode(*rows)
             self.datasets_["valid_loss"] = net.get_dataset(*rows)
 
@@ -320,7 +310,7 @@ class _CleanLosses(Callback):
 
 
 def _loss(net, dataset):
-    """Mean loss on a data set, as skorch takes it of validation rows."""
+    """Mean loss on a data set, computed as skorch does for validation rows."""
     total = n = 0
     for batch in net.get_iterator(dataset, training=False):
         size = get_len(batch[0])
@@ -331,17 +321,17 @@ def _loss(net, dataset):
 
 @contextmanager
 def _undisturbed(net):
-    """Leave torch's generators and the modes of the modules as they were."""
+    """Restore torch's generators and the modes of the modules afterwards."""
     modes = [(module, module.training) for module in net.module_.modules()]
     # A DataLoader draws a seed even if it does not shuffle.
     with own_generators(net.device or "cpu"):
         yield
-    # A callback may keep a part of the network, say a frozen one, in another mode.
+    # A callback may keep a part of the network in another mode, such as a frozen part.
     for module, mode in modes:
         module.training = mode
 
 
 def _column(history, name):
-    """Values of all epochs, NaN where one has none, or None if none has."""
+    """Values of all epochs, NaN where an epoch lacks one; None if all epochs do."""
     values = np.array([row.get(name, np.nan) for row in history], dtype=float)
     return None if np.isnan(values).all() else values

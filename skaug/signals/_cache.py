@@ -1,4 +1,4 @@
-"""Arrays kept on the disk for as long as the files they were made from are the same."""
+"""Arrays kept on the disk as long as the files behind them are the same."""
 
 import hashlib
 import json
@@ -11,93 +11,58 @@ from numpy.lib.format import open_memmap
 
 __all__ = ["cached"]
 
-FORMAT = 1  # to be raised when what is made from the same files changes
+FORMAT = 1  # Raise this number when the same files give other arrays than before.
 
 
 def cached(folder, key, sources, kinds, make):
-    """Memory maps of arrays in a folder, made and written there if need be.
+    """Open arrays of a folder as read-only memory maps, and make them first if need be.
 
-    The arrays get their names when all of them are complete. A record beside them has
-    size, date and checksum of each source.
-
-    Parameters
-    ----------
-    folder : str or path
-        Created if need be.
-    key : object
-        What distinguishes these arrays from others in the folder; its ``repr`` counts.
-    sources : list of path
-        Files that the arrays are made from.
-    kinds : dict of str to tuple
-        Type and shape of each array, by name.
-    make : callable
-        Fills the arrays, given as memory maps in the order of `kinds`.
-
-    Returns
-    -------
-    arrays : list of ndarray
-        Memory maps that cannot be written to.
-
-    Raises
-    ------
-    ValueError
-        If a source changed while the arrays were made.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from pathlib import Path
-    >>> from skaug.signals._cache import cached
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     source = Path(folder, "numbers.txt")
-    ...     _ = source.write_text("1 2 3")
-    ...     def make(out):
-    ...         out[:] = np.loadtxt(source)
-    ...         print("made")
-    ...     for _ in range(2):
-    ...         (array,) = cached(folder, "all", [source], {"X": (float, (3,))}, make)
-    ...     array.tolist()
-    made
-    [1.0, 2.0, 3.0]
+    `sources` are the files that the arrays are made from. `kinds` has the type and
+    shape of each array by name. The function `make` fills the arrays, which are its
+    arguments. The ``repr`` of `key` distinguishes these arrays from others of the
+    folder. The arrays get their names when all of them are complete, beside a record of
+    size, date and checksum of each source. If a source changes meanwhile, a ValueError
+    is raised.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    what = repr((FORMAT, key, [str(source.resolve()) for source in sources]))
-    stem = folder / hashlib.sha256(what.encode()).hexdigest()[:16]
+    identity = repr((FORMAT, key, [str(source.resolve()) for source in sources]))
+    stem = folder / hashlib.sha256(identity.encode()).hexdigest()[:16]
     arrays = [stem.with_suffix(f".{name}.npy") for name in kinds]
     record = stem.with_suffix(".json")
     if not _is_current(record, sources, arrays, kinds.values()):
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            parts = [Path(unfinished, array.name) for array in arrays]
-            states = [_state(source) for source in sources]
-            maps = [
-                open_memmap(part, "w+", *kind)
-                for part, kind in zip(parts, kinds.values())
-            ]
-            make(*maps)
-            for array in maps:
-                array.flush()
-            entries = {
-                source.name: [*state, _digest(source)]
-                for source, state in zip(sources, states)
-            }
-            for source, state in zip(sources, states):
-                if state != _state(source):
-                    raise ValueError(
-                        f"load_shl needs {source.name} to be at rest; got a change "
-                        "while it was read. Load it again."
-                    )
-            description = Path(unfinished, record.name)
-            description.write_text(json.dumps(entries))
-            record.unlink(missing_ok=True)
-            for part, place in zip([*parts, description], [*arrays, record]):
-                os.replace(part, place)
+        _write(record, sources, arrays, kinds.values(), make)
     return [np.load(array, mmap_mode="r") for array in arrays]
 
 
+def _write(record, sources, arrays, kinds, make):
+    """Make the arrays in a folder of their own, and move them when all are complete."""
+    with tempfile.TemporaryDirectory(dir=record.parent) as unfinished:
+        files = [Path(unfinished, array.name) for array in arrays]
+        states = [_state(source) for source in sources]
+        maps = [open_memmap(file, "w+", *kind) for file, kind in zip(files, kinds)]
+        make(*maps)
+        for array in maps:
+            array.flush()
+        entries = {
+            source.name: [*state, _digest(source)]
+            for source, state in zip(sources, states)
+        }
+        for source, state in zip(sources, states):
+            if state != _state(source):
+                raise ValueError(
+                    f"load_shl needs {source.name} to be at rest; got a change while "
+                    "the file was read. Load it again."
+                )
+        description = Path(unfinished, record.name)
+        description.write_text(json.dumps(entries))
+        record.unlink(missing_ok=True)
+        for file, place in zip([*files, description], [*arrays, record]):
+            os.replace(file, place)
+
+
 def _is_current(record, sources, arrays, kinds):
-    """Whether the arrays are whole, and the sources are what they were made from."""
+    """Whether the arrays are complete, and the sources are as when they were made."""
     try:
         entries = json.loads(record.read_text())
         known = {source.name: entries[source.name] for source in sources}
@@ -110,7 +75,7 @@ def _is_current(record, sources, arrays, kinds):
     states = {source.name: _state(source) for source in sources}
     if all(known[name][:2] == state for name, state in states.items()):
         return True
-    # Files that were unpacked anew have another date but the same bytes.
+    # Files that were unpacked again have another date but the same bytes.
     digests = {source.name: _digest(source) for source in sources}
     if any(known[name][2:] != [digest] for name, digest in digests.items()):
         return False

@@ -1,8 +1,4 @@
-"""Frames: pieces of segments, which may overlap, each with a label and a group.
-
-A recording comes in segments, (n_segments, n_channels, n_times). ``frame_segments``
-cuts them into frames; no sample is copied before a frame is used.
-"""
+"""Frames: pieces of segments, which may overlap, each with a label and a group."""
 
 from numbers import Integral
 
@@ -10,40 +6,45 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
 
+from skaug._checks import Whole, check_parameters
+
 __all__ = ["Frames", "frame_segments"]
+
+SAMPLES = Whole(1, hint="Multiply seconds by the sampling rate.")
 
 
 class Frames:
-    """Frames of segments, copied when they are used and not before.
+    """Frames of segments, whose samples are copied only when a frame is used.
 
-    They can be indexed, split and measured like an array of shape (n_frames,
-    n_channels, frame_length). A slice, row numbers or a mask of the first axis give
-    other ``Frames``; any other index gives an array, for which all frames are copied
-    unless it is a single row number. So does ``numpy.asarray``.
+    Frames are indexed and measured like an array of shape (n_frames, n_channels,
+    frame_length). A slice, a list of numbers or a mask of the first axis gives other
+    ``Frames``. A single number gives that frame as an array. Any other index, and
+    ``numpy.asarray``, copies all frames to an array.
 
     Parameters
     ----------
     segments : array-like of shape (n_segments, n_channels, n_times)
-        What the frames are cut from; a memory map will do. Pickled frames carry all
-        of it.
+        The segments that the frames are cut from, which may be a memory map. A pickle
+        of frames has all segments in it.
     frame_length : int
         Samples per frame.
     frame_step : int
-        Samples from the start of a frame to that of the next one in a segment.
+        Samples from the start of a frame to the start of the next frame.
 
     Attributes
     ----------
     shape : tuple of int
         (n_frames, n_channels, frame_length).
     dtype : numpy.dtype
-        That of the segments.
+        Type of the segments.
     ndim : int
         3.
 
     Raises
     ------
     ValueError
-        If there is no segment, or a frame is longer than a segment.
+        If there is no segment, if a frame is longer than a segment, or if a number of
+        samples is not a whole number of 1 or more.
 
     Examples
     --------
@@ -68,27 +69,22 @@ class Frames:
                 "Frames needs segments of shape (n_segments, n_channels, n_times); got "
                 f"{segments.shape}. A single recording is X[None]."
             )
-        for name, value in (("frame_length", frame_length), ("frame_step", frame_step)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(
-                    f"Frames needs {name} to be a whole number of samples >= 1; got "
-                    f"{value!r}. Multiply seconds by the sampling rate."
-                )
+        self.segments = segments
+        self.frame_length = frame_length
+        self.frame_step = frame_step
+        check_parameters(self, {"frame_length": SAMPLES, "frame_step": SAMPLES})
         if frame_length > segments.shape[2]:
             raise ValueError(
                 f"Frames needs frame_length <= {segments.shape[2]}, the samples of a "
                 f"segment; got {frame_length}. Take shorter frames."
             )
-        self.segments = segments
-        self.frame_length = frame_length
-        self.frame_step = frame_step
         per_segment = (segments.shape[2] - frame_length) // frame_step + 1
-        self._rows = np.arange(len(segments) * per_segment)
+        self._numbers = np.arange(len(segments) * per_segment)
 
     @property
     def shape(self):
-        """Shape of the array that the frames are like."""
-        return len(self._rows), self.segments.shape[1], self.frame_length
+        """Shape of an array of all frames."""
+        return len(self._numbers), self.segments.shape[1], self.frame_length
 
     @property
     def dtype(self):
@@ -96,36 +92,37 @@ class Frames:
         return self.segments.dtype
 
     def __len__(self):
-        return len(self._rows)
+        return len(self._numbers)
 
     def __getitem__(self, key):
-        # scikit-learn asks for [rows, ...].
+        # scikit-learn indexes with [numbers, ...].
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]
         if isinstance(key, Integral) and not isinstance(key, bool):
-            return self._copy(self._rows[key])
-        is_rows = isinstance(key, (slice, range)) or (
+            return self._copy(self._numbers[key])
+        is_of_first_axis = isinstance(key, (slice, range)) or (
             not isinstance(key, (tuple, bool)) and np.ndim(key) == 1
         )
-        if not is_rows:
+        if not is_of_first_axis:
             return np.asarray(self)[key]
-        rows = self._rows[key]
+        numbers = self._numbers[key]
         frames = Frames.__new__(Frames)
-        frames.__dict__.update(self.__dict__, _rows=rows)
+        frames.__dict__.update(self.__dict__, _numbers=numbers)
         return frames
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
             raise ValueError(
                 "Frames needs to copy samples to become an array; got copy=False. "
-                "Leave it out."
+                "Leave copy out."
             )
-        return self._copy(self._rows).astype(dtype or self.dtype, copy=False)
+        return self._copy(self._numbers).astype(dtype or self.dtype, copy=False)
 
-    def _copy(self, rows):
+    def _copy(self, numbers):
+        """Copy the samples of some frames, counted over all segments."""
         view = sliding_window_view(self.segments, self.frame_length, axis=2)
         view = view[:, :, :: self.frame_step].swapaxes(1, 2)
-        return view[np.divmod(rows, view.shape[1])]
+        return view[np.divmod(numbers, view.shape[1])]
 
     def __repr__(self):
         return (
@@ -142,27 +139,29 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     X : array-like of shape (n_segments, n_channels, n_times)
         Segments.
     y : array-like of shape (n_segments,) or (n_segments, n_times), default=None
-        Labels of segments or of each moment of them: numbers or strings, none missing.
+        Labels of segments, or of each moment of the segments: numbers or strings, of
+        which none may be missing.
     groups : array-like of shape (n_segments,), default=None
-        Subject, trip or the like of each segment; by default every segment is a group.
+        Subject, trip or the like of each segment. By default each segment is a group.
     frame_length : int
         Samples per frame; 5 seconds at 100 Hz are 500.
     frame_step : int, default=None
-        Samples from one frame to the next; by default frames do not overlap. The paper
-        takes half of `frame_length` to train and all of it to test. What is left at the
-        end of a segment is dropped.
+        Samples from the start of a frame to the start of the next. By default it equals
+        `frame_length`, so that frames do not overlap. IHDA's paper takes half of
+        `frame_length` for training and all of it for tests. Samples at the end of a
+        segment that do not fill a frame are dropped.
 
     Returns
     -------
     frames : Bunch
         ``X``: :class:`Frames`, of shape (n_frames, n_channels, frame_length), in the
         order of segments and of time.
-        ``y``: ndarray of shape (n_frames,), the most frequent label of each frame, the
-        first in sorted order of equally frequent ones; None without labels.
-        ``purity``: ndarray of shape (n_frames,), the share of a frame that has its
-        label; None without labels.
-        ``groups``: ndarray of shape (n_frames,). Split by them: frames that overlap, or
-        are of one person, resemble each other.
+        ``y``: ndarray of shape (n_frames,), the most frequent label of each frame; of
+        equally frequent labels the first in sorted order. None without labels.
+        ``purity``: ndarray of shape (n_frames,), the share of each frame's moments that
+        have the frame's label. None without labels.
+        ``groups``: ndarray of shape (n_frames,), the group of each frame. Split by
+        groups, because frames that overlap or show the same person are alike.
 
     Raises
     ------
@@ -209,7 +208,7 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
 
 
 def _most_frequent(y, frame_length, frame_step, n_segments=256):
-    """Label of each frame and its share, some segments at a time."""
+    """Find the most frequent label of each frame, and its share of the frame."""
     start = np.arange(0, y.shape[1] - frame_length + 1, frame_step)
     labels, purity = [], []
     for i in range(0, len(y), n_segments):
@@ -227,6 +226,7 @@ def _most_frequent(y, frame_length, frame_step, n_segments=256):
 
 
 def _check_labels(y):
+    """Refuse missing labels, and labels of several types."""
     missing = y != y  # NaN
     if y.dtype == object:
         missing |= y == None  # noqa: E711
@@ -239,5 +239,5 @@ def _check_labels(y):
     if np.any(missing):
         raise ValueError(
             f"frame_segments needs a label everywhere; got {np.sum(missing)} missing. "
-            "Give these moments a label of their own and leave it out afterwards."
+            "Give them a label of their own, and leave its frames out afterwards."
         )

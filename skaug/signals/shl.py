@@ -1,13 +1,14 @@
 """Read recordings in the format of the Sussex-Huawei Locomotion challenge.
 
-The SHL data [1]_ are a folder with one text file per channel. A line is a segment of a
-recording, one minute at 100 Hz, hence 6,000 numbers; the same lines of all files belong
-together. ``Label.txt`` has the activity at each moment in the same shape. Segments are
-shuffled; ``train_order.txt`` has a line per segment with its place in the recording,
-counted from 1. The training part is 16,310 segments, about 1 GB of text per channel.
+The SHL data [1]_ are a folder with one text file per channel. Each line is a segment of
+the recording: one minute at 100 Hz, hence 6,000 numbers. Lines of the same number in
+all files belong together. ``Label.txt`` has the activity at each moment, in the same
+shape. The segments are shuffled. ``train_order.txt`` has one line for each segment,
+with the place of the segment in the recording, counted from 1. The training part has
+16,310 segments, about 1 GB of text per channel.
 
-Text is parsed in blocks straight into the array that is returned, so that little more
-memory is needed than for that array. With a cache even that is on the disk.
+Text is parsed block by block into the array that is returned, so that reading needs
+little more memory than this array. With a cache the array is on the disk.
 
 References
 ----------
@@ -53,23 +54,23 @@ def load_shl(
     Parameters
     ----------
     folder : str or path
-        With a text file per channel, ``Acc_x.txt`` and so on, all with the same number
-        of lines and of numbers per line; ``Label.txt`` and a file ``*order.txt`` are
-        read if they are there.
+        Folder with a text file per channel, ``Acc_x.txt`` and so on, all with the same
+        number of lines and of numbers per line. ``Label.txt`` and a file ``*order.txt``
+        are read if they exist.
     channels : sequence of str, default=("Acc", "Gyr", "Mag")
-        Sensors, which stand for their axes x, y, z ("Ori": w, x, y, z), or single
-        files such as "Gra_z" and "Pressure". The default is the paper's choice:
-        accelerometer, gyroscope, magnetometer. Units are those of the files: m/s2,
-        rad/s, uT.
+        Names of sensors, which stand for their axes x, y, z ("Ori": w, x, y, z), or of
+        single files such as "Gra_z" and "Pressure". The default is the choice of IHDA's
+        paper: accelerometer, gyroscope, magnetometer. Units are those of the files:
+        m/s2, rad/s, uT.
     segments : slice or array-like of int or bool, default=None
-        Which lines to read, as an index of an array, all by default. They come once
-        each, in the order of the files, and lines after the last one are not looked at.
+        Which lines to read, as an index of an array; by default all. Each line is read
+        once, in the order of the files. Lines after the last of them are not checked.
     cache : str or path, default=None
-        Folder to keep what was read as ``.npy``, beside checksums of the text. When
-        called again with the same text, nothing is parsed. The arrays are memory maps
-        of these files then, and cannot be written to. Without it, all is in memory.
+        Folder in which the arrays are kept as ``.npy`` files, beside checksums of the
+        text. If the text is the same at the next call, nothing is parsed. With a cache
+        the arrays are read-only memory maps; without one they are in memory.
     verbose : int, default=0
-        Whether to show a progress bar.
+        Whether to show a progress bar: 0 or 1.
 
     Returns
     -------
@@ -78,23 +79,24 @@ def load_shl(
         ``y``: ndarray of shape (n_segments, n_times), uint8, the label at each moment,
         or None without ``Label.txt``.
         ``order``: ndarray of shape (n_segments,), the place of each segment in the
-        recording, counted from 0, or None. Segments next to each other in it are from
-        the same trip: keep them on one side of a split with ``order // 60``, say.
+        recording, counted from 0; None without ``*order.txt``. Neighbouring segments
+        are from the same trip. Groups such as ``order // 60`` keep them on one side of
+        a split.
         ``segments``: ndarray of shape (n_segments,), the lines read, counted from 0.
         ``channels``: list of str, names of the channels.
         ``sensors``: dict, channel numbers by sensor, as
-        :class:`~skaug.signals.MagnitudeSpectrum` takes them. (The magnitude of "Ori",
-        a unit quaternion, is always 1.)
+        :class:`~skaug.signals.MagnitudeSpectrum` takes them. ("Ori" is a unit
+        quaternion, so its magnitude is always 1.)
         ``classes``: list of str, SHL's names of the labels 0 (unknown) to 8.
         ``sampling_rate``: float, in Hz.
 
     Raises
     ------
     FileNotFoundError
-        If the folder or the file of a channel is not there.
+        If the folder or the file of a channel does not exist.
     ValueError
-        If a file is not as described; names the file and the line. What cannot be seen
-        is a file that is cut off within the digits of its very last number.
+        If a file is not as described. The message names the file and the line. If a
+        file is cut off within the digits of its last number, this is not detected.
 
     Examples
     --------
@@ -118,45 +120,44 @@ def load_shl(
         raise FileNotFoundError(
             f"load_shl needs a folder; got {folder}, which is not one. Check its path."
         )
-    channels, sensors = _resolve(channels)
+    channels, sensors = _channels_by_sensor(channels)
     paths = [folder / f"{name}.txt" for name in channels]
     label_path = folder / "Label.txt"
     has_labels = os.path.lexists(label_path)
-    paths += [label_path] * has_labels
+    if has_labels:
+        paths.append(label_path)
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(
                 f"load_shl needs {path.name} in {folder}; got a folder without it. "
                 "Name other channels=, or complete the folder."
             )
-    n_lines, n_times = _size(paths[0])
+    n_lines, n_times = _count_lines_and_numbers(paths[0])
     order = _read_order(folder, n_lines, paths[0].name)
-    rows = _rows(segments, n_lines)
+    wanted = _lines_wanted(segments, n_lines)
     data = Bunch(
-        order=None if order is None else order[rows],
-        segments=rows,
+        order=None if order is None else order[wanted],
+        segments=wanted,
         channels=channels,
         sensors=sensors,
         classes=list(CLASSES),
         sampling_rate=SAMPLING_RATE,
     )
-    shape = len(rows), len(channels), n_times
-    read = _Reader(paths, shape, has_labels, rows, n_lines, verbose)
+    kinds = {"X": (np.float32, (len(wanted), len(channels), n_times))}
+    if has_labels:
+        kinds["y"] = np.uint8, (len(wanted), n_times)
+    read = _Reader(paths, kinds["X"][1], has_labels, wanted, n_lines, verbose)
     if cache is None:
-        data.X = np.empty(shape, np.float32)
-        data.y = np.empty((len(rows), n_times), np.uint8) if has_labels else None
-        read(data.X, data.y)
+        arrays = [np.empty(shape, dtype) for dtype, shape in kinds.values()]
+        read(*arrays)
     else:
-        kinds = {"X": (np.float32, shape)}
-        if has_labels:
-            kinds["y"] = np.uint8, shape[::2]
-        data.X, *y = cached(cache, rows.tolist(), paths, kinds, read)
-        data.y = y[0] if y else None
+        arrays = cached(cache, wanted.tolist(), paths, kinds, read)
+    data.X, data.y = arrays if has_labels else (*arrays, None)
     return data
 
 
-def _resolve(channels):
-    """Names of files, and channel numbers by sensor."""
+def _channels_by_sensor(channels):
+    """List names of channels, and their numbers by sensor."""
     channels = [channels] if isinstance(channels, str) else channels
     if not np.iterable(channels) or not all(isinstance(c, str) for c in channels):
         raise TypeError(
@@ -174,13 +175,13 @@ def _resolve(channels):
     if len(set(names)) < len(names) or not names:
         raise ValueError(
             f"load_shl needs channels, each of them once; got {list(channels)}. A "
-            "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y', 'Acc_z'."
+            "sensor such as 'Acc' stands for 'Acc_x', 'Acc_y' and 'Acc_z'."
         )
     return names, sensors
 
 
-def _size(path):
-    """Number of lines of a file, and of numbers in its first line."""
+def _count_lines_and_numbers(path):
+    """Count the lines of a file, and the numbers in its first line."""
     n_ends, tail = 0, b""
     with open(path, "rb") as file:
         first = file.readline(LONGEST_LINE)
@@ -192,8 +193,8 @@ def _size(path):
     if not n_times:
         raise ValueError(
             f"{path.name}, line 1: numbers are needed; got "
-            f"{'an empty line' if first else 'an empty file'}. Mend it, or take it "
-            "from the archive again."
+            f"{'an empty line' if first else 'an empty file'}. Mend the file, or take "
+            "it from the archive again."
         )
     _check_line_ends(path, first, 0)
     blank_end = tail[len(tail.rstrip()) :]
@@ -201,7 +202,7 @@ def _size(path):
 
 
 def _check_line_ends(path, text, line):
-    """Refuse ends of lines that are no newline, as old Macintoshes wrote."""
+    """Refuse lines that end in a carriage return, as old Macintoshes wrote them."""
     if b"\r" in text and text.count(b"\r") > text.count(b"\r\n"):
         line += text.partition(b"\r")[0].count(b"\n")
         raise ValueError(
@@ -210,13 +211,14 @@ def _check_line_ends(path, text, line):
         )
 
 
-def _rows(segments, n_lines):
+def _lines_wanted(segments, n_lines):
+    """Return the numbers of the lines to read, sorted and each of them once."""
     if segments is None:
         return np.arange(n_lines)
     if isinstance(segments, Integral):
         raise ValueError(
             f"load_shl needs segments to be a slice or a list; got {segments}. The "
-            f"first {segments} are slice({segments}), and [{segments}] is one of them."
+            f"first {segments} are slice({segments}), and [{segments}] is a single one."
         )
     wanted = np.zeros(n_lines, bool)
     index = segments if isinstance(segments, slice) else np.asarray(segments)
@@ -225,19 +227,19 @@ def _rows(segments, n_lines):
             wanted[index] = True
     except (IndexError, ValueError) as error:
         raise ValueError(
-            f"load_shl needs segments to be an index of {n_lines} lines; got one with "
-            f"which {error}. Give numbers from 0 to {n_lines - 1}."
+            f"load_shl needs segments to be an index of {n_lines} lines; got another, "
+            f"for which NumPy says: {error}. Give numbers from 0 to {n_lines - 1}."
         ) from None
     if not wanted.any():
         raise ValueError(
-            "load_shl needs a segment to read; got segments= that are none of the "
-            f"{n_lines} lines. Leave it out for all."
+            "load_shl needs a segment to read; got segments= that name none of the "
+            f"{n_lines} lines. Leave it out to read all."
         )
     return np.flatnonzero(wanted)
 
 
 def _blocks(path, size):
-    """Blocks of whole lines, of about that many bytes, up to the last number."""
+    """Yield blocks of whole lines, of about `size` bytes, up to the last number."""
     with open(path, "rb") as file:
         while text := file.read(size) + file.readline(LONGEST_LINE):
             if not file.peek(1):
@@ -247,34 +249,35 @@ def _blocks(path, size):
 
 
 class _Reader:
-    """Reads the files into arrays."""
+    """Reads the wanted lines of the files into arrays."""
 
-    def __init__(self, paths, shape, has_labels, rows, n_lines, verbose):
+    def __init__(self, paths, shape, has_labels, wanted, n_lines, verbose):
         self.paths, self.shape, self.has_labels = paths, shape, has_labels
-        self.rows, self.n_lines, self.verbose = rows, n_lines, verbose
+        self.wanted, self.n_lines, self.verbose = wanted, n_lines, verbose
 
     def __call__(self, X, y=None):
         size = sum(path.stat().st_size for path in self.paths)
         with tqdm(
             total=size, unit="B", unit_scale=True, disable=not self.verbose
         ) as bar:
-            if self.has_labels:  # the smallest, so that its errors come soon
+            if self.has_labels:  # The smallest file is first, to find errors soon.
                 self._read(self.paths[-1], y, _check_labels, bar)
             for i, path in enumerate(self.paths[: self.shape[1]]):
                 self._read(path, X[:, i], _check_range, bar)
 
     def _read(self, path, out, check, bar):
-        everything = len(self.rows) == self.n_lines
-        line = done = 0  # lines passed, rows filled
-        # A label is two characters, other numbers are some ten.
+        """Read one file, block by block."""
+        everything = len(self.wanted) == self.n_lines
+        line = done = 0  # lines of the file passed, rows of the array filled
+        # A label takes two characters, another number about ten.
         for text in _blocks(path, BLOCK // 4 if check is _check_labels else BLOCK):
             bar.update(len(text))
             _check_line_ends(path, text, line)
-            lines = range(line, sys.maxsize)  # numbers of the lines in text
+            lines = range(line, sys.maxsize)  # the numbers of the lines in text
             if not everything:
                 passed = text.split(b"\n")[:-1]
-                first, last = np.searchsorted(self.rows, [line, line + len(passed)])
-                lines = self.rows[first:last]
+                first, last = np.searchsorted(self.wanted, [line, line + len(passed)])
+                lines = self.wanted[first:last]
                 text = b"".join([passed[i - line] + b"\n" for i in lines])
                 line += len(passed)
             values = self._parse(path, text, lines)
@@ -285,7 +288,7 @@ class _Reader:
             check(path, values, lines)
             out[done : done + len(values)] = values
             done += len(values)
-            if done == len(self.rows) and not everything:
+            if done == len(self.wanted) and not everything:
                 return
         if line != self.n_lines:
             raise ValueError(
@@ -295,6 +298,7 @@ class _Reader:
             )
 
     def _parse(self, path, text, lines):
+        """Parse lines into an array with one row per line."""
         try:
             values, counts = parse_lines(text)
         except NotANumberError as error:
@@ -314,6 +318,7 @@ class _Reader:
 
 
 def _check_range(path, values, lines):
+    """Refuse numbers that float32 cannot hold."""
     limit = np.finfo(np.float32).max
     if values.max(initial=0) > limit or values.min(initial=0) < -limit:
         i, j = np.argwhere(np.abs(values) > limit)[0]
@@ -324,6 +329,7 @@ def _check_range(path, values, lines):
 
 
 def _check_labels(path, values, lines):
+    """Refuse labels that SHL does not have."""
     known = np.isin(values, range(len(CLASSES)))
     if not known.all():
         i, j = np.argwhere(~known)[0]
@@ -334,14 +340,14 @@ def _check_labels(path, values, lines):
 
 
 def _read_order(folder, n_lines, channel):
-    """Places of the segments in the recording from 0, or None."""
+    """Read the places of the segments in the recording, counted from 0, if given."""
     files = sorted(path for path in folder.glob("*order.txt") if path.is_file())
     if not files:
         return None
     if len(files) > 1:
         raise ValueError(
             f"load_shl needs one file *order.txt at most; got "
-            f"{[file.name for file in files]}. Leave the one of these segments."
+            f"{[file.name for file in files]}. Keep the file of these segments only."
         )
     name, text = files[0].name, files[0].read_bytes()
     try:
@@ -352,7 +358,8 @@ def _read_order(folder, n_lines, channel):
             f"{error.token!r}. Mend the line, or take the file away."
         ) from None
     if len(counts) != n_lines or (counts != 1).any():
-        wrong = [*np.flatnonzero(counts != 1), min(len(counts), n_lines)][0]
+        ragged = np.flatnonzero(counts != 1)
+        wrong = ragged[0] if len(ragged) else min(len(counts), n_lines)
         raise ValueError(
             f"{name}, line {wrong + 1}: a number for each of the {n_lines} lines of "
             f"{channel} is needed, one per line; got {len(order)} numbers in "
@@ -361,7 +368,7 @@ def _read_order(folder, n_lines, channel):
     order -= 1
     right = np.isin(order, np.arange(n_lines))
     first_of = np.unique(order, return_index=True)[1]
-    right &= np.isin(np.arange(n_lines), first_of)  # not a place that came before
+    right &= np.isin(np.arange(n_lines), first_of)  # No place may come again.
     if not right.all():
         line = right.argmin()
         raise ValueError(

@@ -1,17 +1,4 @@
-"""From recordings to a table of features: segments, frames, spectra.
-
-``load_shl`` reads a recording in segments, ``frame_segments`` cuts them into frames,
-and ``MagnitudeSpectrum`` turns frames into the features that IHDA [1]_ uses for
-wearable sensors: the magnitude of each sensor at each time, which does not depend on
-how the device is held, and the size of its Fourier coefficients. With the
-accelerometer, gyroscope and magnetometer of the SHL data and frames of 5 seconds at 100
-Hz these are 3 x 251 = 753 features.
-
-References
-----------
-.. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
-   Deep Networks", NeurIPS 2020, section 4.2.2.
-"""
+"""Magnitude spectra of sensors, which do not depend on how a device is held."""
 
 from numbers import Integral
 
@@ -24,7 +11,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
+from skaug._checks import (
+    Instance,
+    Number,
+    OneOf,
+    Whole,
+    check_parameters,
+    check_shape_of_fit,
+)
 from skaug.signals.frames import Frames
 
 __all__ = ["MagnitudeSpectrum"]
@@ -46,48 +40,59 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
     """Size of the Fourier coefficients of each sensor's magnitude.
 
     The magnitude of a sensor with axes x, y, z is the root of x^2 + y^2 + z^2 at each
-    moment; turning the device does not change it. Its spectrum is
-    ``abs(numpy.fft.rfft(magnitude))``, to which it hardly matters when in a frame
-    something happens. What is lost is posture: how gravity falls on the axes.
+    moment; it stays the same when the device is turned. The spectrum of a frame is
+    ``abs(numpy.fft.rfft(magnitude))``; it stays about the same when an event happens at
+    another time of the frame. The features do not contain posture, that is how gravity
+    is divided among the axes.
+
+    These are IHDA's features for wearable sensors [1]_. For accelerometer, gyroscope
+    and magnetometer and frames of 5 seconds at 100 Hz there are 3 x 251 = 753 of them.
 
     Parameters
     ----------
     sensors : dict of str to list of int, default=None
-        Channel numbers by sensor, such as ``load_shl`` returns. By default each three
-        channels in a row are a sensor. The spectrum of a sensor with one channel is
-        that of the channel as it is, not of its absolute value.
+        Channel numbers by sensor, such as ``load_shl`` returns. By default a sensor is
+        three successive channels. A sensor with one channel is taken as it is, without
+        its absolute value.
     sampling_rate : float, default=None
         Samples per second, for the names of the features.
     log : bool, default=False
-        Whether to return log(1 + spectrum). The paper does not; it helped neither a
-        linear model nor a network on UCI HAR.
+        Whether to return log(1 + spectrum). The paper takes no logarithm. On UCI HAR
+        the logarithm helped neither a linear model nor a network.
     window : {"hann", "hamming", "blackman"} or None, default=None
-        What a frame's magnitude is multiplied by, against leakage from its ends.
+        Window that each frame's magnitude is multiplied by, to reduce the leakage of
+        frequencies that the ends of a frame cause.
     block_size : int, default=256
-        Frames computed at a time; it bounds the memory and changes nothing else.
+        Frames computed at a time. The number bounds the memory; results do not depend
+        on it.
 
     Attributes
     ----------
     sensors_ : dict of str to list of int
         Channel numbers by sensor.
     frequencies_ : ndarray of shape (n_frequencies,)
-        In Hz or, without `sampling_rate`, in cycles per frame.
+        Frequencies in Hz; without `sampling_rate`, in cycles per frame.
     input_shape_ : tuple of int
-        (n_channels, n_times), or (n_times,) for one channel as a table.
+        (n_channels, n_times); for one channel as a table, (n_times,).
     n_features_in_ : int
         Size of the second axis of X.
     feature_names_in_ : ndarray of str
-        When X was a DataFrame with string columns.
+        Column names, when X was a DataFrame with string columns.
 
     Raises
     ------
     ValueError
-        If the channels do not make sensors, X has another shape than in fit, or there
-        are NaN or infinite samples, or such that their squares are too large.
+        If `sensors` does not suit the channels, if X has another shape than in fit, or
+        if samples are NaN or infinite or have squares that are too large.
 
     See Also
     --------
     skaug.signals.frame_segments : Cut segments into frames.
+
+    References
+    ----------
+    .. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+       Deep Networks", NeurIPS 2020, section 4.2.2.
 
     Examples
     --------
@@ -125,9 +130,9 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, n_channels, n_times), or Frames
-            Frames; one channel can also be a table (n, n_times).
+            Frames. For one channel, X can also be a table (n, n_times).
         y : object, default=None
-            Not used.
+            Ignored.
 
         Returns
         -------
@@ -138,6 +143,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return self
 
     def _fit(self, X):
+        """Fit, and return X as it has been checked."""
         check_parameters(self, RULES)
         X = self._check(X, reset=True)
         self.input_shape_ = tuple(X.shape[1:])
@@ -148,6 +154,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return X
 
     def _check(self, X, reset):
+        """Refuse X that is no set of frames, or other frames than in fit."""
         if not reset and getattr(X, "ndim", 3) == 2 == len(self.input_shape_):
             raise ValueError(
                 f"MagnitudeSpectrum needs frames of shape {self.input_shape_} as in "
@@ -171,15 +178,13 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
                     "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
                     f" n_times), none of them 0; got {X.shape}. Reshape X."
                 )
-        if not reset and X.shape[1:] != self.input_shape_:
-            expected = ", ".join(map(str, ("n", *self.input_shape_)))
-            raise ValueError(
-                f"MagnitudeSpectrum needs X of shape ({expected}), as in fit; got "
-                f"{X.shape}. Cut frames of the same length."
-            )
+        if not reset:
+            advice = "Cut frames of the same length."
+            check_shape_of_fit(X, self.input_shape_, "MagnitudeSpectrum", advice)
         return X
 
     def _resolve_sensors(self):
+        """Return channel numbers by sensor, as lists."""
         n_channels = 1 if len(self.input_shape_) == 1 else self.input_shape_[0]
         if self.sensors is not None:
             if not _are_sensors(self.sensors, n_channels):
@@ -193,8 +198,9 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
             return {"signal": [0]}
         if n_channels % 3:
             raise ValueError(
-                "MagnitudeSpectrum needs sensors= where channels do not come in threes;"
-                f" got {n_channels} channels. Give {{'acc': [0, 1, 2]}}, say."
+                "MagnitudeSpectrum needs sensors= if the number of channels is no "
+                f"multiple of three; got {n_channels} channels. Give "
+                "{'acc': [0, 1, 2]}, say."
             )
         return {
             f"sensor{i}": list(range(3 * i, 3 * i + 3)) for i in range(n_channels // 3)
@@ -211,28 +217,18 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         Returns
         -------
         features : ndarray of shape (n, n_sensors * n_frequencies)
-            The spectrum of the first sensor, of the second, and so on; float64 where X
-            is an array of float64, else float32.
+            The spectrum of the first sensor, then of the second, and so on; float64 if
+            X is float64, else float32.
         """
         check_is_fitted(self)
         return self._transform(self._check(X, reset=False))
 
     def fit_transform(self, X, y=None):
-        """Fit, and compute the spectra of the same frames.
-
-        Parameters
-        ----------
-        X, y : objects
-            As for :meth:`fit`.
-
-        Returns
-        -------
-        features : ndarray of shape (n, n_sensors * n_frequencies)
-            As from :meth:`transform`.
-        """
+        """Fit, and compute the spectra of the same frames, which are checked once."""
         return self._transform(self._fit(X))
 
     def _transform(self, X):
+        """Compute the spectra of checked frames, block by block."""
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         shape = len(X), len(self.sensors_), len(self.frequencies_)
         features = np.empty(shape, dtype)
@@ -265,6 +261,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return features.reshape(len(X), -1)
 
     def _magnitudes(self, block):
+        """Compute the magnitude of each sensor at each moment."""
         by_sensor = block.new_empty(len(block), len(self.sensors_), block.shape[2])
         for out, channels in zip(by_sensor.unbind(1), self.sensors_.values()):
             if len(channels) == 1:
@@ -277,18 +274,18 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         return by_sensor
 
     def get_feature_names_out(self, input_features=None):
-        """Names such as ``acc_magnitude_12.4Hz``.
+        """Return names of the features such as ``acc_magnitude_12.4Hz``.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Not used, beyond a check.
+            Names of the columns of X, which are checked and not used.
 
         Returns
         -------
         names : ndarray of str
-            One per feature; ``bin31`` in place of the frequency if the sampling rate
-            is not known.
+            One per feature. Without `sampling_rate` the frequency is a number of cycles
+            per frame, such as ``bin31``.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -310,7 +307,7 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
 
 
 def _are_sensors(sensors, n_channels):
-    """Whether it is {"acc": [0, 1, 2], ...}, of channels that there are."""
+    """Whether sensors are like {"acc": [0, 1, 2]}, with channels that exist."""
     return (
         isinstance(sensors, dict)
         and len(sensors) > 0

@@ -1,11 +1,10 @@
 """Displays of IHDA: what is drawn is what fits, scores and samples come to."""
 
-import sys
-
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers import legend_of, refuses
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -23,16 +22,16 @@ from skaug import (
     VAEGenerator,
 )
 
-matplotlib.use("Agg")
-
 # Small autoencoders explain little, which the finetuner tells.
 pytestmark = pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+gain_of = LevelGainDisplay.from_estimator
+activations_of = ActivationDisplay.from_estimator
+
+
+def ticks(display):
+    return [tick.get_text() for tick in display.ax_.get_xticklabels()]
 
 
 def ihda(net=None, **params):
@@ -63,27 +62,22 @@ def minimal_recall(y_true, y_pred):
 def test_stages_are_those_of_plain_fits(halves, scoring):
     X, y, X_test, y_test = halves
     finetuner = ihda(generator=VAEGenerator(steps=10))
-    display = LevelGainDisplay.from_estimator(
-        finetuner, *halves, scoring=scoring, n_repeats=2, random_state=5
-    )
+    display = gain_of(finetuner, *halves, scoring=scoring, n_repeats=2, random_state=5)
     score = get_scorer(scoring or "accuracy")
     for repeat, seed in enumerate((5, 6)):
         sides = {0.5: display.scores, 0.0: display.scores_real}
         for share, scores in sides.items():
-            model = clone(finetuner).set_params(
-                synthetic_share=share, random_state=seed
-            )
-            stages = [score(stage, X_test, y_test) for stage in model.staged_fit(X, y)]
-            np.testing.assert_array_equal(scores[repeat], stages)
+            model = clone(finetuner).set_params(synthetic_share=share)
+            stages = model.set_params(random_state=seed).staged_fit(X, y)
+            expected = [score(stage, X_test, y_test) for stage in stages]
+            np.testing.assert_array_equal(scores[repeat], expected)
     plain = finetuner.set_params(random_state=6).fit(X, y)
     assert display.scores[1, -1] == score(plain, X_test, y_test)
     assert display.levels == ["input", "blocks.0", "blocks.1"]
 
 
 def test_both_sides_start_from_one_base_training(halves):
-    display = LevelGainDisplay.from_estimator(
-        ihda(), *halves, scoring="neg_log_loss", n_repeats=3
-    )
+    display = gain_of(ihda(), *halves, scoring="neg_log_loss", n_repeats=3)
     np.testing.assert_array_equal(display.scores[:, 0], display.scores_real[:, 0])
     assert display.gain[0] == display.gain_error[0] == 0
     assert (display.scores[:, 1:] != display.scores_real[:, 1:]).all()
@@ -92,9 +86,8 @@ def test_both_sides_start_from_one_base_training(halves):
 
 
 def test_without_samples_the_sides_are_equal(halves):
-    display = LevelGainDisplay.from_estimator(
-        ihda(synthetic_share=0), *halves, scoring="neg_log_loss", n_repeats=2
-    )
+    finetuner = ihda(synthetic_share=0)
+    display = gain_of(finetuner, *halves, scoring="neg_log_loss", n_repeats=2)
     np.testing.assert_array_equal(display.scores, display.scores_real)
     assert len(np.unique(display.scores[0])) == 4
     np.testing.assert_array_equal(display.gain, 0)
@@ -143,9 +136,8 @@ def test_training_of_a_prefit_estimator_is_kept(halves):
     net = NetClassifier(max_epochs=3, random_state=7).fit(X, y)
     before = net.predict_proba(X_test)
     score = -log_loss(y_test, before)
-    frozen = LevelGainDisplay.from_estimator(
-        ihda(FrozenEstimator(net)), *halves, scoring="neg_log_loss", n_repeats=2
-    )
+    finetuner = ihda(FrozenEstimator(net))
+    frozen = gain_of(finetuner, *halves, scoring="neg_log_loss", n_repeats=2)
     np.testing.assert_allclose(frozen.scores[:, 0], score)
     np.testing.assert_allclose(frozen.scores_real[:, 0], score)
     np.testing.assert_array_equal(net.predict_proba(X_test), before)
@@ -155,7 +147,7 @@ def test_the_finetuner_is_not_changed(halves):
     X, y, X_test, _ = halves
     finetuner = ihda(random_state=3).fit(X, y)
     before, params = finetuner.predict_proba(X_test), finetuner.get_params(deep=False)
-    again = LevelGainDisplay.from_estimator(finetuner, *halves)
+    again = gain_of(finetuner, *halves)
     np.testing.assert_array_equal(finetuner.predict_proba(X_test), before)
     assert finetuner.get_params(deep=False) == params
     # Its own seed is the first one.
@@ -163,10 +155,10 @@ def test_the_finetuner_is_not_changed(halves):
 
 
 def test_groups_reach_the_fit(halves):
-    with pytest.raises(ValueError, match="one group per row"):
-        LevelGainDisplay.from_estimator(ihda(), *halves, groups=[0, 1])
+    with refuses("one group per row"):
+        gain_of(ihda(), *halves, groups=[0, 1])
     groups = np.arange(len(halves[0])) // 5
-    display = LevelGainDisplay.from_estimator(ihda(), *halves, groups=groups)
+    display = gain_of(ihda(), *halves, groups=groups)
     assert display.scores.shape == (1, 4)
 
 
@@ -181,22 +173,15 @@ def test_groups_reach_the_fit(halves):
     ],
 )
 def test_score_is_named(halves, scoring, name):
-    display = LevelGainDisplay.from_estimator(
-        ihda(levels=["blocks.1"]), *halves, scoring=scoring
-    )
+    finetuner = ihda(levels=["blocks.1"])
+    display = gain_of(finetuner, *halves, scoring=scoring)
     assert display.score_name == display.ax_.get_ylabel() == name
-    display = LevelGainDisplay.from_estimator(
-        ihda(levels=["blocks.1"]), *halves, scoring=scoring, score_name="mine"
-    )
+    display = gain_of(finetuner, *halves, scoring=scoring, score_name="mine")
     assert display.ax_.get_ylabel() == "mine"
 
 
-def ticks(display):
-    return [tick.get_text() for tick in display.ax_.get_xticklabels()]
-
-
 def test_skipped_levels_are_marked(halves):
-    display = LevelGainDisplay.from_estimator(ihda(skip_probability=1), *halves)
+    display = gain_of(ihda(skip_probability=1), *halves)
     assert display.skipped[0, 0], "p = 1 skips the first level for certain"
     assert ticks(display)[:2] == ["base\ntraining", "input\n(skipped)"]
     for scores in (display.scores[0], display.scores_real[0]):
@@ -215,12 +200,11 @@ def test_skipped_levels_are_marked(halves):
 
 def test_drawing_on_given_axes_and_again(halves):
     figure, ax = plt.subplots()
-    display = LevelGainDisplay.from_estimator(ihda(), *halves, ax=ax, kind="gain")
+    display = gain_of(ihda(), *halves, ax=ax, kind="gain")
     assert display.ax_ is ax and display.figure_ is figure and not display.bands_
     assert display.plot().ax_ is not ax
     display.figure_.canvas.draw()
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert texts == ["real-only twin", "IHDA"]
+    assert legend_of(display) == ["real-only twin", "IHDA"]
 
 
 def test_a_fit_that_was_stopped_is_not_drawn(halves):
@@ -229,14 +213,14 @@ def test_a_fit_that_was_stopped_is_not_drawn(halves):
             raise KeyboardInterrupt
 
     finetuner = Stopped(NetClassifier(max_epochs=1), random_state=0)
-    with pytest.raises(KeyboardInterrupt, match="stopped between two levels"):
-        LevelGainDisplay.from_estimator(finetuner, *halves)
+    with refuses("stopped between two levels", KeyboardInterrupt):
+        gain_of(finetuner, *halves)
 
 
 @pytest.mark.parametrize("level, width", [("input", 64), (None, None)])
 def test_projections_are_those_of_the_real_activations(fitted, level, width):
     finetuner, X, y = fitted
-    display = ActivationDisplay.from_estimator(finetuner, X, y, level, n_samples=2)
+    display = activations_of(finetuner, X, y, level, n_samples=2)
     real, synthetic, source_index = finetuner.sample(X, y, level, n_samples=2)
     assert width in (None, real.shape[1])
     # By hand: the two largest singular vectors of the centred activations.
@@ -250,9 +234,8 @@ def test_projections_are_those_of_the_real_activations(fitted, level, width):
     np.testing.assert_allclose(display.synthetic_points, expected, atol=1e-3)
     np.testing.assert_array_equal(display.source_index, source_index)
     share = 100 * values[0] ** 2 / np.sum(values**2)
-    assert display.ax_.get_xlabel() == (
-        f"first principal axis ({share:.0f} % of variance)"
-    )
+    label = f"first principal axis ({share:.0f} % of variance)"
+    assert display.ax_.get_xlabel() == label
     assert display.level == (level or "blocks.1")
     assert display.ax_.get_title() == f"level {display.level}"
 
@@ -260,19 +243,16 @@ def test_projections_are_those_of_the_real_activations(fitted, level, width):
 def test_samples_without_spread_lie_on_their_sources(halves):
     X, y, *_ = halves
     finetuner = ihda(generator__spread=0).fit(X, y)
-    display = ActivationDisplay.from_estimator(finetuner, X, y, n_samples=3)
+    display = activations_of(finetuner, X, y, n_samples=3)
     np.testing.assert_array_equal(display.source_index, np.repeat(range(len(X)), 3))
-    np.testing.assert_allclose(
-        display.synthetic_points, np.repeat(display.points, 3, axis=0), atol=1e-5
-    )
+    sources = np.repeat(display.points, 3, axis=0)
+    np.testing.assert_allclose(display.synthetic_points, sources, atol=1e-5)
 
 
 def test_points_have_the_colour_of_their_class(fitted):
     _, X, y = fitted
     names = np.array(list("abcdefghij"))[y]
-    display = ActivationDisplay.from_estimator(
-        ihda().fit(X, names), X, names, n_samples=2
-    )
+    display = activations_of(ihda().fit(X, names), X, names, n_samples=2)
     display.figure_.canvas.draw()
     for code, name in enumerate("abcdefghij"):
         real, made = (display.scatter_[name, kind] for kind in ("real", "synthetic"))
@@ -285,8 +265,7 @@ def test_points_have_the_colour_of_their_class(fitted):
         np.testing.assert_allclose(real.get_facecolor()[0, :3], colour)
         np.testing.assert_allclose(made.get_edgecolor()[0, :3], colour)
         assert len(made.get_facecolor()) == 0
-    texts = [text.get_text() for text in display.legend_.get_texts()]
-    assert texts == [*"abcdefghij", "real", "synthetic"]
+    assert legend_of(display) == [*"abcdefghij", "real", "synthetic"]
 
 
 def test_more_than_ten_classes_have_other_markers():
@@ -298,19 +277,18 @@ def test_more_than_ten_classes_have_other_markers():
     scatter = [display.scatter_[label, "real"] for label in (0, 9, 10)]
     first, ninth, tenth = (s.get_paths()[0].vertices.shape for s in scatter)
     assert first == ninth != tenth
-    np.testing.assert_array_equal(
-        scatter[0].get_facecolor(), scatter[2].get_facecolor()
-    )
+    colours = [s.get_facecolor() for s in scatter]
+    np.testing.assert_array_equal(colours[0], colours[2])
 
 
 def test_lines_join_samples_to_sources(fitted):
     finetuner, X, y = fitted
-    display = ActivationDisplay.from_estimator(finetuner, X[:20], y[:20], n_samples=3)
+    display = activations_of(finetuner, X[:20], y[:20], n_samples=3)
     segments = np.array(display.lines_.get_segments())
     np.testing.assert_allclose(segments[:, 0], np.repeat(display.points, 3, axis=0))
     np.testing.assert_allclose(segments[:, 1], display.synthetic_points)
     assert display.plot(lines=False).lines_ is None
-    display = ActivationDisplay.from_estimator(finetuner, X, y)
+    display = activations_of(finetuner, X, y)
     assert display.lines_ is None
     assert len(display.plot(lines=True).lines_.get_segments()) == len(X)
 
@@ -320,7 +298,7 @@ def test_activations_of_channels_are_flattened():
     X, y = rng.normal(size=(40, 6, 100)).astype(np.float32), np.arange(40) % 2
     finetuner = ihda(NetClassifier(max_epochs=1)).fit(X, y)
     level = next(iter(finetuner.generators_))
-    display = ActivationDisplay.from_estimator(finetuner, X, y, level)
+    display = activations_of(finetuner, X, y, level)
     real, _, _ = finetuner.sample(X, y, level)
     assert real.ndim == 3 and display.points.shape == (40, 2)
     expected = PCA(2, svd_solver="full").fit_transform(real.reshape(40, -1))
@@ -329,9 +307,7 @@ def test_activations_of_channels_are_flattened():
 
 def test_activations_on_given_axes_without_legend(fitted):
     figure, ax = plt.subplots()
-    display = ActivationDisplay.from_estimator(
-        *fitted, ax=ax, legend=False, scatter_kw={"s": 3}
-    )
+    display = activations_of(*fitted, ax=ax, legend=False, scatter_kw={"s": 3})
     assert display.ax_ is ax and display.figure_ is figure
     assert display.legend_ is None
     assert display.scatter_[0, "real"].get_sizes() == [3]
@@ -340,19 +316,17 @@ def test_activations_on_given_axes_without_legend(fitted):
 
 @pytest.mark.parametrize("n", [0, 1.5, "many"])
 def test_numbers_below_one_are_refused(halves, fitted, n):
-    with pytest.raises(ValueError, match=r"LevelGainDisplay needs n_repeats >= 1; got"):
-        LevelGainDisplay.from_estimator(ihda(), *halves, n_repeats=n)
-    message = r"ActivationDisplay needs n_samples >= 1; got"
-    with pytest.raises(ValueError, match=message):
-        ActivationDisplay.from_estimator(*fitted, n_samples=n)
+    with refuses("LevelGainDisplay needs n_repeats to be a whole number >= 1; got"):
+        gain_of(ihda(), *halves, n_repeats=n)
+    with refuses("ActivationDisplay needs n_samples to be a whole number >= 1; got"):
+        activations_of(*fitted, n_samples=n)
 
 
 def test_unknown_kind_and_seed_are_refused(halves):
-    message = "needs kind to be 'scores' or 'gain'; got 'loss'"
-    with pytest.raises(ValueError, match=message):
-        LevelGainDisplay.from_estimator(ihda(), *halves, kind="loss")
-    with pytest.raises(TypeError, match="needs random_state to be an integer or None"):
-        LevelGainDisplay.from_estimator(ihda(), *halves, random_state="a")
+    with refuses("needs kind to be 'scores' or 'gain'; got 'loss'"):
+        gain_of(ihda(), *halves, kind="loss")
+    with refuses("needs random_state to be an integer or None", TypeError):
+        gain_of(ihda(), *halves, random_state="a")
 
 
 def test_what_is_no_finetuner_is_refused(halves, fitted):
@@ -360,33 +334,24 @@ def test_what_is_no_finetuner_is_refused(halves, fitted):
     for wrong in (LogisticRegression(), make_pipeline(StandardScaler(), finetuner)):
         name = type(wrong).__name__
         message = rf"Display needs an IHDAFinetuner; got a {name}\. Of a pipeline"
-        with pytest.raises(TypeError, match=message):
-            LevelGainDisplay.from_estimator(wrong, *halves)
-        with pytest.raises(TypeError, match=message):
-            ActivationDisplay.from_estimator(wrong, X, y)
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
-        ActivationDisplay.from_estimator(ihda(), X, y)
+        with refuses(message, TypeError):
+            gain_of(wrong, *halves)
+        with refuses(message, TypeError):
+            activations_of(wrong, X, y)
+    with refuses("is not fitted yet", NotFittedError):
+        activations_of(ihda(), X, y)
 
 
 def test_levels_without_samples_are_refused(halves, fitted):
-    with pytest.raises(ValueError, match=r"got 'head'\. Name one of \['input', "):
-        ActivationDisplay.from_estimator(*fitted, level="head")
+    with refuses(r"got 'head'\. Name one of \['input', "):
+        activations_of(*fitted, level="head")
     X, y, *_ = halves
     twin = ihda(synthetic_share=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"got None\. None was; fit with synth"):
-        ActivationDisplay.from_estimator(twin, X, y)
+    with refuses(r"got None\. No level was; fit with synth"):
+        activations_of(twin, X, y)
 
 
 def test_too_little_for_two_axes_is_refused(fitted):
     finetuner, X, y = fitted
-    message = r"needs two rows and two activations or more to a row; got shape \(1, 64"
-    with pytest.raises(ValueError, match=message):
-        ActivationDisplay.from_estimator(finetuner, X[:1], y[:1], "input")
-
-
-def test_without_matplotlib_the_way_out_is_named(halves, fitted, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
-        LevelGainDisplay.from_estimator(ihda(), *halves)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
-        ActivationDisplay.from_estimator(*fitted)
+    with refuses(r"two activations or more per row; got shape \(1, 64"):
+        activations_of(finetuner, X[:1], y[:1], "input")

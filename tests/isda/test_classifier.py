@@ -187,7 +187,7 @@ class SoftmaxAtTheEnd(Wrapped):
         ({"covariance": "low_rank", "rank": 2.5}, "whole number >= 1; got 2.5"),
         ({"forgetting": "a"}, r"forgetting .* 0 to below 1; got 'a'"),
         ({"module": 0.5}, "module to be .* or None; got 0.5"),
-        ({"covariance": "sparse"}, "kind to be one of .*; got 'sparse'"),
+        ({"covariance": "sparse"}, "kind to be .*; got 'sparse'"),
         ({"covariance": "low_rank", "rank": 0}, ">= 1; got 0"),
         ({"schedule": "cosine"}, "schedule to be 'iteration'.*got 'cosine'"),
         ({"forgetting": 1}, r"forgetting .* 0 to below 1"),

@@ -163,7 +163,7 @@ def test_more_rows_than_features_are_compressed_in_feature_space():
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"kind": "triangular"}, "kind to be one of.*low_rank.*got 'triangular'"),
+        ({"kind": "triangular"}, "kind to be 'full'.*low_rank.*got 'triangular'"),
         ({"kind": "low_rank", "rank": 0}, ">= 1; got 0"),
         ({"forgetting": 1.0}, "forgetting .* 0 to below 1; got 1.0"),
         ({"forgetting": -0.1}, "forgetting .* 0 to below 1; got -0.1"),

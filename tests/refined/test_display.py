@@ -1,13 +1,11 @@
 """Display of refined augmentation: losses are those of the training it shows."""
 
-import sys
-
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import legend_of, refuses
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -28,14 +26,8 @@ from skaug import (
     TableMixup,
 )
 
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-    trained.clear()
+curves_of = RefineCurveDisplay.from_estimator
+curves_in = RefineCurveDisplay.from_history
 
 
 @pytest.fixture
@@ -47,6 +39,11 @@ def halves(table):
 
 
 trained = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_trained():
+    trained.clear()
 
 
 class Keep(Callback):
@@ -64,14 +61,8 @@ def refined(cls=NetClassifier, **params):
 
 def network():
     """For plain skorch: dropout makes it draw, batch norm has a state."""
-    layers = (
-        nn.Linear(8, 8),
-        nn.BatchNorm1d(8),
-        nn.ReLU(),
-        nn.Dropout(),
-        nn.Linear(8, 3),
-    )
-    return nn.Sequential(*layers)
+    hidden = nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout()
+    return nn.Sequential(*hidden, nn.Linear(8, 3))
 
 
 def plain_skorch(**params):
@@ -86,9 +77,7 @@ def codes(y):
 @pytest.mark.parametrize("cls", [NetClassifier, ISDAClassifier])
 def test_clean_losses_are_log_losses_of_the_net_at_each_epoch(halves, cls):
     X, y, X_val, y_val = halves
-    display = RefineCurveDisplay.from_estimator(
-        refined(cls), X, y, X_val=X_val, y_val=y_val
-    )
+    display = curves_of(refined(cls), X, y, X_val=X_val, y_val=y_val)
     net = refined(cls)
     for epoch in range(5):
         net.partial_fit(X, y, epochs=1)
@@ -108,28 +97,24 @@ def assert_same_training():
     for name, values in other.module_.state_dict().items():
         assert torch.equal(values, weights[name]), name
     assert torch.equal(generator, other_generator)
-    columns = set(one.history[0]) - {"dur"}
-    assert (
-        one.history[:, tuple(columns - {"batches"})]
-        == (other.history[:, tuple(columns - {"batches"})])
-    )
+    columns = tuple(set(one.history[0]) - {"dur", "batches"})
+    assert one.history[:, columns] == other.history[:, columns]
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {"train_split": ValidSplit(5)},
-        {"iterator_train": DataLoader, "iterator_valid": DataLoader},
-        {"cls": ISDAClassifier},
-    ],
-    ids=["default", "train_split", "DataLoader", "ISDA"],
-)
+VARIANTS = {
+    "default": {},
+    "train_split": {"train_split": ValidSplit(5)},
+    "DataLoader": {"iterator_train": DataLoader, "iterator_valid": DataLoader},
+    "ISDA": {"cls": ISDAClassifier},
+}
+
+
+@pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 def test_training_is_that_of_a_plain_fit(halves, params):
     X, y, X_val, y_val = halves
     net = refined(**params)
     net.fit(X, y)
-    RefineCurveDisplay.from_estimator(net, X, y, X_val=X_val, y_val=y_val)
+    curves_of(net, X, y, X_val=X_val, y_val=y_val)
     assert_same_training()
 
 
@@ -139,7 +124,7 @@ def test_training_of_a_plain_net_of_skorch_is_kept_too(halves):
     torch.manual_seed(0)
     net.fit(X, y)
     torch.manual_seed(0)
-    display = RefineCurveDisplay.from_estimator(net, X, y, X_val=X, y_val=y)
+    display = curves_of(net, X, y, X_val=X, y_val=y)
     assert_same_training()
     # All but the rows that it holds out by itself.
     assert (display.clean_loss != display.valid_loss).all()
@@ -152,32 +137,24 @@ def test_modules_that_a_callback_has_frozen_stay_so(halves):
             net.module_[1].eval()
 
     X, y, *_ = halves
-    net = NetClassifier(
-        network, callbacks=[Freeze(), Keep()], max_epochs=3, random_state=0
-    )
+    callbacks = [Freeze(), Keep()]
+    net = NetClassifier(network, callbacks=callbacks, max_epochs=3, random_state=0)
     net.fit(X, y)
-    RefineCurveDisplay.from_estimator(net, X, y)
+    curves_of(net, X, y)
     assert_same_training()
 
 
-def test_rows_held_out_by_the_net_are_for_validation(halves):
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rows_held_out_by_the_net_are_for_validation(halves, grouped):
     X, y, *_ = halves
+    groups = {"groups": np.arange(len(X)) // 5} if grouped else {}
     net = refined(train_split=ValidSplit(3))
-    display = RefineCurveDisplay.from_estimator(net, X, y)
-    net.fit(X, y)
+    display = curves_of(net, X, y, **groups)
+    net.fit(X, y, **groups)
     np.testing.assert_array_equal(display.valid_loss, net.history[:, "valid_loss"])
-    # Of all rows, two thirds were trained on.
-    both = (display.valid_loss[-1] + 2 * display.clean_loss[-1]) / 3
-    np.testing.assert_allclose(both, log_loss(y, net.predict_proba(X)), rtol=1e-5)
-
-
-def test_groups_reach_the_fit(halves):
-    X, y, *_ = halves
-    groups = np.arange(len(X)) // 5
-    net = refined(train_split=ValidSplit(3))
-    display = RefineCurveDisplay.from_estimator(net, X, y, groups=groups)
-    net.fit(X, y, groups=groups)
-    np.testing.assert_array_equal(display.valid_loss, net.history[:, "valid_loss"])
+    if not grouped:  # two thirds of all rows were trained on
+        both = (display.valid_loss[-1] + 2 * display.clean_loss[-1]) / 3
+        np.testing.assert_allclose(both, log_loss(y, net.predict_proba(X)), rtol=1e-5)
 
 
 def test_the_net_is_not_changed(halves):
@@ -185,8 +162,8 @@ def test_the_net_is_not_changed(halves):
     net = refined().fit(X, y)
     before, params = net.predict_proba(X_val), net.get_params(deep=False)
     history = net.history.to_list()
-    first = RefineCurveDisplay.from_estimator(net, X, y, X_val=X_val, y_val=y_val)
-    second = RefineCurveDisplay.from_estimator(clone(net), X, y)
+    first = curves_of(net, X, y, X_val=X_val, y_val=y_val)
+    second = curves_of(clone(net), X, y)
     np.testing.assert_array_equal(net.predict_proba(X_val), before)
     assert net.get_params(deep=False) == params
     assert net.history.to_list() == history
@@ -198,24 +175,19 @@ def test_parameters_of_callbacks_are_kept(halves):
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
     net = NetClassifier(callbacks=[("augment", augment)], max_epochs=5, random_state=0)
     net.set_params(callbacks__augment__refine_epochs=4)
-    display = RefineCurveDisplay.from_estimator(net, X, y)
+    display = curves_of(net, X, y)
     assert display.switch_epochs == [1]
-    assert RefineCurveDisplay.from_estimator(net.fit(X, y), X, y).switch_epochs == [1]
+    assert curves_of(net.fit(X, y), X, y).switch_epochs == [1]
 
 
 def test_frames_are_taken(halves):
     X, y, X_val, y_val = halves
-    frames = {"columns": list("abcdefgh")}
-    display = RefineCurveDisplay.from_estimator(
-        refined(),
-        pd.DataFrame(X, **frames),
-        pd.Series(y),
-        X_val=pd.DataFrame(X_val, **frames),
-        y_val=pd.Series(y_val),
+    frame, frame_val = (
+        pd.DataFrame(rows, columns=[*"abcdefgh"]) for rows in (X, X_val)
     )
-    arrays = RefineCurveDisplay.from_estimator(
-        refined(), X, y, X_val=X_val, y_val=y_val
-    )
+    of_val = {"X_val": frame_val, "y_val": pd.Series(y_val)}
+    display = curves_of(refined(), frame, pd.Series(y), **of_val)
+    arrays = curves_of(refined(), X, y, X_val=X_val, y_val=y_val)
     np.testing.assert_array_equal(display.clean_loss, arrays.clean_loss)
     np.testing.assert_array_equal(display.valid_loss, arrays.valid_loss)
 
@@ -226,12 +198,11 @@ def test_history_has_the_same_curves_with_one_more_callback(halves):
 
     X, y, *_ = halves
     net = refined(train_split=ValidSplit(3))
-    expected = RefineCurveDisplay.from_estimator(net, X, y)
+    expected = curves_of(net, X, y)
     net.callbacks += [EpochScoring(clean_loss, on_train=True, use_caching=False)]
-    display = RefineCurveDisplay.from_history(net.fit(X, y).history)
-    for name in ("train_loss", "valid_loss"):
-        values, others = getattr(display, name), getattr(expected, name)
-        np.testing.assert_array_equal(values, others)
+    display = curves_in(net.fit(X, y).history)
+    np.testing.assert_array_equal(display.train_loss, expected.train_loss)
+    np.testing.assert_array_equal(display.valid_loss, expected.valid_loss)
     np.testing.assert_allclose(display.clean_loss, expected.clean_loss, rtol=1e-5)
     assert display.switch_epochs == expected.switch_epochs == [3]
 
@@ -239,12 +210,11 @@ def test_history_has_the_same_curves_with_one_more_callback(halves):
 def test_every_fit_in_a_row_has_its_line(halves):
     X, y, *_ = halves
     net = refined().fit(X, y).partial_fit(X, y)
-    display = RefineCurveDisplay.from_history(net.history)
+    display = curves_in(net.history)
     assert display.switch_epochs == [3, 8]
     places = [list(line.get_xdata()) for line in display.switch_lines_]
     assert places == [[3, 3], [8, 8]]
-    texts = [text.get_text() for text in display.legend_.get_texts()]
-    assert texts == ["batches trained on", "refinement"]
+    assert legend_of(display) == ["batches trained on", "refinement"]
     assert set(display.lines_) == {"train_loss"}
     assert display.clean_loss is display.valid_loss is None
 
@@ -256,7 +226,7 @@ def test_without_epochs_of_both_kinds_there_is_no_line(halves, refine_epochs):
     if refine_epochs is not None:
         callbacks = [BatchAugmentation(TableMixup(), refine_epochs=refine_epochs)]
     net = NetClassifier(callbacks=callbacks, max_epochs=3, random_state=0)
-    display = RefineCurveDisplay.from_estimator(net, X, y)
+    display = curves_of(net, X, y)
     assert display.switch_epochs == display.switch_lines_ == []
 
 
@@ -268,20 +238,15 @@ def test_training_that_was_stopped_is_drawn_so_far(halves):
 
     X, y, *_ = halves
     net = NetClassifier(callbacks=[Stop()], batch_size=30, random_state=0)
-    display = RefineCurveDisplay.from_estimator(net, X, y)
+    display = curves_of(net, X, y)
     for losses in (display.train_loss, display.clean_loss):
         np.testing.assert_array_equal(np.isnan(losses), [False, False, True])
 
 
 def curves():
     epochs = np.arange(1, 5)
-    return RefineCurveDisplay(
-        epochs,
-        epochs / 2,
-        clean_loss=1 / epochs,
-        valid_loss=2 / epochs,
-        switch_epochs=[3],
-    )
+    losses = {"clean_loss": 1 / epochs, "valid_loss": 2 / epochs}
+    return RefineCurveDisplay(epochs, epochs / 2, **losses, switch_epochs=[3])
 
 
 def test_lines_carry_the_numbers():
@@ -295,41 +260,27 @@ def test_lines_carry_the_numbers():
     (line,) = display.switch_lines_
     assert list(line.get_xdata()) == [3, 3]
     assert display.ax_.get_xlabel() == "epoch" and display.ax_.get_ylabel() == "loss"
-    texts = [text.get_text() for text in display.legend_.get_texts()]
-    assert texts == [
-        "batches trained on",
-        "clean training rows",
-        "validation rows",
-        "refinement",
-    ]
+    names = ["batches trained on", "clean training rows", "validation rows"]
+    assert legend_of(display) == [*names, "refinement"]
     ticks = [tick.get_text() for tick in display.ax_.get_yticklabels()]
     assert {"0.2", "0.5", "1", "2"} <= set(ticks)
     assert len({line.get_color() for line in display.lines_.values()}) == 3
 
 
-def test_axes_and_lines_are_as_asked_for():
-    display = curves().plot()
-    assert display.ax_.get_yscale() == "log"
-    figure, ax = plt.subplots()
-    display.plot(ax, log=False, line_kw={"linewidth": 3}, legend=False)
-    assert display.ax_ is ax and display.figure_ is figure
-    assert ax.get_yscale() == "linear" and display.legend_ is None
-    assert {line.get_linewidth() for line in display.lines_.values()} == {3}
-    assert display.plot().ax_ is not ax
-
-
-def test_options_of_drawing_reach_the_plot(halves):
+def test_axes_and_lines_are_as_asked_for(halves):
     X, y, *_ = halves
     net = NetClassifier(max_epochs=1, random_state=0).fit(X, y)
-    _, axes = plt.subplots(1, 2)
+    figure, axes = plt.subplots(1, 3)
     style = {"log": False, "line_kw": {"linewidth": 3}, "legend": False}
     for display, ax in [
-        (RefineCurveDisplay.from_estimator(net, X, y, ax=axes[0], **style), axes[0]),
-        (RefineCurveDisplay.from_history(net.history, ax=axes[1], **style), axes[1]),
+        (curves_of(net, X, y, ax=axes[0], **style), axes[0]),
+        (curves_in(net.history, ax=axes[1], **style), axes[1]),
+        (curves().plot(axes[2], **style), axes[2]),
     ]:
-        assert display.ax_ is ax and display.legend_ is None
-        assert ax.get_yscale() == "linear"
-        assert display.lines_["train_loss"].get_linewidth() == 3
+        assert display.ax_ is ax and display.figure_ is figure
+        assert ax.get_yscale() == "linear" and display.legend_ is None
+        assert {line.get_linewidth() for line in display.lines_.values()} == {3}
+        assert display.plot().ax_ is not ax and display.ax_.get_yscale() == "log"
 
 
 def test_what_is_no_net_is_refused(halves):
@@ -339,53 +290,36 @@ def test_what_is_no_net_is_refused(halves):
             "RefineCurveDisplay needs a net with callbacks and a history, such as a "
             rf"NetClassifier; got a {type(wrong).__name__}\. Of a pipeline, give that "
         )
-        with pytest.raises(TypeError, match=message):
-            RefineCurveDisplay.from_estimator(wrong, X, y)
-    message = r"got callbacks='disable'\. Set them to None or a list\."
-    with pytest.raises(ValueError, match=message):
-        RefineCurveDisplay.from_estimator(plain_skorch(callbacks="disable"), X, y)
+        with refuses(message, TypeError):
+            curves_of(wrong, X, y)
+    with refuses(r"got callbacks='disable'\. Set them to None or a list\."):
+        curves_of(plain_skorch(callbacks="disable"), X, y)
 
 
 def test_half_of_the_validation_data_is_refused(halves):
     X, y, X_val, y_val = halves
-    with pytest.raises(ValueError, match=r"got X_val only\. Give y_val too\."):
-        RefineCurveDisplay.from_estimator(refined(), X, y, X_val=X_val)
-    with pytest.raises(ValueError, match=r"got y_val only\. Give X_val too\."):
-        RefineCurveDisplay.from_estimator(refined(), X, y, y_val=y_val)
+    with refuses(r"got X_val only\. Give y_val too\."):
+        curves_of(refined(), X, y, X_val=X_val)
+    with refuses(r"got y_val only\. Give X_val too\."):
+        curves_of(refined(), X, y, y_val=y_val)
 
 
 def test_validation_data_are_checked_like_those_of_fit(halves):
     X, y, X_val, y_val = halves
-    with pytest.raises(ValueError, match="features"):
-        RefineCurveDisplay.from_estimator(
-            refined(), X, y, X_val=X_val[:, :3], y_val=y_val
-        )
-    with pytest.raises(ValueError, match=r"got \['d'\]"):
-        RefineCurveDisplay.from_estimator(
-            refined(), X, y, X_val=X_val, y_val=np.full(len(X_val), "d")
-        )
+    with refuses("features"):
+        curves_of(refined(), X, y, X_val=X_val[:, :3], y_val=y_val)
+    with refuses(r"got \['d'\]"):
+        curves_of(refined(), X, y, X_val=X_val, y_val=np.full(len(X_val), "d"))
 
 
 def test_histories_without_losses_are_refused(halves):
     X, y, *_ = halves
     net = refined().fit(X, y)
-    message = r"got a NetClassifier\. Of a fitted net, give net\.history\."
-    with pytest.raises(TypeError, match=message):
-        RefineCurveDisplay.from_history(net)
-    message = r"needs a history with train_loss; got the columns \[\] in 0 epochs"
-    with pytest.raises(ValueError, match=message):
-        RefineCurveDisplay.from_history(History())
-    message = r"got the columns \['valid_loss'\] in 1 epochs"
-    with pytest.raises(ValueError, match=message):
-        RefineCurveDisplay.from_history([{"valid_loss": 1.0}])
-
-
-def test_without_matplotlib_the_way_out_is_named(halves, monkeypatch):
-    X, y, *_ = halves
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
-        RefineCurveDisplay.from_estimator(refined(), X, y)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
-        RefineCurveDisplay.from_history([{"train_loss": 1.0}])
-    with pytest.raises(ImportError, match="pip install matplotlib"):
-        curves().plot()
+    with refuses(
+        r"got a NetClassifier\. Of a fitted net, give net\.history", TypeError
+    ):
+        curves_in(net)
+    with refuses(r"needs a history with train_loss; got the columns \[\] in 0 epochs"):
+        curves_in(History())
+    with refuses(r"got the columns \['valid_loss'\] in 1 epochs"):
+        curves_in([{"valid_loss": 1.0}])

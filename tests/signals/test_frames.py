@@ -108,9 +108,9 @@ def test_labels_and_groups_of_segments(segments):
         ({"frame_length": 101}, "frame_length <= 100, the samples of a segment; got"),
         (
             {"frame_length": 2.5},
-            "frame_length to be a whole number of samples >= 1; got 2.5",
+            "frame_length to be a whole number >= 1; got 2.5",
         ),
-        ({"frame_step": 0}, "frame_step to be a whole number of samples >= 1; got 0"),
+        ({"frame_step": 0}, "frame_step to be a whole number >= 1; got 0"),
         ({"y": np.zeros(6)}, r"y of shape \(7,\) or \(7, 100\).*; got \(6,\)"),
         ({"groups": np.zeros(8)}, r"a group for each of 7 segments; got shape \(8,\)"),
     ],

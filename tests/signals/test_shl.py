@@ -306,7 +306,7 @@ def test_damage_is_named_and_nothing_is_cached(
         ({"segments": 5}, r"a slice or a list; got 5. The first 5 are slice\(5\)"),
         ({"segments": slice(5, 5)}, "needs a segment to read"),
         ({"segments": []}, "needs a segment to read"),
-        ({"segments": np.ones(900, bool)}, "index of 12 lines; got one with which"),
+        ({"segments": np.ones(900, bool)}, "index of 12 lines; got another"),
         ({"segments": [0.5]}, "index of 12 lines"),
     ],
 )
