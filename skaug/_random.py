@@ -35,10 +35,11 @@ def new_generator(seed):
 def own_generators(device="cpu", seed=None, states=None):
     """Draw from torch's global generators and leave all of them as they were.
 
-    Generators of all devices in use are set back, so that only a device that is not in
-    use yet has to be named. With a seed all of them begin with it; without one they go
-    on from where they are. A dictionary `states`, by device, has states to begin with
-    instead, and at the end those from which the next run may go on.
+    The generators of all devices in use are set back; a device that is not in use yet
+    has to be named. If there is a seed, all generators begin with the seed, otherwise
+    they go on from where they are. If `states` has the state of a device, its generator
+    begins with that state. At the end `states` has the states in which the generators
+    are left, and the next run can go on from there.
     """
     generators = _global_generators(torch.device(device))
     before = [generator.get_state() for generator in generators]

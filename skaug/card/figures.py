@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 from skorch import NeuralNet
 
+from skaug._plots import DASHED
 from skaug.card.methods import RefineCurveDisplay, card_of
 from skaug.card.parts import fitted_parts
 from skaug.card.scores import confidence_bins, group_means
@@ -85,7 +86,7 @@ def _loss(figure, history):
 
 def _reliability(figure, y, sides):
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    above.plot([0, 1], [0, 1], color="0.3", linewidth=1, linestyle="--")
+    above.plot([0, 1], [0, 1], **DASHED)
     for name, (colour, marker, label) in SIDES.items():
         side = sides.get(name)
         if side is None or side.proba is None:

@@ -35,7 +35,7 @@ class Part:
     net: object = None  # of a callback: the net that called it
 
     def some_rows(self, X, y, most):
-        """Return some rows, evenly spread, as they reach this part, and their labels."""
+        """Return some rows, evenly spread, as they reach this part, and labels."""
         taken = np.unique(np.linspace(0, len(y) - 1, min(len(y), most)).astype(int))
         # Rows are taken first: Frames would otherwise copy all of them.
         rows = _safe_indexing(X, taken)

@@ -13,12 +13,10 @@ Without groups every row is a group of its own, and for a mean this is the usual
 rows of a subject count as one.
 """
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
 
-from skaug._checks import check_groups
+from skaug._checks import Whole, check_groups, check_value
 
 __all__ = ["expected_calibration_error", "worst_group_accuracy"]
 
@@ -71,11 +69,8 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     0.4
     """
     y_true, proba, classes = _checked(y_true, proba, classes)
-    if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
-        raise ValueError(
-            "expected_calibration_error needs n_bins to be a whole number >= 1; got "
-            f"{n_bins!r}. Give a number of bins."
-        )
+    rule = Whole(1, hint="Give a number of bins.")
+    check_value("expected_calibration_error", "n_bins", n_bins, rule)
     right = classes[proba.argmax(axis=1)] == y_true
     bins = confidence_bins(proba.max(axis=1), right, n_bins)
     return float(np.abs(bins.gap).sum() / len(right))

@@ -39,7 +39,7 @@ def predictions(model, X):
 
 
 def compare_scores(y, sides, groups=None):
-    """Scores of both sides by name, their differences and 95 % intervals; else NaN."""
+    """Scores of both sides by name, with differences and errors; NaN is not known."""
     names = ("predicted", "proba", "classes")
     ours, theirs = (
         scores_and_contributions(y, *(side[name] for name in names)) if side else {}

@@ -18,10 +18,11 @@ from skorch import NeuralNetClassifier
 
 from skaug._checks import (
     Rule,
+    Whole,
     check_groups,
     check_parameters,
     check_two_classes,
-    is_whole,
+    check_value,
 )
 from skaug._components import ComponentsMixin
 from skaug._random import draw_seed, own_generators
@@ -283,11 +284,8 @@ class InfluenceAugmenter(
                 f"InfluenceAugmenter needs rows of shape {self.input_shape_}, as in "
                 f"fit; got {X.shape[1:]}. Reshape X."
             )
-        if not is_whole(n_views) or n_views < 1:
-            raise ValueError(
-                "InfluenceAugmenter needs n_views to be a whole number >= 1; got "
-                f"{n_views!r}. 1 is a view of each row."
-            )
+        rule = Whole(1, hint="1 is a view of each row.")
+        check_value("InfluenceAugmenter", "n_views", n_views, rule)
         codes = None
         if y is not None:
             y = self._checked_labels(y, len(X))

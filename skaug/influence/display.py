@@ -1,17 +1,18 @@
 """Displays of influence: which training rows matter, and whether predictions hold."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skaug._plots import axes_of
+from skaug._checks import Whole, check_value
+from skaug._plots import DASHED, axes_of
 from skaug.influence.last_layer import LastLayerInfluence
 
 __all__ = ["InfluenceRankingDisplay", "LeaveOneOutDisplay"]
+
+HINT = "Give a number of training rows."
 
 
 class InfluenceRankingDisplay:
@@ -182,9 +183,8 @@ class InfluenceRankingDisplay:
             If `n_rows` is no whole number of 1 or more.
         """
         name = type(self).__name__
-        check_matplotlib_support(f"{name}.plot")
-        _check_count(name, "n_rows", n_rows)
-        self.ax_, self.figure_ = axes_of(ax)
+        check_value(name, "n_rows", n_rows, Whole(1, hint=HINT))
+        self.ax_, self.figure_ = axes_of(ax, f"{name}.plot")
         order = np.argsort(-self.change, kind="stable")
         if len(order) > 2 * n_rows:
             order = np.r_[order[:n_rows], order[-n_rows:]]
@@ -342,7 +342,7 @@ class LeaveOneOutDisplay:
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
         _check_influence(name, influence, fitted=False)
-        _check_count(name, "n_rows", n_rows, least=3)
+        check_value(name, "n_rows", n_rows, Whole(3, hint=HINT))
         if influence.estimator is not None:
             raise ValueError(
                 f"{name} needs a LastLayerInfluence without an estimator; got one with "
@@ -371,15 +371,13 @@ class LeaveOneOutDisplay:
         display : LeaveOneOutDisplay
             The display itself.
         """
-        check_matplotlib_support("LeaveOneOutDisplay.plot")
-        self.ax_, self.figure_ = axes_of(ax)
+        self.ax_, self.figure_ = axes_of(ax, "LeaveOneOutDisplay.plot")
         style = {"s": 20, "label": f"r = {self.r:.3f}, slope = {self.slope:.2f}"}
         self.scatter_ = self.ax_.scatter(
             self.predicted, self.actual, **style | (scatter_kw or {})
         )
-        style = {"color": "0.3", "linewidth": 1, "linestyle": "--"}
         self.line_ = self.ax_.axline(
-            (0, 0), slope=1, zorder=0, label="agreement", **style
+            (0, 0), slope=1, zorder=0, label="agreement", **DASHED
         )
         self.legend_ = self.ax_.legend(loc="upper left")
         self.ax_.ticklabel_format(scilimits=(-2, 3))
@@ -407,11 +405,3 @@ def _check_influence(name, influence, fitted=True):
         )
     if fitted:
         check_is_fitted(influence)
-
-
-def _check_count(name, parameter, value, least=1):
-    if not isinstance(value, Integral) or value < least:
-        raise ValueError(
-            f"{name} needs {parameter} >= {least}; got {value!r}. Give a number of "
-            "training rows."
-        )

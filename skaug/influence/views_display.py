@@ -1,13 +1,12 @@
 """Display of learned augmentation: rows, their views, and the differences."""
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skaug._checks import Whole, check_value
 from skaug._random import own_generators
 
 __all__ = ["AugmentationGridDisplay"]
@@ -132,11 +131,8 @@ class AugmentationGridDisplay:
                 f"{type(augmenter).__name__}. If it is in a pipeline, give that step."
             )
         check_is_fitted(augmenter)
-        if not isinstance(n_rows, Integral) or n_rows < 1:
-            raise ValueError(
-                f"{name} needs n_rows to be a whole number >= 1; got {n_rows!r}. Give "
-                "the number of columns."
-            )
+        rule = Whole(1, hint="Give the number of columns.")
+        check_value(name, "n_rows", n_rows, rule)
         X = np.asarray(X)
         _check_shape(name, X)
         X, y = X[:n_rows], None if y is None else np.asarray(y)[:n_rows]

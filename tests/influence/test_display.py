@@ -180,9 +180,9 @@ def test_bad_input(rows, influence):
         ranking.from_estimator(LastLayerInfluence(), X_val, y_val)
     with pytest.raises(ValueError, match=r"needs as many labels .*, 200; got 3"):
         ranking.from_estimator(influence, X_val, y_val, labels=y[:3])
-    with pytest.raises(ValueError, match="needs n_rows >= 1; got 0"):
+    with pytest.raises(ValueError, match="n_rows to be a whole number >= 1; got 0"):
         ranking.from_predictions([0.1, 0.2], n_rows=0)
-    with pytest.raises(ValueError, match="needs n_rows >= 3; got 2"):
+    with pytest.raises(ValueError, match="n_rows to be a whole number >= 3; got 2"):
         LeaveOneOutDisplay.from_estimator(influence, *rows, n_rows=2)
 
 
