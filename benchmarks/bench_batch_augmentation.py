@@ -17,10 +17,7 @@ from skorch.callbacks import Callback
 
 from data import har_table, load
 from skaug import BatchAugmentation, ManifoldMixup, NetClassifier, TableMixup
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 GOAL = 1.02
 COLUMNS = ["plain again", "identity", "mixup", "manifold mixup"]

@@ -108,9 +108,7 @@ def folds_of(X, y, groups, seed):
 
 def chosen_multiple(X, y, groups, folds, unit, n_samples, seed):
     """Multiple of the "auto" radius with the least log-loss on the first fold."""
-    sampler = HardRegionSampler(
-        sources=HardPoints(), n_samples=n_samples, random_state=seed
-    )
+    sampler = HardRegionSampler(n_samples=n_samples, random_state=seed)
     model = ResampledClassifier(sampler, LogisticRegression(max_iter=2000))
     radii = [multiple * unit for multiple in MULTIPLES]
     search = GridSearchCV(

@@ -53,10 +53,7 @@ from runs import (
 )
 from skaug import BatchAugmentation, Cutout, ManifoldMixup, NetClassifier, TableMixup
 from skaug.transforms import PerSample
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 # Training rows, all epochs and those of refinement.
 SETS = {

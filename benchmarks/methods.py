@@ -33,10 +33,7 @@ from skaug import (
     TableMixup,
 )
 from skaug.signals import MagnitudeSpectrum
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 
 class Setup(NamedTuple):

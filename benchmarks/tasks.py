@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
-from data import load, take
+from data import load, pooled, take
 
 # Training rows of a draw, in full and with --quick.
 SETS = {
@@ -57,12 +57,6 @@ def real_task(name, quick):
     if name in POOLED:
         parts.X, parts.test.X = pooled(parts.X), pooled(parts.test.X)
     return Bunch(name=name, n_rows=SETS[name][quick], own=False, **parts)
-
-
-def pooled(X):
-    """Images of half the size: means of squares of four pixels."""
-    n, c, height, width = X.shape
-    return X.reshape(n, c, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
 
 
 def own_task(path, target, groups, n_rows):
