@@ -183,7 +183,7 @@ METHODS = {
         images_only=True,
     ),
     "network, fine-tuned": Method(
-        lambda s: finetuned(net(s), s, control="real"), "tune_lr", (0.2, 0.4, 0.8)
+        lambda s: finetuned(net(s), s, synthetic_share=0), "tune_lr", (0.2, 0.4, 0.8)
     ),
     "IHDA": Method(
         lambda s: finetuned(net(s), s),

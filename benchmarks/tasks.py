@@ -6,15 +6,13 @@ rows if it has no others. Rows of a group are never trained on and tested with.
 """
 
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
-)
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
