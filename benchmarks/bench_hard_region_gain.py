@@ -11,42 +11,52 @@ HAR), of the official test part (Fashion-MNIST).
 What is asserted: hard points, random sources and SMOTE add exactly as many rows, and
 hard points cost less than 4 points of accuracy and 0.1 of log-loss. That they help is
 not asserted. ADASYN adds about as many rows, BorderlineSMOTE none to a class without a
-border; a split in which a rival raises is missing from its line.
+border. If a rival raises an error in a split, its line leaves that split out.
 
 Scaling and PCA are fitted on the training rows. The support vector machines, one per
 class, become probabilities by CalibratedClassifierCV, which resamples inside its folds,
 in the same proportions. For UCI HAR the folds are made of whole subjects, and subjects
 are the groups whose points are no neighbours.
 
-    python benchmarks/bench_hard_region_gain.py [--splits 10] [--output FILE.json]
+    python benchmarks/bench_hard_region_gain.py [--seeds 10] [--output FILE.json]
+    python benchmarks/bench_hard_region_gain.py --summary FILE.json ...
+
+Each seed is a split. Levels are means; differences are paired, mean ± standard error.
+The second form writes the tables to results/hard_region_gain.md, below what stands
+there before its first heading.
 """
 
-import argparse
-import json
 import warnings
+from functools import partial
 
-import imblearn
 import numpy as np
-import sklearn
 import torch
 from imblearn import FunctionSampler
 from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
-from tqdm import tqdm
 
 from data import har_features, load, take
-from runs import markdown
-from skaug import HardRegionSampler, ResampledClassifier, auto_radius
+from runs import (
+    by_set,
+    chosen_counts,
+    claim,
+    markdown,
+    mean_and_error,
+    plus_minus,
+    rounded,
+    scores_of,
+    study,
+    study_parser,
+)
+from skaug import HardPoints, HardRegionSampler, ResampledClassifier, auto_radius
 
 N_TRAIN = {"digits": 300, "har": 1000, "fashion_mnist": 2000}
 PREPARE = {
@@ -66,7 +76,8 @@ ARMS = [
     "ADASYN",
 ]
 EXACT = ["hard sources", "hard sources, noise", "random sources", "SMOTE"]
-METRICS = ["accuracy", "balanced accuracy", "log-loss"]
+# Decimals that are printed.
+METRICS = {"accuracy": 2, "balanced accuracy": 2, "log-loss": 3}
 
 
 def split(name, seed):
@@ -102,7 +113,7 @@ def chosen_multiple(X, y, groups, folds, unit, n_samples, seed):
     radii = [multiple * unit for multiple in MULTIPLES]
     search = GridSearchCV(
         model,
-        {"sampler__radius": radii},
+        {"sampler__sources__radius": radii},
         scoring="neg_log_loss",
         cv=folds[:1],
         refit=False,
@@ -125,14 +136,16 @@ def targets(added, n):
 
 def samplers(radius, strategy, seed):
     hard = HardRegionSampler(
-        radius=radius, sampling_strategy=strategy, random_state=seed
+        sources=HardPoints(radius=radius),
+        sampling_strategy=strategy,
+        random_state=seed,
     )
     options = {"sampling_strategy": strategy, "random_state": seed}
     return {
         "nothing": FunctionSampler(),
         "hard sources": hard,
         "hard sources, noise": clone(hard).set_params(generator="noise"),
-        "random sources": clone(hard).set_params(sources="all"),
+        "random sources": clone(hard).set_params(sources__rule="all"),
         "SMOTE": SMOTE(**options),
         "BorderlineSMOTE": BorderlineSMOTE(**options),
         "ADASYN": ADASYN(**options),
@@ -140,43 +153,35 @@ def samplers(radius, strategy, seed):
 
 
 def scores(model, X, y):
-    proba = model.predict_proba(X)
-    labels = model.classes_[proba.argmax(1)]
-    accuracy, balanced = np.mean(labels == y), balanced_accuracy_score(y, labels)
-    loss = log_loss(y, proba, labels=model.classes_)
-    return [round(float(v), 5) for v in (100 * accuracy, 100 * balanced, loss)]
+    found = scores_of(y, model.predict_proba(X), model.classes_)
+    return [rounded(found, 5)[metric] for metric in METRICS]
 
 
-def run_arm(sampler, X, y, groups, folds, X_test, y_test, seed):
+def run_arm(sampler, rows, folds, seed):
     """Rows added by class and scores by classifier; no scores where a peer gives up."""
+    X, y, groups, *test = rows
     result = {"added": None, "scores": {}}
-    groups_for = {"groups": groups} if isinstance(sampler, HardRegionSampler) else {}
+    ours = isinstance(sampler, HardRegionSampler)
+    groups_for = {"groups": groups} if ours else {}
     try:
         X_new, y_new = clone(sampler).fit_resample(X, y, **groups_for)
+        added = y_new[len(y) :]
+        result["added"] = {k: int(np.sum(added == k)) for k in np.unique(y).tolist()}
+        for name, classifier in [
+            ("LogisticRegression", LogisticRegression(max_iter=2000)),
+            ("HistGradientBoosting", HistGradientBoostingClassifier(random_state=seed)),
+        ]:
+            result["scores"][name] = scores(classifier.fit(X_new, y_new), *test)
+        machines = CalibratedClassifierCV(
+            ResampledClassifier(sampler, OneVsRestClassifier(SVC())),
+            cv=folds,
+            ensemble=False,
+        ).fit(X, y, **groups_for)
+        result["scores"]["SVC"] = scores(machines, *test)
     except (RuntimeError, ValueError) as error:
         if not type(sampler).__module__.startswith("imblearn"):
             raise
-        return {**result, "error": str(error)}
-    result["added"] = {
-        k: int(np.sum(y_new[len(y) :] == k)) for k in np.unique(y).tolist()
-    }
-    for name, classifier in [
-        ("LogisticRegression", LogisticRegression(max_iter=2000)),
-        ("HistGradientBoosting", HistGradientBoostingClassifier(random_state=seed)),
-    ]:
-        result["scores"][name] = scores(classifier.fit(X_new, y_new), X_test, y_test)
-    machines = CalibratedClassifierCV(
-        ResampledClassifier(sampler, OneVsRestClassifier(SVC())),
-        cv=folds,
-        ensemble=False,
-    )
-    try:
-        machines.fit(X, y, **groups_for)
-    except (RuntimeError, ValueError) as error:
-        if not type(sampler).__module__.startswith("imblearn"):
-            raise
-        return {**result, "error": str(error)}
-    result["scores"]["SVC"] = scores(machines, X_test, y_test)
+        result["error"] = str(error)
     return result
 
 
@@ -191,20 +196,17 @@ def run_split(name, seed, n_samples):
     multiple = chosen_multiple(X, y, groups, folds, unit, n_samples, seed)
     # The generator is not needed to count.
     finder = HardRegionSampler(
-        radius=multiple * unit, n_samples=n_samples, generator="noise"
+        sources=HardPoints(radius=multiple * unit),
+        n_samples=n_samples,
+        generator="noise",
     )
     finder.fit(X, y, groups=groups)
     added = finder.sampling_strategy_
-    arms = {
-        arm: run_arm(sampler, X, y, groups, folds, X_test, y_test, seed)
-        for arm, sampler in samplers(
-            finder.radius_, targets(added, len(y)), seed
-        ).items()
-    }
+    rows = X, y, groups, X_test, y_test
+    of_arms = samplers(finder.radius_, targets(added, len(y)), seed)
+    arms = {arm: run_arm(of_arms[arm], rows, folds, seed) for arm in ARMS}
     assert all(arms[arm]["added"] == added for arm in EXACT), (name, seed)
     return {
-        "set": name,
-        "seed": seed,
         "multiple": multiple,
         "radius": round(finder.radius_, 5),
         "hard": len(finder.hard_indices_) / len(y),
@@ -223,92 +225,73 @@ def table_of(runs, classifier, arm):
 
 def difference(runs, classifier, arm, other):
     """Mean of the paired differences and its standard error, by metric."""
-    pairs = table_of(runs, classifier, arm) - table_of(runs, classifier, other)
-    pairs = pairs[~np.isnan(pairs[:, 0])]
-    if len(pairs) < 2:
+    gaps = table_of(runs, classifier, arm) - table_of(runs, classifier, other)
+    gaps = gaps[~np.isnan(gaps[:, 0])]
+    if len(gaps) < 2:
         return np.full((2, len(METRICS)), np.nan)
-    return np.array([pairs.mean(0), pairs.std(0, ddof=1) / len(pairs) ** 0.5])
+    return mean_and_error(gaps)
 
 
 def summary(results):
     """A table per set and classifier, with a line on the hard points of the set."""
     lines = []
-    for name, n in N_TRAIN.items():
-        runs = [run for run in results if run["set"] == name]
+    for name, runs in by_set(results, N_TRAIN).items():
         hard, noisy = (
             100 * np.mean([run[k] for run in runs]) for k in ("hard", "noisy")
         )
-        chosen = [run["multiple"] for run in runs]
-        counts = ", ".join(f"{m:g}: {chosen.count(m)}" for m in MULTIPLES)
+        counts = chosen_counts([run["multiple"] for run in runs], MULTIPLES)
         lines += [
-            f"## {name}, {n} training rows\n",
+            f"## {name}, {N_TRAIN[name]} training rows\n",
             f"Hard: {hard:.1f} % of the rows, noisy: {noisy:.1f} %; multiples of the "
             f'"auto" radius chosen: {counts}.\n',
         ]
         for classifier in CLASSIFIERS:
-            rows = rows_of(runs, classifier)
-            lines += [f"### {name}, {classifier}\n", *markdown(rows), ""]
+            of_arms = markdown(lines_of(runs, classifier))
+            lines += [f"### {name}, {classifier}\n", *of_arms, ""]
     return "\n".join(lines)
 
 
-def rows_of(runs, classifier):
-    columns = ["arm", "splits", "rows added"]
-    for metric in METRICS:
-        columns += [metric, "- nothing", "- random"]
-    yield columns
+def lines_of(runs, classifier):
+    """Lines of a table of all arms."""
+    others = {"nothing": "- nothing", "random sources": "- random"}
+    columns = [c for metric in METRICS for c in (metric, *others.values())]
+    yield ["arm", "splits", "rows added", *columns]
     for arm in ARMS:
         levels = table_of(runs, classifier, arm)
         left = ~np.isnan(levels[:, 0])
         added = [
             sum(run["arms"][arm]["added"].values()) for run in np.array(runs)[left]
         ]
-        cells = [arm, str(left.sum()), f"{np.mean(added):.0f}" if added else ""]
-        others = [difference(runs, classifier, arm, o) for o in ("nothing", ARMS[3])]
-        for j, metric in enumerate(METRICS):
-            digits = 3 if metric == "log-loss" else 2
-            cells.append(f"{levels[left, j].mean():.{digits}f}" if added else "")
-            for other, (mean, error) in zip(("nothing", ARMS[3]), others):
+        line = [arm, str(left.sum()), f"{np.mean(added):.0f}" if added else ""]
+        gaps = {other: difference(runs, classifier, arm, other) for other in others}
+        for j, digits in enumerate(METRICS.values()):
+            line.append(f"{levels[left, j].mean():.{digits}f}" if added else "")
+            for other, (mean, error) in gaps.items():
                 known = arm != other and not np.isnan(mean[j])
-                text = f"{mean[j]:+.{digits}f} ± {error[j]:.{digits}f}"
-                cells.append(text if known else "")
-        yield cells
+                line.append(plus_minus(mean[j], error[j], digits) if known else "")
+        yield line
 
 
-def check(results):
+def claims(results):
     """Hard sources need not help; what they may cost has bounds."""
-    for name in N_TRAIN:
-        runs = [run for run in results if run["set"] == name]
+    for name, runs in by_set(results, N_TRAIN).items():
         for classifier in CLASSIFIERS:
             nothing = table_of(runs, classifier, "nothing")
             for arm in ("hard sources", "hard sources, noise"):
                 gap = (table_of(runs, classifier, arm) - nothing).mean(0)
-                assert gap[0] > -4 and gap[2] < 0.1, (name, classifier, arm, gap)
+                text = f"{name}, {classifier}: {arm} - nothing > -4 points, < 0.1 nats"
+                held = gap[0] > -4 and gap[2] < 0.1
+                yield claim(text, f"{gap[0]:+.2f}, {gap[2]:+.3f}", held)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--splits", type=int, default=10)
+    parser = study_parser(__doc__, N_TRAIN, seeds=10)
     parser.add_argument("--n-samples", type=int, default=5, help="per hard point")
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--output", help="where to keep the figures of every split")
     options = parser.parse_args()
-    jobs = [(name, seed) for name in N_TRAIN for seed in range(options.splits)]
-    runs = Parallel(options.n_jobs, return_as="generator")(
-        delayed(run_split)(*job, options.n_samples) for job in jobs
-    )
-    results = list(tqdm(runs, total=len(jobs), smoothing=0))
-    print(f"{options.splits} splits, {options.n_samples} rows per hard point")
-    print("Levels are means; differences are paired, mean ± standard error\n")
-    print(summary(results))
-    if options.output:
-        versions = {m.__name__: m.__version__ for m in (torch, sklearn, imblearn)}
-        with open(options.output, "w") as file:
-            json.dump(
-                {**versions, "n_samples": options.n_samples, "results": results},
-                file,
-                indent=1,
-            )
-    check(results)
+    settings = {name: [n, options.n_samples] for name, n in N_TRAIN.items()}
+    run = partial(run_split, n_samples=options.n_samples)
+    title = "Over-sampling in hard regions"
+    study(__file__, options, settings, run, summary, claims, title)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ the arm "real": the same levels, steps, batches and rates without samples.
 
 - base: no fine-tuning. default: all points as sources, from an autoencoder. noise: the
   same sources, noise on the features. paper: read literally.
-- random, potential: hard points of each level as sources, or as many random ones.
+- hard, random: hard points of each level as sources, or as many random ones.
 - region balanced, top of class: two ideas for the class that is recalled worst.
 
 Table 4 of the paper is repeated on har and cifar10: hidden levels, sources of positive
@@ -28,26 +28,31 @@ base training, one thread each. Hard: points of positive potential, level by lev
     python benchmarks/bench_ihda.py --summary FILE.json ...
 """
 
-import argparse
-import json
 import math
 import time
 import warnings
 from functools import partial
 
 import numpy as np
-import sklearn
 import torch
-from joblib import Parallel, delayed
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from scipy.stats import t as student
+from sklearn.frozen import FrozenEstimator
 from torch import nn
-from tqdm import tqdm
 
-from data import har_table, load, take
-from runs import by_set, kept, markdown
-from skaug import IHDAFinetuner, NetClassifier
+from data import drawn
+from runs import (
+    by_set,
+    claim,
+    half_width,
+    markdown,
+    mean_and_error,
+    plus_minus,
+    rounded,
+    study,
+    study_parser,
+)
+from skaug import HardPoints, IHDAFinetuner, NetClassifier
 from skaug.net import ConvNet
 
 N_TRAIN = {
@@ -60,22 +65,21 @@ N_TRAIN = {
 }
 FEW = partial(IHDAFinetuner, n_samples=5)
 ARMS = {
-    "real": partial(IHDAFinetuner, control="real"),
+    "real": partial(IHDAFinetuner, synthetic_share=0),
     "default": IHDAFinetuner,
     "noise": partial(IHDAFinetuner, generator="noise"),
     "random": partial(FEW, sources="random"),
-    "potential": partial(FEW, sources="potential"),
+    "hard": partial(FEW, sources="hard"),
     "paper": IHDAFinetuner.paper,
     "region balanced": partial(FEW, sources="region", balance=True),
-    "top of class": partial(FEW, sources="top", share=0.2),
+    "top of class": partial(FEW, sources=HardPoints("top", share=0.2)),
 }
-HIDDEN = partial(FEW, levels="hidden", sources="potential")
+HIDDEN = partial(FEW, levels="hidden", sources="hard")
 TABLE_4 = {
-    "real": partial(IHDAFinetuner, levels="hidden", control="real"),
+    "real": partial(IHDAFinetuner, levels="hidden", synthetic_share=0),
     "p=0": partial(HIDDEN, skip_probability=0),
     "p=1": partial(HIDDEN, skip_probability=1),
     "p=0.35": partial(HIDDEN, skip_probability=0.35),
-    "same p": partial(HIDDEN, skip_probability=0.35, skip_rule="constant"),
     "head only": partial(HIDDEN, skip_probability=0.35, trainable="head"),
     "random selection": partial(HIDDEN, skip_probability=0.35, sources="random"),
 }
@@ -107,17 +111,6 @@ EXPECTED = ("IHDAFinetuner", "Rows of zeros only")
 FLOOR = np.log(np.finfo(np.float32).eps)
 
 
-def rows_of(name, seed):
-    """Training rows of a seed with their subjects, and all test rows with theirs."""
-    data = load(name.split(",")[0])
-    rows = take(data.y_train, N_TRAIN[name], seed)
-    X, y, X_test = data.X_train[rows], data.y_train[rows], data.X_test
-    if name != "har":
-        return X, y, None, X_test, data.y_test, None
-    subjects, others = data.subject_train[rows], data.subject_test
-    return har_table(X), y, subjects, har_table(X_test), data.y_test, others
-
-
 class DenseBlockNet(ConvNet):
     """Three convolutional blocks and a dense one, of 128 features, for pooling."""
 
@@ -147,7 +140,7 @@ def scores(model, X, y, subjects):
         tempered = log_softmax(logs / np.exp(log_temperature), axis=1)
         return -np.maximum(tempered[true], FLOOR).mean()
 
-    recalls = 100 * shares(right, y)
+    recalls = 100 * share_by(y, right)
     best = minimize_scalar(loss, bounds=(-3, 3), method="bounded").fun
     result = {
         "accuracy": 100 * right.mean(),
@@ -157,24 +150,22 @@ def scores(model, X, y, subjects):
         "log-loss at best temperature": best,
     }
     if subjects is not None:
-        result["worst subject"] = 100 * shares(right, subjects).min()
-    result = {metric: round(float(value), 5) for metric, value in result.items()}
-    return {**result, "recalls": recalls.round(3).tolist()}
+        result["worst subject"] = 100 * share_by(subjects, right).min()
+    return {**rounded(result, 5), "recalls": recalls.round(3).tolist()}
 
 
-def shares(right, parts):
-    """Share of right answers in each part."""
-    return np.array([right[parts == part].mean() for part in np.unique(parts)])
+def share_by(keys, right):
+    """Share of right answers among the rows of each key."""
+    return np.array([right[keys == key].mean() for key in np.unique(keys)])
 
 
 def run_arm(make, base, seed, rows):
     """Scores of one arm, its seconds, and what its levels tell."""
-    X, y, groups, *test = rows
-    model = make(base, prefit=True, random_state=seed)
+    model = make(FrozenEstimator(base), random_state=seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
-        model.fit(X, y, groups=groups)
+        model.fit(rows.X, rows.y, groups=rows.groups)
         seconds = time.perf_counter() - start
     known = 0
     for w in caught:
@@ -185,7 +176,7 @@ def run_arm(make, base, seed, rows):
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
     hard = [None if np.isnan(r.hard_share) else r.hard_share for r in model.levels_]
     return {
-        **scores(model, *test),
+        **scores(model, rows.X_test, rows.y_test, rows.groups_test),
         "seconds": round(seconds, 3),
         "hard": hard,
         "levels": sum(not record.skipped for record in model.levels_),
@@ -196,15 +187,15 @@ def run_arm(make, base, seed, rows):
 def run_seed(name, seed):
     """The base training of a seed and all arms on its rows."""
     torch.set_num_threads(1)
-    rows = X, y, *_ = rows_of(name, seed)
+    rows = drawn(name.split(",")[0], N_TRAIN[name], seed)
     # The first training of a process loads a good deal of torch.
-    NetClassifier(max_epochs=1).fit(X[:100], y[:100])
+    NetClassifier(max_epochs=1).fit(rows.X[:100], rows.y[:100])
     start = time.perf_counter()
-    base = net_of(name, seed).fit(X, y)
+    base = net_of(name, seed).fit(rows.X, rows.y)
     seconds = time.perf_counter() - start
-    untuned = {"seconds": 0, "hard": [], "levels": 0, "warnings": 0}
-    untuned = {**scores(base, *rows[3:]), **untuned}
-    run = {"set": name, "seed": seed, "seconds": round(seconds, 3)}
+    untuned = scores(base, rows.X_test, rows.y_test, rows.groups_test)
+    untuned |= {"seconds": 0, "hard": [], "levels": 0, "warnings": 0}
+    run = {"seconds": round(seconds, 3)}
     few = FEW_ARMS.get(name, ARMS)
     tables = {"arms": {arm: make for arm, make in ARMS.items() if arm in few}}
     tables |= {"table 4": TABLE_4} if name in WITH_TABLE_4 else {}
@@ -217,32 +208,29 @@ def run_seed(name, seed):
     return run
 
 
-def interval(runs, key, arm, metric):
+def difference(runs, key, arm, metric):
     """Mean paired difference to "real" and the half width of its 95 % interval."""
-    pairs = [run[key][arm][metric] - run[key]["real"][metric] for run in runs]
-    n = len(pairs)
-    error = np.std(pairs, ddof=1) / n**0.5 if n > 1 else np.nan
-    return np.mean(pairs), student.ppf(0.975, n - 1) * error
+    gaps = [run[key][arm][metric] - run[key]["real"][metric] for run in runs]
+    mean, error = mean_and_error(gaps)
+    return mean, half_width(error, len(gaps))
 
 
 def table(runs, key):
-    """Rows of one table, arms one below the other."""
+    """Lines of one table, arms one below the other."""
     metrics = [metric for metric in METRICS if metric in runs[0][key]["real"]]
     columns = [c for metric in metrics for c in (metric, "- real")]
-    columns = ["arm", *columns, "levels", "hard, %", "warnings"]
-    yield columns
+    yield ["arm", *columns, "levels", "hard, %", "warnings"]
     for arm in runs[0][key]:
-        cells = [arm]
+        line = [arm]
         for metric in metrics:
             digits = METRICS[metric]
             level = np.mean([run[key][arm][metric] for run in runs])
-            mean, half = interval(runs, key, arm, metric)
-            text = f"{mean:+.{digits}f} ± {half:.{digits}f}"
-            cells += [f"{level:.{digits}f}", "" if arm == "real" else text]
-        cells.append(f"{np.mean([run[key][arm]['levels'] for run in runs]):.1f}")
-        cells.append(hard_shares([run[key][arm]["hard"] for run in runs]))
-        cells.append(str(sum(run[key][arm]["warnings"] for run in runs)))
-        yield cells
+            gap = plus_minus(*difference(runs, key, arm, metric), digits)
+            line += [f"{level:.{digits}f}", "" if arm == "real" else gap]
+        line.append(f"{np.mean([run[key][arm]['levels'] for run in runs]):.1f}")
+        line.append(hard_shares([run[key][arm]["hard"] for run in runs]))
+        line.append(str(sum(run[key][arm]["warnings"] for run in runs)))
+        yield line
 
 
 def hard_shares(shares_of_runs):
@@ -266,52 +254,22 @@ def summary(results):
     return "\n".join(lines)
 
 
-def check(results):
-    """Every claim on the sets that were run; what is missed is raised at the end."""
-    missed, sets = [], by_set(results, N_TRAIN)
-
-    def claim(text, seen, held):
-        print(f"{text}: {seen}, {'held' if held else 'missed'}")
-        missed.extend([] if held else [text])
-
+def claims(results):
+    """What is claimed of the sets that were run, and whether it holds."""
+    sets = by_set(results, N_TRAIN)
     for name, arm, metric, side, limit in CLAIMS:
         if name in sets:
-            mean, half = interval(sets[name], "arms", arm, metric)
+            mean, half = difference(sets[name], "arms", arm, metric)
             held = mean + half < limit if side == "<" else mean - half > limit
             text = f"{name}: {arm} - real in {metric} {side} {limit:g}"
-            claim(text, f"{mean:+.3f} ± {half:.3f}", held)
+            yield claim(text, f"{mean:+.3f} ± {half:.3f}", held)
     for name, runs in sets.items():
         costs = [r["arms"]["default"]["cost"] for r in runs if r["seconds"] > LONG]
         if costs:
-            mean = np.mean(costs)
-            claim(f"{name}: cost of default <= {MOST}", f"{mean:.3f}", mean <= MOST)
-    if missed:
-        raise AssertionError(f"claims missed: {missed}")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sets", nargs="+", choices=N_TRAIN, default=list(N_TRAIN))
-    parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--output", help="where to keep the figures of every seed")
-    parser.add_argument("--summary", nargs="+", help="kept figures to print again")
-    options = parser.parse_args()
-    if options.summary:
-        results = kept(options.summary)
-    else:
-        jobs = [(name, seed) for name in options.sets for seed in range(options.seeds)]
-        runs = Parallel(options.n_jobs, return_as="generator")(
-            delayed(run_seed)(*job) for job in jobs
-        )
-        results = list(tqdm(runs, total=len(jobs), smoothing=0))
-    print(summary(results))
-    if options.output:
-        versions = {m.__name__: m.__version__ for m in (torch, sklearn)}
-        with open(options.output, "w") as file:
-            json.dump({**versions, "results": results}, file, indent=1)
-    check(results)
+            text, mean = f"{name}: cost of default <= {MOST}", np.mean(costs)
+            yield claim(text, f"{mean:.3f}", mean <= MOST)
 
 
 if __name__ == "__main__":
-    main()
+    options = study_parser(__doc__, N_TRAIN, seeds=8).parse_args()
+    study(__file__, options, N_TRAIN, run_seed, summary, claims)

@@ -27,12 +27,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch
 
-import argparse
-import ctypes
-import json
-import subprocess
-import sys
-import time
 import warnings
 
 import numpy as np
@@ -41,6 +35,15 @@ from scipy.stats import spearmanr
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from costs import (
+    cpu_seconds,
+    in_own_process,
+    peak_mib,
+    print_line,
+    run,
+    shown,
+)
+from runs import check, claim, parser_of
 from skaug import LastLayerInfluence
 
 try:
@@ -51,8 +54,8 @@ except ImportError:  # an extra
 N, M, FEATURES, CLASSES = 5000, 500, 256, 10
 DAMPING = 0.01
 SHORT = "skaug, tol 1e-7"
-TOTALS_GOAL = 1 / 20  # of the CPU time of the exact autograd route
-PAIRS_GOAL = 1 / 5
+# Of the CPU time of the exact autograd route.
+GOALS = {"totals": 1 / 20, "pairs": 1 / 5}
 ERROR_GOAL = 1e-5
 LEFT_OUT_GOAL = 0.99
 WIDE = (100, 640)  # classes, features
@@ -70,12 +73,6 @@ def make_rows(n, n_features, n_classes, seed=0):
     wrong = rng.random(n) < 0.1
     y[wrong] = rng.integers(n_classes, size=wrong.sum())
     return X, y
-
-
-def cpu_seconds(function):
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
 
 
 class Autograd:
@@ -152,34 +149,6 @@ def captum_pairs(kind, influence, y, X_val, y_val):
     return theirs.influence(val).T.detach().numpy()
 
 
-def peak_mib(function):
-    """Largest memory of the process during a call beyond that before it, or None."""
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # sets the peak to what is there now
-        before = _status("VmRSS")
-        function()
-        return (_status("VmHWM") - before) / 1024
-    except OSError:
-        return None
-
-
-def _status(key):
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(key))
-
-
-def in_own_process(case):
-    """What --case prints, where freed arrays go back to the system at once."""
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
-    command = [sys.executable, __file__, "--case", case]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, env=environment
-    )
-    return json.loads(done.stdout)
-
-
 def memory_of(side):
     """Peak MiB of all pairs."""
 
@@ -203,15 +172,10 @@ def wide_layer():
         X[-M:, :9], y[-M:] % 3
     )
     influence = LastLayerInfluence(damping=DAMPING)
-    fit_seconds, _ = cpu_seconds(lambda: influence.fit(X[:N], y[:N]))
-    found = {}
-
-    def totals():
-        found["seconds"], found["change"] = cpu_seconds(
-            lambda: influence.predicted_loss_change(X[N:], y[N:])
-        )
-
-    peak = peak_mib(totals)
+    fit_seconds, _ = cpu_seconds(influence.fit, X[:N], y[:N])
+    found = []
+    change = influence.predicted_loss_change
+    peak = peak_mib(lambda: found.append(cpu_seconds(change, X[N:], y[N:])[0]))
     direction = influence.validation_direction(X[N:], y[N:])
     features, errors, _ = influence._validation(X[N:], y[N:])
     V = direction @ influence.features_.T
@@ -220,7 +184,7 @@ def wide_layer():
     right = errors.T @ features / M
     return {
         "fit": fit_seconds,
-        "seconds": found["seconds"],
+        "seconds": found[0],
         "peak": peak,
         "features": influence.features_.nbytes / 2**20,
         "residual": float((left - right).norm() / right.norm()),
@@ -231,16 +195,92 @@ def relative_error(values, truth):
     return np.linalg.norm(values - truth) / np.linalg.norm(truth)
 
 
-def shown(number, form):
-    return "" if number is None else format(number, form)
+def own_process(case):
+    """What `measure` gives where freed arrays go back to the system at once."""
+    return in_own_process(__file__, case, MALLOC_MMAP_THRESHOLD_=str(2**20))
 
 
-def main():
+def measure(case):
+    torch.set_num_threads(1)
+    return wide_layer() if case == "wide" else memory_of(case)
+
+
+def all_sides(influence, y, X_val, y_val):
+    """Median CPU seconds and results by side and question."""
+    seconds, results = {}, {}
+
+    def time_call(side, question, method, *args):
+        spent, results[side, question] = cpu_seconds(method, *args)
+        seconds.setdefault((side, question), []).append(spent)
+
+    for _ in range(3):
+        influence.factor_ = None
+        influence.tol = 1e-7
+        time_call(SHORT, "totals", influence.predicted_loss_change, X_val, y_val)
+        influence.tol = 1e-10
+        time_call("skaug", "totals", influence.predicted_loss_change, X_val, y_val)
+        time_call("skaug", "pairs", influence.pairwise, X_val, y_val)
+    for dtype in ("float64", "float32"):
+        autograd = Autograd(influence, y, getattr(torch, dtype))
+        rows, side = autograd.of_validation(X_val, y_val), f"autograd, {dtype}"
+        time_call(side, "totals", autograd.totals, *rows)
+        time_call(side, "pairs", autograd.pairs, *rows)
+    for side, kind in [("captum, naive", "naive"), ("captum, TracInCPFast", "fast")]:
+        if NaiveInfluenceFunction is None:
+            print(f"{side}: not installed, left out")
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            time_call(side, "pairs", captum_pairs, kind, influence, y, X_val, y_val)
+        results[side, "totals"] = results[side, "pairs"].mean(axis=1)
+    return {key: float(np.median(spent)) for key, spent in seconds.items()}, results
+
+
+def print_table(seconds, results, peaks):
+    """Print a line per side; return the errors by side and question."""
+    errors = {
+        (side, question): relative_error(found, results["autograd, float64", question])
+        for (side, question), found in results.items()
+    }
+    truth = results["autograd, float64", "totals"]
+    widths = 22, 10, 10, 11, 14, 13, 8
+    columns = "totals s", "pairs s", "pairs MiB", "error totals", "error pairs", "rank"
+    print_line(widths, ["", *columns])
+    for side in [side for side, question in results if question == "totals"]:
+        of_totals, of_pairs = (side, "totals"), (side, "pairs")
+        cells = [
+            shown(seconds.get(of_totals), ".2f"),
+            shown(seconds.get(of_pairs), ".2f"),
+            shown(peaks.get(side), ".0f"),
+            shown(errors[of_totals], ".1e"),
+            shown(errors.get(of_pairs), ".1e"),
+            f"{spearmanr(results[of_totals], truth).statistic:.3f}",
+        ]
+        print_line(widths, [side, *cells])
+    return errors
+
+
+def left_out_rank(influence, X_val, y_val, changes):
+    """Rank correlation with refits without a row; prints how well the sizes agree."""
+    order = np.argsort(changes)
+    others = np.random.default_rng(0).permutation(order[10:-10])[:10]
+    rows = np.r_[order[:10], order[-10:], others]
+    spent, actual = cpu_seconds(influence.refitted_loss_change, X_val, y_val, rows)
+    rank = spearmanr(changes[rows], actual).statistic
+    print(
+        f"leaving out {len(rows)} rows, ten of either end and ten others: Spearman "
+        f"{rank:.4f}, Pearson {np.corrcoef(changes[rows], actual)[0, 1]:.4f}, slope "
+        f"{np.polyfit(changes[rows], actual, 1)[0]:.3f}; {spent:.1f} s CPU"
+    )
+    return rank
+
+
+def main(options):
     torch.set_num_threads(1)
     X, y = make_rows(N + M, FEATURES, CLASSES)
     X, y, X_val, y_val = X[:N], y[:N], X[N:], y[N:]
     influence = LastLayerInfluence(damping=DAMPING)
-    fit_seconds, _ = cpu_seconds(lambda: influence.fit(X, y))
+    fit_seconds, _ = cpu_seconds(influence.fit, X, y)
     logits = X_val @ influence.coef_[:, :-1].T + influence.coef_[:, -1]
     accuracy = (logits.argmax(1) == y_val).mean()
     print(
@@ -248,112 +288,43 @@ def main():
         f"validation, damping {DAMPING}; 1 thread, torch {torch.__version__}\n"
         f"fitted in {fit_seconds:.2f} s CPU, validation accuracy {accuracy:.3f}\n"
     )
-    seconds, pairs, totals = {}, {}, {}
-    for _ in range(3):
-        influence.factor_ = None
-        for side, tol, name, method, results in [
-            (SHORT, 1e-7, "totals", influence.predicted_loss_change, totals),
-            ("skaug", 1e-10, "totals", influence.predicted_loss_change, totals),
-            ("skaug", 1e-10, "pairs", influence.pairwise, pairs),
-        ]:
-            influence.tol = tol
-            spent, results[side] = cpu_seconds(lambda m=method: m(X_val, y_val))
-            seconds.setdefault((side, name), []).append(spent)
-    for dtype in ("float64", "float32"):
-        autograd = Autograd(influence, y, getattr(torch, dtype))
-        rows, side = autograd.of_validation(X_val, y_val), f"autograd, {dtype}"
-        for name, method, results in [
-            ("totals", autograd.totals, totals),
-            ("pairs", autograd.pairs, pairs),
-        ]:
-            spent, results[side] = cpu_seconds(lambda m=method, r=rows: m(*r))
-            seconds[side, name] = [spent]
-    for side, kind in [("captum, naive", "naive"), ("captum, TracInCPFast", "fast")]:
-        if NaiveInfluenceFunction is None:
-            print(f"{side}: not installed, left out")
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            spent, values = cpu_seconds(
-                lambda k=kind: captum_pairs(k, influence, y, X_val, y_val)
-            )
-        seconds[side, "pairs"], pairs[side] = [spent], values
-        totals[side] = values.mean(axis=1)
-    seconds = {key: float(np.median(values)) for key, values in seconds.items()}
-    truth, true_totals = pairs["autograd, float64"], totals["autograd, float64"]
-    peaks = {
-        side: in_own_process(case)
-        for side, case in {
-            "skaug": "skaug",
-            "autograd, float64": "float64",
-            "autograd, float32": "float32",
-        }.items()
+    seconds, results = all_sides(influence, y, X_val, y_val)
+    cases = "skaug", "float64", "float32"
+    peaks = [own_process(case) for case in cases]
+    peaks = dict(zip(["skaug", "autograd, float64", "autograd, float32"], peaks))
+    errors = print_table(seconds, results, peaks)
+    ratios = {
+        ("autograd, float64", "totals"): seconds["skaug", "totals"],
+        ("autograd, float32", "totals"): seconds[SHORT, "totals"],
+        # Like with like: pairs are in float64.
+        ("autograd, float64", "pairs"): seconds["skaug", "pairs"],
     }
-    print(
-        f"{'':22}{'totals s':>10}{'pairs s':>10}{'pairs MiB':>11}"
-        f"{'error totals':>14}{'error pairs':>13}{'rank':>8}"
-    )
-    errors = {}
-    for side, values in totals.items():
-        errors[side] = [relative_error(values, true_totals)]
-        if side in pairs:
-            errors[side].append(relative_error(pairs[side], truth))
-        of_pairs = errors[side][1] if side in pairs else None
-        print(
-            f"{side:22}{shown(seconds.get((side, 'totals')), '.2f'):>10}"
-            f"{shown(seconds.get((side, 'pairs')), '.2f'):>10}"
-            f"{shown(peaks.get(side), '.0f'):>11}"
-            f"{errors[side][0]:14.1e}{shown(of_pairs, '.1e'):>13}"
-            f"{spearmanr(values, true_totals).statistic:8.3f}"
-        )
-    ratios = {}
-    for exact, ours in [("autograd, float64", "skaug"), ("autograd, float32", SHORT)]:
-        ratios[exact, "totals"] = seconds[ours, "totals"] / seconds[exact, "totals"]
-        ratios[exact, "pairs"] = seconds["skaug", "pairs"] / seconds[exact, "pairs"]
-    for (side, name), ratio in ratios.items():
-        print(f"{name}: 1/{1 / ratio:.1f} of the CPU time of {side}")
-    bound = ((CLASSES * (FEATURES + 1)) ** 2 + N * M) * 8 / 2**20
-    print(f"memory of pairs: bound {bound:.1f} MiB, peak {peaks['skaug']:.1f} MiB")
-
-    order = np.argsort(totals["skaug"])
-    others = np.random.default_rng(0).permutation(order[10:-10])[:10]
-    rows = np.r_[order[:10], order[-10:], others]
-    spent, actual = cpu_seconds(
-        lambda: influence.refitted_loss_change(X_val, y_val, rows)
-    )
-    predicted = totals["skaug"][rows]
-    rank = spearmanr(predicted, actual).statistic
-    print(
-        f"leaving out {len(rows)} rows, ten of either end and ten others: Spearman "
-        f"{rank:.4f}, Pearson {np.corrcoef(predicted, actual)[0, 1]:.4f}, slope "
-        f"{np.polyfit(predicted, actual, 1)[0]:.3f}; {spent:.1f} s CPU"
-    )
-    wide = in_own_process("wide")
+    ratios = {key: spent / seconds[key] for key, spent in ratios.items()}
+    claims = []
+    for (side, question), ratio in ratios.items():
+        text = f"{question}: CPU time at most 1/{1 / GOALS[question]:.0f} of {side}"
+        claims.append(claim(text, f"1/{1 / ratio:.1f}", ratio <= GOALS[question]))
+    bound, peak = ((CLASSES * (FEATURES + 1)) ** 2 + N * M) * 8 / 2**20, peaks["skaug"]
+    print(f"memory of pairs: bound {bound:.1f} MiB, peak {shown(peak, '.1f')} MiB")
+    rank = left_out_rank(influence, X_val, y_val, results["skaug", "totals"])
+    wide = own_process("wide")
     print(
         f"{WIDE[0]} classes, {WIDE[1]} features, {WIDE[0] * (WIDE[1] + 1):,} "
         f"parameters: fitted in {wide['fit']:.1f} s CPU, totals in "
         f"{wide['seconds']:.2f} s, peak {shown(wide['peak'], '.0f')} MiB beyond the "
         f"{wide['features']:.0f} MiB of features, residual {wide['residual']:.1e}"
     )
-    for exact in ("autograd, float64", "autograd, float32"):
-        assert ratios[exact, "totals"] <= TOTALS_GOAL, f"totals: {exact} is too fast"
-    # Like with like: pairs are in float64 here.
-    assert ratios["autograd, float64", "pairs"] <= PAIRS_GOAL, "pairs are too slow"
-    for side in ("skaug", SHORT):
-        assert max(errors[side]) <= ERROR_GOAL, f"errors {errors[side]}"
-    assert peaks["skaug"] is None or peaks["skaug"] <= bound, "pairs hold too much"
-    assert rank >= LEFT_OUT_GOAL, f"leaving out ranks otherwise: {rank:.4f}"
-    assert wide["residual"] <= 1e-9
-    if wide["peak"] is not None:
-        assert wide["peak"] <= WIDE_MEMORY_GOAL * wide["features"]
+    error = max(e for (side, _), e in errors.items() if "skaug" in side)
+    memory, limit = wide["peak"], WIDE_MEMORY_GOAL * wide["features"]
+    claims += [
+        claim(f"errors at most {ERROR_GOAL}", f"{error:.1e}", error <= ERROR_GOAL),
+        claim(f"rank of refits {LEFT_OUT_GOAL} or more", rank, rank >= LEFT_OUT_GOAL),
+        claim("memory of pairs within the bound", peak, not peak or peak <= bound),
+        claim(f"wide layer: at most {limit:.0f} MiB", memory, (memory or 0) <= limit),
+        claim("wide layer solved", wide["residual"], wide["residual"] <= 1e-9),
+    ]
+    check(claims)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--case", help=argparse.SUPPRESS)
-    case = parser.parse_args().case
-    if case is None:
-        main()
-    else:
-        torch.set_num_threads(1)
-        print(json.dumps(wide_layer() if case == "wide" else memory_of(case)))
+    run(parser_of(__doc__), main, measure)

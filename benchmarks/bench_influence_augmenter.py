@@ -36,30 +36,28 @@ The second writes the tables to results/influence_augmenter.md, below what stand
 before its first heading, and the figures to the file of that name beside it.
 """
 
-import argparse
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import log_loss
 
-from data import load, take
+from data import load, pooled, take
 from runs import (
-    ROOT,
     by_set,
-    check,
     claim,
-    commit,
-    fill_page,
+    differences,
     interval,
-    kept,
+    levels,
+    list_of_claims,
     markdown,
-    origin,
+    origins,
+    rounded,
     say,
+    scores_of,
+    study,
+    study_parser,
     values,
-    write,
 )
 from skaug import (
     BatchAugmentation,
@@ -71,10 +69,7 @@ from skaug import (
 from skaug.influence import Policy
 from skaug.transforms import PerSample, baseline_transform
 from skaug.transforms.lists import Chain
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 # Training rows, as many for validation, and epochs.
 SETS = {"mnist": (200, 40), "fashion_mnist": (500, 20), "har": (500, 20)}
@@ -106,9 +101,6 @@ BASES = {
     "network on policy": "policy",
 }
 FALLBACK = "InfluenceAugmenter needs the network to lower the held-out loss"
-PAGE = Path(__file__).parent / "results" / "influence_augmenter.md"
-# What figures depend on.
-SOURCE = [ROOT / "skaug", ROOT / "benchmarks" / "data.py", __file__]
 
 
 def rows_of(name, seed):
@@ -116,23 +108,17 @@ def rows_of(name, seed):
     data, n = load(name), SETS[name][0]
     X, y = data.X_train, data.y_train
     if name == "har":
-        subjects = np.unique(data.subject_train)
-        subjects = np.random.RandomState(seed).permutation(subjects)
-        parts = subjects[:N_SUBJECTS], subjects[N_SUBJECTS : 2 * N_SUBJECTS]
-        pools = [np.flatnonzero(np.isin(data.subject_train, part)) for part in parts]
+        people = np.random.RandomState(seed).permutation(np.unique(data.subject_train))
+        sides = people[:N_SUBJECTS], people[N_SUBJECTS : 2 * N_SUBJECTS]
+        pools = [np.flatnonzero(np.isin(data.subject_train, side)) for side in sides]
         train, held_out = (pool[take(y[pool], n, seed)] for pool in pools)
     else:
         both = take(y, 2 * n, seed)
         first = take(y[both], n, seed)
         train, held_out = both[first], np.delete(both, first)
-    parts = (X[train], y[train]), (X[held_out], y[held_out])
-    parts += ((data.X_test[:N_TEST], data.y_test[:N_TEST]),)
+    test = data.X_test[:N_TEST], data.y_test[:N_TEST]
+    parts = (X[train], y[train]), (X[held_out], y[held_out]), test
     return parts if name == "har" else tuple((pooled(X), y) for X, y in parts)
-
-
-def pooled(X):
-    """Images of half the size: means of squares of four pixels."""
-    return X.reshape(len(X), 1, 14, 2, 14, 2).mean(axis=(3, 5))
 
 
 class OtherRow:
@@ -201,10 +187,8 @@ def net_of(name, seed, augmentation=None):
 
 def scored(net, X, y):
     """Metrics on test rows, accuracy in points."""
-    proba = net.predict_proba(X)
-    accuracy = 100 * np.mean(net.classes_[proba.argmax(1)] == y)
-    loss = log_loss(y, proba, labels=net.classes_)
-    return {"accuracy": round(float(accuracy), 4), "log-loss": round(float(loss), 6)}
+    scores = scores_of(y, net.predict_proba(X), net.classes_)
+    return rounded({metric: scores[metric] for metric in METRICS}, 6)
 
 
 def learned(name, seed, train, held_out, augmentation="policy"):
@@ -290,6 +274,7 @@ def keys_of(arm):
 
 def run_seed(name, seed):
     """Scores of all arms of a seed."""
+    torch.set_num_threads(1)
     train, held_out, test = rows_of(name, seed)
     both = [np.concatenate(pair) for pair in zip(train, held_out)]
     # The first training of a process loads a good deal of torch.
@@ -323,28 +308,14 @@ def run_seed(name, seed):
         last = time.process_time()
     share = planted_share(name, seed, train, held_out)
     say(name, seed, "planted", share["share"], "of", share["of"])
-    run = {"set": name, "seed": seed, "setting": SETS[name], "arms": arms}
-    return {**run, "planted": share}
+    return {"arms": arms, "planted": share}
 
 
-def levels(runs):
-    """Lines of the table of all arms: means over seeds."""
-    yield ["arm", *METRICS, "trainings", "cost"]
-    digits = {**METRICS, "trainings": 0, "cost": 1}
-    for arm in runs[0]["arms"]:
-        means = {key: values(runs, arm, key).mean() for key in digits}
-        yield [arm, *(f"{mean:.{digits[key]}f}" for key, mean in means.items())]
-
-
-def differences(runs):
-    """Lines of the table of paired differences."""
-    yield ["arms", *METRICS]
+def pairs():
+    """What is compared: label, arm and other arm."""
     alike = [(f"{ours}, all", f"{other}, all") for ours, other in PAIRS]
-    for ours, other in [*PAIRS, *alike, ("heuristic, all", "heuristic")]:
-        if ours in runs[0]["arms"] and other in runs[0]["arms"]:
-            gaps = {m: values(runs, ours, m) - values(runs, other, m) for m in METRICS}
-            cells = [interval(gap, METRICS[m]) for m, gap in gaps.items()]
-            yield [f"{ours} - {other}", *cells]
+    all_pairs = [*PAIRS, *alike, ("heuristic, all", "heuristic")]
+    return {f"{ours} - {other}": (ours, other) for ours, other in all_pairs}
 
 
 def guards(runs):
@@ -376,19 +347,14 @@ def summary(results):
         lines += [
             f"## {name}: {n} training rows, {n} for validation, {len(runs)} seeds"
         ]
-        lines += ["", f"{epochs} epochs; {'; '.join(origins(runs))}", ""]
-        for rows in (levels(runs), differences(runs), guards(runs)):
-            lines += [*markdown(rows), ""]
+        lines += ["", f"{epochs} epochs; {origins(runs)}", ""]
+        of_arms = levels(runs, {**METRICS, "trainings": 0, "cost": 1})
+        of_pairs = differences(runs, pairs(), METRICS, head="arms")
+        for table in (of_arms, of_pairs, guards(runs)):
+            lines += [*markdown(table), ""]
         lines += ["Transforms by mean score, with their mean weight:\n"]
         lines += [*(f"- {line}" for line in liked(runs)), ""]
-    return "\n".join(
-        [*lines, "## Claims\n", *(f"- {text}" for text, _ in claims(results))]
-    )
-
-
-def origins(runs):
-    """What the runs were made with, each once."""
-    return dict.fromkeys(f"commit {run['commit']}, {run['origin']}" for run in runs)
+    return "\n".join([*lines, *list_of_claims(claims(results))])
 
 
 def claims(results):
@@ -416,46 +382,6 @@ def claims(results):
             yield claim(text, f"{mean:+.2f}", mean >= -1)
 
 
-def place(run):
-    """Where a run stands among others."""
-    return run["set"], run["seed"]
-
-
-def is_current(run, now):
-    """Whether a run that is kept is of this source and these settings."""
-    same = run["commit"] == now != "unknown"
-    return same and run["setting"] == list(SETS[run["set"]])
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    parser.add_argument("--output", help="where to keep the figures of every seed")
-    parser.add_argument("--summary", nargs="+", help="kept figures to make tables of")
-    options = parser.parse_args()
-    if options.summary:
-        results = sorted(kept(options.summary), key=place)
-        fill_page(PAGE, "InfluenceAugmenter", summary(results))
-        write(PAGE.with_suffix(".json"), {"results": results})
-    else:
-        torch.set_num_threads(1)
-        now, results = commit(*SOURCE), []
-        if options.output and Path(options.output).exists():
-            results = sorted(kept([options.output]), key=place)
-            results = [run for run in results if is_current(run, now)]
-        done = {(run["set"], run["seed"]) for run in results}
-        for name in options.sets:
-            for seed in options.seeds:
-                if (name, seed) in done:
-                    continue
-                made = {"commit": now, "origin": origin()}
-                results.append({**run_seed(name, seed), **made})
-                if options.output:  # after each seed: the next one takes minutes
-                    write(options.output, {"results": results})
-        print(summary(results))
-    check(claims(results))
-
-
 if __name__ == "__main__":
-    main()
+    options = study_parser(__doc__, SETS, SEEDS, n_jobs=1).parse_args()
+    study(__file__, options, SETS, run_seed, summary, claims, "InfluenceAugmenter")

@@ -36,7 +36,6 @@ The folder ends up with methods.md, methods.json and methods.png. The last form 
 these to benchmarks/results, below what stands in methods.md before its first heading.
 """
 
-import argparse
 import hashlib
 import json
 from importlib.metadata import version
@@ -50,20 +49,11 @@ from cells import keep_cell, task_of
 from data import load
 from methods import METHODS, methods_for
 from methods_report import render, summary
-from runs import ROOT, commit, origin
+from runs import PACKAGES, RESULTS, ROOT, commit, origin, parser_of
 from tasks import SETS, stop
 
-RESULTS = Path(__file__).parent / "results"
 # Files beside this one that decide about what a cell gives.
-SOURCES = ("cells.py", "methods.py", "tasks.py", "data.py")
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "scikit-learn",
-    "skorch",
-    "imbalanced-learn",
-    "numpy",
-)
+SOURCES = ("cells.py", "methods.py", "tasks.py", "tables.py", "data.py", "runs.py")
 EPOCHS = 20
 N_ROWS = 500  # of a draw from a file of one's own, at most
 QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 10}
@@ -75,7 +65,7 @@ def fingerprint(options):
     sources = [*ROOT.glob("skaug/**/*.py"), *map(Path(__file__).with_name, SOURCES)]
     for path in sorted(sources) + ([Path(options.data)] if options.data else []):
         digest.update(path.read_bytes())
-    made = [version(name) for name in PACKAGES]
+    made = [version(name) for name in [*PACKAGES, "imbalanced-learn"]]
     chosen = options.epochs, options.rows, options.quick, options.target, options.groups
     digest.update(repr((made, chosen)).encode())
     return digest.hexdigest()[:12]
@@ -147,9 +137,8 @@ def run(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], epilog="See the top of the file for more."
-    )
+    parser = parser_of(__doc__)
+    parser.epilog = "See the top of the file for more."
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--data", help="a file of your own, .npz or .csv")
     parser.add_argument("--target", help="column of labels in a .csv file")
@@ -176,8 +165,8 @@ def main():
         stop("matplotlib for its picture", "none", "Run: pip install matplotlib")
     # Draws of a file overlap; those of the sets are a small part of theirs.
     data = {"epochs": options.epochs, "overlapping": options.data is not None}
-    made = f"commit {commit()}, imbalanced-learn {version('imbalanced-learn')}"
-    data |= {"origin": f"{made}; {origin()}", "cells": run(options)}
+    made = f"commit {commit()}, {origin('imbalanced-learn')}"
+    data |= {"origin": made, "cells": run(options)}
     render(data, Path(options.output))
     print(summary(data))
     print(f"Written to {options.output}: methods.md, methods.json, methods.png")

@@ -22,17 +22,21 @@ import os
 # Threads that wait should not be counted as work; read when torch starts.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
-import argparse
-import ctypes
-import json
-import subprocess
-import sys
 import time
 
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from costs import (
+    cpu_seconds,
+    in_own_process,
+    peak_mib,
+    print_line,
+    run,
+    shown,
+)
+from runs import check, claim, parser_of
 from skaug import potential, potential_grid
 
 SHARES = [0.40, 0.25, 0.15, 0.10, 0.06, 0.04]
@@ -75,41 +79,17 @@ def product_of_all_pairs(X, block=1024):
             torch.mm(left, right.T, out=out[: shape[0] * shape[1]].view(shape))
 
 
-def cpu_seconds(function, *args, **kwargs):
-    start = time.process_time()
-    function(*args, **kwargs)
-    return time.process_time() - start
-
-
 def ratios_to_product(X, functions, repeats):
     """CPU time of each function over that of the product beside it, by repeat."""
     ratios = {name: [] for name in functions}
-    before = cpu_seconds(product_of_all_pairs, X)
+    before, _ = cpu_seconds(product_of_all_pairs, X)
     for _ in range(repeats):
         for name, function in functions.items():
-            seconds = cpu_seconds(function)
-            after = cpu_seconds(product_of_all_pairs, X)
+            seconds, _ = cpu_seconds(function)
+            after, _ = cpu_seconds(product_of_all_pairs, X)
             ratios[name].append(2 * seconds / (before + after))
             before = after
     return {name: float(np.median(values)) for name, values in ratios.items()}
-
-
-def peak_mib(function):
-    """Largest memory of the process during a call beyond that before it, or None."""
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed would be used again
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # sets the peak to what is there now
-        before = _status("VmRSS")
-        function()
-        return (_status("VmHWM") - before) / 1024
-    except OSError:
-        return None
-
-
-def _status(key):
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(key))
 
 
 def sums_from_radius_neighbors(X, y, radius):
@@ -153,38 +133,46 @@ def measure(n, n_features, share):
     return result
 
 
-def shown(number, digits=2):
-    return "" if number is None else f"{number:.{digits}f}"
-
-
-def main():
+def main(options):
+    if options.shl:
+        shl_table()
+        return
     print(f"2 threads, torch {torch.__version__}; CPU time / that of the full product")
-    print(
-        f"{'points x features':20}{'pairs':>6}{'potential':>11}{'goal':>6}"
-        f"{'grid of 10':>12}{'scikit-learn':>14}{'MiB':>7}{'hard':>7}"
-    )
-    missed = []
+    columns = "pairs", "potential", "goal", "grid of 10", "scikit-learn", "MiB", "hard"
+    widths = 20, 6, 11, 6, 12, 14, 7, 7
+    print_line(widths, ["points x features", *columns])
+    claims = []
     for case, goal in GOALS.items():
-        command = [sys.executable, __file__, "--case", json.dumps(case)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found = json.loads(done.stdout)
+        found = in_own_process(__file__, *case)
         n, n_features, share = case
         ours, grid = found["potential"], found.get("grid of 10")
         sklearn, peak = found.get("scikit-learn"), found["peak"]
-        print(
-            f"{f'{n:,} x {n_features}':20}{share:6.0%}{ours:11.2f}{goal:6}"
-            f"{shown(grid):>12}{shown(sklearn):>14}{shown(peak, 0):>7}"
-            f"{found['hard']:7.1%}"
+        ratios = f"{ours:.2f}", goal, shown(grid, ".2f"), shown(sklearn, ".2f")
+        hard = f"{found['hard']:.1%}"
+        line = (
+            f"{n:,} x {n_features}",
+            f"{share:.0%}",
+            *ratios,
+            shown(peak, ".0f"),
+            hard,
         )
-        missed += [f"{case}: {ours:.2f}"] * (ours > goal)
-        if grid and grid > GRID_GOAL * ours:
-            missed.append(f"{case}: the grid takes {grid / ours:.2f}x one call")
-        if sklearn and sklearn < SKLEARN_GOAL * ours:
-            missed.append(f"{case}: scikit-learn takes {sklearn / ours:.2f}x")
-        if n == 30_000 and peak is not None and peak > MEMORY_GOAL:
-            missed.append(f"{case}: {peak:.0f} MiB")
+        print_line(widths, line)
+        name = f"{n:,} x {n_features}, {share:.0%}"
+        claims.append(claim(f"{name}: at most {goal}", f"{ours:.2f}", ours <= goal))
+        if grid:
+            text, ratio = f"{name}: the grid at most {GRID_GOAL} x a call", grid / ours
+            claims.append(claim(text, f"{ratio:.2f}", ratio <= GRID_GOAL))
+        if sklearn:
+            text, ratio = (
+                f"{name}: scikit-learn {SKLEARN_GOAL} x or more",
+                sklearn / ours,
+            )
+            claims.append(claim(text, f"{ratio:.2f}", ratio >= SKLEARN_GOAL))
+        if n == 30_000 and peak is not None:
+            text = f"{name}: at most {MEMORY_GOAL} MiB"
+            claims.append(claim(text, f"{peak:.0f}", peak <= MEMORY_GOAL))
         assert found.get("agree", 1) > 0.999, "the two sides disagree"
-    assert not missed, f"goals missed: {missed}"
+    check(claims)
 
 
 def shl_table(n=375_130, n_features=753):
@@ -214,13 +202,6 @@ def shl_table(n=375_130, n_features=753):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--case", type=json.loads, help=argparse.SUPPRESS)
+    parser = parser_of(__doc__)
     parser.add_argument("--shl", action="store_true", help="time the SHL table's size")
-    options = parser.parse_args()
-    if options.case:
-        print(json.dumps(measure(*options.case)))
-    elif options.shl:
-        shl_table()
-    else:
-        main()
+    run(parser, main, measure)

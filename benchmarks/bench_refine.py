@@ -28,36 +28,32 @@ The second writes the tables to results/refine.md, below what stands there befor
 first heading.
 """
 
-import argparse
 import copy
 import inspect
-from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import log_loss, recall_score
 
-from data import har_table, load, take
+from data import drawn
 from runs import (
     by_set,
-    check,
     claim,
-    commit,
-    fill_page,
-    interval,
-    kept,
+    differences,
+    levels,
+    list_of_claims,
     markdown,
-    origin,
+    origins,
+    rounded,
     say,
+    scores_of,
+    study,
+    study_parser,
     values,
-    write,
 )
 from skaug import BatchAugmentation, Cutout, ManifoldMixup, NetClassifier, TableMixup
 from skaug.transforms import PerSample
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 # Training rows, all epochs and those of refinement.
 SETS = {
@@ -75,7 +71,6 @@ METRICS = {
     "worst class": 2,
 }
 CLAIMED = ["mixup", "manifold mixup", "cutmix"]
-PAGE = Path(__file__).parent / "results" / "refine.md"
 
 
 def augmentations(name):
@@ -90,16 +85,6 @@ def augmentations(name):
         "cutmix": (v2.CutMix(num_classes=10), 0.5),
         "autoaugment": (v2.Compose([PerSample(policy), cutout]), 1.0),
     }
-
-
-def rows_of(name, seed):
-    """Training rows of a seed and all test rows."""
-    data = load(name)
-    rows = take(data.y_train, SETS[name][0], seed)
-    X, y, X_test = data.X_train[rows], data.y_train[rows], data.X_test
-    if name == "har":
-        X, X_test = har_table(X), har_table(X_test)
-    return X, y, X_test, data.y_test
 
 
 def net_of(seed, epochs, augment=None):
@@ -131,8 +116,8 @@ def branches(seed, epochs, refine_epochs, transform, probability, X, y):
 
 def check_branches(name):
     """Refuse to go on unless the arms are what straight runs give, bit for bit."""
-    X, y, *_ = rows_of(name, 0)
-    X, y = X[:130], y[:130]
+    rows = drawn(name, SETS[name][0], seed=0)
+    X, y = rows.X[:130], rows.y[:130]
     for augmentation, (transform, probability) in augmentations(name).items():
         for arm, net in branches(0, 3, 2, transform, probability, X, y):
             settings = settings_of(arm, transform, refine_epochs=2)
@@ -166,57 +151,43 @@ def augmented_loss(net, transform, probability, X, y):
 
 def scores(net, name, rows, augmentation=None):
     """Losses on the training rows, metrics on the test rows in points or nats."""
-    X, y, X_test, y_test = rows
-    proba = net.predict_proba(X_test)
-    labels = net.classes_[proba.argmax(1)]
+    X, y, y_test = rows.X, rows.y, rows.y_test
     result = {"clean loss": log_loss(y, net.predict_proba(X), labels=net.classes_)}
     if augmentation is not None:
         result["augmented loss"] = augmented_loss(net, *augmentation, X, y)
-    result["accuracy"] = 100 * np.mean(labels == y_test)
-    result["log-loss"] = log_loss(y_test, proba, labels=net.classes_)
+    proba = net.predict_proba(rows.X_test)
+    found = scores_of(y_test, proba, net.classes_)
+    result |= {metric: found[metric] for metric in ("accuracy", "log-loss")}
     if name == "har":
+        labels = net.classes_[proba.argmax(1)]
         result["worst class"] = 100 * recall_score(y_test, labels, average=None).min()
-    return {metric: round(float(value), 6) for metric, value in result.items()}
+    return rounded(result, 6)
 
 
 def run_seed(name, seed):
     """Scores of all arms of a seed."""
-    _, epochs, refine_epochs = SETS[name]
-    rows = X, y, *_ = rows_of(name, seed)
+    torch.set_num_threads(1)
+    n, epochs, refine_epochs = SETS[name]
+    if seed == 0:
+        check_branches(name)
+        say(name, "branches are straight runs")
+    rows = drawn(name, n, seed)
+    X, y = rows.X, rows.y
     arms = {"plain": scores(net_of(seed, epochs).fit(X, y), name, rows)}
     say(name, seed, "plain", arms["plain"])
     for key, augmentation in augmentations(name).items():
         for arm, net in branches(seed, epochs, refine_epochs, *augmentation, X, y):
             arms[f"{key}, {arm}"] = scores(net, name, rows, augmentation)
             say(name, seed, f"{key}, {arm}", arms[f"{key}, {arm}"])
-    return {"set": name, "seed": seed, "setting": SETS[name], "arms": arms}
+    return {"arms": arms}
 
 
-def levels(runs):
-    """Lines of the table of all arms: means over seeds."""
-    metrics = [m for m in METRICS if m in runs[0]["arms"]["mixup, refined"]]
-    yield ["arm", *metrics]
-    for arm, scored in runs[0]["arms"].items():
-        means = {m: values(runs, arm, m).mean() for m in metrics if m in scored}
-        cells = [f"{means[m]:.{METRICS[m]}f}" if m in means else "" for m in metrics]
-        yield [arm, *cells]
-
-
-def differences(runs):
-    """Lines of the table of paired differences of "refined" to the other arms."""
-    arms = runs[0]["arms"]
-    metrics = [m for m in METRICS if m in arms["mixup, refined"]]
-    yield ["arm", *metrics]
-    for ours in (arm for arm in arms if arm.endswith("refined")):
+def pairs(runs):
+    """What "refined" is compared with: label, arm and twin."""
+    for ours in (arm for arm in runs[0]["arms"] if arm.endswith("refined")):
         key = ours.split(",")[0]
         for twin in (f"{key}, held", f"{key}, annealed", "plain"):
-            cells = [
-                interval(values(runs, ours, m) - values(runs, twin, m), METRICS[m])
-                if m in arms[twin]
-                else ""
-                for m in metrics
-            ]
-            yield [f"{ours} - {twin.split(', ')[-1]}", *cells]
+            yield f"{ours} - {twin.split(', ')[-1]}", (ours, twin)
 
 
 def summary(results):
@@ -225,15 +196,12 @@ def summary(results):
     for name, runs in by_set(results, SETS).items():
         n, epochs, refine_epochs = runs[0]["setting"]
         lines += [f"## {name}: {n} training rows, {len(runs)} seeds\n"]
-        lines += [
-            f"{epochs} epochs, {refine_epochs} of refinement; {runs[0]['origin']}"
-        ]
-        for rows in (levels(runs), differences(runs)):
-            lines += ["", *markdown(rows)]
+        lines += [f"{epochs} epochs, {refine_epochs} of refinement; {origins(runs)}"]
+        tables = levels(runs, METRICS), differences(runs, dict(pairs(runs)), METRICS)
+        for table in tables:
+            lines += ["", *markdown(table)]
         lines.append("")
-    return "\n".join(
-        [*lines, "## Claims\n", *(f"- {text}" for text, _ in claims(results))]
-    )
+    return "\n".join([*lines, *list_of_claims(claims(results))])
 
 
 def claims(results):
@@ -250,29 +218,7 @@ def claims(results):
             yield claim(text, seen, held)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--output", help="where to keep the figures of every seed")
-    parser.add_argument("--summary", nargs="+", help="kept figures to make tables of")
-    options = parser.parse_args()
-    if options.summary:
-        results = kept(options.summary)
-        fill_page(PAGE, "Refined augmentation", summary(results))
-    else:
-        torch.set_num_threads(1)
-        made, results = f"commit {commit()}, {origin()}", []
-        for name in options.sets:
-            check_branches(name)
-            say(name, "branches are straight runs")
-            for seed in range(options.seeds):
-                results.append({**run_seed(name, seed), "origin": made})
-                if options.output:  # after each seed: the next one takes minutes
-                    write(options.output, {"results": results})
-        print(summary(results))
-    check(claims(results))
-
-
 if __name__ == "__main__":
-    main()
+    options = study_parser(__doc__, SETS, seeds=5, n_jobs=1).parse_args()
+    title = "Refined augmentation"
+    study(__file__, options, SETS, run_seed, summary, claims, title)

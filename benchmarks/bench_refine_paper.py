@@ -11,14 +11,9 @@ Fewer epochs keep all proportions.
         [--rows 50000] [--seed 0] [--output FILE.json]
 """
 
-import argparse
-import datetime
-import json
 import time
-from pathlib import Path
 
 import numpy as np
-import skorch
 import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch.nn.functional import pad
@@ -26,12 +21,9 @@ from torch.optim.lr_scheduler import MultiStepLR
 
 from data import load, take
 from networks import PreActResNet18
-from runs import processor
+from runs import markdown, origin, parser_of, write
 from skaug import BatchAugmentation, NetClassifier
-from skaug.transforms.torchvision import torchvision
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 PAPER = {"mixup": 95.92, "refined": 96.26}
 LAST = 10  # epochs of a phase over which the median is taken
@@ -48,13 +40,6 @@ def crop_and_flip(X, y):
     image = torch.arange(n, device=X.device)[:, None, None]
     X = pad(X, (4, 4, 4, 4))[image, :, rows[:, :, None], columns[:, None, :]]
     return X.permute(0, 3, 1, 2), y
-
-
-def device_name(device):
-    """Name of the GPU, or of the processor."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return processor()
 
 
 def some(X, y, options):
@@ -81,7 +66,7 @@ class TestAccuracy(Callback):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--epochs", type=int, default=450, help="of both phases")
     parser.add_argument("--device", default="cuda")
     parser.add_argument(
@@ -123,24 +108,23 @@ def main():
     ).fit(X, y)
     seconds = time.perf_counter() - start
 
-    modules = torch, torchvision, skorch
-    versions = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
-    made = f"{device_name(options.device)}, {datetime.date.today()}, {versions}"
+    on_gpu = torch.device(options.device).type == "cuda"
+    gpu = torch.cuda.get_device_name(options.device) if on_gpu else None
+    made = origin(device=gpu)
     print(
         f"\n{made}\n{len(y)} rows, seed {options.seed}, {seconds:.0f} s, {first} + "
         f"{refine_epochs} epochs run; the paper's are 400 + 50\n"
     )
-    print("| phase | last epoch | median of the last ten | paper |")
-    print("| --- | --- | --- | --- |")
+    lines = [["phase", "last epoch", "median of the last ten", "paper"]]
     for phase, epochs in last.items():
         accuracies = [net.history[epoch - 1, "accuracy"] for epoch in epochs]
-        cells = f"{accuracies[-1]:.2f} | {np.median(accuracies):.2f}"
-        print(f"| {phase} | {cells} | {PAPER[phase]} |")
+        cells = f"{accuracies[-1]:.2f}", f"{np.median(accuracies):.2f}"
+        lines.append([phase, *cells, f"{PAPER[phase]}"])
+    print("\n".join(markdown(lines)))
     if options.output:
         columns = ["lr", "train_loss", "dur", "accuracy"]
         history = [{c: row.get(c) for c in columns} for row in net.history]
-        kept = {**vars(options), "made": made, "history": history}
-        Path(options.output).write_text(json.dumps(kept, indent=1) + "\n")
+        write(options.output, {**vars(options), "made": made, "history": history})
 
 
 if __name__ == "__main__":

@@ -15,10 +15,6 @@ Peaks of memory are those of a process of its own, beyond what it held before.
     python benchmarks/bench_signals.py [--segments 16310]
 """
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,7 +23,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bench_potential import peak_mib
+from costs import cpu_seconds, in_own_process, peak_mib, print_line, run
+from runs import check, claim, parser_of
 from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
 
 SENSORS = {"Acc": (0, 0, 9.8, 2.0), "Gyr": (0, 0, 0, 0.5), "Mag": (20, -5, -40, 5.0)}
@@ -81,13 +78,6 @@ def by_skaug(folder, sensor):
     return load_shl(folder, [sensor]).X
 
 
-def cpu_seconds(function, *args):
-    """CPU time of a call."""
-    start = time.process_time()
-    function(*args)
-    return time.process_time() - start
-
-
 def reading(folder, repeats):
     """Seconds of each reader and megabytes, by sensor."""
     readers = {"load_shl": by_skaug, "loadtxt": by_numpy, "read_csv": by_pandas}
@@ -100,7 +90,7 @@ def reading(folder, repeats):
         seconds = {name: [] for name in readers}
         for _ in range(repeats):
             for name, reader in readers.items():
-                seconds[name].append(cpu_seconds(reader, folder, sensor))
+                seconds[name].append(cpu_seconds(reader, folder, sensor)[0])
         size = (
             sum(path.stat().st_size for path in Path(folder).glob(f"{sensor}*")) / 1e6
         )
@@ -147,8 +137,8 @@ def transforming(n_segments):
     np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max(), rtol=0)
     ratios = []
     for _ in range(5):
-        ours = cpu_seconds(spectrum.transform, some)
-        ratios.append(cpu_seconds(frame_by_frame, array) / ours)
+        ours, _ = cpu_seconds(spectrum.transform, some)
+        ratios.append(cpu_seconds(frame_by_frame, array)[0] / ours)
     torch.set_num_threads(2)
 
     def from_segments():
@@ -171,58 +161,59 @@ def transforming(n_segments):
     }
 
 
-def in_its_own_process(*arguments):
-    """What this script prints for a part of the work."""
-    command = [sys.executable, __file__, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
+def measure(name, value):
+    """What is measured in a process of its own."""
+    return reading_peak(value) if name == "peak" else transforming(value)
 
 
-def main():
+def print_rates(costs):
+    """Print megabytes per second by sensor; return how often load_shl is as fast."""
+    readers, widths = ("load_shl", "loadtxt", "read_csv"), (12, 9, 9, 9, 25, 9)
+    heading = "is faster than loadtxt", "read_csv"
+    print_line(widths, ["MB/s of CPU", *readers, *heading])
+    for sensor, cost in costs.items():
+        rates = [f"{cost['size'] / cost[name]:.0f}" for name in readers]
+        ratios = [cost[name] / cost["load_shl"] for name in readers[1:]]
+        print_line(widths, [sensor, *rates, *(f"{ratio:.1f}x" for ratio in ratios)])
+    goals = f"{LOADTXT_GOAL:.1f}x", f"{PANDAS_GOAL:.1f}x"
+    print_line(widths, ["goal", "", "", "", *goals])
+    return ratios  # of all sensors, which come last
+
+
+def main(options):
     """Print the costs and hold them against the goals."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--segments", type=int, default=16_310)
-    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.part:
-        name, *rest = options.part
-        part = {"peak": reading_peak, "frames": lambda n: transforming(int(n))}[name]
-        print(json.dumps(part(*rest)))
-        return
-    missed = []
     with tempfile.TemporaryDirectory() as folder:
         write(folder, 400)  # with few lines pandas pays mostly for 6,000 columns
-        costs = reading(folder, repeats=3)
-        peak = in_its_own_process("--part", "peak", folder)
-    print(
-        f"{'MB/s of CPU':12}{'load_shl':>9}{'loadtxt':>9}{'read_csv':>9}"
-        f"{'is faster than loadtxt':>25}{'read_csv':>9}"
-    )
-    for sensor, cost in costs.items():
-        readers = ("load_shl", "loadtxt", "read_csv")
-        rates = "".join(f"{cost['size'] / cost[name]:9.0f}" for name in readers)
-        ratios = [cost[name] / cost["load_shl"] for name in readers[1:]]
-        print(f"{sensor:12}{rates}{ratios[0]:24.1f}x{ratios[1]:8.1f}x")
-    print(f"{'goal':12}{LOADTXT_GOAL:51.1f}x{PANDAS_GOAL:8.1f}x")
-    missed += [f"{ratios[0]:.2f}x loadtxt"] * (ratios[0] < LOADTXT_GOAL)
-    missed += [f"{ratios[1]:.2f}x read_csv"] * (ratios[1] < PANDAS_GOAL)
+        loadtxt, read_csv = print_rates(reading(folder, repeats=3))
+        peak = in_own_process(__file__, "peak", folder)
     print(f"peak of load_shl: {peak:.2f} times its array, goal {PEAK_GOAL}")
-    missed += [f"peak {peak:.2f}"] * (peak > PEAK_GOAL)
-
-    found = in_its_own_process("--part", "frames", options.segments)
+    found = in_own_process(__file__, "frames", options.segments)
     print(
         f"\nMagnitudeSpectrum, 753 features, 1 thread: {found['ratio']:.1f}x as fast as"
         f" frame by frame, goal {LOOP_GOAL}"
     )
-    missed += [f"{found['ratio']:.2f}x a loop"] * (found["ratio"] < LOOP_GOAL)
     print(
         f"{found['frames']:,} frames, 2 threads: {found['seconds']:.1f} s, "
         f"{found['frames'] * 753 / found['seconds'] / 1e6:.0f} million features per "
         f"second, peak {found['peak']:.0f} MiB with the segments, goal {MEMORY_GOAL}"
     )
-    missed += [f"{found['peak']:.0f} MiB"] * (found["peak"] > MEMORY_GOAL)
-    assert not missed, f"goals missed: {missed}"
+    ratio, memory = found["ratio"], found["peak"]
+    check(
+        [
+            claim(
+                f"loadtxt: {LOADTXT_GOAL} x", f"{loadtxt:.2f}", loadtxt >= LOADTXT_GOAL
+            ),
+            claim(
+                f"read_csv: {PANDAS_GOAL} x", f"{read_csv:.2f}", read_csv >= PANDAS_GOAL
+            ),
+            claim(f"peak of load_shl <= {PEAK_GOAL}", f"{peak:.2f}", peak <= PEAK_GOAL),
+            claim(f"a loop: {LOOP_GOAL} x", f"{ratio:.2f}", ratio >= LOOP_GOAL),
+            claim(f"MiB <= {MEMORY_GOAL}", f"{memory:.0f}", memory <= MEMORY_GOAL),
+        ]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    parser = parser_of(__doc__)
+    parser.add_argument("--segments", type=int, default=16_310)
+    run(parser, main, measure)

@@ -13,27 +13,37 @@ The tables go to results/wearable.md, below what stands there before its first h
     python benchmarks/bench_wearable.py [--seeds 5] [--n-jobs 2] [--quick]
 """
 
-import argparse
-import datetime
-import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
-import sklearn
-import skorch
 import torch
 from joblib import Parallel, delayed
-from sklearn import metrics, model_selection
+from sklearn import model_selection
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import Pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skaug
 from data import load
-from runs import START, commit, processor, say
+from runs import (
+    RESULTS,
+    START,
+    check,
+    claim,
+    commit,
+    fill_page,
+    markdown,
+    mean_and_error,
+    origin,
+    parser_of,
+    plus_minus,
+    say,
+    scores_of,
+    write,
+)
 from skaug.signals import MagnitudeSpectrum
 
 SENSORS = {"body_acc": [0, 1, 2], "body_gyro": [3, 4, 5], "total_acc": [6, 7, 8]}
@@ -44,13 +54,14 @@ GRIDS = {
     TREES: {"learning_rate": [0.1, 0.2], "max_leaf_nodes": [4, 8]},
     NET: {"lr": [1e-3, 3e-3, 1e-2], "max_epochs": [3, 5, 10, 20]},
     ISDA: {"strength": [0.25, 1.0, 4.0]},
-    HARD: {"n_samples": [1, 3], "spread": [0.5, 1.0]},
+    HARD: {"n_samples": [1, 3], "generator__spread": [0.5, 1.0]},
 }
 MULTIPLES = [1, 16]  # of the "auto" radius
 RAW, RAW_SEEDS = "NetClassifier on raw signals", 3
 BY_PERSON = model_selection.GroupKFold(5)
 METRICS = ["accuracy", "balanced accuracy", "worst subject", "log-loss"]
 BY_SUBJECT = ["accuracy by subject", "log-loss by subject"]
+DIGITS = {score: 3 if "loss" in score else 2 for score in METRICS + BY_SUBJECT}
 SPLITS = ["random folds", "folds of subjects", "difference", "nine unseen subjects"]
 PAIRS = [  # the third and the last are not of equal compute
     (ISDA, NET),
@@ -59,7 +70,6 @@ PAIRS = [  # the third and the last are not of equal compute
     (f"{NET}, hard", f"{NET}, random"),
     (f"{NET}, hard", NET),
 ]
-RESULTS = Path(__file__).parent / "results"
 
 
 def quiet():
@@ -87,7 +97,9 @@ def choose(r, what, pipe, part, prefix="", **fit_params):
     options = {"scoring": "neg_log_loss", "cv": BY_PERSON, "refit": False}
     search = model_selection.GridSearchCV(pipe, grid, n_jobs=r["n_jobs"], **options)
     search.fit(part["X"], part["y"], groups=part["groups"], **fit_params)
-    best = {k.split("__")[-1]: v for k, v in search.best_params_.items()}
+    best = {
+        k.removeprefix(f"model__{prefix}"): v for k, v in search.best_params_.items()
+    }
     say(what, best, f"log-loss {-search.best_score_:.3f}")
     r["chosen"][what] = best
     return best
@@ -99,14 +111,13 @@ def figures(proba, y, groups):
     loss = -np.log(np.clip(proba[np.arange(len(y)), y], 1e-15, None))
     subjects = [groups == s for s in np.unique(groups)]
     accuracies = [float(100 * np.mean(labels[s] == y[s])) for s in subjects]
+    scores = scores_of(y, proba, np.arange(proba.shape[1]))
     return {
-        "accuracy": float(100 * np.mean(labels == y)),
-        "balanced accuracy": float(100 * metrics.balanced_accuracy_score(y, labels)),
+        **{metric: float(score) for metric, score in scores.items()},
         "worst subject": min(accuracies),
-        "log-loss": float(metrics.log_loss(y, proba)),
         "accuracy by subject": accuracies,
         "log-loss by subject": [float(loss[s].mean()) for s in subjects],
-        "confusion": metrics.confusion_matrix(y, labels).tolist(),
+        "confusion": confusion_matrix(y, labels).tolist(),
     }
 
 
@@ -133,12 +144,13 @@ def run_seed(seed, train, test, chosen):
     runs[ISDA] = tested(model_of(ISDA, seed, **net, **chosen[ISDA]), train, test)
     groups = {"model__groups": train["groups"]}
     for name in (LOGIT, NET):
-        sampler = skaug.HardRegionSampler(random_state=seed, **chosen[HARD])
+        sampler = skaug.HardRegionSampler(random_state=seed)
+        sampler.set_params(**chosen[HARD])
         pipe = model_of(name, seed, sampler, **chosen[name])
         runs[f"{name}, hard"] = tested(pipe, train, test, **groups)
         added = pipe["model"].sampler_.sampling_strategy_
         totals = {k: int(np.sum(train["y"] == k)) + added[k] for k in added}
-        pipe["model"].sampler.set_params(sources="all", sampling_strategy=totals)
+        pipe["model"].sampler.set_params(sources__rule="all", sampling_strategy=totals)
         runs[f"{name}, random"] = tested(pipe, train, test, **groups)
         assert pipe["model"].sampler_.sampling_strategy_ == added
     return runs, list(added.values())
@@ -170,7 +182,7 @@ def measure(r):
     X = StandardScaler().fit_transform(X)
     unit = skaug.auto_radius(X, groups=groups)
     radii = [round(m * unit, 4) for m in MULTIPLES]
-    r["grids"][HARD] = {"radius": radii, **GRIDS[HARD]}
+    r["grids"][HARD] = {"sources__radius": radii, **GRIDS[HARD]}
     sampler = skaug.HardRegionSampler(random_state=0)
     pipe = model_of(LOGIT, 0, sampler, **chosen[LOGIT])
     best = choose(r, HARD, pipe, train, "sampler__", model__groups=groups)
@@ -212,23 +224,20 @@ def values(runs, metric):
     return np.array([run[metric] for run in runs])
 
 
-def text(numbers, metric, sign="", error=False):
-    """Mean and standard deviation, or error of the mean, where there are several."""
-    digits, several = 3 if "loss" in metric else 2, len(numbers) > 1
-    width = numbers.std(ddof=1) / len(numbers) ** (error / 2) if several else 0
-    return f"{numbers.mean():{sign}.{digits}f}" + f" ± {width:.{digits}f}" * several
-
-
 def levels(runs, *scores):
     """Means and standard deviations over seeds."""
-    return [text(values(runs, score), score) for score in scores]
+    for score in scores:
+        of_runs = values(runs, score)
+        deviation = of_runs.std(ddof=1) if len(of_runs) > 1 else np.nan
+        yield plus_minus(of_runs.mean(), deviation, DIGITS[score], sign="")
 
 
 def paired(ours, twin, *scores):
     """Mean differences and their errors, over seeds or, by subject, over subjects."""
-    gaps = [values(ours, score) - values(twin, score) for score in scores]
-    gaps = [gap.mean(0) if gap.ndim == 2 else gap for gap in gaps]
-    return [text(gap, score, "+", error=True) for gap, score in zip(gaps, scores)]
+    for score in scores:
+        gaps = values(ours, score) - values(twin, score)
+        gaps = gaps.mean(0) if gaps.ndim == 2 else gaps
+        yield plus_minus(*mean_and_error(gaps), DIGITS[score])
 
 
 def confusions(runs, classes):
@@ -264,9 +273,9 @@ def summary(r):
         ],
     }
     lines = []
-    for (title, *columns), rows in tables.items():
-        rows = [["model", *columns], ["---"] * (len(columns) + 1), *rows]
-        lines += [f"\n## {title}\n", *(f"| {' | '.join(row)} |" for row in rows)]
+    for (title, *columns), of_models in tables.items():
+        table = markdown([["model", *columns], *of_models])
+        lines += [f"\n## {title}\n", *table]
     lines += ["\n## Classes that are confused\n"]
     lines += [f"- {k}: {confusions(v, r['classes'])}" for k, v in lost.items()]
     lines += [f"\n## Settings\n\n- {r['origin']}; seeds 0 to {r['seeds'] - 1}"]
@@ -275,45 +284,45 @@ def summary(r):
     return "\n".join(lines)
 
 
-def check(r):
+def claims(r):
     """Modest claims; results/wearable.md says which bounds were set beforehand."""
-
-    def gap(ours, twin, metric="accuracy"):
-        return values(ours, metric).mean() - values(twin, metric).mean()
-
     main, lost = r["main"], r["lost"]
+
+    def above(label, ours, twin, bound, metric="accuracy"):
+        gap = values(ours, metric).mean() - values(twin, metric).mean()
+        return claim(
+            f"{label}: {metric} higher by > {bound}", f"{gap:+.3f}", gap > bound
+        )
+
     for name, splits in r["leak"].items():
-        assert gap(splits["random"], splits["by"]) > 2, name
+        label = f"{name}: random folds - folds of subjects"
+        yield above(label, splits["random"], splits["by"], 2)
     for ours, twin in PAIRS:
         accuracy, loss = (-1, 0.02) if ours == ISDA else (-4, 0.1)
-        assert gap(main[ours], main[twin]) > accuracy, (ours, twin)
-        assert gap(main[ours], main[twin], "log-loss") < loss, (ours, twin)
+        yield above(f"{ours} - {twin}", main[ours], main[twin], accuracy)
+        # The loss of the twin may be lower, but not by more.
+        yield above(f"{twin} - {ours}", main[twin], main[ours], -loss, "log-loss")
     for name in (LOGIT, NET):
-        plain = lost[f"{name} on spectra"]
-        assert gap(lost[f"{name} on spectra and means"], plain) > 5, name
-    assert gap(lost[RAW], plain) > 5
+        plain, means = f"{name} on spectra", f"{name} on spectra and means"
+        yield above(f"{means} - spectra", lost[means], lost[plain], 5)
+    yield above(f"{RAW} - spectra", lost[RAW], lost[f"{NET} on spectra"], 5)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="few windows, one seed")
     r = vars(parser.parse_args())
     r["seeds"] = 1 if r["quick"] else r["seeds"]
-    made = [f"{m.__name__} {m.__version__}" for m in (torch, sklearn, skorch, np)]
-    r["origin"] = f"commit {commit()}, {datetime.date.today()}, {processor()}, "
-    r["origin"] += ", ".join(made)
+    r["origin"] = f"commit {commit()}, {origin()}"
     measure(r)
     r["seconds"] = round(time.time() - START)
-    if not r["quick"]:
-        (RESULTS / "wearable.json").write_text(json.dumps(r, indent=1))
     print(summary(r))
     if not r["quick"]:
-        page = RESULTS / "wearable.md"
-        words = page.read_text().split("\n## ")[0] if page.exists() else "# Wearables\n"
-        page.write_text(f"{words.rstrip()}\n{summary(r)}\n")
-        check(r)
+        write(RESULTS / "wearable.json", r)
+        fill_page(RESULTS / "wearable.md", "Wearables", summary(r).strip())
+        check(claims(r))
 
 
 if __name__ == "__main__":

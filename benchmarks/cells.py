@@ -11,15 +11,16 @@ from functools import cache
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
 from methods import METHODS, Setup
-from runs import write
+from runs import rounded, scores_of, write
 from skaug import NetClassifier
 from skaug.card import expected_calibration_error, worst_group_accuracy
 from skaug.card.twin import fit_with_groups
-from tasks import draw, folds_of, own_task, real_task, some
+from tables import fold_maker
+from tasks import draw, own_task, real_task, some
 
 
 @cache
@@ -47,7 +48,8 @@ def split_for_choice(train, seed):
     Of three ways to divide whole groups, the first that leaves most classes to the
     former.
     """
-    folds = list(folds_of(train.y, train.groups, 3, seed))
+    splitter = fold_maker(3, train.groups, seed)
+    folds = list(splitter.split(train.y, train.y, train.groups))
     n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
     inner, held_out = folds[int(np.argmax(n_classes))]
     return some(train, inner), some(train, held_out)
@@ -71,18 +73,13 @@ def probabilities(model, X, classes):
 def scores(model, test, classes):
     """Metrics on test rows; shares in points."""
     proba = probabilities(model, test.X, classes)
-    predicted = classes[proba.argmax(1)]
-    result = {
-        "accuracy": 100 * np.mean(predicted == test.y),
-        "log-loss": log_loss(test.y, proba, labels=classes),
-        "balanced accuracy": 100 * balanced_accuracy_score(test.y, predicted),
-        "calibration error": 100
-        * expected_calibration_error(test.y, proba, classes=classes),
-    }
+    found = expected_calibration_error(test.y, proba, classes=classes)
+    result = {**scores_of(test.y, proba, classes), "calibration error": 100 * found}
     if test.groups is not None:
+        predicted = classes[proba.argmax(1)]
         worst = worst_group_accuracy(test.y, predicted, test.groups)
         result["worst group"] = 100 * worst
-    return {metric: round(float(value), 6) for metric, value in result.items()}
+    return rounded(result, 6)
 
 
 def run_cell(name, seed, epochs, task, of_twin=None):

@@ -118,6 +118,27 @@ def take(y, n, seed):
     return rows
 
 
+def drawn(name, n, seed):
+    """Balanced draw of n training rows and all test rows; har as a table of spectra.
+
+    With ``groups`` and ``groups_test``, the subjects of har, None for other sets.
+    """
+    data = load(name)
+    rows = take(data.y_train, n, seed)
+    part = Bunch(X=data.X_train[rows], y=data.y_train[rows], groups=None)
+    part.update(X_test=data.X_test, y_test=data.y_test, groups_test=None)
+    if name == "har":
+        part.X, part.X_test = har_table(part.X), har_table(part.X_test)
+        part.groups, part.groups_test = data.subject_train[rows], data.subject_test
+    return part
+
+
+def pooled(X):
+    """Images of half the size: means of squares of four pixels."""
+    n, c, height, width = X.shape
+    return X.reshape(n, c, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
+
+
 def har_table(X):
     """Log spectra of the magnitudes of HAR's three sensors, (n, 9, 128) to (n, 195)."""
     return MagnitudeSpectrum(log=True).fit_transform(X)

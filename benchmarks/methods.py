@@ -34,10 +34,7 @@ from skaug import (
     TransformPolicy,
 )
 from skaug.signals import MagnitudeSpectrum
-from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-# Behind the line above, which makes it possible beside a torch without CUDA.
-from torchvision.transforms import v2  # isort: skip
+from vision import v2
 
 
 class Setup(NamedTuple):
@@ -188,7 +185,7 @@ METHODS = {
         images_only=True,
     ),
     "network, fine-tuned": Method(
-        lambda s: finetuned(net(s), s, control="real"), "tune_lr", (0.2, 0.4, 0.8)
+        lambda s: finetuned(net(s), s, synthetic_share=0), "tune_lr", (0.2, 0.4, 0.8)
     ),
     "IHDA": Method(
         lambda s: finetuned(net(s), s),

@@ -4,7 +4,13 @@ import numpy as np
 from scipy.stats import t as student
 
 from methods import METHODS
-from runs import fill_page, markdown, write
+from runs import (
+    fill_page,
+    markdown,
+    mean_and_error,
+    plus_minus,
+    write,
+)
 from tasks import LEFT_OUT
 
 # Decimals that are printed, and whether more is better.
@@ -52,15 +58,16 @@ class Differences:
         twin = METHODS[method].twin
         gaps = self.values(name, method, metric) - self.values(name, twin, metric)
         gaps = gaps[~np.isnan(gaps)]
-        n = len(gaps)
-        if n < 2:
-            return (gaps.mean() if n else np.nan), np.nan, np.nan
+        if not len(gaps):
+            return np.nan, np.nan, np.nan
         overlap = LEFT_OUT / (1 - LEFT_OUT) if self.overlapping else 0.0
-        mean, error = gaps.mean(), gaps.std(ddof=1) * np.sqrt(1 / n + overlap)
+        mean, error = mean_and_error(gaps, overlap)
+        if np.isnan(error):
+            return mean, np.nan, np.nan
         if error < 1e-9:
             # Scores are coarse on few test rows: equal gaps are not without doubt.
             return mean, 0.0, 1.0
-        return mean, error, float(2 * student.sf(abs(mean) / error, n - 1))
+        return mean, error, float(2 * student.sf(abs(mean) / error, len(gaps) - 1))
 
     def text(self, name, method, metric):
         """A difference as it is printed."""
@@ -69,10 +76,8 @@ class Differences:
         mean, error, _ = self.difference(name, method, metric)
         if np.isnan(mean):
             return "-"
-        digits, stars = METRICS[metric][0], self.stars.get((name, method, metric), "")
-        if np.isnan(error):
-            return f"{mean:+.{digits}f}"
-        return f"{mean:+.{digits}f} ± {error:.{digits}f} {stars}".rstrip()
+        stars = self.stars.get((name, method, metric), "")
+        return f"{plus_minus(mean, error, METRICS[metric][0])} {stars}".rstrip()
 
     def is_better(self, name, method, metric):
         mean, _, _ = self.difference(name, method, metric)

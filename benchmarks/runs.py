@@ -1,32 +1,139 @@
-"""Runs of a benchmark: how they are kept, compared, and put into tables.
+"""Runs of a benchmark: how they are made, kept, compared, and put into tables.
 
-A run is what one seed gives on one set: a dictionary with "set", "seed" and "arms", the
-figures by arm and metric. A file has a list of them under "results".
+A run is what one seed gives on one set: a dictionary with "set" and "seed", mostly with
+"arms", the figures by arm and metric. A file has a list of runs under "results".
 """
 
+import argparse
 import datetime
 import json
 import os
 import platform
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import sklearn
-import skorch
-import torch
+from joblib import Parallel, delayed
 from scipy.stats import t as student
-
-from skaug.transforms.torchvision import torchvision
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from tqdm import tqdm
 
 START = time.time()
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ["torch", "torchvision", "scikit-learn", "skorch", "numpy"]
 
 
 def say(*text):
     """Print a line of progress with the seconds so far."""
     print(f"[{time.time() - START:5.0f} s]", *text, flush=True)
+
+
+def stop(script, needs, got, advice):
+    """End a script with one sentence in place of a traceback."""
+    raise SystemExit(f"{script} needs {needs}; got {got}. {advice}")
+
+
+def parser_of(doc):
+    """Parser of a command whose docstring starts with the question it answers."""
+    return argparse.ArgumentParser(description=doc.split("\n")[0])
+
+
+def study_parser(doc, sets, seeds, n_jobs=2):
+    """Options of a study; `seeds` are their default number, or a list of them."""
+    several = {} if isinstance(seeds, int) else {"nargs": "+"}
+    parser = parser_of(doc)
+    add = parser.add_argument
+    add("--sets", nargs="+", choices=sets, default=list(sets))
+    add("--seeds", type=int, default=seeds, **several)
+    add("--n-jobs", type=int, default=n_jobs, help="runs at a time")
+    add("--output", help="where to keep the figures of every seed")
+    add("--summary", nargs="+", help="kept figures to make tables of")
+    return parser
+
+
+def study(script, options, settings, run, summary, claims=None, title=None):
+    """Make the runs that are missing, or read kept ones; print tables, check claims.
+
+    With --summary and a title, the tables are also put into the page of the script in
+    results/, below its words, and the runs into the file of the same name.
+
+    Parameters
+    ----------
+    script : str
+        The file of the benchmark.
+    options : Namespace
+        From `study_parser`.
+    settings : dict
+        What the runs of each set depend on besides the source: kept runs with another
+        setting are made again.
+    run : callable
+        Of the name of a set and a seed: the figures, as a dictionary.
+    summary, claims : callable
+        Of all runs: the text to print, and what `claim` says of each claim.
+    title : str, default=None
+        Heading of the page if it does not exist yet.
+    """
+    if options.summary:
+        results = sorted(kept(options.summary), key=place)
+    else:
+        results = all_runs(script, options, settings, run)
+    text = summary(results)
+    print(text)
+    if options.summary and title:
+        page = RESULTS / Path(script).name.replace("bench_", "")
+        fill_page(page.with_suffix(".md"), title, text)
+        write(page.with_suffix(".json"), {"results": results})
+    check(claims(results) if claims else [])
+
+
+def all_runs(script, options, settings, run):
+    """Runs of all sets and seeds, each written to the output file as it ends."""
+    seeds = options.seeds
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    settings = json.loads(json.dumps(settings))  # as they come from a file
+    source = commit(ROOT / "skaug", ROOT / "benchmarks" / "data.py", script)
+    results = []
+    if options.output and Path(options.output).exists():
+        for old in sorted(kept([options.output]), key=place):
+            same = old.get("commit") == source != "unknown"
+            if same and old.get("setting") == settings[old["set"]]:
+                results.append(old)
+    done = set(map(place, results))
+    jobs = [(name, seed) for name in options.sets for seed in seeds]
+    jobs = [job for job in jobs if job not in done]
+    made = {"commit": source, "origin": origin()}
+    found = Parallel(options.n_jobs, return_as="generator")(
+        delayed(run)(*job) for job in jobs
+    )
+    for (name, seed), figures in tqdm(zip(jobs, found), total=len(jobs), smoothing=0):
+        about = {"set": name, "seed": seed, "setting": settings[name]}
+        results.append({**about, **figures, **made})
+        if options.output:  # after each run: the next one takes minutes
+            write(options.output, {"results": results})
+    return results
+
+
+def place(run):
+    """Where a run stands among others."""
+    return run["set"], run["seed"]
+
+
+def scores_of(y, proba, classes):
+    """Accuracies in points and log-loss of probabilities."""
+    labels = classes[proba.argmax(1)]
+    return {
+        "accuracy": 100 * np.mean(labels == y),
+        "balanced accuracy": 100 * balanced_accuracy_score(y, labels),
+        "log-loss": log_loss(y, proba, labels=classes),
+    }
+
+
+def rounded(scores, digits):
+    """Scores to be kept."""
+    return {metric: round(float(value), digits) for metric, value in scores.items()}
 
 
 def values(runs, arm, key):
@@ -40,24 +147,82 @@ def by_set(results, names):
     return {name: runs for name, runs in groups.items() if runs}
 
 
+def mean_and_error(gaps, overlap=0):
+    """Mean of paired differences over their first axis, and its standard error.
+
+    Where training parts overlap, the mean is less sure than s / sqrt(n). The size of a
+    test part over that of a training part, `overlap`, is added to 1 / n (Nadeau and
+    Bengio, 2003). It is 0 for draws of few rows, which hardly overlap.
+    """
+    n, mean = len(gaps), np.mean(gaps, axis=0)
+    if n < 2:
+        return mean, np.full_like(mean, np.nan)
+    return mean, np.std(gaps, axis=0, ddof=1) * np.sqrt(1 / n + overlap)
+
+
+def half_width(error, n):
+    """Half of the two-sided 95 % t interval of n differences."""
+    return student.ppf(0.975, n - 1) * error
+
+
+def plus_minus(mean, error, digits, sign="+"):
+    """A mean with its error, unless that is unknown."""
+    text = f"{mean:{sign}.{digits}f}"
+    return text if np.isnan(error) else f"{text} ± {error:.{digits}f}"
+
+
 def interval(gaps, digits):
     """Mean, standard error and 95 % t interval, starred where it excludes 0."""
-    n, mean = len(gaps), np.mean(gaps)
-    if n == 1:
-        return f"{mean:+.{digits}f}"
-    error = np.std(gaps, ddof=1) / n**0.5
-    low, high = mean + student.ppf([0.025, 0.975], n - 1) * error
+    mean, error = mean_and_error(gaps)
+    if np.isnan(error):
+        return plus_minus(mean, error, digits)
+    half = half_width(error, len(gaps))
+    low, high = mean - half, mean + half
     ends = f"[{low:+.{digits}f}, {high:+.{digits}f}]" + "*" * bool(low > 0 or high < 0)
-    return f"{mean:+.{digits}f} ± {error:.{digits}f} {ends}"
+    return f"{plus_minus(mean, error, digits)} {ends}"
 
 
-def markdown(rows):
-    """Yield the lines of a table; the first row is its head."""
-    head, *rows = rows
+def levels(runs, decimals):
+    """Lines of a table of all arms: means over seeds of the metrics that they have."""
+    arms = runs[0]["arms"]
+    metrics = [m for m in decimals if any(m in scores for scores in arms.values())]
+    yield ["arm", *metrics]
+    for arm, scores in arms.items():
+        means = {m: values(runs, arm, m).mean() for m in metrics if m in scores}
+        yield [
+            arm,
+            *(f"{means[m]:.{decimals[m]}f}" if m in means else "" for m in metrics),
+        ]
+
+
+def differences(runs, pairs, decimals, head="arm"):
+    """Lines of a table of paired differences between arms that there are, by label."""
+    arms = runs[0]["arms"]
+    metrics = [m for m in decimals if any(m in scores for scores in arms.values())]
+    yield [head, *metrics]
+    for label, (ours, twin) in pairs.items():
+        if ours not in arms or twin not in arms:
+            continue
+        known = [m for m in metrics if m in arms[ours] and m in arms[twin]]
+        gaps = {m: values(runs, ours, m) - values(runs, twin, m) for m in known}
+        yield [
+            label,
+            *(interval(gaps[m], decimals[m]) if m in gaps else "" for m in metrics),
+        ]
+
+
+def chosen_counts(chosen, settings):
+    """How often each setting was chosen, in words."""
+    return ", ".join(f"{setting:g}: {chosen.count(setting)}" for setting in settings)
+
+
+def markdown(lines):
+    """Yield a table in Markdown; the first line is its head."""
+    head, *lines = lines
     yield f"| {' | '.join(head)} |"
     yield "| --- |" + " --- |" * (len(head) - 1)
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
 
 
 def claim(text, seen, held):
@@ -68,10 +233,16 @@ def claim(text, seen, held):
 def check(claims):
     """Print every claim; what is missed is raised at the end."""
     found = list(claims)
-    print("\n".join(text for text, _ in found))
+    if found:
+        print("\n".join(text for text, _ in found))
     missed = [text for text, held in found if not held]
     if missed:
         raise AssertionError(f"claims missed: {missed}")
+
+
+def list_of_claims(claims):
+    """Lines of a page: all claims under a heading."""
+    return ["## Claims\n", *(f"- {text}" for text, _ in claims)]
 
 
 def kept(paths):
@@ -79,7 +250,7 @@ def kept(paths):
     results = []
     for path in paths:
         results += json.loads(Path(path).read_text())["results"]
-    if len({(run["set"], run["seed"]) for run in results}) < len(results):
+    if len(set(map(place, results))) < len(results):
         raise ValueError("A run is in the files more than once.")
     return results
 
@@ -118,8 +289,18 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def origin():
-    """Date, processor and versions of runs with one thread."""
-    modules = torch, torchvision, sklearn, skorch, np
-    made = ", ".join(f"{m.__name__} {m.__version__}" for m in modules)
-    return f"{datetime.date.today()}, {processor()}, 1 thread, {made}"
+def origin(*more, device=None):
+    """Date, device and versions of packages; by default one thread of the processor."""
+    versions = ", ".join(f"{name} {version(name)}" for name in [*PACKAGES, *more])
+    return (
+        f"{datetime.date.today()}, {device or f'{processor()}, 1 thread'}, {versions}"
+    )
+
+
+def origins(runs):
+    """What the runs were made with, each once."""
+    texts = [
+        f"commit {run['commit']}, {run['origin']}" if "commit" in run else run["origin"]
+        for run in runs
+    ]
+    return "; ".join(dict.fromkeys(texts))

@@ -6,19 +6,15 @@ rows if it has no others. Rows of a group are never trained on and tested with.
 """
 
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
-)
-from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
-from data import load, take
+import runs
+from data import load, pooled, take
+from tables import for_columns, read_table, rows_of
 
 # Training rows of a draw, in full and with --quick.
 SETS = {
@@ -34,10 +30,7 @@ FEWEST = 6  # rows of each class in a draw: four to choose a setting with
 FEWEST_GROUPS = 5  # three to choose a setting with, and some left out
 POOLED = ("mnist", "fashion_mnist")
 
-
-def stop(needs, got, advice):
-    """End the script with one sentence in place of a traceback."""
-    raise SystemExit(f"bench_methods needs {needs}; got {got}. {advice}")
+stop = partial(runs.stop, "bench_methods")
 
 
 def real_task(name, quick):
@@ -59,12 +52,6 @@ def real_task(name, quick):
     return Bunch(name=name, n_rows=SETS[name][quick], own=False, **parts)
 
 
-def pooled(X):
-    """Images of half the size: means of squares of four pixels."""
-    n, c, height, width = X.shape
-    return X.reshape(n, c, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
-
-
 def own_task(path, target, groups, n_rows):
     """A file of the user's: .npz with arrays or .csv with columns."""
     path = Path(path)
@@ -76,7 +63,8 @@ def own_task(path, target, groups, n_rows):
             stop(".csv for --target and --groups", path.name, advice)
         task = from_arrays(path)
     elif path.suffix == ".csv":
-        task = from_table(path, target, groups)
+        X, y, groups = read_table(path, target, groups, stop)
+        task = Bunch(X=X, y=y, groups=groups, test=None)
     else:
         stop("--data to end in .npz or .csv", path.name, "Save it as one of them.")
     check_rows(task, n_rows)
@@ -176,36 +164,6 @@ def as_rows(X):
     return X / 255 if is_image else X
 
 
-def from_table(path, target, groups):
-    """Columns of a .csv file; what is not a number is one-hot coded in each draw."""
-    try:
-        import pandas as pd
-    except ImportError:
-        stop("pandas to read .csv files", "none installed", "Run: pip install pandas")
-    table = pd.read_csv(path, low_memory=False)
-    listed = f"It has {list(table.columns)}."
-    if target is None:
-        stop("--target with a .csv file", "none", listed)
-    special = [column for column in (target, groups) if column is not None]
-    for option, column in zip(("--target", "--groups"), special):
-        if column not in table.columns:
-            stop(f"{option} to be a column", column, listed)
-    # As they stand: a class may be called None or NA.
-    texts = pd.read_csv(path, usecols=special, dtype=str, keep_default_na=False)
-    for column in special:
-        if (texts[column] == "").any():
-            stop(f"{column} in every row", "empty ones", "Remove these rows.")
-    X = table.drop(columns=special)
-    if not len(X.columns):
-        stop("columns to learn from", f"none but {special}", "Add some.")
-    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
-    if np.isinf(X.select_dtypes("number")).any(axis=None):
-        stop("finite numbers", "infinity", "Leave such rows out.")
-    y = texts[target].to_numpy(dtype=str)
-    of = None if groups is None else texts[groups].to_numpy(dtype=str)
-    return Bunch(X=X, y=y, groups=of, test=None)
-
-
 def draw(task, seed):
     """Training rows of a seed, and test rows, as arrays of numbers."""
     if task.own:
@@ -217,7 +175,7 @@ def draw(task, seed):
     else:
         train, test = some(task, take(task.y, task.n_rows, seed)), task.test
     if hasattr(train.X, "columns"):
-        columns = for_columns()
+        columns = for_columns(scaled=False)
         train.X = columns.fit_transform(train.X).astype(np.float32)
         test.X = columns.transform(test.X).astype(np.float32)
     return train, test
@@ -252,27 +210,7 @@ def mixed_order(y, seed):
     return order[np.argsort(place[order], kind="stable")]
 
 
-def for_columns():
-    """What turns a table into numbers."""
-    numbers = SimpleImputer(strategy="median", keep_empty_features=True)
-    # Without a limit, a column of names would give a feature per row.
-    categories = OneHotEncoder(
-        handle_unknown="ignore", sparse_output=False, max_categories=50
-    )
-    return make_column_transformer(
-        (numbers, make_column_selector(dtype_include="number")),
-        (categories, make_column_selector(dtype_exclude="number")),
-    )
-
-
 def some(part, rows):
     """Some rows of a task or of its test rows."""
-    X = part.X.iloc[rows] if hasattr(part.X, "iloc") else part.X[rows]
     groups = None if part.groups is None else part.groups[rows]
-    return Bunch(X=X, y=part.y[rows], groups=groups)
-
-
-def folds_of(y, groups, n_folds, seed):
-    """Splits into rows to train on and others, stratified, groups kept whole."""
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    return kind(n_folds, shuffle=True, random_state=seed).split(y, y, groups)
+    return Bunch(X=rows_of(part.X, rows), y=part.y[rows], groups=groups)

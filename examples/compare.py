@@ -17,73 +17,33 @@ is printed; the figures of every split and a picture of them are saved in ``--ou
 
 import argparse
 import math
+import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
-from scipy.stats import t
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
-from sklearn.impute import SimpleImputer
 from sklearn.metrics import log_loss
-from sklearn.model_selection import (
-    GridSearchCV,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    train_test_split,
-)
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from skaug import ISDAClassifier, NetClassifier
+
+# Tables and errors are read and computed as in the benchmarks.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import runs
+from tables import fold_maker, for_columns, read_table, rows_of
 
 # Decimals to show, and which is better.
 METRICS = {"accuracy %": (2, "higher"), "log-loss": (4, "lower")}
 
 
-def stop(needs, got, advice):
-    """End the script with one sentence instead of a traceback."""
-    raise SystemExit(f"compare needs {needs}; got {got}. {advice}")
-
-
-def read_csv(path):
-    """Table of the user's file."""
-    try:
-        import pandas as pd
-    except ImportError:
-        stop("pandas to read --data", "none installed", "Run: pip install pandas")
-    try:
-        return pd.read_csv(path, low_memory=False)
-    except FileNotFoundError:
-        stop("a --data file that exists", path, "Check its path.")
-    except (OSError, ValueError) as error:
-        stop("a readable CSV file", f"{path}: {error}", "Check its contents.")
-
-
-def load_table(options):
-    """Features, labels and groups from the user's file; stops where they are unfit."""
-    table = read_csv(options.data)
-    listed = ", ".join(table.columns[:30]) + (" ..." if table.shape[1] > 30 else "")
-    special = {"--target": options.target, "--groups": options.groups}
-    if options.groups is None:
-        del special["--groups"]
-    for option, column in special.items():
-        if column not in table.columns:
-            stop(f"{option} to be a column", repr(column), f"Columns are: {listed}.")
-        if n_empty := int(table[column].isna().sum()):
-            stop(f"{column!r} in every row", f"{n_empty} empty", "Remove these rows.")
-    X = table.drop(columns=list(special.values()))
-    if X.shape[1] == 0:
-        stop("columns besides target and groups", listed, "Add features to the file.")
-    # Booleans too: one-hot coding, unlike imputing, takes them and their empty cells.
-    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
-    y = table[options.target].astype(str).to_numpy(dtype=str)
-    groups = table[options.groups].to_numpy() if options.groups else None
-    check_target(y, groups, options)
-    return X, y, groups
+stop = partial(runs.stop, "compare")
 
 
 def check_target(y, groups, options):
@@ -103,27 +63,6 @@ def check_target(y, groups, options):
             stop(needs, f"{count} of class {label!r}", advice)
 
 
-def for_columns():
-    """What turns a table into numbers, learned from training rows alone."""
-    numbers = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-    )
-    # Without a limit, a column of names would give a feature per row.
-    categories = OneHotEncoder(
-        handle_unknown="ignore", sparse_output=False, max_categories=50
-    )
-    return make_column_transformer(
-        (numbers, make_column_selector(dtype_include="number")),
-        (categories, make_column_selector(dtype_exclude="number")),
-    )
-
-
-def fold_maker(n_folds, groups, seed):
-    """Splitter that keeps the shares of classes and, if given, groups together."""
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    return kind(n_folds, shuffle=True, random_state=seed)
-
-
 def folds(y, groups, n_folds, seeds):
     """Cross-validation, dealt anew for each seed; no group is on both sides."""
     return [
@@ -140,11 +79,6 @@ def draws(y, n_train, seeds):
         train_test_split(rows, train_size=n_train, stratify=y, random_state=seed)
         for seed in range(seeds)
     ]
-
-
-def rows_of(X, rows):
-    """Rows of a frame or an array, by position."""
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def negative_log_loss(model, X, y):
@@ -198,20 +132,17 @@ def values(rows, metric):
 def difference(rows, metric, overlap):
     """Mean of ISDA - plain over the splits, and its standard error.
 
-    Folds share training rows and their repeats share test rows, so that the mean is
-    less sure than s / sqrt(n). ``overlap`` is the size of the test part over that of
-    the training part, which Nadeau and Bengio (2003) add to 1 / n; 0 for draws of
-    few rows, whose training parts hardly overlap.
+    ``overlap`` is the size of the test part over that of the training part where folds
+    share training rows, and 0 for draws of few rows.
     """
     plain, isda = values(rows, metric)
-    variance = np.var(isda - plain, ddof=1) * (1 / len(rows) + overlap)
-    return np.mean(isda - plain), np.sqrt(variance)
+    return runs.mean_and_error(isda - plain, overlap)
 
 
 def verdict(rows, metric, overlap):
     """What the difference says; clear is what leaves 0 out of the 95 % interval."""
     mean, error = difference(rows, metric, overlap)
-    if abs(mean) <= t.ppf(0.975, len(rows) - 1) * error:
+    if abs(mean) <= runs.half_width(error, len(rows)):
         return "no clear difference"
     better = METRICS[metric][1] == ("higher" if mean > 0 else "lower")
     return "ISDA is better" if better else "ISDA is worse"
@@ -348,7 +279,8 @@ def main(arguments=None):
     """Compare the two networks on the data that the command line names."""
     options = read_options(arguments)
     if options.data:
-        X, y, groups = load_table(options)
+        X, y, groups = read_table(options.data, options.target, options.groups, stop)
+        check_target(y, groups, options)
         splits = folds(y, groups, options.folds, options.seeds)
         prepare, overlap = for_columns(), 1 / (options.folds - 1)
         title = f"{Path(options.data).name}: {options.folds} folds"

@@ -15,7 +15,6 @@ claimed. Then the network with ISDA is compared with its plain twin, as in compa
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -32,12 +31,13 @@ from compare import (
     check_numbers,
     check_target,
     compare_and_save,
-    fold_maker,
     folds,
     stop,
 )
+from data import load
 from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
 from skaug.signals.shl import CLASSES
+from tables import fold_maker
 
 CHANNELS = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
 # Steps per second, acceleration in m/s2 and turning in rad/s with each step, shaking
@@ -177,12 +177,6 @@ def report_reading(data, seconds, options):
 
 def load_har():
     """UCI HAR by the reader of the benchmarks, or None where there are no such data."""
-    reader = Path(__file__).resolve().parents[1] / "benchmarks"
-    if not (reader / "data.py").is_file():
-        return None
-    sys.path.insert(0, str(reader))
-    from data import load
-
     try:
         return load("har")
     except FileNotFoundError:

@@ -27,7 +27,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from data import har_features, load
-from skaug import HardRegionDisplay, HardRegionSampler, PotentialHistogramDisplay
+from skaug import (
+    HardPoints,
+    HardRegionDisplay,
+    HardRegionSampler,
+    PotentialHistogramDisplay,
+)
 
 METRICS = ("cosine", "euclidean")
 
@@ -36,7 +41,9 @@ def fitted_samplers(X, y, subject):
     """A sampler per metric, with potentials of standardised columns."""
     X = StandardScaler().fit_transform(X)
     return {
-        metric: HardRegionSampler(output="potentials", metric=metric).fit(X, y, subject)
+        metric: HardRegionSampler(
+            output="potentials", sources=HardPoints(metric=metric)
+        ).fit(X, y, subject)
         for metric in METRICS
     }
 

@@ -21,6 +21,7 @@ path: ``PYTHONPATH=benchmarks python examples/plot_ihda.py``.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss, recall_score
 
 from data import har_table, load, take
@@ -110,11 +111,11 @@ X, y, subject = har_table(har.X_train[rows]), har.y_train[rows], har.subject_tra
 test = har_table(har.X_test), har.y_test
 print(f"{len(set(subject))} people to train on, {len(set(har.subject_test))} others\n")
 
-scores = {None: [], "real": []}
+scores = {0.5: [], 0: []}  # by the share of samples in a batch; 0 is the twin
 for seed in range(N_REPEATS):
-    net = NetClassifier(random_state=seed).fit(X, y)
-    for control, of_side in scores.items():
-        finetuner = IHDAFinetuner(net, prefit=True, control=control, random_state=seed)
+    net = FrozenEstimator(NetClassifier(random_state=seed).fit(X, y))
+    for share, of_side in scores.items():
+        finetuner = IHDAFinetuner(net, synthetic_share=share, random_state=seed)
         stages = finetuner.staged_fit(X, y, subject)
         of_side.append([metrics(stage, *test) for stage in stages])
 

@@ -51,10 +51,10 @@ resampled = ResampledClassifier(sampler, LogisticRegression(max_iter=1000))
 grids = {
     "ISDA": {"last": [isda], "last__strength": [0, 1]},
     "mixup": {"last": [mixup], "last__callbacks__augment__transform__alpha": [0, 1]},
-    "IHDA": {"last": [finetuner], "last__control": ["real", None]},
+    "IHDA": {"last": [finetuner], "last__synthetic_share": [0, 0.5]},
     "hard regions": {
         "last": [resampled],
-        "last__sampler__spread": [0, 1],
+        "last__sampler__generator__spread": [0, 1],
     },
 }
 search = GridSearchCV(

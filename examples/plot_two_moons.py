@@ -21,9 +21,14 @@ import numpy as np
 from sklearn.datasets import make_moons
 
 from skaug import (
+    CVAEGenerator,
+    GaussianGenerator,
+    HardPoints,
     HardRegionDisplay,
     HardRegionSampler,
+    NoiseGenerator,
     PotentialHistogramDisplay,
+    VAEGenerator,
     auto_radius,
     class_potentials,
     potential,
@@ -33,7 +38,7 @@ from skaug import (
 X, y = make_moons(500, noise=0.3, random_state=0)
 y = np.array(["upper", "lower"])[y]
 sampler = HardRegionSampler(
-    metric="euclidean", output="potentials", latent_dim=2, random_state=0
+    sources=HardPoints(metric="euclidean"), output="potentials", random_state=0
 ).fit(X, y)
 
 HardRegionDisplay.from_estimator(sampler, X, y)
@@ -109,9 +114,9 @@ plt.show()
 #
 # Every hard point is the source of five new samples, which have its label. They are
 # drawn from a variational autoencoder. How far they go from their source depends on
-# how well it knows the points: see ``reconstruction_r2_``.
+# how well the autoencoder knows the points, which its ``r2_`` says.
 
-sampler.set_params(output="samples")
+sampler.set_params(output="samples", generator=VAEGenerator(latent_dim=2, steps=1000))
 colours = {"lower": "tab:blue", "upper": "tab:orange"}
 figure, axes = plt.subplots(
     1, 3, figsize=(9, 3.3), sharex=True, sharey=True, layout="constrained"
@@ -122,7 +127,7 @@ axes[0].set_title("given")
 axes[0].legend()
 
 for ax, kl_weight in zip(axes[1:], (1.0, 0.1)):
-    sampler.set_params(kl_weight=kl_weight)
+    sampler.set_params(generator__kl_weight=kl_weight)
     X_resampled, y_resampled = sampler.fit_resample(X, y)
     new = sampler.is_synthetic_
     moves = np.stack([X[sampler.source_index_[new]], X_resampled[new]])
@@ -136,7 +141,7 @@ for ax, kl_weight in zip(axes[1:], (1.0, 0.1)):
     distance = np.median(np.linalg.norm(moves[1] - moves[0], axis=1))
     print(
         f"kl_weight={kl_weight:g}: {new.sum()} samples, "
-        f"R2 {sampler.reconstruction_r2_:.2f}, median distance {distance:.2f}"
+        f"R2 {sampler.generator_.r2_:.2f}, median distance {distance:.2f}"
     )
 plt.show()
 
@@ -150,3 +155,22 @@ plt.show()
 # less sure there; whether that is worth the points that it then gets wrong is a
 # question for cross-validation, with the sampler inside a
 # :class:`~skaug.ResampledClassifier`.
+#
+# Other generators
+# ----------------
+#
+# The autoencoder of :class:`~skaug.CVAEGenerator` is told the class of each point. Two
+# generators have no network: :class:`~skaug.GaussianGenerator` draws with the
+# covariance of the class, :class:`~skaug.NoiseGenerator` with the variance of each
+# column. ``spread`` says how far the samples of any of them go.
+
+for generator in (
+    CVAEGenerator(latent_dim=2, steps=1000, kl_weight=0.1),
+    GaussianGenerator(spread=0.3),
+    NoiseGenerator(spread=0.3),
+):
+    X_resampled, _ = sampler.set_params(generator=generator).fit_resample(X, y)
+    new = sampler.is_synthetic_
+    moves = X_resampled[new] - X[sampler.source_index_[new]]
+    distance = np.median(np.linalg.norm(moves, axis=1))
+    print(f"{generator}: median distance {distance:.2f}")

@@ -228,7 +228,7 @@ def test_options_that_do_not_fit_the_file(tmp_path):
     with refuses(r"needs a file of numpy\.savez; got g", SystemExit):
         own_task(tmp_path / "g.npz", None, None, 100)
     (tmp_path / "f.csv").write_text("a\n" + "x\ny\n" * 20)
-    with refuses("needs columns to learn from; got none but", SystemExit):
+    with refuses("needs columns besides target and groups; got a", SystemExit):
         own_task(tmp_path / "f.csv", "a", None, 100)
 
 
