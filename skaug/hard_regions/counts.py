@@ -20,39 +20,10 @@ STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
 
 
 def samples_to_add(sampling_strategy, y):
-    """Numbers of rows to add to each class, as in imbalanced-learn.
-
-    Parameters
-    ----------
-    sampling_strategy : {"auto", "all", "minority", "not minority", "not majority"}, \
-float, dict or callable
-        Names choose the classes that are filled up to the size of the largest class;
-        "auto" is "not majority". A number is the ratio of the smaller to the larger of
-        two classes afterwards. A dict has the numbers of rows by label afterwards. A
-        function takes y and returns such a dict.
-    y : ndarray of shape (n,)
-        Labels.
-
-    Returns
-    -------
-    numbers : dict
-        Rows to add, by label in ascending order. Classes without new rows may be
-        missing.
-
-    Raises
-    ------
-    ValueError
-        If the strategy is unknown, has labels that are not in y, or would remove rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skaug.hard_regions import samples_to_add
-    >>> samples_to_add("auto", np.array(["a", "b", "b", "b"]))
-    {'a': 2}
-    >>> samples_to_add({"a": 5}, np.array(["a", "b", "b", "b"]))
-    {'a': 4}
-    """
+    """Number of rows to add to each class of y, by label, as in imbalanced-learn."""
+    # Names choose the classes that are filled up to the size of the largest. A number
+    # is the ratio of the smaller to the larger of two classes afterwards. A dict, or
+    # what a function returns for y, has the numbers of rows by label afterwards.
     labels, counts = np.unique(y, return_counts=True)
     counts = dict(zip(labels.tolist(), counts.tolist()))
     target = _target(sampling_strategy, y, counts)

@@ -210,20 +210,7 @@ class Level:
 
 
 def new_record(level, skipped):
-    """What is told of a level, before anything is known.
-
-    Parameters
-    ----------
-    level : str
-        Its name.
-    skipped : bool
-        Whether it is skipped.
-
-    Returns
-    -------
-    record : Bunch
-        With all of its entries.
-    """
+    """Make the record of a level, with all entries, before anything is known."""
     return Bunch(
         level=level,
         skipped=skipped,

@@ -44,15 +44,7 @@ class SyntheticSet:
         self._floor = 0.0 if (h >= 0).all() else -math.inf
 
     def pieces(self):
-        """Go through the samples once, in their order.
-
-        Yields
-        ------
-        new : torch.Tensor of shape (piece, n_features)
-            Samples.
-        codes : torch.Tensor of shape (piece,)
-            Classes of their sources.
-        """
+        """Yield samples (piece, n_features) and their classes, once and in order."""
         starts = range(0, len(self.sources), self._size)
         for number, start in enumerate(starts):
             rows = torch.as_tensor(
@@ -65,20 +57,7 @@ class SyntheticSet:
             yield new.clamp_(min=self._floor), codes
 
     def batches(self, size):
-        """Batches of one size, pass after pass.
-
-        Parameters
-        ----------
-        size : int
-            Samples per batch.
-
-        Yields
-        ------
-        new : torch.Tensor of shape (size, n_features)
-            Samples; within a piece in a new order at each pass.
-        codes : torch.Tensor of shape (size,)
-            Classes of their sources.
-        """
+        """Yield batches of one size, pass after pass, in a new order within a piece."""
         rng = np.random.RandomState(self.seed)
         only = list(self.pieces()) if len(self.sources) <= self._size else None
         new, codes = self.h[:0], self.codes[:0]

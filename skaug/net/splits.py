@@ -18,80 +18,18 @@ from skaug._checks import check_groups
 __all__ = ["all_splits", "hold_out"]
 
 
+# ``split`` is a ValidSplit of skorch. Its ``cv`` is a number of folds, of which the
+# first is held out, a share below 1, a splitter or a list of splits. ``random_state``
+# seeds a share, and ``name`` is who asks, for messages. Both give row numbers.
 def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
-    """Choose rows to train on and rows to hold out, with no group on both sides.
-
-    Parameters
-    ----------
-    split : skorch.dataset.ValidSplit
-        What to hold out, by its ``cv``: one fold of that many, a share below 1, or
-        the first split of a splitter or of a list of splits.
-    y : array-like of shape (n,)
-        Class labels or codes.
-    groups : array-like of shape (n,), default=None
-        Subject, segment or the like of each row.
-    random_state : int, default=None
-        Seed of a share, if ``split.random_state`` is not set.
-    name : str, default="hold_out"
-        Who is asking, for messages.
-
-    Returns
-    -------
-    train, valid : ndarray
-        Row numbers.
-
-    Raises
-    ------
-    ValueError
-        If there is not one group per row, or the splitter puts a group on both sides.
-
-    Examples
-    --------
-    >>> from skaug.net import hold_out
-    >>> from skorch.dataset import ValidSplit
-    >>> train, valid = hold_out(ValidSplit(3), [0, 1] * 6, groups=[1, 2, 3] * 4)
-    >>> valid
-    array([ 2,  5,  8, 11])
-    """
+    """Choose rows to train on and rows to hold out, with no group on both sides."""
     return next(_splits(split, y, groups, random_state, name))
 
 
+# ``cv`` is "holdout" (two fifths once), a share, a number of folds, a splitter or a
+# list of splits. They are stratified where every class has enough rows.
 def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
-    """List all splits of rows into rows to train on and rows held out.
-
-    Parameters
-    ----------
-    cv : "holdout", float, int, splitter or list
-        "holdout" holds out two fifths once, a share below 1 is held out once, a whole
-        number makes that many folds; a splitter or a list of splits is used as it is.
-        Splits are stratified where every class has enough rows, except a share of
-        groups, which is never stratified.
-    y : array-like of shape (n,)
-        Labels.
-    groups : array-like of shape (n,), default=None
-        Subject, segment or the like of each row. No group is on both sides.
-    random_state : int, default=None
-        Seed of a share.
-    name : str, default="all_splits"
-        Who is asking, for messages.
-
-    Returns
-    -------
-    splits : list of (ndarray, ndarray)
-        Row numbers.
-
-    Raises
-    ------
-    ValueError
-        As for :func:`hold_out`; also if there are fewer than two groups, or `cv` is
-        none of these.
-
-    Examples
-    --------
-    >>> from skaug.net import all_splits
-    >>> [held_out.size for _, held_out in all_splits(3, [0, 1] * 6)]
-    [4, 4, 4]
-    """
+    """List all splits, with no group on both sides; a share of groups is by chance."""
     cv = 0.4 if isinstance(cv, str) and cv == "holdout" else cv
     if isinstance(cv, (str, bool)) or (
         isinstance(cv, Real) and not (0 < cv < 1 or (cv >= 2 and cv == int(cv)))
