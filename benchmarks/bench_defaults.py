@@ -9,20 +9,19 @@ and scores them on the official or held-back test rows, which ``choose`` never r
     python benchmarks/bench_defaults.py report
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from tqdm import tqdm
 
+from costs import print_line
 from data import load, take
+from runs import parser_of, scores_of
 from skaug import NetClassifier
 
 BASE = {"lr": 3e-3, "max_epochs": 30, "batch_size": 64, "module__dropout": 0.2}
@@ -65,14 +64,13 @@ def split(name, seed):
 
 
 def scores(model, X, y):
-    proba = model.predict_proba(X)
-    return np.mean(model.classes_[proba.argmax(1)] == y), log_loss(y, proba)
+    found = scores_of(y, model.predict_proba(X), model.classes_)
+    return found["accuracy"], found["log-loss"]
 
 
 def choose(seeds):
-    heads = "".join(f"{name:>20}" for name in SETS)
-    print(f"{'validation accuracy % / log-loss':32}{heads}")
-    progress = tqdm(total=len(SETTINGS) * len(SETS) * seeds, smoothing=0)
+    widths = [32, *[20] * len(SETS)]
+    print_line(widths, ["validation accuracy % / log-loss", *SETS])
     for label, change in SETTINGS.items():
         cells = []
         for name in SETS:
@@ -81,43 +79,41 @@ def choose(seeds):
                 X, y, X_valid, y_valid = split(name, seed)
                 net = NetClassifier(**{**BASE, **change}, random_state=seed)
                 values.append(scores(net.fit(X, y), X_valid, y_valid))
-                progress.update()
             accuracy, loss = np.mean(values, 0)
-            cells.append(f"{100 * accuracy:.2f} / {loss:.3f}")
-        tqdm.write(f"{label:32}" + "".join(f"{cell:>20}" for cell in cells))
-    progress.close()
+            cells.append(f"{accuracy:.2f} / {loss:.3f}")
+        print_line(widths, [label, *cells])
 
 
 def report(seeds):
     flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
+    scaled = make_pipeline(flatten, StandardScaler(), MLPClassifier())
+    trees = make_pipeline(flatten, HistGradientBoostingClassifier())
     models = {
-        "NetClassifier()": lambda seed: NetClassifier(random_state=seed),
-        "MLPClassifier(), scaled": lambda seed: make_pipeline(
-            flatten, StandardScaler(), MLPClassifier(random_state=seed)
-        ),
-        "HistGradientBoosting()": lambda seed: make_pipeline(
-            flatten, HistGradientBoostingClassifier(random_state=seed)
-        ),
+        "NetClassifier()": NetClassifier(),
+        "MLPClassifier(), scaled": scaled,
+        "HistGradientBoosting()": trees,
     }
-    heads = "".join(f"{name:>26}" for name in SETS)
-    print(f"{'test accuracy % / log-loss':32}{heads}")
-    for label, make in models.items():
+    widths = [32, *[26] * len(SETS)]
+    print_line(widths, ["test accuracy % / log-loss", *SETS])
+    for label, model in models.items():
+        last = model[-1] if isinstance(model, Pipeline) else model
         cells = []
         for name, n in SETS.items():
             data, values = load(name), []
             start = time.perf_counter()
             for seed in range(seeds):
                 rows = take(data.y_train, n, seed)
-                model = make(seed).fit(data.X_train[rows], data.y_train[rows])
+                last.set_params(random_state=seed)
+                model.fit(data.X_train[rows], data.y_train[rows])
                 values.append(scores(model, data.X_test, data.y_test))
             accuracy, loss = np.mean(values, 0)
             seconds = (time.perf_counter() - start) / seeds
-            cells.append(f"{100 * accuracy:.2f} / {loss:.3f} ({seconds:.0f} s)")
-        print(f"{label:32}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
+            cells.append(f"{accuracy:.2f} / {loss:.3f} ({seconds:.0f} s)")
+        print_line(widths, [label, *cells])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("stage", choices=["choose", "report"])
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()

@@ -10,6 +10,7 @@ and without new rows. Names of methods are those of the tables.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -156,57 +157,36 @@ ALPHAS = (0.2, 0.5, 1.0)
 STRENGTHS = (0.25, 1.0, 4.0)
 DECAY = "optimizer__weight_decay"
 DECAYS = (0.0, 0.01, 0.1)
+ALPHA = "callbacks__augment__transform__alpha"
+of_network = partial(Method, twin="network", from_twin=DECAY)
+of_finetuned = partial(Method, twin="network, fine-tuned", from_twin="tune_lr")
 
 METHODS = {
     "network": Method(net, DECAY, DECAYS),
-    "ISDA": Method(
-        lambda s: net(s, kind=ISDAClassifier), "strength", STRENGTHS, "network", DECAY
+    "ISDA": of_network(lambda s: net(s, kind=ISDAClassifier), "strength", STRENGTHS),
+    "refined mixup": of_network(lambda s: net(s, TableMixup()), ALPHA, ALPHAS),
+    "refined manifold mixup": of_network(
+        lambda s: net(s, ManifoldMixup()), ALPHA, ALPHAS
     ),
-    "refined mixup": Method(
-        lambda s: net(s, TableMixup()),
-        "callbacks__augment__transform__alpha",
-        ALPHAS,
-        "network",
-        DECAY,
-    ),
-    "refined manifold mixup": Method(
-        lambda s: net(s, ManifoldMixup()),
-        "callbacks__augment__transform__alpha",
-        ALPHAS,
-        "network",
-        DECAY,
-    ),
-    "refined CutMix": Method(
+    "refined CutMix": of_network(
         lambda s: net(s, v2.CutMix(num_classes=s.n_classes)),
         "callbacks__augment__probability",
         (0.25, 0.5, 1.0),
-        "network",
-        DECAY,
         images_only=True,
     ),
     "network, fine-tuned": Method(
         lambda s: finetuned(net(s), s, synthetic_share=0), "tune_lr", (0.2, 0.4, 0.8)
     ),
-    "IHDA": Method(
-        lambda s: finetuned(net(s), s),
-        "synthetic_share",
-        (0.25, 0.5, 0.75),
-        "network, fine-tuned",
-        "tune_lr",
+    "IHDA": of_finetuned(
+        lambda s: finetuned(net(s), s), "synthetic_share", (0.25, 0.5, 0.75)
     ),
-    "IHDA over ISDA": Method(
+    "IHDA over ISDA": of_finetuned(
         lambda s: finetuned(net(s, kind=ISDAClassifier), s),
         "estimator__strength",
         STRENGTHS,
-        "network, fine-tuned",
-        "tune_lr",
     ),
-    "IHDA over refined mixup": Method(
-        lambda s: finetuned(net(s, TableMixup()), s),
-        "estimator__callbacks__augment__transform__alpha",
-        ALPHAS,
-        "network, fine-tuned",
-        "tune_lr",
+    "IHDA over refined mixup": of_finetuned(
+        lambda s: finetuned(net(s, TableMixup()), s), f"estimator__{ALPHA}", ALPHAS
     ),
     "network, twice as long": Method(lambda s: net(s, factor=2), DECAY, DECAYS),
     "policy by influence": Method(

@@ -123,38 +123,38 @@ def compare(splits, options, *data):
     return list(tqdm(done, total=len(splits), unit="split"))
 
 
-def values(rows, metric):
+def values(figures, metric):
     """Figures of the plain network and of ISDA, shape (2, n_splits)."""
     names = [f"plain {metric}", f"ISDA {metric}"]
-    return np.array([[row[name] for row in rows] for name in names])
+    return np.array([[row[name] for row in figures] for name in names])
 
 
-def difference(rows, metric, overlap):
+def difference(figures, metric, overlap):
     """Mean of ISDA - plain over the splits, and its standard error.
 
     ``overlap`` is the size of the test part over that of the training part where folds
     share training rows, and 0 for draws of few rows.
     """
-    plain, isda = values(rows, metric)
+    plain, isda = values(figures, metric)
     return runs.mean_and_error(isda - plain, overlap)
 
 
-def verdict(rows, metric, overlap):
+def verdict(figures, metric, overlap):
     """What the difference says; clear is what leaves 0 out of the 95 % interval."""
-    mean, error = difference(rows, metric, overlap)
-    if abs(mean) <= runs.half_width(error, len(rows)):
+    mean, error = difference(figures, metric, overlap)
+    if abs(mean) <= runs.half_width(error, len(figures)):
         return "no clear difference"
     better = METRICS[metric][1] == ("higher" if mean > 0 else "lower")
     return "ISDA is better" if better else "ISDA is worse"
 
 
-def print_summary(rows, overlap, options):
+def print_summary(figures, overlap, options):
     """Print the table, the strengths chosen and one sentence that reads them."""
-    header = f"mean of {len(rows)}"
+    header = f"mean of {len(figures)}"
     lines = {header: [], "plain": [], "ISDA": [], "ISDA - plain": []}
     for metric, (n, _) in METRICS.items():
-        plain, isda = values(rows, metric)
-        mean, error = difference(rows, metric, overlap)
+        plain, isda = values(figures, metric)
+        mean, error = difference(figures, metric, overlap)
         lines[header].append(metric)
         for name, x in (("plain", plain), ("ISDA", isda)):
             lines[name].append(f"{np.mean(x):.{n}f} (sd {np.std(x, ddof=1):.{n}f})")
@@ -164,11 +164,11 @@ def print_summary(rows, overlap, options):
     for name, cells in lines.items():
         print(f"{name:13}" + "".join(f"{cell:>22}" for cell in cells))
 
-    chosen = Counter(row["strength"] for row in rows)
+    chosen = Counter(row["strength"] for row in figures)
     counts = ", ".join(f"{s:g} in {chosen[s]}" for s in sorted(chosen))
-    print(f"\nStrength chosen: {counts} of {len(rows)} splits.")
+    print(f"\nStrength chosen: {counts} of {len(figures)} splits.")
     reading = ", ".join(
-        f"{verdict(rows, metric, overlap)} in {metric.removesuffix(' %')}"
+        f"{verdict(figures, metric, overlap)} in {metric.removesuffix(' %')}"
         for metric in METRICS
     )
     print(f"Reading (95 % confidence): {reading}.")
@@ -177,19 +177,19 @@ def print_summary(rows, overlap, options):
             "Folds share training rows; the standard errors are enlarged for that "
             "(Nadeau and Bengio, 2003) but may still be optimistic."
         )
-    if len(options.strengths) > 1 and chosen[max(options.strengths)] > len(rows) / 2:
+    if len(options.strengths) > 1 and chosen[max(options.strengths)] > len(figures) / 2:
         print("Most splits chose the largest strength: try larger --strengths too.")
 
 
-def save_rows(rows, path):
+def save_rows(figures, path):
     """Write the figures of every split as a CSV file."""
-    table = [list(row.values()) for row in rows]
-    names = ",".join(rows[0])
+    table = [list(row.values()) for row in figures]
+    names = ",".join(figures[0])
     np.savetxt(path, table, fmt="%.10g", delimiter=",", header=names, comments="")
     print(f"Saved {path}")
 
 
-def save_figure(rows, overlap, title, path):
+def save_figure(figures, overlap, title, path):
     """Draw each split as a thin line from plain to ISDA, the means as a bold one."""
     try:
         # Without pyplot, Agg draws the figure, display or not.
@@ -200,14 +200,14 @@ def save_figure(rows, overlap, title, path):
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     figure.suptitle(f"{title} (thin lines; bold: mean)")
     for axes, (metric, (n, better)) in zip(figure.subplots(1, 2), METRICS.items()):
-        both = values(rows, metric)
+        both = values(figures, metric)
         means = both.mean(axis=1)
         axes.plot(both, color="0.6", linewidth=0.9)
         axes.plot(means, "o-", color="tab:blue", linewidth=3, markersize=8)
         style = {"color": "tab:blue", "weight": "bold", "va": "center"}
         axes.text(-0.07, means[0], f"{means[0]:.{n}f}", ha="right", **style)
         axes.text(1.07, means[1], f"{means[1]:.{n}f}", ha="left", **style)
-        title = f"{metric.removesuffix(' %')}: {verdict(rows, metric, overlap)}"
+        title = f"{metric.removesuffix(' %')}: {verdict(figures, metric, overlap)}"
         axes.set_title(title[0].upper() + title[1:], weight="bold")
         axes.set_ylabel(f"Test {metric} ({better} is better)")
         axes.set_xticks([0, 1], ["plain", "ISDA"])
@@ -220,11 +220,11 @@ def save_figure(rows, overlap, title, path):
 def compare_and_save(title, splits, overlap, options, *data, name="compare"):
     """Compare the two networks and show, and save, what came out."""
     print(title)
-    rows = compare(splits, options, *data)
-    print_summary(rows, overlap, options)
+    figures = compare(splits, options, *data)
+    print_summary(figures, overlap, options)
     options.output.mkdir(parents=True, exist_ok=True)
-    save_rows(rows, options.output / f"{name}.csv")
-    save_figure(rows, overlap, title, options.output / f"{name}.png")
+    save_rows(figures, options.output / f"{name}.csv")
+    save_figure(figures, overlap, title, options.output / f"{name}.png")
 
 
 def check_options(options):

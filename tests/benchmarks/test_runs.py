@@ -76,3 +76,25 @@ def test_missed_claims_are_told_and_raised(capsys):
 def test_outside_a_repository_the_commit_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "ROOT", tmp_path)
     assert runs.commit() == runs.commit("skaug") == "unknown"
+
+
+def test_a_study_goes_on_where_it_was_stopped(tmp_path, capsys):
+    path, made = tmp_path / "a.json", []
+
+    def run(name, seed):
+        made.append((name, seed))
+        return {"arms": {"ours": {"accuracy": 90 + seed}}}
+
+    def study(setting, *arguments):
+        parser = runs.study_parser("A question?", ["har", "mnist"], seeds=2, n_jobs=1)
+        options = parser.parse_args([*arguments, "--output", str(path)])
+        settings = {"har": setting, "mnist": (1, 2)}
+        runs.study(runs.__file__, options, settings, run, lambda found: len(found))
+
+    study((3, 4), "--sets", "har", "--seeds", "1")
+    study((3, 4))
+    assert made == [("har", 0), ("har", 1), ("mnist", 0), ("mnist", 1)]
+    study((5, 4))  # only the set with another setting is run again
+    assert made[4:] == [("har", 0), ("har", 1)]
+    study((5, 4), "--summary", str(path))
+    assert len(made) == 6 and capsys.readouterr().out.split() == ["1", "4", "4", "4"]
