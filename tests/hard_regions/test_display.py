@@ -1,5 +1,7 @@
 """Displays: what is drawn is what the sampler found."""
 
+from itertools import product
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,16 +57,13 @@ def rows_of(sampler, y, label, kind):
 
 def test_positions_are_principal_components_of_standardised_columns(iris):
     sampler, X, y = iris
-    display = map_of(sampler, X, y)
-    pca = PCA(2)
+    display, pca, n_drawn = map_of(sampler, X, y), PCA(2), 0
     scores = pca.fit_transform(StandardScaler().fit_transform(X))
-    n_drawn = 0
-    for label in np.unique(y):
-        for kind in KINDS:
-            offsets = display.scatter_[label, kind].get_offsets()
-            rows = rows_of(sampler, y, label, kind)
-            np.testing.assert_allclose(offsets, scores[rows], atol=1e-9)
-            n_drawn += len(offsets)
+    for label, kind in product(np.unique(y), KINDS):
+        offsets = display.scatter_[label, kind].get_offsets()
+        rows = rows_of(sampler, y, label, kind)
+        np.testing.assert_allclose(offsets, scores[rows], atol=1e-9)
+        n_drawn += len(offsets)
     assert n_drawn == len(X)
     assert [f"{100 * r:.0f}" for r in pca.explained_variance_ratio_] == ["73", "23"]
     assert display.ax_.get_xlabel() == "first principal component (73 % of variance)"
@@ -116,8 +115,7 @@ def test_classes_have_their_markers_and_names(iris):
     assert legend_of(display) == ["setosa", "versicolor", "virginica", "hollow: noisy"]
     shapes = {
         (label, display.scatter_[label, kind].get_paths()[0].vertices.tobytes())
-        for label in np.unique(y)
-        for kind in KINDS
+        for label, kind in product(np.unique(y), KINDS)
     }
     assert len(shapes) == len({shape for _, shape in shapes}) == 3
 
@@ -125,10 +123,9 @@ def test_classes_have_their_markers_and_names(iris):
 def test_two_columns_are_drawn_as_they_are(moons):
     sampler, X, y = moons
     display = map_of(sampler, X, y)
-    np.testing.assert_array_equal(display.points, X)
     assert display.axis_labels == ("column 0", "column 1")
-    display = map_of(sampler, X.tolist(), y.tolist())
-    np.testing.assert_array_equal(display.points, X)
+    for other in (display, map_of(sampler, X.tolist(), y.tolist())):
+        np.testing.assert_array_equal(other.points, X)
     display = map_of(sampler, X, y, features=(1, 0))
     np.testing.assert_array_equal(display.points, X[:, ::-1])
     assert display.ax_.get_xlabel() == "column 1"
@@ -163,10 +160,9 @@ def test_a_class_without_hard_points_and_no_noise_at_all():
     y = np.repeat(["b", "a"], 5)
     with pytest.warns(UserWarning, match="no point is in a hard region"):
         sampler = fitted(X, y, radius=0.5)
-    display = map_of(sampler, X, y)
+    display, histogram = map_of(sampler, X, y), histogram_of(sampler, y)
     display.figure_.canvas.draw()
     assert legend_of(display) == ["a", "b"]
-    histogram = histogram_of(sampler, y)
     assert histogram.counts.sum(axis=1).tolist() == [5, 5]
     assert histogram.hard_share.tolist() == [0, 0]
 
@@ -177,8 +173,7 @@ def test_nothing_but_noise():
         sampler = fitted(X, y, radius=0.1)
     map_of(sampler, X, y).figure_.canvas.draw()
     histogram = histogram_of(sampler, y)
-    assert histogram.counts.sum() == 0
-    assert histogram.noisy_share.tolist() == [1, 1]
+    assert histogram.counts.sum() == 0 and histogram.noisy_share.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("bins", [1, 7, 40])
@@ -225,10 +220,9 @@ def test_sampler_of_a_resampled_classifier(moons):
     sources = HardPoints("all", metric="euclidean")
     sampler = HardRegionSampler(sources=sources, generator="noise")
     model = ResampledClassifier(sampler, LogisticRegression()).fit(X, y)
-    display = map_of(model, X, y)
-    assert display.potentials is model.sampler_.potentials_
-    histogram = histogram_of(model, y)
-    assert histogram.counts.sum() == np.sum(~model.sampler_.noisy_)
+    assert map_of(model, X, y).potentials is model.sampler_.potentials_
+    counts = histogram_of(model, y).counts
+    assert counts.sum() == np.sum(~model.sampler_.noisy_)
 
 
 def test_other_rows_than_those_of_fit_are_refused(moons):
@@ -250,9 +244,8 @@ def test_features_that_are_no_two_columns_are_refused(moons, features):
 
 def test_one_column_makes_no_map():
     X, y = [[0.0], [0.5], [1.0], [2.0]], [0, 0, 1, 1]
-    sampler = fitted(X, y, radius=1)
     with refuses("minimum of 2 is required"):
-        map_of(sampler, X, y)
+        map_of(fitted(X, y, radius=1), X, y)
 
 
 def test_what_is_no_fitted_sampler_is_refused(moons):

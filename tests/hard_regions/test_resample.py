@@ -93,12 +93,17 @@ def test_imbalanced_learns_samplers_tell_their_rows(table, sampler):
     assert len(rows) != len(keep)
 
 
-def test_weights_need_a_sampler_that_tells_its_rows(table):
-    X, y = table
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ("sample_weight", "rows that sample_weight belongs to"),
+        ("groups", "takes groups"),
+    ],
+)
+def test_weights_and_groups_need_a_sampler_that_takes_them(table, given, message):
     model = ResampledClassifier(SMOTE(), LogisticRegression())
-    message = "rows that sample_weight belongs to; got a SMOTE"
-    with refuses(message, TypeError):
-        model.fit(X[:120], y[:120], sample_weight=np.ones(120))
+    with refuses(f"{message}; got a SMOTE", TypeError):
+        model.fit(*table, **{given: np.ones(150)})
 
 
 def test_networks_and_searches_take_groups_for_what_they_hold_out(table):
@@ -130,9 +135,12 @@ def test_what_looks_like_a_search_is_not_given_groups(table):
 def test_calibration_of_a_classifier_without_probabilities(table):
     X, y = table
     model = ResampledClassifier(hard(), LinearSVC())
+    assert hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
+    assert "LinearSVC" in model._repr_html_()
     calibrated = CalibratedClassifierCV(model, cv=3).fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(1), 1, rtol=1e-6)
     assert calibrated.score(X, y) > 0.6
+    assert model.fit(X, y).n_features_in_ == 8
 
 
 def test_metadata_routing(table):
@@ -159,35 +167,15 @@ def test_metadata_routing(table):
         assert len(np.unique(pipe[-1].sampler_.groups_)) == 20
 
 
-def test_methods_are_those_of_the_classifier(table):
-    model = ResampledClassifier(hard(), LinearSVC())
-    assert hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
-    X, y = table
-    names = np.array(["run", "sit", "walk"])[y]
-    assert model.fit(X, names).classes_.tolist() == ["run", "sit", "walk"]
-    assert model.n_features_in_ == 8
-    assert "LinearSVC" in model._repr_html_()
-
-
 @pytest.mark.parametrize(
-    "parts, message",
+    "sampler, estimator, message",
     [
-        ((StandardScaler(), LogisticRegression()), "sampler with fit_resample"),
-        (
-            (HardRegionSampler(output="potentials"), LogisticRegression()),
-            "output='samples'",
-        ),
-        ((hard(), StandardScaler()), "that classifies; got a StandardScaler"),
-        ((hard(), LinearRegression()), "that classifies; got a LinearRegression"),
+        (StandardScaler(), LogisticRegression(), "sampler with fit_resample"),
+        (HardRegionSampler(output="potentials"), LogisticRegression(), "='samples'"),
+        (hard(), StandardScaler(), "that classifies; got a StandardScaler"),
+        (hard(), LinearRegression(), "that classifies; got a LinearRegression"),
     ],
 )
-def test_messages(table, parts, message):
+def test_messages(table, sampler, estimator, message):
     with refuses(message, TypeError):
-        ResampledClassifier(*parts).fit(*table)
-
-
-def test_groups_that_nobody_takes_are_refused(table):
-    X, y = table
-    model = ResampledClassifier(SMOTE(), LogisticRegression())
-    with refuses("takes groups; got a SMOTE", TypeError):
-        model.fit(X, y, groups=np.arange(len(y)))
+        ResampledClassifier(sampler, estimator).fit(*table)

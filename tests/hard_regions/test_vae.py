@@ -70,11 +70,9 @@ def test_it_takes_constant_features():
 
 
 def test_it_takes_as_many_steps_as_it_is_given(monkeypatch):
-    steps = []
-    step = torch.optim.Adam.step
-    monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self: steps.append(1) or step(self)
-    )
+    steps, step = [], torch.optim.Adam.step
+    counted = lambda self: steps.append(1) or step(self)  # noqa: E731
+    monkeypatch.setattr(torch.optim.Adam, "step", counted)
     fit_vae(toy(1000), latent_dim=2, max_steps=3)
     assert len(steps) == 3
 

@@ -1,5 +1,7 @@
 """Displays of IHDA: what is drawn is what fits, scores and samples come to."""
 
+from functools import partial
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,15 +85,12 @@ def test_both_sides_start_from_one_base_training(halves):
     assert (display.scores[:, 1:] != display.scores_real[:, 1:]).all()
     # Repeats differ in their base training.
     assert len(np.unique(display.scores[:, 0])) == 3
-
-
-def test_without_samples_the_sides_are_equal(halves):
+    # Without samples the sides are equal throughout.
     finetuner = ihda(synthetic_share=0)
     display = gain_of(finetuner, *halves, scoring="neg_log_loss", n_repeats=2)
     np.testing.assert_array_equal(display.scores, display.scores_real)
     assert len(np.unique(display.scores[0])) == 4
-    np.testing.assert_array_equal(display.gain, 0)
-    np.testing.assert_array_equal(display.gain_error, 0)
+    assert not display.gain.any() and not display.gain_error.any()
 
 
 def test_gain_is_the_paired_difference_with_its_standard_error():
@@ -135,11 +134,10 @@ def test_training_of_a_prefit_estimator_is_kept(halves):
     X, y, X_test, y_test = halves
     net = NetClassifier(max_epochs=3, random_state=7).fit(X, y)
     before = net.predict_proba(X_test)
-    score = -log_loss(y_test, before)
     finetuner = ihda(FrozenEstimator(net))
     frozen = gain_of(finetuner, *halves, scoring="neg_log_loss", n_repeats=2)
-    np.testing.assert_allclose(frozen.scores[:, 0], score)
-    np.testing.assert_allclose(frozen.scores_real[:, 0], score)
+    for scores in (frozen.scores, frozen.scores_real):
+        np.testing.assert_allclose(scores[:, 0], -log_loss(y_test, before))
     np.testing.assert_array_equal(net.predict_proba(X_test), before)
 
 
@@ -158,8 +156,7 @@ def test_groups_reach_the_fit(halves):
     with refuses("one group per row"):
         gain_of(ihda(), *halves, groups=[0, 1])
     groups = np.arange(len(halves[0])) // 5
-    display = gain_of(ihda(), *halves, groups=groups)
-    assert display.scores.shape == (1, 4)
+    assert gain_of(ihda(), *halves, groups=groups).scores.shape == (1, 4)
 
 
 @pytest.mark.parametrize(
@@ -186,14 +183,16 @@ def test_skipped_levels_are_marked(halves):
     assert ticks(display)[:2] == ["base\ntraining", "input\n(skipped)"]
     for scores in (display.scores[0], display.scores_real[0]):
         np.testing.assert_array_equal(np.diff(scores)[display.skipped[0]], 0)
-    scores, skipped = np.zeros((3, 3)), np.zeros((3, 2), bool)
-    skipped[:2, 1] = True
-    display = LevelGainDisplay(scores, scores, ["a", "b"], skipped).plot()
-    assert ticks(display) == ["base\ntraining", "a", "b\n(2/3 skipped)"]
+    skipped = np.array([[0, 1], [0, 1], [0, 0]], bool)
+
+    def plotted(levels, skipped):
+        scores = np.zeros((3, len(levels) + 1))
+        return LevelGainDisplay(scores, scores, list(levels), skipped).plot()
+
+    expected = ["base\ntraining", "a", "b\n(2/3 skipped)"]
+    assert ticks(plotted("ab", skipped)) == expected
     # Of many levels the labels are tilted and have one line.
-    many = np.tile(skipped, 4)
-    scores = np.zeros((3, 9))
-    display = LevelGainDisplay(scores, scores, list("abababab"), many).plot()
+    display = plotted("abababab", np.tile(skipped, 4))
     assert ticks(display)[:3] == ["base training", "a", "b (2/3 skipped)"]
     assert display.ax_.get_xticklabels()[0].get_rotation() == 45
 
@@ -227,11 +226,10 @@ def test_projections_are_those_of_the_real_activations(fitted, level, width):
     mean = real.mean(axis=0)
     _, values, axes = np.linalg.svd(real - mean, full_matrices=False)
     signs = np.sign(np.sum((real - mean) @ axes[:2].T * display.points, axis=0))
-    expected = (real - mean) @ axes[:2].T * signs
-    np.testing.assert_allclose(display.points, expected, atol=1e-3)
-    np.testing.assert_allclose(display.points, PCA(2).fit_transform(real), atol=1e-3)
-    expected = (synthetic - mean) @ axes[:2].T * signs
-    np.testing.assert_allclose(display.synthetic_points, expected, atol=1e-3)
+    near = partial(np.testing.assert_allclose, atol=1e-3)
+    near(display.points, (real - mean) @ axes[:2].T * signs)
+    near(display.points, PCA(2).fit_transform(real))
+    near(display.synthetic_points, (synthetic - mean) @ axes[:2].T * signs)
     np.testing.assert_array_equal(display.source_index, source_index)
     share = 100 * values[0] ** 2 / np.sum(values**2)
     label = f"first principal axis ({share:.0f} % of variance)"
@@ -258,8 +256,7 @@ def test_points_have_the_colour_of_their_class(fitted):
         real, made = (display.scatter_[name, kind] for kind in ("real", "synthetic"))
         rows = np.flatnonzero(names == name)
         np.testing.assert_array_equal(real.get_offsets(), display.points[rows])
-        of_class = np.isin(display.source_index, rows)
-        expected = display.synthetic_points[of_class]
+        expected = display.synthetic_points[np.isin(display.source_index, rows)]
         np.testing.assert_array_equal(made.get_offsets(), expected)
         colour = matplotlib.colors.to_rgb(f"C{code}")
         np.testing.assert_allclose(real.get_facecolor()[0, :3], colour)
@@ -269,11 +266,9 @@ def test_points_have_the_colour_of_their_class(fitted):
 
 
 def test_more_than_ten_classes_have_other_markers():
-    n = 12
-    points = np.random.default_rng(0).normal(size=(n, 2))
-    display = ActivationDisplay(
-        points, points, np.arange(n), np.arange(n), level="a", axis_labels=("x", "y")
-    ).plot()
+    points, codes = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12)
+    names = {"level": "a", "axis_labels": ("x", "y")}
+    display = ActivationDisplay(points, points, codes, codes, **names).plot()
     scatter = [display.scatter_[label, "real"] for label in (0, 9, 10)]
     first, ninth, tenth = (s.get_paths()[0].vertices.shape for s in scatter)
     assert first == ninth != tenth
@@ -330,28 +325,23 @@ def test_unknown_kind_and_seed_are_refused(halves):
 
 
 def test_what_is_no_finetuner_is_refused(halves, fitted):
-    finetuner, X, y = fitted
+    finetuner, *rows = fitted
     for wrong in (LogisticRegression(), make_pipeline(StandardScaler(), finetuner)):
         name = type(wrong).__name__
-        message = rf"Display needs an IHDAFinetuner; got a {name}\. Of a pipeline"
-        with refuses(message, TypeError):
-            gain_of(wrong, *halves)
-        with refuses(message, TypeError):
-            activations_of(wrong, X, y)
+        for draw, data in ((gain_of, halves), (activations_of, rows)):
+            message = rf"Display needs an IHDAFinetuner; got a {name}\. Of a pipeline"
+            with refuses(message, TypeError):
+                draw(wrong, *data)
     with refuses("is not fitted yet", NotFittedError):
-        activations_of(ihda(), X, y)
+        activations_of(ihda(), *rows)
 
 
-def test_levels_without_samples_are_refused(halves, fitted):
+def test_levels_without_two_axes_of_samples_are_refused(halves, fitted):
+    finetuner, X, y = fitted
     with refuses(r"got 'head'\. Name one of \['input', "):
         activations_of(*fitted, level="head")
-    X, y, *_ = halves
-    twin = ihda(synthetic_share=0).fit(X, y)
+    twin = ihda(synthetic_share=0).fit(*halves[:2])
     with refuses(r"got None\. No level was; fit with synth"):
-        activations_of(twin, X, y)
-
-
-def test_too_little_for_two_axes_is_refused(fitted):
-    finetuner, X, y = fitted
+        activations_of(twin, *halves[:2])
     with refuses(r"two activations or more per row; got shape \(1, 64"):
         activations_of(finetuner, X[:1], y[:1], "input")

@@ -29,6 +29,10 @@ def batches(part, size=32, seed=0):
         yield part.h[rows], part.codes[rows]
 
 
+def state_of(net):
+    return copy.deepcopy(net.module_.state_dict())
+
+
 def changed(net, before):
     state = net.module_.state_dict()
     return {key for key, value in state.items() if not value.equal(before[key])}
@@ -49,7 +53,7 @@ def test_activations_step_by_step_are_those_from_the_start(fitted):
 def test_only_what_lies_above_changes(fitted, level):
     net, part = fitted
     part.reach(level)
-    before, optimizer = copy.deepcopy(net.module_.state_dict()), net.optimizer_
+    before, optimizer = state_of(net), net.optimizer_
     history = copy.deepcopy(net.history)
     finetune(part, batches(part), 5)
     done = ["input_norm", "blocks.0", "blocks.1", "blocks.2"]
@@ -64,20 +68,16 @@ def test_only_what_lies_above_changes(fitted, level):
 def test_head_only_and_frozen_statistics(fitted):
     net, part = fitted
     part.reach("blocks.0")
-    before = copy.deepcopy(net.module_.state_dict())
+    before = state_of(net)
     finetune(part, batches(part), 5, trainable="head")
     assert changed(net, before) == {"head.weight", "head.bias"}
-    before = copy.deepcopy(net.module_.state_dict())
+    before = state_of(net)
     finetune(part, batches(part), 5, frozen_norms=True)
     moved = changed(net, before)
     assert not any("running" in key or "tracked" in key for key in moved)
     assert {"blocks.1.0.weight", "blocks.1.1.weight"} <= moved
-
-
-def test_a_rate_of_zero_moves_statistics_only(fitted):
-    net, part = fitted
-    part.reach("input")
-    before = copy.deepcopy(net.module_.state_dict())
+    # A rate of zero moves the statistics only.
+    before = state_of(net)
     finetune(part, batches(part), 3, rate=0.0)
     assert all("running" in k or "tracked" in k for k in changed(net, before))
 
@@ -100,7 +100,7 @@ def test_rates_fall_along_a_half_cosine(fitted, monkeypatch):
 def test_the_same_seed_gives_the_same_weights_and_no_generator_moves(fitted):
     net, part = fitted
     part.reach("blocks.0")
-    start = copy.deepcopy(net.module_.state_dict())
+    start = state_of(net)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
     ends = []
     for seed in (1, 1, 2):
@@ -117,7 +117,7 @@ def test_recalibrated_statistics_are_those_of_the_rows(fitted):
     part.reach("blocks.0")
     norm = net.module_.blocks[1][1]
     momentum = norm.momentum
-    before = copy.deepcopy(net.module_.state_dict())
+    before = state_of(net)
     recalibrate(part)
     inputs = net.module_.blocks[1][0](part.h)
     torch.testing.assert_close(norm.running_mean, inputs.mean(0))

@@ -45,18 +45,15 @@ def test_every_sample_comes_once_per_pass_in_batches_of_one_size(piece):
 def test_batches_larger_than_the_set_go_through_it_again():
     made, X, codes, _ = samples(1000, sources=np.array([3, 8]), spread=0.0)
     new, of_class = next(made.batches(5))
-    assert {tuple(row) for row in new.tolist()} == {
-        tuple(X[i].tolist()) for i in (3, 8)
-    }
+    assert set(map(tuple, new.tolist())) == set(map(tuple, X[[3, 8]].tolist()))
     assert set(of_class.tolist()) == set(codes[[3, 8]].tolist()) and len(new) == 5
 
 
 def test_samples_of_activations_behind_a_relu_are_never_negative():
     X, codes = two_classes()
     for h, floor in [(X.relu(), 0.0), (X, X.min() - 10)]:
-        made = SyntheticSet(
-            NoiseGenerator(3.0).fit(h, codes), h, codes, np.arange(len(h))
-        )
+        noise = NoiseGenerator(3.0).fit(h, codes)
+        made = SyntheticSet(noise, h, codes, np.arange(len(h)))
         new = torch.cat([new for new, _ in made.pieces()])
         assert new.min() >= floor
         assert (new < 0).any() == bool((h < 0).any())

@@ -17,44 +17,46 @@ from skaug import ClassCovariance, ISDAClassifier, NetClassifier
 from skaug.isda.covariance import KINDS
 
 
+def seeded(max_epochs=5, **params):
+    return ISDAClassifier(max_epochs=max_epochs, random_state=0, **params)
+
+
+def same(first, second):
+    """Whether two modules have the same weights and statistics."""
+    first, second = first.state_dict(), second.state_dict()
+    return all(torch.equal(first[key], second[key]) for key in first)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_strength_zero_trains_the_plain_twin_bit_for_bit(table, kind):
     twin = NetClassifier(max_epochs=4, random_state=0).fit(*table)
-    isda = ISDAClassifier(
-        strength=0, covariance=kind, max_epochs=4, random_state=0
-    ).fit(*table)
+    isda = seeded(4, strength=0, covariance=kind).fit(*table)
     assert torch.equal(weights(isda), weights(twin))
-    np.testing.assert_array_equal(
-        isda.predict_proba(table[0]), twin.predict_proba(table[0])
-    )
+    ours, expected = (net.predict_proba(table[0]) for net in (isda, twin))
+    np.testing.assert_array_equal(ours, expected)
 
 
 def test_augmentation_changes_training_and_widens_the_margin_of_noise(table):
-    X, y = table
-    twin = NetClassifier(max_epochs=30, random_state=0).fit(X, y)
-    isda = ISDAClassifier(strength=3, max_epochs=30, random_state=0).fit(X, y)
+    X, y = (torch.tensor(part) for part in table)
 
     def noise_in_logits(net):
         """Mean variance of logit differences under the net's own class covariance."""
-        features = net.module_.eval().blocks(
-            net.module_.input_norm(torch.tensor(X, dtype=torch.float32))
-        )
+        module = net.fit(*table).module_.eval()
+        features = module.blocks(module.input_norm(X.float()))
         covariance = ClassCovariance(3, features.shape[1])
-        covariance.update(features, torch.tensor(y))
-        weight = net.module_.head.weight
-        margin = (weight[0] - weight[1]).detach() @ (
-            covariance.mean[0] - covariance.mean[1]
-        )
+        covariance.update(features, y)
+        weight, mean = module.head.weight.detach(), covariance.mean
+        margin = (weight[0] - weight[1]) @ (mean[0] - mean[1])
         form = covariance.quadratic_form(weight, torch.tensor([0]))[0, 1]
         return (form.sqrt() / margin.abs()).item()
 
-    assert noise_in_logits(isda) < noise_in_logits(twin)
+    twin = NetClassifier(max_epochs=30, random_state=0)
+    assert noise_in_logits(seeded(30, strength=3)) < noise_in_logits(twin)
 
 
 def test_fitted_statistics_are_those_of_the_features(table):
     X, y = table
-    names = np.array(["a", "b", "c"])[y]
-    net = ISDAClassifier(max_epochs=2, random_state=0).fit(X, names)
+    net = seeded(2).fit(X, np.array(["a", "b", "c"])[y])
     assert net.classifier_layer_ == "head"
     assert net.covariance_.shape == (3, 128, 128)
     # Each of two epochs shows every row once.
@@ -81,13 +83,9 @@ def test_covariance_of_a_frozen_network_is_that_of_its_features(table):
 )
 def test_schedule_follows_the_epoch_counter(table, schedule, expected):
     strengths = Recorder("on_batch_begin", ISDAClassifier.current_strength)
-    net = ISDAClassifier(
-        strength=2.0,
-        schedule=schedule,
-        max_epochs=4,
-        batch_size=50,
-        callbacks=[("strengths", strengths)],
-    ).partial_fit(*table, epochs=3)
+    params = {"strength": 2.0, "schedule": schedule, "batch_size": 50}
+    net = seeded(4, callbacks=[("strengths", strengths)], **params)
+    net.partial_fit(*table, epochs=3)
     np.testing.assert_allclose(strengths.seen, expected)
     net.partial_fit(*table, epochs=3)
     assert strengths.seen[-1] == 2.0  # beyond max_epochs the strength stays
@@ -95,16 +93,14 @@ def test_schedule_follows_the_epoch_counter(table, schedule, expected):
 
 @pytest.mark.parametrize("kind", ["full", "low_rank"])
 @pytest.mark.parametrize("stop", [1, 3])
-def test_interrupted_and_resumed_equals_uninterrupted(table, kind, stop, tmp_path):
-    X, y = table
-    make = lambda: ISDAClassifier(covariance=kind, max_epochs=5, random_state=0)  # noqa: E731
-    whole = make().fit(X, y)
-    part = pickle.loads(pickle.dumps(make().partial_fit(X, y, epochs=stop)))
+def test_interrupted_and_resumed_equals_uninterrupted(table, kind, stop):
+    whole = seeded(covariance=kind).fit(*table)
+    part = seeded(covariance=kind).partial_fit(*table, epochs=stop)
+    part = pickle.loads(pickle.dumps(part))
     torch.randn(100)  # whatever happens in between
-    part.partial_fit(X, y, epochs=5 - stop)
+    part.partial_fit(*table, epochs=5 - stop)
     assert torch.equal(weights(part), weights(whole))
-    for key, value in whole.criterion_.state_dict().items():
-        assert torch.equal(part.criterion_.state_dict()[key], value)
+    assert same(whole.criterion_, part.criterion_)
 
 
 class Stop(Callback):
@@ -114,38 +110,31 @@ class Stop(Callback):
 
 
 def test_keyboard_interrupt_leaves_a_usable_net_that_resumes(table):
-    X, y = table
-    net = ISDAClassifier(max_epochs=5, random_state=0, callbacks=[("stop", Stop())])
-    net.fit(X, y)
+    net = seeded(callbacks=[("stop", Stop())]).fit(*table)
     assert len(net.history) == 2
-    assert net.predict(X).shape == y.shape
-    net.partial_fit(X, y, epochs=3)
-    whole = ISDAClassifier(max_epochs=5, random_state=0).fit(X, y)
-    assert torch.equal(weights(net), weights(whole))
+    assert net.predict(table[0]).shape == table[1].shape
+    net.partial_fit(*table, epochs=3)
+    assert torch.equal(weights(net), weights(seeded().fit(*table)))
 
 
 def test_save_params_and_load_params_keep_the_statistics(table, tmp_path):
-    X, y = table
-    net = ISDAClassifier(max_epochs=2, random_state=0).fit(X, y)
+    net, other = seeded(2).fit(*table), seeded(1).fit(*table)
     files = {"f_params": tmp_path / "p.pt", "f_criterion": tmp_path / "c.pt"}
     net.save_params(**files)
-    other = ISDAClassifier(max_epochs=1, random_state=1).fit(X, y)
     other.load_params(**files)
     np.testing.assert_array_equal(other.covariance_, net.covariance_)
-    np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+    ours, expected = (each.predict_proba(table[0]) for each in (other, net))
+    np.testing.assert_array_equal(ours, expected)
 
 
 def test_prediction_and_validation_are_plain(table):
     X, y = table
-    net = ISDAClassifier(
-        strength=5, schedule="constant", max_epochs=3, train_split=ValidSplit(3)
-    ).fit(X, y)
-    statistics = copy.deepcopy(net.criterion_.state_dict())
-    logits = net.forward(X)
+    params = {"strength": 5, "schedule": "constant", "train_split": ValidSplit(3)}
+    net = seeded(3, **params).fit(X, y)
+    criterion, logits = copy.deepcopy(net.criterion_), net.forward(X)
     np.testing.assert_allclose(net.predict_proba(X), logits.softmax(1), rtol=1e-6)
     net.score(X, y)
-    for key, value in net.criterion_.state_dict().items():
-        assert torch.equal(statistics[key], value)
+    assert same(net.criterion_, criterion)
     # The last validation loss is cross-entropy on the held-out third.
     held_out = net.get_split_datasets(np.float32(X), y)[1].indices
     expected = F.cross_entropy(logits[held_out], torch.tensor(y[held_out]))
@@ -194,16 +183,11 @@ class SoftmaxAtTheEnd(Wrapped):
         ({"classifier_layer": "fc"}, r"unknown layer name 'fc'.*\['blocks.0.0', "),
         ({"classifier_layer": "blocks.0"}, "got Sequential at 'blocks.0'"),
         ({"module": nn.Sequential(nn.Flatten(), nn.Identity())}, "got none. Add one"),
-        (
-            {"module": SoftmaxAtTheEnd, "classifier_layer": "classifier"},
-            "an output that is not the layer's",
-        ),
     ],
 )
 def test_bad_parameters_are_named_at_fit(table, kwargs, message):
-    net = ISDAClassifier(**kwargs)
     with refuses(message):
-        net.fit(*table)
+        ISDAClassifier(**kwargs).fit(*table)
 
 
 def test_statistics_that_would_not_fit_are_refused_before_training():
@@ -239,5 +223,5 @@ def test_parameters_changed_on_a_fitted_net_are_checked_and_take_effect(table):
 def test_a_network_refused_once_is_refused_again(table):
     net = ISDAClassifier(SoftmaxAtTheEnd, classifier_layer="classifier")
     for _ in range(2):
-        with refuses("not the layer's"):
+        with refuses("an output that is not the layer's"):
             net.partial_fit(*table)

@@ -27,18 +27,34 @@ def problem():
     }
 
 
+def logits_of(p):
+    return p["features"] @ p["weight"].T + p["bias"]
+
+
 def isda(problem, strength, **changes):
     p = {**problem, **changes}
-    logits = p["features"] @ p["weight"].T + p["bias"]
-    augmented = augmented_logits(
-        logits, p["target"], p["weight"], p["covariance"], strength
-    )
+    terms = p["target"], p["weight"], p["covariance"]
+    augmented = augmented_logits(logits_of(p), *terms, strength)
     return F.cross_entropy(augmented, p["target"])
+
+
+def gradients(loss, problem):
+    parameters = [problem[key] for key in ("features", "weight", "bias")]
+    return torch.autograd.grad(loss, parameters)
+
+
+def differences(p):
+    """Rows of the weight less that of the true class: (N, C, A)."""
+    return p["weight"] - p["weight"][p["target"]][:, None]
+
+
+def equal(actual, expected, rtol=0, atol=0):
+    torch.testing.assert_close(actual, expected, rtol=rtol, atol=atol)
 
 
 def cross_entropy(problem, **changes):
     p = {**problem, **changes}
-    return F.cross_entropy(p["features"] @ p["weight"].T + p["bias"], p["target"])
+    return F.cross_entropy(logits_of(p), p["target"])
 
 
 def monte_carlo(problem, strength, n_draws):
@@ -58,40 +74,28 @@ def monte_carlo(problem, strength, n_draws):
 
 
 def test_class_table_equals_the_per_sample_form(problem):
-    p = problem
-    difference = p["weight"] - p["weight"][p["target"]][:, None]  # (N, C, A)
-    form = torch.einsum(
-        "nja,nab,njb->nj", difference, p["covariance"][p["target"]], difference
-    )
-    logits = p["features"] @ p["weight"].T + p["bias"]
-    naive = F.cross_entropy(logits + 0.35 * form, p["target"])
+    p, d = problem, differences(problem)
+    form = torch.einsum("nja,nab,njb->nj", d, p["covariance"][p["target"]], d)
+    naive = F.cross_entropy(logits_of(p) + 0.35 * form, p["target"])
     ours = isda(p, 0.7)
     assert abs(ours - naive) <= 1e-12
-    parameters = [p["features"], p["weight"], p["bias"]]
-    for actual, expected in zip(
-        torch.autograd.grad(ours, parameters), torch.autograd.grad(naive, parameters)
-    ):
+    for actual, expected in zip(gradients(ours, p), gradients(naive, p)):
         assert (actual - expected).abs().max() <= 1e-12
 
 
 def test_strength_zero_is_exactly_cross_entropy(problem):
-    parameters = [problem["features"], problem["weight"], problem["bias"]]
     ours, plain = isda(problem, 0), cross_entropy(problem)
     assert torch.equal(ours, plain)
-    for actual, expected in zip(
-        torch.autograd.grad(ours, parameters), torch.autograd.grad(plain, parameters)
-    ):
+    for actual, expected in zip(gradients(ours, problem), gradients(plain, problem)):
         assert torch.equal(actual, expected)
 
 
 def test_no_covariance_or_equal_rows_of_the_weight_leave_cross_entropy(problem):
-    plain = cross_entropy(problem)
-    none = isda(problem, 2.0, covariance=torch.zeros(C, A, A, dtype=torch.float64))
-    torch.testing.assert_close(none, plain, rtol=0, atol=1e-14)
+    none = {"covariance": torch.zeros(C, A, A, dtype=torch.float64)}
     same = {"weight": problem["weight"][:1].expand(C, A)}
-    torch.testing.assert_close(
-        isda(problem, 2.0, **same), cross_entropy(problem, **same), rtol=0, atol=1e-14
-    )
+    for change in (none, same):
+        plain = cross_entropy(problem, **change)
+        equal(isda(problem, 2.0, **change), plain, atol=1e-14)
 
 
 @pytest.mark.parametrize("strength", [0.01, 0.1, 0.5, 2.0])
@@ -103,9 +107,8 @@ def test_sandwich_of_cross_entropy_expectation_and_bound(problem, strength):
 
 def test_bound_is_tight_as_strength_vanishes(problem):
     def gap(strength):
-        return (
-            isda(problem, strength).detach() - monte_carlo(problem, strength, 20_000)[0]
-        )
+        expectation, _ = monte_carlo(problem, strength, 20_000)
+        return isda(problem, strength).detach() - expectation
 
     assert gap(1e-2) < 0.2 * gap(1e-1)
     assert gap(1e-4) < 0.02 * gap(1e-2)
@@ -115,8 +118,7 @@ def test_first_order_effect_of_expectation_and_bound(problem):
     # With the softmax p: the expectation grows by half the variance of logit
     # differences under p, the bound by half their second moment.
     p = {key: value.detach() for key, value in problem.items()}
-    probability = (p["features"] @ p["weight"].T + p["bias"]).softmax(1)
-    difference = p["weight"] - p["weight"][p["target"]][:, None]  # (N, C, A)
+    probability, difference = logits_of(p).softmax(1), differences(p)
     mean = (probability[..., None] * difference).sum(1, keepdim=True)
     covariance = p["covariance"][p["target"]]
 
@@ -127,7 +129,7 @@ def test_first_order_effect_of_expectation_and_bound(problem):
 
     step = 1e-5
     bound = (isda(p, step) - isda(p, 0)) / step
-    torch.testing.assert_close(bound, moment(about=0), rtol=1e-3, atol=0)
+    equal(bound, moment(about=0), rtol=1e-3)
     expectation, error = monte_carlo(problem, step, n_draws=20_000)
     slope = (expectation - isda(p, 0)) / step
     assert abs(slope - moment(about=mean)) < 5 * error / step + 1e-3
@@ -142,17 +144,13 @@ def test_binary_closed_form():
     margin = features @ d + 0.4 / 2 * d @ covariance[0] @ d
     expected = torch.logaddexp(margin, torch.zeros_like(margin)).mean()  # softplus
     logits = augmented_logits(features @ weight.T, target, weight, covariance, 0.4)
-    torch.testing.assert_close(
-        F.cross_entropy(logits, target), expected, rtol=1e-13, atol=0
-    )
+    equal(F.cross_entropy(logits, target), expected, rtol=1e-13)
 
 
 def test_common_shift_of_weights_and_biases_changes_nothing(problem):
     shift = torch.randn(A, dtype=torch.float64)
-    shifted = isda(
-        problem, 0.8, weight=problem["weight"] + shift, bias=problem["bias"] + 3
-    )
-    torch.testing.assert_close(shifted, isda(problem, 0.8), rtol=1e-12, atol=0)
+    shifted = {"weight": problem["weight"] + shift, "bias": problem["bias"] + 3}
+    equal(isda(problem, 0.8, **shifted), isda(problem, 0.8), rtol=1e-12)
 
 
 def test_rotation_changes_nothing_for_full_but_for_diagonal(problem):
@@ -162,9 +160,7 @@ def test_rotation_changes_nothing_for_full_but_for_diagonal(problem):
         "weight": problem["weight"] @ rotation,
         "covariance": rotation.T @ problem["covariance"] @ rotation,
     }
-    torch.testing.assert_close(
-        isda(problem, 0.8, **turned), isda(problem, 0.8), rtol=1e-12, atol=0
-    )
+    equal(isda(problem, 0.8, **turned), isda(problem, 0.8), rtol=1e-12)
     diagonal = lambda m: m.diagonal(dim1=1, dim2=2)  # noqa: E731
     before = isda(problem, 0.8, covariance=diagonal(problem["covariance"]))
     turned["covariance"] = diagonal(turned["covariance"])
@@ -173,13 +169,10 @@ def test_rotation_changes_nothing_for_full_but_for_diagonal(problem):
 
 def test_gradients_equal_the_corrected_equations_12_to_14(problem):
     p, strength = problem, 0.6
-    grad_features, grad_weight, grad_bias = torch.autograd.grad(
-        isda(p, strength), [p["features"], p["weight"], p["bias"]]
-    )
-    a, W, y, S = (
-        p[key].detach() for key in ("features", "weight", "target", "covariance")
-    )
-    logits = a @ W.T + p["bias"].detach()
+    grad_features, grad_weight, grad_bias = gradients(isda(p, strength), p)
+    keys = ("features", "weight", "target", "covariance")
+    a, W, y, S = (p[key].detach() for key in keys)
+    logits = logits_of(p).detach()
     probability = augmented_logits(logits, y, W, S, strength).softmax(1)
     dz = probability - F.one_hot(y, C)  # Eq. 12
     expected = torch.zeros_like(W)
@@ -198,30 +191,28 @@ def test_gradients_equal_the_corrected_equations_12_to_14(problem):
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradcheck_of_the_whole_loss(problem, kind):
     covariance = ClassCovariance(C, A, kind, rank=2, dtype=torch.float64)
-    target = torch.arange(40) % C
-    covariance.update(torch.randn(40, A).double(), target)
-    inputs = [problem[key] for key in ("features", "weight", "bias")]
-    torch.autograd.gradcheck(
-        lambda a, W, b: isda(
-            problem, 0.5, features=a, weight=W, bias=b, covariance=covariance
-        ),
-        inputs,
-    )
+    covariance.update(torch.randn(40, A).double(), torch.arange(40) % C)
+    keys = ("features", "weight", "bias")
+
+    def loss(*inputs):
+        return isda(problem, 0.5, **dict(zip(keys, inputs)), covariance=covariance)
+
+    torch.autograd.gradcheck(loss, [problem[key] for key in keys])
 
 
 def test_loss_updates_statistics_in_training_only():
     torch.manual_seed(0)
     loss = ISDALoss(C, A, "diagonal")
-    features, weight = torch.randn(20, A), torch.randn(C, A)
-    target = torch.arange(20) % C
-    logits = features @ weight.T
-    bound = loss(logits, target, features, weight, 0.5)
-    assert bound > F.cross_entropy(logits, target)
-    assert loss.covariance.count.sum() == 20
-    loss.eval()
-    assert torch.equal(
-        loss(logits, target, features, weight, 0.5), F.cross_entropy(logits, target)
+    features, weight, target = (
+        torch.randn(20, A),
+        torch.randn(C, A),
+        torch.arange(20) % C,
     )
+    logits = features @ weight.T
+    plain, terms = F.cross_entropy(logits, target), (target, features, weight, 0.5)
+    assert loss(logits, *terms) > plain
+    assert loss.covariance.count.sum() == 20
+    assert torch.equal(loss.eval()(logits, *terms), plain)
     assert loss.covariance.count.sum() == 20
 
 
@@ -235,7 +226,6 @@ def test_bound_is_computed_in_float32_under_autocast(kind):
         value = loss(logits, target, features.bfloat16(), head.weight, 0.5)
     assert logits.dtype == torch.bfloat16
     double = ISDALoss(C, A, kind, rank=A, dtype=torch.float64)
-    reference = double(
-        logits.double(), target, features.bfloat16().double(), head.weight.double(), 0.5
-    )
-    torch.testing.assert_close(value, reference.float(), rtol=1e-5, atol=0)
+    seen, weight = features.bfloat16().double(), head.weight.double()
+    reference = double(logits.double(), target, seen, weight, 0.5)
+    equal(value, reference.float(), rtol=1e-5)

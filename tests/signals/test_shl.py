@@ -103,191 +103,150 @@ def test_memory_stays_within_one_and_a_half_arrays(tmp_path):
     X = np.random.default_rng(0).normal(size=(20, 1, 6000)).astype(np.float32)
     folder = write_shl(tmp_path, X, ["Acc_x"], np.ones(20))
     for path in folder.iterdir():
-        path.write_text(50 * path.read_text())
+        path.write_text(25 * path.read_text())
     tracemalloc.start()
     try:
         data = load_shl(folder, ["Acc_x"])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert data.X.shape == (1000, 1, 6000)
+    assert data.X.shape == (500, 1, 6000)
     assert peak < 1.5 * (data.X.nbytes + data.y.nbytes)
 
 
-def lines_of(path):
-    return path.read_text().split("\n")
+def change_line(name, number, change):
+    """A damage to a folder: one line of a file becomes another."""
+
+    def act(folder):
+        path = folder / f"{name}.txt"
+        lines = path.read_text().split("\n")
+        lines[number - 1] = change(lines[number - 1])
+        path.write_text("\n".join(lines))
+
+    return act
 
 
-def replace_line(folder, name, number, change):
-    path = folder / name
-    lines = lines_of(path)
-    lines[number - 1] = change(lines[number - 1])
-    path.write_text("\n".join(lines))
+def change_file(name, change):
+    """A damage to a folder: a function of bytes makes other content of a file."""
 
+    def act(folder):
+        path = folder / f"{name}.txt"
+        path.write_bytes(change(path.read_bytes()))
 
-def drop_last_number(line):
-    return line.rsplit(" ", 1)[0]
-
-
-def drop_line(folder, name, number):
-    lines = lines_of(folder / name)
-    del lines[number - 1]
-    (folder / name).write_text("\n".join(lines))
+    return act
 
 
 def as_number(text, column=3):
     def change(line):
         numbers = line.split(" ")
-        numbers[column - 1] = text
-        return " ".join(numbers)
+        return " ".join([*numbers[: column - 1], text, *numbers[column:]])
 
     return change
 
 
+def line(text):
+    return lambda _: text
+
+
+def longer(text):
+    return lambda old: old + text
+
+
+def shorter(line):
+    return line.rsplit(" ", 1)[0]
+
+
+def without_line(number):
+    def change(text):
+        lines = text.split(b"\n")
+        return b"\n".join(lines[: number - 1] + lines[number:])
+
+    return change
+
+
+def carriage_returns(text):
+    return text.replace(b"\n", b"\r")
+
+
+def first_place_again(text):
+    lines = text.split(b"\n")
+    return b"\n".join([*lines[:3], lines[0], *lines[4:]])
+
+
+def two_uneven_lines(folder):
+    change_line("Gyr_x", 4, shorter)(folder)
+    change_line("Gyr_x", 5, longer(" 1.5"))(folder)
+
+
+def dead_link(folder):
+    (folder / "Label.txt").unlink()
+    (folder / "Label.txt").symlink_to("none")
+
+
 # What is done to a folder, and what the message must say.
-DAMAGE = {
-    "no folder": (shutil.rmtree, r"a folder; got .*train, which is not one"),
-    "missing channel": (
-        lambda f: (f / "Gyr_y.txt").unlink(),
-        r"Gyr_y\.txt in .*train; got a folder without it",
+LINES = [
+    # File, line, change, and what the message says of this line.
+    ("Acc_x", 1, line(""), "numbers are needed; got an empty line"),
+    ("Gyr_x", 7, shorter, "50 numbers are needed, as in line 1 of .*; got 49"),
+    ("Gyr_x", 2, longer(" 1.5"), "50 numbers are needed.*; got 51"),
+    ("Mag_x", 6, line(""), "50 numbers are needed.*; got 0"),
+    ("Mag_y", 3, as_number("abc"), "a finite number .*; got 'abc' as number 3"),
+    ("Mag_y", 12, as_number("0.5-0.25", 50), "a finite .* '0.5-0.25' as number 50"),
+    ("Mag_y", 1, as_number("9,81", 1), "a finite .*; got '9,81' as number 1"),
+    ("Mag_y", 3, as_number("NaN"), "a finite number is needed; got 'NaN'"),
+    ("Mag_y", 3, as_number("-1e39"), r"range of float32 .* -1e\+39 as number 3"),
+    ("Mag_y", 5, longer(" \x1a"), r"a finite .*; got '\\x1a' as number 51"),
+    ("Label", 9, as_number("9"), "labels from 0 to 8 .*; got 9 as number 3"),
+    ("Label", 9, as_number("1.5"), r"labels from 0 to 8 are needed; got 1\.5"),
+    ("train_order", 4, line("0"), "places from 1 to 12.*; got 0"),
+    ("train_order", 4, line("four"), "a whole number is needed; got 'four'"),
+]
+FILES = [
+    # File, change of its content, and what the message says.
+    ("Acc_x", lambda _: b"", r"x\.txt, line 1: numbers are needed; got an empty file"),
+    ("Mag_z", lambda _: b"", r"z\.txt, line 1: 12 lines .*, as Acc_x\.txt has; got 0"),
+    ("Acc_z", lambda text: text[:-99], r"Acc_z\.txt, line 12: 50 numbers are needed"),
+    ("Acc_z", without_line(5), r"z\.txt, line 12: 12 lines .*, as .* has; got 11"),
+    ("Acc_z", longer(b"1 " * 50 + b"\n"), r"z\.txt, line 13: 12 lines .*; got more"),
+    (
+        "Acc_x",
+        without_line(5),
+        r"r\.txt, line 12: .* each of the 11 lines of Acc_x\.txt",
     ),
-    "empty file": (
-        lambda f: (f / "Acc_x.txt").write_text(""),
-        r"Acc_x\.txt, line 1: numbers are needed; got an empty file",
+    ("Gyr_z", carriage_returns, r"z\.txt, line 1: .* in a newline .*; got a carriage"),
+    ("Acc_x", carriage_returns, r"x\.txt, line 1: .* in a newline .*; got a carriage"),
+    ("Gyr_z", lambda text: text.decode().encode("utf-16"), r"line 1: a finite number"),
+    ("Label", lambda _: b"1\n" * 12, r"Label\.txt, line 1: 50 numbers .*; got 1"),
+    (
+        "train_order",
+        first_place_again,
+        "line 4: places from 1 to 12, each of them once",
     ),
-    "empty other file": (
-        lambda f: (f / "Mag_z.txt").write_text(""),
-        r"Mag_z\.txt, line 1: 12 lines are needed, as Acc_x\.txt has; got 0",
+    ("train_order", without_line(4), r"line 12: a number .* the 12 lines .*; got 11"),
+]
+DAMAGE = [
+    *(
+        (change_line(*row[:3]), r"{}\.txt, line {}: .*{}".format(*row[:2], row[3]))
+        for row in LINES
     ),
-    "empty first line": (
-        lambda f: replace_line(f, "Acc_x.txt", 1, lambda line: ""),
-        r"Acc_x\.txt, line 1: numbers are needed; got an empty line",
-    ),
-    "short line": (
-        lambda f: replace_line(f, "Gyr_x.txt", 7, drop_last_number),
-        r"Gyr_x\.txt, line 7: 50 numbers are needed, as in line 1 of .*; got 49",
-    ),
-    "long line": (
-        lambda f: replace_line(f, "Gyr_x.txt", 2, lambda line: line + " 1.5"),
-        r"Gyr_x\.txt, line 2: 50 numbers are needed.*; got 51",
-    ),
-    "two short lines of the right sum": (
-        lambda f: [
-            replace_line(f, "Gyr_x.txt", 4, drop_last_number),
-            replace_line(f, "Gyr_x.txt", 5, lambda line: line + " 1.5"),
-        ],
-        r"Gyr_x\.txt, line 4: 50 numbers are needed.*; got 49",
-    ),
-    "blank line": (
-        lambda f: replace_line(f, "Mag_x.txt", 6, lambda line: ""),
-        r"Mag_x\.txt, line 6: 50 numbers are needed.*; got 0",
-    ),
-    "cut off in a line": (
-        lambda f: os.truncate(f / "Acc_z.txt", (f / "Acc_z.txt").stat().st_size - 99),
-        r"Acc_z\.txt, line 12: 50 numbers are needed",
-    ),
-    "a line less": (
-        lambda f: drop_line(f, "Acc_z.txt", 5),
-        r"Acc_z\.txt, line 12: 12 lines are needed, as .* has; got 11",
-    ),
-    "a line more": (
-        lambda f: (f / "Acc_z.txt").open("a").write("1 " * 50 + "\n"),
-        r"Acc_z\.txt, line 13: 12 lines are needed, as .* has; got more",
-    ),
-    "a line less in the first channel": (
-        lambda f: drop_line(f, "Acc_x.txt", 5),
-        r"train_order\.txt, line 12: a number for each of the 11 lines of Acc_x\.txt",
-    ),
-    "not a number": (
-        lambda f: replace_line(f, "Mag_y.txt", 3, as_number("abc")),
-        r"Mag_y\.txt, line 3: a finite number is needed; got 'abc' as number 3",
-    ),
-    "glued numbers": (
-        lambda f: replace_line(f, "Mag_y.txt", 12, as_number("0.5-0.25", 50)),
-        r"Mag_y\.txt, line 12: a finite number is needed; got '0.5-0.25' as number 50",
-    ),
-    "decimal comma": (
-        lambda f: replace_line(f, "Mag_y.txt", 1, as_number("9,81", 1)),
-        r"Mag_y\.txt, line 1: a finite number is needed; got '9,81' as number 1",
-    ),
-    "NaN": (
-        lambda f: replace_line(f, "Mag_y.txt", 3, as_number("NaN")),
-        r"Mag_y\.txt, line 3: a finite number is needed; got 'NaN'",
-    ),
-    "beyond float32": (
-        lambda f: replace_line(f, "Mag_y.txt", 3, as_number("-1e39")),
-        r"Mag_y\.txt, line 3: .* range of float32 are needed; got -1e\+39 as number 3",
-    ),
-    "control character at the end of a line": (
-        lambda f: replace_line(f, "Mag_y.txt", 5, lambda line: line + " \x1a"),
-        r"Mag_y\.txt, line 5: a finite number is needed; got '\\x1a' as number 51",
-    ),
-    "old line ends": (
-        lambda f: (f / "Gyr_z.txt").write_bytes(
-            (f / "Gyr_z.txt").read_bytes().replace(b"\n", b"\r")
-        ),
-        r"Gyr_z\.txt, line 1: lines that end in a newline are needed; got a carriage",
-    ),
-    "old line ends in the first channel": (
-        lambda f: (f / "Acc_x.txt").write_bytes(
-            (f / "Acc_x.txt").read_bytes().replace(b"\n", b"\r")
-        ),
-        r"Acc_x\.txt, line 1: lines that end in a newline are needed; got a carriage",
-    ),
-    "labels that lead nowhere": (
-        lambda f: [(f / "Label.txt").unlink(), (f / "Label.txt").symlink_to("none")],
-        r"Label\.txt in .*train; got a folder without it",
-    ),
-    "wide characters": (
-        lambda f: (f / "Gyr_z.txt").write_text(
-            (f / "Gyr_z.txt").read_text(), encoding="utf-16"
-        ),
-        r"Gyr_z\.txt, line 1: a finite number is needed; got",
-    ),
-    "unknown label": (
-        lambda f: replace_line(f, "Label.txt", 9, as_number("9")),
-        r"Label\.txt, line 9: labels from 0 to 8 are needed; got 9 as number 3",
-    ),
-    "label between two": (
-        lambda f: replace_line(f, "Label.txt", 9, as_number("1.5")),
-        r"Label\.txt, line 9: labels from 0 to 8 are needed; got 1\.5",
-    ),
-    "labels of segments": (
-        lambda f: (f / "Label.txt").write_text("1\n" * 12),
-        r"Label\.txt, line 1: 50 numbers are needed.*; got 1",
-    ),
-    "short order": (
-        lambda f: drop_line(f, "train_order.txt", 4),
-        r"train_order\.txt, line 12: a number for each of the 12 lines of .*; got 11",
-    ),
-    "repeated place": (
-        lambda f: replace_line(
-            f, "train_order.txt", 4, lambda line: lines_of(f / "train_order.txt")[0]
-        ),
-        r"train_order\.txt, line 4: places from 1 to 12, each of them once",
-    ),
-    "place from 0": (
-        lambda f: replace_line(f, "train_order.txt", 4, lambda line: "0"),
-        r"train_order\.txt, line 4: places from 1 to 12.*; got 0",
-    ),
-    "text in the order": (
-        lambda f: replace_line(f, "train_order.txt", 4, lambda line: "four"),
-        r"train_order\.txt, line 4: a whole number is needed; got 'four'",
-    ),
-    "two orders": (
+    *((change_file(*row[:2]), row[2]) for row in FILES),
+    (shutil.rmtree, r"a folder; got .*train, which is not one"),
+    (lambda f: (f / "Gyr_y.txt").unlink(), r"Gyr_y\.txt in .*train; got a folder with"),
+    (dead_link, r"Label\.txt in .*train; got a folder without it"),
+    (two_uneven_lines, r"Gyr_x\.txt, line 4: 50 numbers are needed.*; got 49"),
+    (
         lambda f: (f / "test_order.txt").write_text("1\n"),
         r"one file \*order\.txt at most; got \['test_order\.txt', 'train_order\.txt'\]",
     ),
-}
+]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("act, message", DAMAGE)
 @pytest.mark.parametrize("block", [2**18, 1500])
 def test_damage_is_named_and_nothing_is_cached(
-    folder, tmp_path, damage, block, monkeypatch
+    folder, tmp_path, act, message, block, monkeypatch
 ):
     monkeypatch.setattr("skaug.signals.shl.BLOCK", block)  # two lines or so
-    act, message = DAMAGE[damage]
     act(folder)
     cache = tmp_path / "cache"
     with refuses(message, (FileNotFoundError, ValueError)) as caught:
@@ -316,7 +275,7 @@ def test_arguments_are_checked(folder, arguments, message):
 
 
 def test_a_damaged_line_is_named_among_chosen_segments(folder):
-    replace_line(folder, "Mag_y.txt", 8, lambda line: line + " \x1a")
+    change_line("Mag_y", 8, longer(" \x1a"))(folder)
     for segments in ([7], [2, 7], slice(3, 10)):
         with refuses(r"Mag_y\.txt, line 8: .* as number 51"):
             load_shl(folder, segments=segments)
@@ -366,9 +325,9 @@ def test_the_cache_is_made_anew_for_other_text(recording, folder, tmp_path):
     cache = tmp_path / "cache"
     load_shl(folder, cache=cache)
     # As many bytes as before.
-    replace_line(folder, "Label.txt", 2, lambda line: "8" + line[1:])
+    change_line("Label", 2, as_number("8", 1))(folder)
     assert load_shl(folder, cache=cache).y[1, 0] == 8
-    replace_line(folder, "Gyr_x.txt", 1, as_number("0.5", 1))
+    change_line("Gyr_x", 1, as_number("0.5", 1))(folder)
     assert load_shl(folder, cache=cache).X[0, 3, 0] == 0.5
 
 
@@ -401,7 +360,7 @@ def test_text_that_changes_while_it_is_read_is_not_cached(
 
     def read_and_change(self, X, y=None):
         read(self, X, y)
-        replace_line(folder, "Acc_x.txt", 1, as_number("9.75", 1))
+        change_line("Acc_x", 1, as_number("9.75", 1))(folder)
 
     monkeypatch.setattr(_Reader, "__call__", read_and_change)
     with refuses(r"Acc_x\.txt to be at rest; got a change"):
