@@ -310,16 +310,13 @@ def test_activations_on_given_axes_without_legend(fitted):
 
 
 @pytest.mark.parametrize("n", [0, 1.5, "many"])
-def test_numbers_below_one_are_refused(halves, fitted, n):
+def test_wrong_parameters_are_refused(halves, fitted, n):
     with refuses("LevelGainDisplay needs n_repeats to be a whole number >= 1; got"):
         gain_of(ihda(), *halves, n_repeats=n)
     with refuses("ActivationDisplay needs n_samples to be a whole number >= 1; got"):
         activations_of(*fitted, n_samples=n)
-
-
-def test_unknown_kind_and_seed_are_refused(halves):
-    with refuses("needs kind to be 'scores' or 'gain'; got 'loss'"):
-        gain_of(ihda(), *halves, kind="loss")
+    with refuses(f"needs kind to be 'scores' or 'gain'; got {n!r}"):
+        gain_of(ihda(), *halves, kind=n)
     with refuses("needs random_state to be an integer or None", TypeError):
         gain_of(ihda(), *halves, random_state="a")
 

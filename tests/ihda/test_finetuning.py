@@ -14,13 +14,19 @@ from skaug.net import Levels
 
 @pytest.fixture
 def fitted(table):
-    """A net, the rows it was trained on, their codes, and its levels."""
-    X, y = table
-    net = NetClassifier(
-        module__hidden=(16, 12, 8), module__dropout=0.2, max_epochs=4, random_state=0
-    ).fit(X, y)
+    """A net and its levels with the rows it was trained on."""
+    hidden = {"module__hidden": (16, 12, 8), "module__dropout": 0.2}
+    net = NetClassifier(max_epochs=4, random_state=0, **hidden).fit(*table)
+    return net, level_rows(net, *table)
+
+
+def level_rows(net, X, y, level=None):
+    """Rows with their codes at a level of a net."""
     X, codes = net.encode(X, y)
-    return net, LevelRows(net, Levels(net.module_, torch.tensor(X[:2])), X, codes)
+    part = LevelRows(net, Levels(net.module_, torch.tensor(X[:4])), X, codes)
+    if level is not None:
+        part.reach(level)
+    return part
 
 
 def batches(part, size=32, seed=0):
@@ -58,8 +64,7 @@ def test_only_what_lies_above_changes(fitted, level):
     finetune(part, batches(part), 5)
     done = ["input_norm", "blocks.0", "blocks.1", "blocks.2"]
     below = tuple(done[: done.index(level) + 1]) if level != "input" else ()
-    moved = changed(net, before)
-    assert moved == {key for key in before if not key.startswith(below)}
+    assert changed(net, before) == {k for k in before if not k.startswith(below)}
     assert net.optimizer_ is optimizer and net.history == history
     assert all(p.requires_grad for p in net.module_.parameters())
     assert all(p.grad is None for p in net.module_.parameters())
@@ -131,9 +136,7 @@ def test_recalibration_counts_all_rows_alike():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(513, 4)).astype(np.float32), np.arange(513) % 2
     net = NetClassifier(max_epochs=1, random_state=0).fit(X, y)
-    part = LevelRows(net, Levels(net.module_, torch.tensor(X[:4])), X, y)
-    part.reach("input")
-    recalibrate(part)
+    recalibrate(level_rows(net, X, y, "input"))
     mean = net.module_.input_norm.running_mean
     np.testing.assert_allclose(mean, X.mean(0), rtol=0, atol=1e-3)
 
@@ -146,10 +149,7 @@ def test_isdas_loss_is_kept(table):
     counts = net.class_covariance_.count.clone()
     weights = []
     for each in (net, plain):
-        rows, codes = each.encode(X, y)
-        levels = Levels(each.module_, torch.tensor(rows[:2]))
-        part = LevelRows(each, levels, rows, codes)
-        part.reach("blocks.0")
+        part = level_rows(each, X, y, "blocks.0")
         finetune(part, batches(part), 5)
         weights.append(each.module_.head.weight)
     assert not weights[0].equal(weights[1])

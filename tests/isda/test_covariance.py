@@ -29,17 +29,12 @@ def test_streaming_equals_the_one_shot_biased_covariance(kind, cuts):
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)
-def test_the_order_of_batches_does_not_matter(kind):
+def test_the_order_of_batches_does_not_matter_and_estimates_can_be_merged(kind):
     X, y = draw(100)
     order = torch.randperm(100, generator=torch.Generator().manual_seed(1))
     forward = estimate(kind, X, y, (13, 40, 41))
     shuffled = estimate(kind, X[order], y[order], (7, 77))
     assert_near(shuffled.dense(), forward.dense())
-
-
-@pytest.mark.parametrize("kind", ESTIMATED)
-def test_merging_two_estimates_equals_one_pass(kind):
-    X, y = draw(90)
     first, second = estimate(kind, X[:35], y[:35]), estimate(kind, X[35:], y[35:])
     before = second.dense().clone()
     first.merge(second)

@@ -10,6 +10,9 @@ from torch import nn
 
 from skaug.net import MLP, ConvNet, SignalNet, capture_input, check_head, linear_head
 
+weight_norm = nn.utils.parametrizations.weight_norm
+NORMALISED = nn.Sequential(nn.Linear(4, 4), weight_norm(nn.Linear(4, 2)))
+
 
 class TwoHeads(nn.Module):
     """The head in use is not the last one defined."""
@@ -46,20 +49,14 @@ def test_features_times_weight_are_the_logits(net, shape):
     torch.testing.assert_close(inputs[0] @ head.weight.T + head.bias, logits)
 
 
-def test_no_hook_is_left_behind_even_after_an_error():
+def test_captured_features_carry_gradients_and_no_hook_is_left_behind():
     net = MLP(4, 3)
     with refuses("stop", RuntimeError), capture_input(net.head):
         raise RuntimeError("stop")
-    with capture_input(net.head):
+    with capture_input(net.head) as inputs:
         net(torch.randn(5, 4))
     assert not any(module._forward_pre_hooks for module in net.modules())
     pickle.loads(pickle.dumps(net))
-
-
-def test_captured_features_carry_gradients():
-    net = MLP(4, 3)
-    with capture_input(net.head) as inputs:
-        net(torch.randn(5, 4))
     inputs[0].sum().backward()
     assert net.blocks[0][0].weight.grad is not None
 
@@ -89,13 +86,7 @@ def test_a_named_head_is_taken_and_the_wrong_default_is_noticed():
         (nn.Sequential(nn.Conv1d(2, 3, 1)), None, "got none. Add one"),
         (nn.Sequential(nn.Linear(4, 3)), "1", r"unknown layer name '1'.*\['0'\]"),
         (nn.Sequential(nn.ReLU(), nn.Linear(4, 3)), "0", r"got ReLU at '0'.*\['1'\]"),
-        (
-            nn.Sequential(
-                nn.Linear(4, 3), nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
-            ),
-            "1",
-            r"got ParametrizedLinear at '1'.*\['0'\]",
-        ),
+        (NORMALISED, "1", r"got ParametrizedLinear at '1'.*\['0'\]"),
     ],
 )
 def test_what_is_not_a_plain_linear_head_is_refused(net, name, message):
@@ -109,13 +100,7 @@ def test_what_is_not_a_plain_linear_head_is_refused(net, name, message):
         (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), (4,), "not the layer's"),
         (nn.Sequential(nn.Linear(4, 3), nn.Conv1d(2, 3, 1)), (2, 4), "shape"),
         (Repeated(), (4,), "2 calls"),
-        (
-            nn.Sequential(
-                nn.Linear(4, 4), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
-            ),
-            (4,),
-            "not the layer's",
-        ),
+        (NORMALISED, (4,), "not the layer's"),
     ],
 )
 def test_a_head_whose_output_is_not_the_networks_is_refused(net, shape, message):

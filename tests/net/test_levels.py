@@ -32,13 +32,12 @@ class Stages(nn.Module):
 
     def __init__(self):
         super().__init__()
-        unit = Residual
         self.features = nn.Sequential()
         self.features.add_module("init_block", nn.Sequential(nn.Linear(4, 4)))
         for number in (1, 2):
             stage = nn.Sequential()
             for i in (1, 2):
-                stage.add_module(f"unit{i}", nn.Sequential(unit(), nn.Linear(3, 4)))
+                stage.add_module(f"unit{i}", nn.Sequential(Residual(), nn.Linear(3, 4)))
             self.features.add_module(f"stage{number}", stage)
         self.features.add_module("final_pool", nn.Flatten())
         self.output = nn.Linear(4, 3)
@@ -54,29 +53,26 @@ def flat():
     )
 
 
+def resnet18():
+    return torchvision.models.resnet18(num_classes=3)
+
+
+RESNET18 = resnet18, (3, 8, 8), [f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1)]
+BLOCKS = [f"blocks.{i}" for i in range(3)]
+UNITS = [f"features.stage{i}.unit{j}.0" for i in (1, 2) for j in (1, 2)]
 LEVELS = {
     "MLP": (lambda: MLP(4, 3, hidden=(8, 6)), (4,), ["blocks.0", "blocks.1"]),
-    "SignalNet": (lambda: SignalNet(2, 3), (2, 16), [f"blocks.{i}" for i in range(3)]),
-    "ConvNet": (lambda: ConvNet(1, 3), (1, 8, 8), [f"blocks.{i}" for i in range(3)]),
+    "SignalNet": (lambda: SignalNet(2, 3), (2, 16), BLOCKS),
+    "ConvNet": (lambda: ConvNet(1, 3), (1, 8, 8), BLOCKS),
     "residual images": (
         lambda: WideResNet(1, 3, depth=16, widen=1),
         (1, 8, 8),
         [f"stages.{i}.{j}" for i in range(3) for j in range(2)],
     ),
     "flat Sequential": (flat, (4,), ["3", "6"]),
-    "nested Sequential": (
-        Stages,
-        (4,),
-        ["features.init_block"]
-        + [f"features.stage{i}.unit{j}.0" for i in (1, 2) for j in (1, 2)],
-    ),
+    "nested Sequential": (Stages, (4,), ["features.init_block", *UNITS]),
     "residual": (Residual, (4,), ["last"]),
 }
-RESNET18 = (
-    lambda: torchvision.models.resnet18(num_classes=3),
-    (3, 8, 8),
-    [f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1)],
-)
 
 
 def levels_of(kind):
@@ -119,17 +115,11 @@ def test_training_from_a_level_leaves_what_is_below_bit_identical(kind):
         torch.testing.assert_close(levels.output(name, X), h, rtol=0, atol=0)
         changed = {k for k, v in net.state_dict().items() if not v.equal(before[k])}
         below = {id(module) for module in levels.modules_below(name)}
-        for key in changed:
-            assert id(net.get_submodule(key.rpartition(".")[0])) not in below, key
-        assert changed
-        statistics = {k for k in changed if k.endswith("running_mean")}
-        after = [
-            k
-            for k in before
-            if k.endswith("running_mean")
-            and id(net.get_submodule(k.rpartition(".")[0])) not in below
-        ]
-        assert statistics == set(after)
+        owners = {k: net.get_submodule(k.rpartition(".")[0]) for k in before}
+        above = {k for k, owner in owners.items() if id(owner) not in below}
+        assert changed and changed <= above
+        statistics = {k for k in above if k.endswith("running_mean")}
+        assert statistics == {k for k in changed if k.endswith("running_mean")}
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert not any(module.training for module in net.modules())
 
@@ -249,21 +239,16 @@ def test_buffers_around_the_level_are_left_alone():
 
 def test_weight_norm_does_not_make_a_layer_a_block():
     norm = nn.utils.parametrizations.weight_norm
-    net = nn.Sequential(
-        *(norm(nn.Linear(4, 6)), nn.ReLU(), norm(nn.Linear(6, 5)), nn.ReLU()),
-        nn.Linear(5, 3),
-    )
+    body = norm(nn.Linear(4, 6)), nn.ReLU(), norm(nn.Linear(6, 5)), nn.ReLU()
+    net = nn.Sequential(*body, nn.Linear(5, 3))
     assert Levels(net, torch.randn(6, 4)).names == ["1", "3"]
 
 
 def test_tokens():
     torch.manual_seed(0)
-    net = nn.Sequential(
-        *(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 5), nn.ReLU()),
-        nn.Linear(5, 3),
-    )
-    X = torch.randint(10, (8, 3))
-    assert Levels(net, X).names == ["1", "3"]
+    body = nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 5), nn.ReLU()
+    net = nn.Sequential(*body, nn.Linear(5, 3))
+    assert Levels(net, torch.randint(10, (8, 3))).names == ["1", "3"]
 
 
 def test_blocks_that_do_not_cut_are_left_out():

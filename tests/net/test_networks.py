@@ -42,6 +42,5 @@ def test_input_norm_averages_all_batches_equally():
 
 
 def test_convnet_computes_in_channels_last():
-    net = ConvNet(3, 2)
-    weight = net.blocks[1][0].weight
+    weight = ConvNet(3, 2).blocks[1][0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)

@@ -37,9 +37,7 @@ def test_the_papers_counts():
 
 
 @pytest.mark.parametrize("n_times", [1, 2, 31, 128, 500])
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)]
-)
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-14)])
 def test_the_spectrum_is_numpys(n_times, dtype, tolerance):
     X = 3 + np.random.default_rng(0).normal(size=(20, 6, n_times)).astype(dtype)
     found = MagnitudeSpectrum().fit_transform(X)
@@ -83,13 +81,13 @@ def test_turning_the_device_changes_nothing():
     np.testing.assert_allclose(a, b, atol=1e-5 * a.max(), rtol=0)
 
 
-@pytest.mark.parametrize("window", [None, "hann", "hamming", "blackman"])
-def test_windows_and_logarithms(window):
+WINDOWS = {"hann": np.hanning, "hamming": np.hamming, "blackman": np.blackman}
+
+
+@pytest.mark.parametrize("window, numpys", [(None, np.ones), *WINDOWS.items()])
+def test_windows_and_logarithms(window, numpys):
     X = np.random.default_rng(0).normal(size=(5, 3, 64))
-    weights = 1.0
-    if window is not None:
-        numpys = {"hann": np.hanning}.get(window) or getattr(np, window)
-        weights = numpys(65)[:-1]  # periodic
+    weights = numpys(65)[:-1]  # periodic
     magnitude = np.sqrt((X**2).sum(1))
     expected = np.log1p(np.abs(np.fft.rfft(weights * magnitude)))
     found = MagnitudeSpectrum(window=window, log=True).fit_transform(X)
@@ -184,10 +182,9 @@ def test_other_types_of_numbers(segments):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     counts = np.round(1000 * segments).astype(np.int16)
-    np.testing.assert_array_equal(
-        MagnitudeSpectrum().fit_transform(Frames(counts, 100, 100)),
-        MagnitudeSpectrum().fit_transform(counts.astype(np.float32)),
-    )
+    found = MagnitudeSpectrum().fit_transform(Frames(counts, 100, 100))
+    expected = MagnitudeSpectrum().fit_transform(counts.astype(np.float32))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_what_is_fitted_stays(segments):
@@ -205,14 +202,14 @@ def test_what_is_fitted_stays(segments):
 
 def test_another_shape_than_in_fit_is_refused(segments):
     spectrum = MagnitudeSpectrum().fit(segments)
-    with refuses(r"\(n, 6, 100\), as in fit; got \(7, 6, 99\)"):
-        spectrum.transform(segments[:, :, 1:])
-    with refuses(r"\(n, 6, 100\), as in fit; got \(7, 6, 50\)"):
-        spectrum.transform(Frames(segments, 50, 50)[:7])
-    with refuses("6 features"):
-        spectrum.transform(segments[:, :3])
-    with refuses(r"A single frame is X\[None\]"):
-        spectrum.transform(segments[0])
+    for other, message in [
+        (segments[:, :, 1:], r"\(n, 6, 100\), as in fit; got \(7, 6, 99\)"),
+        (Frames(segments, 50, 50)[:7], r"\(n, 6, 100\), as in fit; got \(7, 6, 50\)"),
+        (segments[:, :3], "6 features"),
+        (segments[0], r"A single frame is X\[None\]"),
+    ]:
+        with refuses(message):
+            spectrum.transform(other)
 
 
 def test_a_net_takes_frames_as_signals(segments):
