@@ -23,13 +23,6 @@ References
    Deep Networks", NeurIPS 2020.
 """
 
-from skaug.hard_regions.counts import (
-    check_columns,
-    rows_added,
-    samples_to_add,
-    take_rows,
-    with_new_rows,
-)
 from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_regions.generators import (
     CVAEGenerator,
@@ -38,7 +31,6 @@ from skaug.hard_regions.generators import (
     VAEGenerator,
     sample_latent,
 )
-from skaug.hard_regions.neighbors import MetricSpace
 from skaug.hard_regions.potential import (
     auto_radius,
     class_potentials,
@@ -46,7 +38,7 @@ from skaug.hard_regions.potential import (
     potential,
     potential_grid,
 )
-from skaug.hard_regions.resample import ResampledClassifier, is_search, takes_groups
+from skaug.hard_regions.resample import ResampledClassifier
 from skaug.hard_regions.sampler import HardRegionSampler
 from skaug.hard_regions.sources import HardPoints
 from skaug.hard_regions.vae import VAE, fit_vae
@@ -58,23 +50,15 @@ __all__ = [
     "HardPoints",
     "HardRegionDisplay",
     "HardRegionSampler",
-    "MetricSpace",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
     "ResampledClassifier",
     "VAEGenerator",
     "auto_radius",
-    "check_columns",
     "class_potentials",
     "fit_vae",
-    "is_search",
     "kernel_sums",
     "potential",
     "potential_grid",
-    "rows_added",
     "sample_latent",
-    "samples_to_add",
-    "take_rows",
-    "takes_groups",
-    "with_new_rows",
 ]

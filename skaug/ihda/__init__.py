@@ -28,24 +28,10 @@ References
 
 from skaug.ihda.display import ActivationDisplay, LevelGainDisplay
 from skaug.ihda.finetuner import IHDAFinetuner, level_skip_probability
-from skaug.ihda.finetuning import (
-    LevelRows,
-    batches_of_rows,
-    finetune,
-    passes,
-    recalibrate,
-)
-from skaug.ihda.synthetic import SyntheticSet
 
 __all__ = [
     "ActivationDisplay",
     "IHDAFinetuner",
     "LevelGainDisplay",
-    "LevelRows",
-    "SyntheticSet",
-    "batches_of_rows",
-    "finetune",
     "level_skip_probability",
-    "passes",
-    "recalibrate",
 ]

@@ -12,7 +12,6 @@ from skaug.net.classifier import NetClassifier
 from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
-from skaug.net.splits import all_splits, hold_out
 
 __all__ = [
     "MLP",
@@ -21,9 +20,7 @@ __all__ = [
     "Levels",
     "NetClassifier",
     "SignalNet",
-    "all_splits",
     "capture_input",
     "check_head",
-    "hold_out",
     "linear_head",
 ]

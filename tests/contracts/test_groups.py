@@ -24,7 +24,7 @@ from skaug import (
     ResampledClassifier,
     VAEGenerator,
 )
-from skaug.net import hold_out
+from skaug.net.splits import hold_out
 
 # Two latent dimensions suffice for asking who is on which side.
 pytestmark = pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")

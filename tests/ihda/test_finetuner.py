@@ -288,7 +288,7 @@ def test_the_seed_is_also_the_estimators_if_it_has_none(table):
     [
         ("VAEGenerator.fit", 2),
         ("hard_regions.VAE.loss", 40),
-        ("ihda.LevelRows.loss", 4),
+        ("ihda.finetuning.LevelRows.loss", 4),
         ("net.NetClassifier.train_step", 30 + 5),
     ],
 )

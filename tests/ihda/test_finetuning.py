@@ -8,7 +8,13 @@ import torch
 from sklearn.metrics import log_loss
 
 from skaug import ISDAClassifier, NetClassifier
-from skaug.ihda import LevelRows, batches_of_rows, finetune, passes, recalibrate
+from skaug.ihda.finetuning import (
+    LevelRows,
+    batches_of_rows,
+    finetune,
+    passes,
+    recalibrate,
+)
 from skaug.net import Levels
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skaug import NoiseGenerator
-from skaug.ihda import SyntheticSet
+from skaug.ihda.synthetic import SyntheticSet
 
 
 def two_classes(n=120):

@@ -1,6 +1,6 @@
 """Rows held out, whole groups at a time."""
 
-from skaug.net import all_splits
+from skaug.net.splits import all_splits
 
 
 def test_all_splits():
