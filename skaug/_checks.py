@@ -107,9 +107,11 @@ class Number(Rule):
 
         if high is None:
             words = f"a finite number {'>' if open_low else '>='} {low:g}"
+        elif open_low:
+            words = f"a number above {low:g} and {'below' if open_high else 'at most'}"
+            words = f"{words} {high:g}"
         else:
-            start = f"above {low:g}" if open_low else f"from {low:g}"
-            words = f"a number {start} to {'below ' if open_high else ''}{high:g}"
+            words = f"a number from {low:g} to {'below ' if open_high else ''}{high:g}"
         super().__init__(allows, words, hint)
 
 

@@ -45,8 +45,12 @@ def test_rules(rule, allowed, refused):
         (Number(0), "a finite number >= 0"),
         (Number(0, open_low=True), "a finite number > 0"),
         (Number(0, 1), "a number from 0 to 1"),
-        (Number(0, 1, open_low=True), "a number above 0 to 1"),
+        (Number(0, 1, open_low=True), "a number above 0 and at most 1"),
         (Number(0, 1, open_high=True), "a number from 0 to below 1"),
+        (
+            Number(0, 1, open_low=True, open_high=True),
+            "a number above 0 and below 1",
+        ),
         (OneOf("a", "b", "c"), "'a', 'b' or 'c'"),
         (Whole(1) | OneOf("auto"), "a whole number >= 1 or 'auto'"),
     ],
