@@ -3,12 +3,14 @@
 import copy
 import pickle
 from contextlib import nullcontext
+from functools import cache
 from importlib import import_module
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import Recorder, refuses
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
@@ -70,30 +72,42 @@ def net(*augmentations, kind=NetClassifier, **params):
 
 
 class Raises(Callback):
-    """Raises an error once, in one of the methods of an epoch."""
+    """Raises an error once, at an event of an epoch."""
 
-    def __init__(self, error, method, epoch):
-        self.error, self.method, self.epoch = error, method, epoch
-        self.done = False
+    def __init__(self, error, event, epoch):
+        self.error, self.epoch, self.done = error, epoch, False
+        setattr(self, event, self.raises)
 
-    def _raise(self, method, net):
-        if method == self.method and len(net.history) == self.epoch and not self.done:
+    def raises(self, net, **kwargs):
+        if len(net.history) == self.epoch and not self.done:
             self.done = True
             raise self.error
 
-    def on_grad_computed(self, net, named_parameters, **kwargs):
-        self._raise("on_grad_computed", net)
-
-    def on_epoch_end(self, net, **kwargs):
-        self._raise("on_epoch_end", net)
-
-
-def weights(model):
-    return list(model.module_.state_dict().values())
-
 
 def same(a, b):
-    return all(torch.equal(p, q) for p, q in zip(weights(a), weights(b), strict=True))
+    a, b = (model.module_.state_dict().values() for model in (a, b))
+    return all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+
+
+def skorch_net(module, *callbacks, **params):
+    """A plain net of skorch."""
+    params = {"criterion": nn.CrossEntropyLoss, "max_epochs": 2, "verbose": 0, **params}
+    return NeuralNetClassifier(module, callbacks=list(callbacks), **params)
+
+
+def no_jitter():
+    return BatchAugmentation(Jitter(), probability=0)
+
+
+class AtBatchEnd(Callback):
+    """Calls a function of a training batch, its loss and the outputs for it."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
+        if training:
+            self.function(batch, loss, y_pred)
 
 
 def plain(X, rows):
@@ -121,26 +135,20 @@ def augmented_epochs(model, X):
 
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
 def test_without_refinement_it_is_the_transform_alone(kind, table):
-    class Half(Callback):
+    class ByHand(Callback):
+        def __init__(self, transform):
+            self.transform = transform
+
         def on_batch_begin(self, net, batch, training, **kwargs):
             if training:
-                batch[0] = self.halve(batch[0])
+                batch[0] = self.transform(batch[0])
 
-        def initialize(self):
-            self.halve = Halve()
-            return self
+    def halve():
+        generator = torch.Generator().manual_seed(3)
+        return lambda X: X * torch.rand(len(X), 1, generator=generator)
 
-    class Halve:
-        """Random, with a generator of its own."""
-
-        def __init__(self):
-            self.generator = torch.Generator().manual_seed(3)
-
-        def __call__(self, X):
-            return X * torch.rand(len(X), 1, generator=self.generator)
-
-    augmented = net(BatchAugmentation(Halve()), kind=kind).fit(*table)
-    by_hand = net(Half(), kind=kind).fit(*table)
+    augmented = net(BatchAugmentation(halve()), kind=kind).fit(*table)
+    by_hand = net(ByHand(halve()), kind=kind).fit(*table)
     assert same(augmented, by_hand)
     assert augmented.history[:, "train_loss"] == by_hand.history[:, "train_loss"]
     assert not same(augmented, net(kind=kind).fit(*table))
@@ -168,65 +176,64 @@ def test_without_refinement_mixup_is_mixup_drawn_by_epoch(table):
 
 
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
-@pytest.mark.parametrize("mixup", [TableMixup(), ManifoldMixup(), Jitter(10)])
-def test_all_epochs_refined_is_no_augmentation(kind, mixup, table):
-    refined = net(BatchAugmentation(mixup, refine_epochs=EPOCHS), kind=kind).fit(*table)
-    never = net(BatchAugmentation(mixup, probability=0), kind=kind).fit(*table)
+def test_all_epochs_refined_is_no_augmentation(kind, table):
     twin = net(kind=kind).fit(*table)
-    assert same(refined, twin) and same(never, twin)
+    for mixup in (TableMixup(), ManifoldMixup(), Jitter(10)):
+        for never in ({"refine_epochs": EPOCHS}, {"probability": 0}):
+            augment = BatchAugmentation(mixup, **never)
+            assert same(net(augment, kind=kind).fit(*table), twin)
+    # Numbers of double precision are taken back.
+    doubles = BatchAugmentation(lambda X, y: (X.double(), y.int()))
+    assert same(net(doubles, kind=kind).fit(*table), twin)
 
 
-@pytest.mark.parametrize("refine_epochs", range(EPOCHS + 1))
-def test_exactly_the_last_epochs_are_clean(refine_epochs, table):
+LOADER = {"iterator_train": DataLoader}
+WORKERS = {"num_workers": 2, "persistent_workers": True}
+WORKERS = LOADER | {f"iterator_train__{key}": value for key, value in WORKERS.items()}
+
+
+LAST = [*((n, {}) for n in range(EPOCHS + 1)), (2, LOADER), (2, WORKERS)]
+
+
+@pytest.mark.parametrize("refine_epochs, loader", LAST)
+def test_exactly_the_last_epochs_are_clean(refine_epochs, loader, table):
     augment = BatchAugmentation(TableMixup(), refine_epochs)
-    model = net(augment, module=SpyMLP, train_split=ValidSplit(5)).fit(*table)
+    params = {"module": SpyMLP, "train_split": ValidSplit(5), **loader}
+    model = net(augment, **params).fit(*table)
     expected = list(range(1, EPOCHS - refine_epochs + 1))
     assert augmented_epochs(model, table[0]) == expected
     assert all(all(plain(table[0], X)) for X in model.module_.evaluated_on)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_workers_do_not_go_on_augmenting(workers, table):
-    loader = {"iterator_train": DataLoader, "iterator_train__num_workers": workers}
-    if workers:
-        loader["iterator_train__persistent_workers"] = True
-    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    model = net(augment, module=SpyMLP, max_epochs=4, **loader).fit(*table)
-    assert augmented_epochs(model, table[0]) == [1, 2]
-
-
-@pytest.mark.parametrize("stop", range(1, EPOCHS))
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
-def test_resumed_at_any_epoch_equals_uninterrupted(kind, stop, table):
+def test_stopped_at_any_epoch_and_resumed_equals_uninterrupted(kind, table):
     augment = BatchAugmentation(ManifoldMixup(), refine_epochs=3, probability=0.7)
     whole = net(augment, kind=kind).fit(*table)
-    begun = net(augment, kind=kind).partial_fit(*table, epochs=stop)
-    resumed = pickle.loads(pickle.dumps(begun))
-    resumed.partial_fit(*table, epochs=EPOCHS - stop)
-    assert same(resumed, whole)
-    for column in ("train_loss", "refining", "lr"):
-        assert resumed.history[:, column] == whole.history[:, column]
+    for stop in range(1, EPOCHS):
+        begun = net(augment, kind=kind).partial_fit(*table, epochs=stop)
+        begun = pickle.loads(pickle.dumps(begun))
+        by_keyboard = Raises(KeyboardInterrupt, "on_epoch_end", stop)
+        interrupted = net(augment, by_keyboard, kind=kind).fit(*table)
+        assert len(interrupted.history) == stop
+        interrupted.predict(table[0])
+        for resumed in (begun, interrupted):
+            resumed.partial_fit(*table, epochs=EPOCHS - stop)
+            assert same(resumed, whole)
+            for column in ("train_loss", "refining", "lr"):
+                assert resumed.history[:, column] == whole.history[:, column]
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4, 5])
-def test_interrupted_by_the_keyboard_and_resumed_equals_uninterrupted(stop, table):
-    augment = BatchAugmentation(TableMixup(), refine_epochs=3)
-    stopped = net(augment, Raises(KeyboardInterrupt, "on_epoch_end", stop)).fit(*table)
-    assert len(stopped.history) == stop
-    stopped.predict(table[0])
-    assert same(
-        stopped.partial_fit(*table, epochs=EPOCHS - stop), net(augment).fit(*table)
-    )
+SHAPES = {"module__n_features": 8, "module__n_classes": 3}
 
 
 def test_weights_and_history_from_files_go_on_in_the_right_epoch(table, tmp_path):
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
     begun = net(augment).partial_fit(*table, epochs=3)
-    parts = ("params", "optimizer", "history")
-    files = {f"f_{part}": tmp_path / part for part in parts}
+    files = {
+        f"f_{part}": tmp_path / part for part in ("params", "optimizer", "history")
+    }
     begun.save_params(**files)
-    shapes = {"module": MLP, "module__n_features": 8, "module__n_classes": 3}
-    other = net(augment, **shapes, module__hidden=(16, 8)).initialize()
+    other = net(augment, module=MLP, **SHAPES, module__hidden=(16, 8)).initialize()
     other.load_params(**files)
     other.partial_fit(*table, epochs=3)
     assert other.history[:, "refining"] == [False] * 4 + [True] * 2
@@ -237,12 +244,8 @@ def test_weights_and_history_from_files_go_on_in_the_right_epoch(table, tmp_path
 def test_a_fit_that_goes_on_from_a_checkpoint_ends_refined(table, tmp_path):
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
     checkpoint = Checkpoint(monitor=None, dirname=tmp_path)
-    shapes = {"module__n_features": 8, "module__n_classes": 3}
-    net(augment, callbacks=[("save", checkpoint)], **shapes).partial_fit(
-        *table, epochs=3
-    )
-    load = ("load", LoadInitState(checkpoint))
-    model = net(augment, callbacks=[load], **shapes).fit(*table)
+    net(augment, checkpoint, **SHAPES).partial_fit(*table, epochs=3)
+    model = net(augment, LoadInitState(checkpoint), **SHAPES).fit(*table)
     assert model.history[:, "refining"] == [False] * 7 + [True] * 2
 
 
@@ -266,94 +269,76 @@ def test_mixing_at_the_input_is_mixup_bit_for_bit(table):
 
 
 def test_loss_of_mixed_and_of_clean_batches_is_cross_entropy(table):
-    class Losses(Callback):
-        def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
-            logits, y = y_pred.detach(), batch[1]
-            if y.is_floating_point():
-                expected = -(y * logits.log_softmax(dim=1)).sum(dim=1).mean()
-            else:
-                expected = -logits.log_softmax(dim=1)[torch.arange(len(y)), y].mean()
-            torch.testing.assert_close(loss.detach(), expected)
-            seen.append(y.is_floating_point())
+    def check(batch, loss, y_pred):
+        log_p, y = y_pred.detach().log_softmax(dim=1), batch[1]
+        mixed.append(y.is_floating_point())
+        own = y if mixed[-1] else torch.eye(3)[y]
+        torch.testing.assert_close(loss.detach(), -(own * log_p).sum(dim=1).mean())
 
-    seen = []
-    net(BatchAugmentation(TableMixup(), refine_epochs=2), Losses()).fit(*table)
-    half = len(seen) // EPOCHS
-    assert seen == [True] * 4 * half + [False] * 2 * half
+    mixed = []
+    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
+    net(augment, AtBatchEnd(check)).fit(*table)
+    half = len(mixed) // EPOCHS
+    assert mixed == [True] * 4 * half + [False] * 2 * half
 
 
 # Learning rate
 
 
-class Rates(Callback):
-    """Records the learning rate of every step."""
-
-    def initialize(self):
-        self.steps_ = []
-        return self
-
-    def on_grad_computed(self, net, named_parameters, **kwargs):
-        self.steps_.append([group["lr"] for group in net.optimizer_.param_groups])
-
-
-def rates_of(model):
-    steps = np.array(dict(model.callbacks_)["second"].steps_)
-    return steps.reshape(len(model.history), -1, steps.shape[-1])
+def with_rates(table, *augmentations, **params):
+    """A fitted net, and the rates of its steps by epoch, step and group."""
+    rates = Recorder(
+        "on_grad_computed",
+        lambda net: [group["lr"] for group in net.optimizer_.param_groups],
+    )
+    callbacks = [("rates", rates), *params.pop("callbacks", [])]
+    model = net(*augmentations, callbacks=callbacks, **params).fit(*table)
+    steps = np.array(rates.seen)
+    return model, steps.reshape(len(model.history), -1, steps.shape[-1])
 
 
-def test_rate_is_held_at_what_the_schedule_had_reached(table):
-    free = rates_of(net(no_jitter(), Rates()).fit(*table))
-    model = net(BatchAugmentation(Jitter(), refine_epochs=2), Rates()).fit(*table)
-    held = rates_of(model)
+def rates_after(model):
+    return [group["lr"] for group in model.optimizer_.param_groups]
+
+
+CONSTANT = {"lr_schedule": "constant"}
+
+
+def test_rate_is_held_at_what_the_schedule_had_reached_or_as_given(table):
+    _, free = with_rates(table, no_jitter())
+    model, held = with_rates(table, BatchAugmentation(Jitter(), refine_epochs=2))
     np.testing.assert_array_equal(held[:4], free[:4])
     assert (held[4:] == free[3, -1]).all() and free[3, -1] > free[5, 0] > 0
     assert model.history[-2:, "lr"] == [free[3, -1, 0]] * 2
+    for n, given in ((2, 4), (EPOCHS, 0)):
+        augment = BatchAugmentation(Jitter(), refine_epochs=n, refine_lr=0.01)
+        _, held = with_rates(table, augment)
+        assert (held[given:] == 0.01).all() and not (held[:given] == 0.01).any()
 
 
-def no_jitter():
-    return BatchAugmentation(Jitter(), probability=0)
-
-
-def test_a_given_rate_is_held(table):
-    augment = BatchAugmentation(Jitter(), refine_epochs=2, refine_lr=0.01)
-    held = rates_of(net(augment, Rates()).fit(*table))
-    assert (held[4:] == 0.01).all() and not (held[:4] == 0.01).any()
-    everything = BatchAugmentation(Jitter(), refine_epochs=EPOCHS, refine_lr=0.01)
-    assert (rates_of(net(everything, Rates()).fit(*table)) == 0.01).all()
-
-
-def test_a_schedule_that_fell_to_0_is_lifted(table):
-    scheduler = LRScheduler("CosineAnnealingLR", T_max=4)
-    model = net(
-        BatchAugmentation(Jitter(), refine_epochs=2),
-        Rates(),
-        lr_schedule="constant",
-        callbacks=[("schedule", scheduler)],
-    ).fit(*table)
-    held = rates_of(model)
+def test_a_schedule_that_fell_to_0_is_lifted_and_what_is_frozen_stays_frozen(table):
+    scheduler = ("schedule", LRScheduler("CosineAnnealingLR", T_max=4))
+    augment = BatchAugmentation(Jitter(), refine_epochs=2)
+    _, held = with_rates(table, augment, callbacks=[scheduler], **CONSTANT)
     np.testing.assert_allclose(held[4:], LOWEST_RATE * 3e-3)
+    frozen = {"optimizer__param_groups": [("head*", {"lr": 0.0})], **CONSTANT}
+    _, rates = with_rates(table, BatchAugmentation(Jitter(), refine_epochs=3), **frozen)
+    assert (rates[..., 0] == 0).all()
 
 
 def test_a_scheduler_and_groups_of_parameters_keep_their_own_rates(table):
-    def fit(*augmentations, **params):
-        scheduler = ("schedule", LRScheduler("StepLR", step_size=2, gamma=0.5))
-        return net(
-            *augmentations,
-            Rates(),
-            lr_schedule="constant",
-            optimizer__param_groups=[("head*", {"lr": 0.1})],
-            callbacks=[scheduler],
-            **params,
-        ).fit(*table)
-
-    free = rates_of(fit(no_jitter()))
-    model = fit(BatchAugmentation(Jitter(), refine_epochs=3))
-    held = rates_of(model)
+    params = {
+        "optimizer__param_groups": [("head*", {"lr": 0.1})],
+        "callbacks": [("schedule", LRScheduler("StepLR", step_size=2, gamma=0.5))],
+        **CONSTANT,
+    }
+    _, free = with_rates(table, no_jitter(), **params)
+    augment = BatchAugmentation(Jitter(), refine_epochs=3)
+    model, held = with_rates(table, augment, **params)
     np.testing.assert_array_equal(held[:3], free[:3])
     np.testing.assert_allclose(held[3:], np.broadcast_to([0.05, 0.0015], (3, 3, 2)))
     # Between steps the scheduler has gone on as if nothing were held.
-    ends = [group["lr"] for group in model.optimizer_.param_groups]
-    assert ends == pytest.approx([0.1 / 8, 0.003 / 8])
+    assert rates_after(model) == pytest.approx([0.1 / 8, 0.003 / 8])
     assert not any("scheduled_lr" in group for group in model.optimizer_.param_groups)
 
 
@@ -361,131 +346,91 @@ def test_a_scheduler_and_groups_of_parameters_keep_their_own_rates(table):
 def test_a_scheduler_by_batch_goes_on_before_or_after_the_callback(first, table):
     def end(augment):
         schedule = LRScheduler("ExponentialLR", gamma=0.9, step_every="batch")
-        both = [("schedule", schedule), ("augment", augment)]
-        model = NetClassifier(
-            lr_schedule="constant",
-            max_epochs=EPOCHS,
-            callbacks=both if first else both[::-1],
-            random_state=0,
-        ).fit(*table)
-        return model.optimizer_.param_groups[0]["lr"]
+        both = (schedule, augment) if first else (augment, schedule)
+        return rates_after(net(*both, **CONSTANT).fit(*table))
 
     held = end(BatchAugmentation(Jitter(), refine_epochs=3, refine_lr=0.1))
     assert held == pytest.approx(end(no_jitter()))
 
 
-def test_a_frozen_group_of_parameters_stays_frozen(table):
-    model = net(
-        BatchAugmentation(Jitter(), refine_epochs=3),
-        Rates(),
-        lr_schedule="constant",
-        optimizer__param_groups=[("head*", {"lr": 0.0})],
-    ).fit(*table)
-    assert (rates_of(model)[..., 0] == 0).all()
-
-
-def test_after_an_error_in_a_step_of_refinement_nothing_is_held(table):
-    augment = BatchAugmentation(ManifoldMixup(), refine_epochs=2, refine_lr=0.5)
+def test_the_rate_is_given_back_whatever_ends_the_training(table):
+    first = BatchAugmentation(Jitter(), refine_epochs=2, refine_lr=0.1)
+    augment = BatchAugmentation(ManifoldMixup(), refine_epochs=3, refine_lr=0.5)
+    stop = Raises(KeyboardInterrupt, "on_grad_computed", 5)
+    for both, n_epochs in (((first, augment), EPOCHS), ((augment, stop), 5)):
+        model = net(*both, **CONSTANT).fit(*table)
+        assert len(model.history) == n_epochs
+        assert rates_after(model) == [3e-3]
     fail = Raises(RuntimeError("no memory"), "on_grad_computed", 5)
-    model = net(augment, fail, lr_schedule="constant")
-    with pytest.raises(RuntimeError, match="no memory"):
+    model = net(augment, fail, **CONSTANT)
+    with refuses("no memory", RuntimeError):
         model.fit(*table)
     model.partial_fit(*table, epochs=2)
     assert model.history[-2:, "lr"] == [0.5, 3e-3]  # the last of six, then the first
-    assert model.optimizer_.param_groups[0]["lr"] == 3e-3
-
-
-def test_two_callbacks_that_hold_a_rate_give_it_back(table):
-    first = BatchAugmentation(Jitter(), refine_epochs=2, refine_lr=0.1)
-    second = BatchAugmentation(Jitter(), refine_epochs=3, refine_lr=0.2)
-    model = net(first, second, lr_schedule="constant").fit(*table)
-    assert [group["lr"] for group in model.optimizer_.param_groups] == [3e-3]
-
-
-def test_an_interrupt_within_a_step_of_refinement_gives_the_rate_back(table):
-    augment = BatchAugmentation(Jitter(), refine_epochs=2, refine_lr=0.1)
-    stop = Raises(KeyboardInterrupt, "on_grad_computed", 5)
-    model = net(augment, stop, lr_schedule="constant").fit(*table)
-    assert len(model.history) == 5
-    assert [group["lr"] for group in model.optimizer_.param_groups] == [3e-3]
+    assert rates_after(model) == [3e-3]
 
 
 # Randomness
 
 
 def test_rows_come_in_the_same_order_as_without_augmentation(table):
-    class Order(Callback):
-        def on_batch_end(self, net, batch, training, y_pred, **kwargs):
-            orders[-1].append(net_order(batch))
-
-    def net_order(batch):
+    def keep(batch, *_):
         y = batch[1]
-        return tuple((y.argmax(dim=1) if y.ndim == 2 else y).tolist())
+        orders[-1].append((y.argmax(dim=1) if y.ndim == 2 else y).tolist())
 
-    # A share of 0.9 or more of the row itself, so that labels can be read off.
-    class Slight:
-        def __call__(self, X, y, n_classes):
-            shares = 0.9 * nn.functional.one_hot(y, n_classes) + torch.rand(len(X), 1)
-            return X + torch.randn_like(X), shares / shares.sum(dim=1, keepdim=True)
+    def slight(X, y, n_classes):
+        # Most of a share is the row's own, so that labels can be read off.
+        shares = 0.9 * nn.functional.one_hot(y, n_classes) + torch.rand(len(X), 1)
+        return X + torch.randn_like(X), shares / shares.sum(dim=1, keepdim=True)
 
     orders = []
-    for augment in (BatchAugmentation(Slight()), no_jitter()):
+    for augment in (BatchAugmentation(slight), no_jitter()):
         orders.append([])
-        net(augment, Order()).fit(*table)
+        net(augment, AtBatchEnd(keep)).fit(*table)
     assert orders[0] == orders[1]
 
 
 def test_global_generators_are_left_alone_by_plain_skorch_nets_too(table):
     X, y = np.float32(table[0]), table[1]
-    draws = []
 
     def noise(X):
         draws.append(float(torch.rand(())))
         return X
 
     def fit(transform, random_state=0):
+        draws.clear()
         torch.manual_seed(7)
-        NeuralNetClassifier(
-            MLP(8, 3, hidden=(4,)),
-            criterion=nn.CrossEntropyLoss,
-            max_epochs=2,
-            verbose=0,
-            callbacks=[BatchAugmentation(transform, random_state=random_state)],
-        ).fit(X, y)
+        augment = BatchAugmentation(transform, random_state=random_state)
+        skorch_net(MLP(8, 3, hidden=(4,)), augment).fit(X, y)
         return torch.get_rng_state()
 
+    draws = []
     without = fit(lambda X: X)
     assert torch.equal(fit(noise), without)
     first = draws.copy()
     assert len(set(first)) == len(first)  # no batch and no epoch like another
     for random_state, equal in [(0, True), (1, False), (None, False)]:
-        draws.clear()
         fit(noise, random_state)
         assert (draws == first) is equal
     again = draws.copy()
-    draws.clear()
     fit(noise, None)  # seeded by torch.manual_seed
     assert draws == again
 
 
 def test_two_callbacks_draw_apart(table):
-    draws = {"first": [], "second": []}
+    def spy(draws):
+        return BatchAugmentation(lambda X: draws.append(float(torch.rand(()))) or X)
 
-    def spy(name):
-        def transform(X):
-            draws[name].append(float(torch.rand(())))
-            return X
-
-        return transform
-
-    net(BatchAugmentation(spy("first")), BatchAugmentation(spy("second"))).fit(*table)
-    assert not set(draws["first"]) & set(draws["second"])
+    first, second = [], []
+    net(spy(first), spy(second)).fit(*table)
+    assert first and second and not set(first) & set(second)
 
 
 def test_probability_is_the_share_of_batches(table):
     seen = []
     augment = BatchAugmentation(lambda X: seen.append(1) or X, probability=0.3)
-    model = net(augment, batch_size=4, max_epochs=20).fit(*table)
+    params = {"module": nn.Linear(8, 3), "batch_size": 4, "max_epochs": 20}
+    model = net(augment, **params).fit(*table)
     n = sum(len(epoch["batches"]) for epoch in model.history)
     assert abs(len(seen) / n - 0.3) < 5 * (0.21 / n) ** 0.5
 
@@ -504,16 +449,8 @@ def test_a_random_state_instance_survives_resuming(table):
 
 def test_only_training_batches_are_augmented(table):
     rows = []
-
-    def transform(X):
-        rows.append(len(X))
-        return X + 100
-
-    model = net(
-        BatchAugmentation(transform, refine_epochs=2),
-        train_split=ValidSplit(5),
-        module=SpyMLP,
-    ).fit(*table)
+    augment = BatchAugmentation(lambda X: rows.append(len(X)) or X + 100, 2)
+    model = net(augment, train_split=ValidSplit(5), module=SpyMLP).fit(*table)
     assert sum(rows) == 120 * (EPOCHS - 2)
     before = len(rows)
     proba = model.predict_proba(table[0])
@@ -540,46 +477,41 @@ def test_refine_transform_is_kept_in_refinement(table):
 def test_averages_over_all_batches_are_held_and_used_in_refinement(table):
     class Spy(Callback):
         def on_train_begin(self, net, **kwargs):
-            norm = net.module_.input_norm
             self.seen = []
+            norm = net.module_.input_norm
             norm.register_forward_hook(lambda *call: self.seen.append(call))
 
         def on_batch_end(self, net, training, **kwargs):
             norm, (X,), output = self.seen[-1]
-            if training:
-                at_prediction = (X - norm.running_mean) / (
-                    norm.running_var + norm.eps
-                ).sqrt()
-                like_prediction = torch.allclose(output, at_prediction, atol=1e-5)
-                net.history.record_batch("like_prediction", like_prediction)
-                net.history.record_batch("n_averaged", int(norm.num_batches_tracked))
+            scale = (norm.running_var + norm.eps).sqrt()
+            like_prediction = torch.allclose(
+                output, (X - norm.running_mean) / scale, atol=1e-5
+            )
+            net.history.record_batch("like_prediction", like_prediction)
+            net.history.record_batch("n_averaged", int(norm.num_batches_tracked))
 
     wider = BatchAugmentation(lambda X: 10 * X + 5, refine_epochs=2)
-    model = net(wider, callbacks=[("spy", Spy())]).fit(*table)
+    model = net(wider, Spy()).fit(*table)
     clean = np.array(model.history[:, "batches", :, "like_prediction"])
     n_averaged = np.array(model.history[:, "batches", :, "n_averaged"])
     assert not clean[:-2].any() and clean[-2:].all()
     assert (n_averaged[-2:] == n_averaged[-3, -1]).all()
     # The others go on, and forget augmented batches by themselves.
-    batches = model.history[:, "train_batch_count"]
+    norm, batches = model.module_.input_norm, model.history[:, "train_batch_count"]
     assert model.module_.blocks[0][1].num_batches_tracked == sum(batches)
     # Nothing is left on the network.
-    assert not model.module_.input_norm._forward_pre_hooks
+    assert not norm._forward_pre_hooks
     model.partial_fit(*table, epochs=1)
-    assert (
-        model.module_.input_norm.num_batches_tracked == n_averaged[-1, -1] + batches[0]
-    )
+    assert norm.num_batches_tracked == n_averaged[-1, -1] + batches[0]
 
 
 def test_equal_transforms_in_both_phases_change_the_rate_only(table):
     module = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
-
-    def fit(**params):
-        augment = BatchAugmentation(TableMixup(), **params)
-        return net(augment, lr_schedule="constant", module=module).fit(*table)
-
-    held = fit(refine_epochs=2, refine_transform=TableMixup())
-    assert same(held, fit())
+    held, free = (
+        net(BatchAugmentation(TableMixup(), **params), module=module, **CONSTANT)
+        for params in ({"refine_epochs": 2, "refine_transform": TableMixup()}, {})
+    )
+    assert same(held.fit(*table), free.fit(*table))
 
 
 def test_transforms_of_one_and_of_two_arguments(table):
@@ -613,15 +545,14 @@ def test_transforms_of_one_and_of_two_arguments(table):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "patience, refine_epochs, epochs, n_trained",
+    # Before refinement, not at all, and in refinement.
     [(2, 2, 6, 3), (9, 2, 3, 3), (4, 4, 6, 5)],
-    ids=["before refinement", "not at all", "in refinement"],
 )
 def test_early_stopping_before_refinement_warns(
     patience, refine_epochs, epochs, n_trained, table
 ):
     stopping = EarlyStopping("train_loss", patience=patience, threshold=10)
-    augment = BatchAugmentation(TableMixup(), refine_epochs)
-    model = net(augment, callbacks=[("stop", stopping)])
+    model = net(BatchAugmentation(TableMixup(), refine_epochs), stopping)
     warns = pytest.warns(UserWarning, match="got early stopping after 3")
     with warns if patience == 2 else nullcontext():
         model.partial_fit(*table, epochs=epochs)
@@ -629,11 +560,10 @@ def test_early_stopping_before_refinement_warns(
 
 
 def test_training_scores_take_mixed_labels(table):
-    X, y = table
-    names = np.array(["run", "sit", "walk"])[y]
+    X, names = table[0], np.array(["run", "sit", "walk"])[table[1]]
     scoring = EpochScoring("accuracy", on_train=True, name="train_acc")
     augment = BatchAugmentation(TableMixup(0.1), probability=0.5, refine_epochs=2)
-    model = net(augment, callbacks=[("score", scoring)], max_epochs=20).fit(X, names)
+    model = net(augment, scoring, max_epochs=20).fit(X, names)
     assert model.history[-1, "train_acc"] > 0.8
 
 
@@ -645,29 +575,27 @@ def test_verbose_prints_a_line_per_epoch(table, capsys):
 
 
 def test_user_objects_are_not_changed(table):
-    mixup = TableMixup(1.0)
+    mixup, jitter = TableMixup(1.0), Jitter(0.5)
     augment = BatchAugmentation(mixup, refine_epochs=1)
     before = copy.deepcopy(vars(augment)) | {"transform": mixup}
     model = net(augment)
-    model.set_params(
-        callbacks__augment__transform__alpha=0.3, callbacks__augment__refine_epochs=2
-    )
+    own = {"transform__alpha": 0.3, "refine_epochs": 2}
+    model.set_params(**{f"callbacks__augment__{key}": own[key] for key in own})
     model.fit(*table)
     assert vars(augment) == before and mixup.alpha == 1.0
     fitted = dict(model.callbacks_)["augment"]
     assert fitted.transform.alpha == 0.3 and fitted.refine_epochs == 2
     assert model.get_params()["callbacks__augment__transform__alpha"] == 0.3
     assert clone(model).fit(*table).history[:, "refining"] == [False] * 4 + [True] * 2
-
-
-def test_transforms_given_together_with_their_parameters_are_copied():
-    own, kept = TableMixup(1.0), Jitter(0.5)
-    augment = BatchAugmentation(Jitter(), 1, refine_transform=kept)
+    # Transforms given together with their parameters are copied.
+    augment = BatchAugmentation(Jitter(), 1, refine_transform=jitter)
     augment.set_params(
-        transform=own, transform__alpha=0.2, refine_transform__strength=0.1
+        transform=mixup, transform__alpha=0.2, refine_transform__strength=0.1
     )
-    assert (own.alpha, kept.strength) == (1.0, 0.5)
+    assert (mixup.alpha, jitter.strength) == (1.0, 0.5)
     assert augment.transform.alpha == 0.2 and augment.refine_transform.strength == 0.1
+    with refuses("needs a callback named 'augmented' to set"):
+        net(augment).set_params(callbacks__augmented__transform__alpha=1)
 
 
 def hooks(model):
@@ -694,27 +622,18 @@ def test_hidden_layers_are_mixed_for_the_whole_step_and_no_longer(table):
             self.mixed = []
 
         def forward(self, X):
-            hidden = self.blocks(self.input_norm(X))
+            X = self.input_norm(X)
+            hidden = self.blocks(X)
             if self.training:
-                alone = nn.Sequential(*self.blocks[-1])(
-                    self.blocks[0](self.input_norm(X))
-                )
+                alone = nn.Sequential(*self.blocks[-1])(self.blocks[0](X))
                 self.mixed.append(not torch.allclose(hidden, alone))
             return self.head(hidden)
 
     augment = BatchAugmentation(ManifoldMixup(layers=["blocks.1"]), refine_epochs=1)
-    model = net(
-        augment,
-        Look(),
-        module=Passes,
-        max_epochs=3,
-        optimizer=torch.optim.LBFGS,
-        optimizer__max_iter=4,
-        lr=0.1,
-        lr_schedule="constant",
-        batch_size=-1,
-        train_split=ValidSplit(3),
-    ).fit(*table)
+    of_steps = {"optimizer": torch.optim.LBFGS, "optimizer__max_iter": 4, "lr": 0.1}
+    of_data = {"batch_size": -1, "train_split": ValidSplit(3), "max_epochs": 3}
+    params = {"module": Passes, **of_steps, **of_data, **CONSTANT}
+    model = net(augment, Look(), **params).fit(*table)
     mixed = model.module_.mixed
     assert len(mixed) > 6  # several passes to a step
     switch = mixed.index(False)
@@ -733,28 +652,17 @@ def test_an_interrupt_in_the_forward_pass_leaves_no_hook(table):
     assert len(model.history) == 1 and hooks(model) == 0
 
 
-def test_an_unknown_callback_is_named(table):
-    with pytest.raises(ValueError, match="needs a callback named 'augmented' to set"):
-        net(BatchAugmentation(TableMixup())).set_params(
-            callbacks__augmented__transform__alpha=1
-        )
-
-
 # Composition
 
 
 def test_grid_search_in_a_pipeline_on_a_frame_with_string_labels(table):
-    X, y = table
-    X = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(X.shape[1])])
-    y = pd.Series(np.array(["run", "sit", "walk"])[y])
+    X = pd.DataFrame(table[0], columns=[f"sensor {i}" for i in range(8)])
+    y = pd.Series(np.array(["run", "sit", "walk"])[table[1]])
     augment = BatchAugmentation(TableMixup(), random_state=0)
     pipe = make_pipeline(StandardScaler(), net(augment, max_epochs=15))
-    grid = {
-        "netclassifier__callbacks__augment__refine_epochs": [0, 5],
-        "netclassifier__callbacks__augment__transform__alpha": [0.0, 1.0],
-    }
-    search = GridSearchCV(pipe, grid, cv=3, n_jobs=2, scoring="neg_log_loss")
-    search.fit(X, y)
+    grid = {"refine_epochs": [0, 5], "transform__alpha": [0.0, 1.0]}
+    grid = {f"netclassifier__callbacks__augment__{key}": grid[key] for key in grid}
+    search = GridSearchCV(pipe, grid, cv=2, scoring="neg_log_loss").fit(X, y)
     assert search.score(X, y) > -0.9  # log 3 = 1.1 is chance
     scores = search.cv_results_["mean_test_score"]
     assert len(set(np.round(scores, 6))) >= 3  # the parameters take effect
@@ -763,12 +671,29 @@ def test_grid_search_in_a_pipeline_on_a_frame_with_string_labels(table):
     np.testing.assert_array_equal(search.predict_proba(X), alone.predict_proba(X))
 
 
+@cache
+def shades():
+    """Images and labels of three shades, and the first loss on them as they are."""
+    y = np.arange(60) // 20
+    shade = y.reshape(-1, 1, 1, 1) / 3
+    X = np.random.default_rng(0).uniform(size=(60, 1, 8, 8)) / 3 + shade
+    y = np.array(["dark", "grey", "light"])[y]
+    return X, y, fit_of(no_jitter(), X, y).history[0, "train_loss"]
+
+
+def fit_of(augment, X, y, max_epochs=20, kind=NetClassifier):
+    params = {"max_epochs": max_epochs, "random_state": 0}
+    return kind(callbacks=[augment], **params).fit(X, y)
+
+
+MIXES = [v2.MixUp(num_classes=3), v2.CutMix(num_classes=3)]
+
+
 @pytest.mark.parametrize(
     "transform",
     [
-        v2.MixUp(num_classes=3),
-        v2.CutMix(num_classes=3),
-        v2.RandomChoice([v2.MixUp(num_classes=3), v2.CutMix(num_classes=3)]),
+        *MIXES,
+        v2.RandomChoice(MIXES),
         PerSample(v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)),
         PerSample(v2.RandAugment()),
         PerSample(v2.Compose([v2.RandomCrop(8, padding=1), v2.TrivialAugmentWide()])),
@@ -779,43 +704,27 @@ def test_grid_search_in_a_pipeline_on_a_frame_with_string_labels(table):
     ids=lambda transform: type(transform).__name__,
 )
 def test_images(transform):
-    rng = np.random.default_rng(0)
-    y = np.repeat(["dark", "grey", "light"], 20)
-    X = (
-        rng.uniform(size=(60, 1, 8, 8)) / 3
-        + np.repeat([0, 1, 2], 20).reshape(-1, 1, 1, 1) / 3
-    )
+    X, y, first_loss = shades()
     augment = BatchAugmentation(transform, refine_epochs=8, random_state=0)
-    model = NetClassifier(callbacks=[augment], max_epochs=20, random_state=0)
-    assert model.fit(X, y).score(X, y) > 0.9
-    model.set_params(callbacks=[no_jitter()])
-    first_loss = model.history[0, "train_loss"]
-    assert model.fit(X, y).history[0, "train_loss"] != first_loss
+    model = fit_of(augment, X, y)
+    assert model.score(X, y) > 0.9
+    assert model.history[0, "train_loss"] != first_loss
 
 
 def test_signals(har):
-    X, y, _ = har
+    X, y = har[0][:300], har[1][:300]
+    first_loss = fit_of(no_jitter(), X, y, 3).history[0, "train_loss"]
     for transform in (TableMixup(), ManifoldMixup(), Jitter()):
-        augment = BatchAugmentation(transform, refine_epochs=1)
-        model = NetClassifier(callbacks=[augment], max_epochs=3, random_state=0)
-        assert model.fit(X[:300], y[:300]).score(X[:300], y[:300]) > 0.5
-        first_loss = model.history[0, "train_loss"]
-        model.set_params(callbacks=[no_jitter()]).fit(X[:300], y[:300])
+        model = fit_of(BatchAugmentation(transform, refine_epochs=1), X, y, 3)
+        assert model.score(X, y) > 0.5
         assert model.history[0, "train_loss"] != first_loss
 
 
 def test_any_skorch_net(table):
     X, y = np.float32(table[0]), table[1]
-    model = NeuralNetClassifier(
-        SpyMLP,
-        module__n_features=8,
-        module__n_classes=3,
-        criterion=nn.CrossEntropyLoss,
-        max_epochs=4,
-        train_split=ValidSplit(5),
-        verbose=0,
-        callbacks=[BatchAugmentation(TableMixup(), refine_epochs=1)],
-    ).fit(X, y)
+    augment = BatchAugmentation(TableMixup(), refine_epochs=1)
+    params = {"train_split": ValidSplit(5), "max_epochs": 4}
+    model = skorch_net(SpyMLP, augment, **SHAPES, **params).fit(X, y)
     assert augmented_epochs(model, X) == [1, 2, 3]
     assert all(all(plain(X, rows)) for rows in model.module_.evaluated_on)
     assert model.history[:, "refining"] == [False] * 3 + [True]
@@ -823,36 +732,26 @@ def test_any_skorch_net(table):
 
 def test_regression(table):
     X = np.float32(table[0])
-    y = X[:, :1]
     seen = []
-
-    class Seen(Callback):
-        def on_batch_end(self, net, batch, training, **kwargs):
-            seen.append(torch.equal(batch[0][:, :1], batch[1]))
-
-    model = NeuralNetRegressor(
-        nn.Linear(8, 1),
-        verbose=0,
-        train_split=None,
-        callbacks=[BatchAugmentation(TableMixup(), refine_epochs=2), Seen()],
-    ).fit(X, y)
+    look = AtBatchEnd(lambda batch, *_: seen.append(batch[0][:, :1].equal(batch[1])))
+    augment = BatchAugmentation(TableMixup(), refine_epochs=2)
+    params = {"train_split": None, "verbose": 0, "callbacks": [augment, look]}
+    model = NeuralNetRegressor(nn.Linear(8, 1), **params).fit(X, X[:, :1])
     assert all(seen) and model.history[-1, "refining"]
 
 
-def test_isda_on_mixed_labels_is_the_mixture_of_its_losses(table):
+def test_isda_on_mixed_labels_is_the_mixture_of_its_losses():
     torch.manual_seed(0)
-    head = nn.Linear(5, 4)
-    features, y, other = (
-        torch.randn(40, 5),
-        torch.arange(40) % 4,
-        (torch.arange(40) + 1) % 4,
-    )
+    head, features = nn.Linear(5, 4), torch.randn(40, 5)
+    y, other = torch.arange(40) % 4, (torch.arange(40) + 1) % 4
     loss = ISDALoss(4, 5)
-    loss(head(features), y, features, head.weight, strength=1.0)
-    one_hot = nn.functional.one_hot
-    share = 0.3
-    shares = share * one_hot(y) + (1 - share) * one_hot(other)
-    mixed = loss(head(features), shares, features, head.weight, strength=1.0)
+
+    def of(targets):
+        return loss(head(features), targets, features, head.weight, strength=1.0)
+
+    of(y)
+    own, others = nn.functional.one_hot(y), nn.functional.one_hot(other)
+    mixed = of(0.3 * own + 0.7 * others)
 
     def hard(codes):
         logits = augmented_logits(
@@ -860,9 +759,8 @@ def test_isda_on_mixed_labels_is_the_mixture_of_its_losses(table):
         )
         return nn.functional.cross_entropy(logits, codes)
 
-    torch.testing.assert_close(mixed, share * hard(y) + (1 - share) * hard(other))
-    whole = loss(head(features), one_hot(y).float(), features, head.weight, 1.0)
-    torch.testing.assert_close(whole, hard(y))
+    torch.testing.assert_close(mixed, 0.3 * hard(y) + 0.7 * hard(other))
+    torch.testing.assert_close(of(own.float()), hard(y))
     assert loss.covariance.count.sum() == 40  # such batches are in no statistics
 
 
@@ -879,39 +777,26 @@ def test_isda_at_strength_0_is_soft_cross_entropy(options):
     torch.testing.assert_close(loss, expected)
 
 
-def test_isda_with_cutout_and_with_mixup(digits):
+def test_isda_with_cutout_and_with_mixup(digits, table):
     X, y = digits
     images = (X / 16).reshape(-1, 1, 8, 8)
-    augment = BatchAugmentation(Cutout(3), refine_epochs=2)
-    cut = ISDAClassifier(callbacks=[augment], max_epochs=8, random_state=0)
-    assert cut.fit(images[:300], y[:300]).score(images[300:], y[300:]) > 0.8
-    assert cut.class_covariance_.count.sum() == 8 * 300
-    mixup = BatchAugmentation(TableMixup(), refine_epochs=2)
-    mixed = ISDAClassifier(callbacks=[mixup], max_epochs=8, random_state=0)
-    assert mixed.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.8
-    assert mixed.class_covariance_.count.sum() == 2 * 300
-
-
-def test_isda_that_sees_mixed_labels_only_warns(table):
-    class Mix:
-        def __call__(self, X, y, n_classes):
-            return X, torch.full((len(X), n_classes), 1 / n_classes)
-
-    model = net(BatchAugmentation(Mix()), kind=ISDAClassifier)
+    for transform, rows, counted in ((Cutout(3), images, 8), (TableMixup(), X, 2)):
+        augment = BatchAugmentation(transform, refine_epochs=2)
+        model = fit_of(augment, rows[:300], y[:300], 8, ISDAClassifier)
+        assert model.score(rows[300:], y[300:]) > 0.8
+        assert model.class_covariance_.count.sum() == counted * 300
+    mixed_only = BatchAugmentation(shares_of(1))
     with pytest.warns(UserWarning, match="got mixed labels in all batches"):
-        model.fit(*table)
+        net(mixed_only, kind=ISDAClassifier).fit(*table)
 
 
 @pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning")
 def test_ihda_on_top_trains_augmented_first_and_finetunes_clean(table):
     rows = []
-
-    def count(X):
-        rows.append(len(X))
-        return X + torch.randn_like(X)
-
-    augment = BatchAugmentation(count, refine_epochs=1)
-    ihda = IHDAFinetuner(net(augment), generator="noise", random_state=0).fit(*table)
+    noise = BatchAugmentation(
+        lambda X: rows.append(len(X)) or X + torch.randn_like(X), 1
+    )
+    ihda = IHDAFinetuner(net(noise), generator="noise", random_state=0).fit(*table)
     assert sum(rows) == 150 * (EPOCHS - 1)
     assert ihda.levels_ and ihda.score(*table) > 0.7
 
@@ -919,13 +804,11 @@ def test_ihda_on_top_trains_augmented_first_and_finetunes_clean(table):
 def test_refinement_lowers_the_loss_on_clean_rows(digits):
     """The paper's mechanism, against a control of equal compute that keeps mixing."""
     X, y = digits
-    losses = []
-    for kept in (None, TableMixup()):
-        augment = BatchAugmentation(TableMixup(), 8, refine_transform=kept)
-        model = NetClassifier(callbacks=[augment], max_epochs=30, random_state=0).fit(
-            X, y
-        )
-        losses.append(log_loss(y, model.predict_proba(X)))
+    refined, control = (
+        fit_of(BatchAugmentation(TableMixup(), 8, refine_transform=kept), X, y, 30)
+        for kept in (None, TableMixup())
+    )
+    losses = [log_loss(y, model.predict_proba(X)) for model in (refined, control)]
     assert losses[0] < losses[1] / 2
 
 
@@ -935,14 +818,8 @@ def test_refinement_lowers_the_loss_on_clean_rows(digits):
 @pytest.mark.parametrize(
     "params, message",
     [
-        (
-            {"refine_epochs": -1},
-            r"refine_epochs to be .* from 0 to 6; got -1",
-        ),
-        (
-            {"refine_epochs": 7},
-            r"refine_epochs to be .* from 0 to 6; got 7",
-        ),
+        ({"refine_epochs": -1}, "refine_epochs to be .* from 0 to 6; got -1"),
+        ({"refine_epochs": 7}, "refine_epochs to be .* from 0 to 6; got 7"),
         ({"refine_epochs": 0.5}, "refine_epochs to be a whole number .* got 0.5"),
         ({"refine_lr": 0}, "needs refine_lr to be a finite number > 0 or None; got 0"),
         ({"probability": 1.1}, "needs probability to be a number from 0 to 1; got 1.1"),
@@ -953,9 +830,8 @@ def test_refinement_lowers_the_loss_on_clean_rows(digits):
     ],
 )
 def test_bad_parameters(params, message, table):
-    augment = BatchAugmentation(**{"transform": TableMixup(), **params})
-    with pytest.raises(ValueError, match=message):
-        net(augment).fit(*table)
+    with refuses(message):
+        net(BatchAugmentation(**{"transform": TableMixup(), **params})).fit(*table)
 
 
 def in_place(X):
@@ -998,25 +874,20 @@ def not_a_number(X):
     ],
 )
 def test_bad_transforms(transform, error, message, table):
-    with pytest.raises(error, match=message):
+    with refuses(message, error):
         net(BatchAugmentation(transform)).fit(*table)
 
 
-def test_numbers_of_double_precision_are_taken_back(table):
-    augment = BatchAugmentation(lambda X, y: (X.double(), y.int()))
-    assert same(net(augment).fit(*table), net().fit(*table))
-
-
-def test_rows_of_integers_are_not_mixed(table):
-    X = np.abs(table[0]).astype(np.int64)
-    model = NeuralNetClassifier(
-        nn.Sequential(nn.Embedding(50, 2), nn.Flatten(), nn.Linear(16, 3)),
-        criterion=nn.CrossEntropyLoss,
-        verbose=0,
-        callbacks=[BatchAugmentation(TableMixup())],
-    )
-    with pytest.raises(ValueError, match=r"keeps rows torch\.int64; got torch\.f"):
-        model.fit(X, table[1])
+def test_what_cannot_be_mixed(table):
+    X, y = np.float32(table[0]), table[1]
+    mixup = BatchAugmentation(TableMixup())
+    of_words = nn.Sequential(nn.Embedding(50, 2), nn.Flatten(), nn.Linear(16, 3))
+    with refuses(r"keeps rows torch\.int64; got torch\.f"):
+        skorch_net(of_words, mixup).fit(np.abs(table[0]).astype(np.int64), y)
+    softmax = nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=1))
+    with refuses("a loss for mixed labels; got NLLLoss"):
+        skorch_net(softmax, mixup, criterion=nn.NLLLoss).fit(X, y)
+    skorch_net(softmax, BatchAugmentation(Jitter()), criterion=nn.NLLLoss).fit(X, y)
 
 
 def test_batches_must_be_lists_of_tensors(table):
@@ -1024,18 +895,5 @@ def test_batches_must_be_lists_of_tensors(table):
         return tuple(torch.utils.data.default_collate(rows))
 
     loader = {"iterator_train": DataLoader, "iterator_train__collate_fn": collate}
-    with pytest.raises(TypeError, match=r"lists \[X, y\].*; got a tuple"):
+    with refuses(r"lists \[X, y\].*; got a tuple", TypeError):
         net(BatchAugmentation(TableMixup()), **loader).fit(*table)
-
-
-def test_mixed_labels_need_a_loss_for_them(table):
-    X, y = np.float32(table[0]), table[1]
-    model = NeuralNetClassifier(
-        nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=1)),
-        verbose=0,
-        max_epochs=2,
-        callbacks=[BatchAugmentation(TableMixup())],
-    )
-    with pytest.raises(ValueError, match="a loss for mixed labels; got NLLLoss"):
-        model.fit(X, y)
-    model.set_params(callbacks=[BatchAugmentation(Jitter())]).fit(X, y)
