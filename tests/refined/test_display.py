@@ -55,8 +55,8 @@ class Keep(Callback):
 
 def refined(cls=NetClassifier, **params):
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    params = {"max_epochs": 5, "random_state": 0} | params
-    return cls(callbacks=[augment, Keep()], **params)
+    params = {"callbacks": [augment, Keep()], "max_epochs": 5, **params}
+    return cls(random_state=0, **params)
 
 
 def network():
@@ -112,9 +112,7 @@ VARIANTS = {
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 def test_training_is_that_of_a_plain_fit(halves, params):
     X, y, X_val, y_val = halves
-    net = refined(**params)
-    net.fit(X, y)
-    curves_of(net, X, y, X_val=X_val, y_val=y_val)
+    curves_of(refined(**params).fit(X, y), X, y, X_val=X_val, y_val=y_val)
     assert_same_training()
 
 
@@ -137,10 +135,8 @@ def test_modules_that_a_callback_has_frozen_stay_so(halves):
             net.module_[1].eval()
 
     X, y, *_ = halves
-    callbacks = [Freeze(), Keep()]
-    net = NetClassifier(network, callbacks=callbacks, max_epochs=3, random_state=0)
-    net.fit(X, y)
-    curves_of(net, X, y)
+    params = {"callbacks": [Freeze(), Keep()], "max_epochs": 3, "random_state": 0}
+    curves_of(NetClassifier(network, **params).fit(X, y), X, y)
     assert_same_training()
 
 
@@ -157,7 +153,7 @@ def test_rows_held_out_by_the_net_are_for_validation(halves, grouped):
         np.testing.assert_allclose(both, log_loss(y, net.predict_proba(X)), rtol=1e-5)
 
 
-def test_the_net_is_not_changed(halves):
+def test_the_net_is_not_changed_and_frames_are_taken(halves):
     X, y, X_val, y_val = halves
     net = refined().fit(X, y)
     before, params = net.predict_proba(X_val), net.get_params(deep=False)
@@ -168,28 +164,20 @@ def test_the_net_is_not_changed(halves):
     assert net.get_params(deep=False) == params
     assert net.history.to_list() == history
     np.testing.assert_array_equal(first.clean_loss, second.clean_loss)
+    X, X_val = (pd.DataFrame(rows, columns=[*"abcdefgh"]) for rows in (X, X_val))
+    of_val = {"X_val": X_val, "y_val": pd.Series(y_val)}
+    frames = curves_of(refined(), X, pd.Series(y), **of_val)
+    np.testing.assert_array_equal(frames.clean_loss, first.clean_loss)
+    np.testing.assert_array_equal(frames.valid_loss, first.valid_loss)
 
 
 def test_parameters_of_callbacks_are_kept(halves):
     X, y, *_ = halves
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    net = NetClassifier(callbacks=[("augment", augment)], max_epochs=5, random_state=0)
+    net = refined(callbacks=[("augment", augment)])
     net.set_params(callbacks__augment__refine_epochs=4)
-    display = curves_of(net, X, y)
-    assert display.switch_epochs == [1]
+    assert curves_of(net, X, y).switch_epochs == [1]
     assert curves_of(net.fit(X, y), X, y).switch_epochs == [1]
-
-
-def test_frames_are_taken(halves):
-    X, y, X_val, y_val = halves
-    frame, frame_val = (
-        pd.DataFrame(rows, columns=[*"abcdefgh"]) for rows in (X, X_val)
-    )
-    of_val = {"X_val": frame_val, "y_val": pd.Series(y_val)}
-    display = curves_of(refined(), frame, pd.Series(y), **of_val)
-    arrays = curves_of(refined(), X, y, X_val=X_val, y_val=y_val)
-    np.testing.assert_array_equal(display.clean_loss, arrays.clean_loss)
-    np.testing.assert_array_equal(display.valid_loss, arrays.valid_loss)
 
 
 def test_history_has_the_same_curves_with_one_more_callback(halves):
@@ -222,9 +210,8 @@ def test_every_fit_in_a_row_has_its_line(halves):
 @pytest.mark.parametrize("refine_epochs", [None, 0, 3])
 def test_without_epochs_of_both_kinds_there_is_no_line(halves, refine_epochs):
     X, y, *_ = halves
-    callbacks = None
-    if refine_epochs is not None:
-        callbacks = [BatchAugmentation(TableMixup(), refine_epochs=refine_epochs)]
+    callbacks = [BatchAugmentation(TableMixup(), refine_epochs=refine_epochs)]
+    callbacks = None if refine_epochs is None else callbacks
     net = NetClassifier(callbacks=callbacks, max_epochs=3, random_state=0)
     display = curves_of(net, X, y)
     assert display.switch_epochs == display.switch_lines_ == []
@@ -294,32 +281,23 @@ def test_what_is_no_net_is_refused(halves):
             curves_of(wrong, X, y)
     with refuses(r"got callbacks='disable'\. Set them to None or a list\."):
         curves_of(plain_skorch(callbacks="disable"), X, y)
-
-
-def test_half_of_the_validation_data_is_refused(halves):
-    X, y, X_val, y_val = halves
-    with refuses(r"got X_val only\. Give y_val too\."):
-        curves_of(refined(), X, y, X_val=X_val)
-    with refuses(r"got y_val only\. Give X_val too\."):
-        curves_of(refined(), X, y, y_val=y_val)
-
-
-def test_validation_data_are_checked_like_those_of_fit(halves):
-    X, y, X_val, y_val = halves
-    with refuses("features"):
-        curves_of(refined(), X, y, X_val=X_val[:, :3], y_val=y_val)
-    with refuses(r"got \['d'\]"):
-        curves_of(refined(), X, y, X_val=X_val, y_val=np.full(len(X_val), "d"))
-
-
-def test_histories_without_losses_are_refused(halves):
-    X, y, *_ = halves
-    net = refined().fit(X, y)
-    with refuses(
-        r"got a NetClassifier\. Of a fitted net, give net\.history", TypeError
-    ):
-        curves_in(net)
+    with refuses(r"a NetClassifier\. Of a fitted net, give net\.history", TypeError):
+        curves_in(refined().fit(X, y))
     with refuses(r"needs a history with train_loss; got the columns \[\] in 0 epochs"):
         curves_in(History())
     with refuses(r"got the columns \['valid_loss'\] in 1 epochs"):
         curves_in([{"valid_loss": 1.0}])
+
+
+@pytest.mark.parametrize(
+    "of_val, message",
+    [
+        ({"X_val": np.zeros((9, 8))}, r"got X_val only\. Give y_val too\."),
+        ({"y_val": ["a"] * 9}, r"got y_val only\. Give X_val too\."),
+        ({"X_val": np.zeros((9, 3), np.float32), "y_val": ["a"] * 9}, "features"),
+        ({"X_val": np.zeros((9, 8), np.float32), "y_val": ["d"] * 9}, r"got \['d'\]"),
+    ],
+)
+def test_validation_data_are_checked_like_those_of_fit(halves, of_val, message):
+    with refuses(message):
+        curves_of(refined(), *halves[:2], **of_val)
