@@ -48,8 +48,14 @@ class Stages(nn.Module):
 
 def flat():
     return nn.Sequential(
-        *(nn.Flatten(), nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU()),
-        *(nn.Linear(8, 6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3)),
+        nn.Flatten(),
+        nn.Linear(4, 8),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.Linear(8, 6),
+        nn.Tanh(),
+        nn.Dropout(0.5),
+        nn.Linear(6, 3),
     )
 
 

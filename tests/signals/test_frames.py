@@ -27,17 +27,34 @@ def test_frames_are_indexed_as_an_array(segments):
     array = frames_by_slicing(segments, 20, 10)
     mask = np.arange(len(array)) % 3 == 0
     for key in [
-        *(slice(5, 40, 2), [3, 3, -1], mask, np.arange(0), slice(None, None, -1), []),
-        *(range(4, 9), mask.tolist()),
+        slice(5, 40, 2),
+        [3, 3, -1],
+        mask,
+        np.arange(0),
+        slice(None, None, -1),
+        [],
+        range(4, 9),
+        mask.tolist(),
     ]:
         assert isinstance(frames[key], Frames) and isinstance(frames[key, ...], Frames)
         np.testing.assert_array_equal(np.asarray(frames[key]), array[key])
         np.testing.assert_array_equal(np.asarray(frames[key, ...]), array[key])
     np.testing.assert_array_equal(frames[::2][3], array[6])
     for key in [
-        *(7, -1, (7, slice(None), slice(3, 5)), (slice(10, 20), 2), (), None, True),
-        *((..., 0), ([0, 1], [0, 1]), ([1, 2], slice(None), [3, 4]), ([0, -1], 2)),
-        *((slice(None), np.array([0, 1])), np.array([[1, 2], [3, 4]]), (mask, 0)),
+        7,
+        -1,
+        (7, slice(None), slice(3, 5)),
+        (slice(10, 20), 2),
+        (),
+        None,
+        True,
+        (..., 0),
+        ([0, 1], [0, 1]),
+        ([1, 2], slice(None), [3, 4]),
+        ([0, -1], 2),
+        (slice(None), np.array([0, 1])),
+        np.array([[1, 2], [3, 4]]),
+        (mask, 0),
     ]:
         np.testing.assert_array_equal(frames[key], array[key])
     assert [len(frame) for frame in frames[:3]] == [6, 6, 6]
