@@ -162,7 +162,7 @@ def _groups(figure, y, sides, groups):
 def _svg(figure, caption, prefix):
     """The figure as an element without metadata; the prefix begins its ids."""
     file = io.StringIO()
-    none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    none = {"Creator": None, "Date": None, "Format": None, "Type": None}
     figure.savefig(file, format="svg", metadata=none)
     svg = file.getvalue()
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg[svg.index("<svg") :])

@@ -95,7 +95,7 @@ def class_scores(y, sides, groups=None):
     ):
         record = Bunch(label=label, rows=rows)
         record.update(zip(("precision", "recall", "f1"), values))
-        record.update(dict.fromkeys(("twin_recall", "difference", "error"), NAN))
+        record.update(twin_recall=NAN, difference=NAN, error=NAN)
         if twin is not None and rows:
             of_class = y == label
             right, twins = (side.predicted[of_class] == label for side in (ours, twin))

@@ -121,14 +121,16 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
     n_features_in_, feature_names_in_ : int, ndarray
         As everywhere in scikit-learn.
     source_index_ : ndarray of shape (n_resampled,)
-        After ``fit_resample``: the row that each row comes from; an original row's own.
+        After ``fit_resample``: the row of X that each row comes from. A row of X comes
+        from itself.
     is_synthetic_ : ndarray of shape (n_resampled,), bool
         Which rows are new.
     source_potential_, spread_ : ndarray of shape (n_resampled,)
         Potential of the source, and the factor drawn from U[0, spread]; 0 for original
         rows.
     groups_ : ndarray of shape (n_resampled,)
-        If groups were given: those of the sources.
+        If groups were given: the group of each row. A new row has the group of its
+        source.
 
     Raises
     ------
@@ -440,7 +442,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
                 "HardRegionSampler needs a point in a hard region to sample from; got "
                 "none. Increase radius, or set sources='all'."
             )
-        # Not the seed of fit_resample, whose rows would come again.
+        # With the seed of fit_resample, the same rows would be drawn again.
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=3)[2]
         rows = _evenly(sources, n_samples, seed)
         return self._draw(rows, seed)[0], self.classes_[self._codes[rows]]

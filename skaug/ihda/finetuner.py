@@ -389,7 +389,7 @@ class IHDAFinetuner(
         record.seconds = time.perf_counter() - start
 
     def _steps(self, n_rows, n_levels):
-        """Steps of fine-tuning of each level: one at least, unless there are none."""
+        """Steps of fine-tuning per level; at least one unless tune_share is 0."""
         net = self.estimator_
         counted = sum(row.get("train_batch_count", 0) for row in net.history)
         per_epoch = math.ceil(n_rows / batch_size(net, n_rows))

@@ -61,7 +61,7 @@ class Level:
         generator : object
             Makes the samples; not fitted.
         loss : float
-            Of the network on the training rows before.
+            Loss of the network on the training rows before this level.
         """
         settings, record = self.settings, self.record
         self._reach(loss)
@@ -239,7 +239,7 @@ def batch_size(net, n):
 
 
 def _n_synthetic(share, n_rows):
-    """Samples per batch: one at least, unless there are to be none."""
+    """Samples per batch; at least one unless the share is 0."""
     if share in (0.0, 1.0):
         return round(share * n_rows)
     if n_rows < 2:

@@ -50,9 +50,10 @@ class Trainings:
         if augmentation is not None:
             own = BatchAugmentation(augmentation, random_state=seed)
             others = net.callbacks if isinstance(net.callbacks, list) else []
-            # Those of the net may mix labels, and what is learned needs them whole.
+            # The net's own callbacks may mix labels. The learned augmentation needs
+            # unmixed labels, so it comes first.
             net.set_params(callbacks=[own, *others])
-        # Rows that F holds out by itself are not to share a group with others either.
+        # F may hold out rows by itself. They must share no group with the others.
         ours = isinstance(net, NetClassifier)
         groups = {"groups": data.groups} if ours and data.groups is not None else {}
         # A net without a random state draws from torch's generators.
