@@ -1,11 +1,9 @@
 """Displays of influence: what is drawn is what was computed."""
 
-import sys
-
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from helpers import legend_of, refuses
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -18,14 +16,8 @@ from skaug import (
     NetClassifier,
 )
 
-matplotlib.use("Agg")
 N = 200
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
+left_out = LeaveOneOutDisplay.from_estimator
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +65,9 @@ def test_few_rows_are_all_drawn_without_a_gap():
 
 def test_names_labels_axes_and_style():
     _, ax = plt.subplots()
+    texts = {"names": ["a.wav", "b.wav"], "labels": ["walk", "run"]}
     display = InfluenceRankingDisplay.from_predictions(
-        [0.1, -0.2],
-        names=["a.wav", "b.wav"],
-        labels=["walk", "run"],
-        ax=ax,
-        bar_kw={"height": 0.5},
+        [0.1, -0.2], ax=ax, bar_kw={"height": 0.5}, **texts
     )
     assert display.ax_ is ax and display.figure_ is ax.figure
     ticks = [tick.get_text() for tick in ax.get_yticklabels()]
@@ -92,12 +81,9 @@ def test_names_labels_axes_and_style():
 # Leaving out
 
 
-def test_points_are_predictions_and_refits(rows):
+def test_points_are_predictions_and_refits(rows, influence):
     X, y, X_val, y_val = rows
-    display = LeaveOneOutDisplay.from_estimator(
-        LastLayerInfluence(), X, y, X_val, y_val, n_rows=9, random_state=0
-    )
-    influence = LastLayerInfluence().fit(X, y)
+    display = left_out(LastLayerInfluence(), *rows, n_rows=9, random_state=0)
     change = influence.predicted_loss_change(X_val, y_val)
     np.testing.assert_array_equal(display.predicted, change[display.rows])
 
@@ -114,20 +100,18 @@ def test_points_are_predictions_and_refits(rows):
     points = np.column_stack([display.predicted, display.actual])
     np.testing.assert_array_equal(display.scatter_.get_offsets(), points)
     assert display.line_.get_slope() == 1
-    text = display.legend_.get_texts()[0].get_text()
-    assert text == f"r = {display.r:.3f}, slope = {display.slope:.2f}"
-    assert display.r > 0.99 and 0.9 < display.slope < 1.1
+    text = f"r = {display.r:.3f}, slope = {display.slope:.2f}"
+    assert legend_of(display)[0] == text
+    calibrated = LastLayerInfluence(calibrate=True)
+    for other in (display, left_out(calibrated, *rows, n_rows=9, random_state=0)):
+        assert other.r > 0.99 and 0.9 < other.slope < 1.1
 
 
 def test_rows_are_both_ends_and_some_between(rows, influence):
-    X, y, X_val, y_val = rows
     displays = [
-        LeaveOneOutDisplay.from_estimator(
-            influence, X, y, X_val, y_val, n_rows=7, random_state=seed
-        )
-        for seed in (0, 0, 1)
+        left_out(influence, *rows, n_rows=7, random_state=seed) for seed in (0, 0, 1)
     ]
-    order = np.argsort(-influence.predicted_loss_change(X_val, y_val), kind="stable")
+    order = np.argsort(-influence.predicted_loss_change(*rows[2:]), kind="stable")
     for display in displays:
         assert len(set(display.rows)) == 7
         assert display.rows[:4].tolist() == [*order[:2], *order[-2:]]
@@ -141,14 +125,6 @@ def test_correlation_and_slope_see_different_faults():
     assert display.r == pytest.approx(1) and display.slope == pytest.approx(3)
 
 
-def test_calibrated_changes_come_true_as_well(rows):
-    X, y, X_val, y_val = rows
-    display = LeaveOneOutDisplay.from_estimator(
-        LastLayerInfluence(calibrate=True), X, y, X_val, y_val, n_rows=9, random_state=0
-    )
-    assert display.r > 0.99 and 0.9 < display.slope < 1.1
-
-
 # Refusals
 
 
@@ -156,39 +132,28 @@ def test_a_trained_network_is_refused(rows):
     X, y, X_val, y_val = rows
     net = NetClassifier(module__hidden=(8,), max_epochs=2, random_state=0).fit(X, y)
     influence = LastLayerInfluence(net).fit(X, y)
-    with pytest.raises(ValueError, match="without an estimator; got one with a NetCl"):
-        LeaveOneOutDisplay.from_estimator(influence, X, y, X_val, y_val)
-    with pytest.raises(ValueError, match="at the minimum of its objective"):
+    with refuses("without an estimator; got one with a NetCl"):
+        left_out(influence, *rows)
+    with refuses("at the minimum of its objective"):
         influence.refitted_loss_change(X_val, y_val, [0])
     # The way out that the message names.
-    features = [
+    of_X, of_X_val = (
         LastLayerInfluence(net).fit(*part).features_[:, :-1].numpy()
         for part in ((X, y), (X_val, y_val))
-    ]
-    display = LeaveOneOutDisplay.from_estimator(
-        LastLayerInfluence(), features[0], y, features[1], y_val, n_rows=6
     )
-    assert display.r > 0.98
+    assert left_out(LastLayerInfluence(), of_X, y, of_X_val, y_val, n_rows=6).r > 0.98
 
 
 def test_bad_input(rows, influence):
     _, y, X_val, y_val = rows
     ranking = InfluenceRankingDisplay
-    with pytest.raises(TypeError, match="needs a LastLayerInfluence; got a Logistic"):
+    with refuses("needs a LastLayerInfluence; got a Logistic", TypeError):
         ranking.from_estimator(LogisticRegression(), X_val, y_val)
     with pytest.raises(NotFittedError):
         ranking.from_estimator(LastLayerInfluence(), X_val, y_val)
-    with pytest.raises(ValueError, match=r"needs as many labels .*, 200; got 3"):
+    with refuses(r"needs as many labels .*, 200; got 3"):
         ranking.from_estimator(influence, X_val, y_val, labels=y[:3])
-    with pytest.raises(ValueError, match="n_rows to be a whole number >= 1; got 0"):
+    with refuses("n_rows to be a whole number >= 1; got 0"):
         ranking.from_predictions([0.1, 0.2], n_rows=0)
-    with pytest.raises(ValueError, match="n_rows to be a whole number >= 3; got 2"):
-        LeaveOneOutDisplay.from_estimator(influence, *rows, n_rows=2)
-
-
-def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="from_predictions requires matplotlib"):
-        InfluenceRankingDisplay.from_predictions([0.1, 0.2])
-    with pytest.raises(ImportError, match="plot requires matplotlib"):
-        LeaveOneOutDisplay(np.arange(3), np.arange(3), np.arange(3)).plot()
+    with refuses("n_rows to be a whole number >= 3; got 2"):
+        left_out(influence, *rows, n_rows=2)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers import refuses
 from torch import nn
 from torch.nn import functional
 
@@ -90,17 +91,13 @@ def test_own_positions_are_those_of_affine_grid():
     torch.testing.assert_close(own_positions(X).flip(-1), grid)
 
 
-@pytest.mark.parametrize("pooling", [1, 3, 4])
-def test_smoothing_keeps_shapes_and_constants(pooling):
+def test_smoothing_is_the_mean_of_a_window_and_keeps_shapes_and_constants():
     for shape in SHAPES[:-1]:
-        network = AugmentationNetwork(rows(*shape), pooling=pooling)
-        field = torch.full((2, 6, *shape[2:]), 0.7)
-        torch.testing.assert_close(network._smooth(field), field)
-
-
-def test_smoothing_is_the_mean_of_a_window():
-    network = AugmentationNetwork(rows(4, 2, 30), pooling=4)
-    field = rows(1, 1, 30)
+        for pooling in (1, 3, 4):
+            network = AugmentationNetwork(rows(*shape), pooling=pooling)
+            field = torch.full((2, 6, *shape[2:]), 0.7)
+            torch.testing.assert_close(network._smooth(field), field)
+    network, field = AugmentationNetwork(rows(4, 2, 30), pooling=4), rows(1, 1, 30)
     smooth = network._smooth(field)
     assert smooth[0, 0, 10] == pytest.approx(float(field[0, 0, 9:13].mean()), abs=1e-6)
 
@@ -132,14 +129,9 @@ def test_what_has_no_colour_and_what_has_no_axes():
     assert AugmentationNetwork(rows(4, 1, 8, 8)).branches == ["spatial"]
     assert AugmentationNetwork(rows(4, 8)).branches == ["appearance"]
     assert AugmentationNetwork(rows(4, 3, 8, 8)).branches == ["spatial", "appearance"]
-
-
-@pytest.mark.parametrize(
-    ("shape", "branches"), [((4, 1, 8, 8), "appearance"), ((4, 8), "spatial")]
-)
-def test_impossible_branches_are_refused(shape, branches):
-    with pytest.raises(ValueError, match=f"branches='both' .* got '{branches}'"):
-        AugmentationNetwork(rows(*shape), branches=branches)
+    for shape, branches in [((4, 1, 8, 8), "appearance"), ((4, 8), "spatial")]:
+        with refuses(f"branches='both' .* got '{branches}'"):
+            AugmentationNetwork(rows(*shape), branches=branches)
 
 
 def test_dropped_codes_are_the_only_difference_between_views():
@@ -151,16 +143,14 @@ def test_dropped_codes_are_the_only_difference_between_views():
     assert torch.equal(still(X), still(X))
 
 
+@torch.no_grad()
 def test_serial_filters_what_has_been_warped():
     X = rows(4, 3, 16, 16)
-    network = AugmentationNetwork(X, combination="serial", dropout=0.0)
-    shaken(network)
+    network = shaken(AugmentationNetwork(X, combination="serial", dropout=0.0))
     spatial, appearance = network.stages
-    with torch.no_grad():
-        warped = network._change(X, spatial, network.encode(X, spatial))
-        code = network.encode(warped, appearance)
-        expected = network._change(warped, appearance, code)
-        assert torch.equal(network(X), expected)
+    warped = network._change(X, spatial, network.encode(X, spatial))
+    code = network.encode(warped, appearance)
+    assert torch.equal(network(X), network._change(warped, appearance, code))
 
 
 def test_relativistic_losses():

@@ -24,28 +24,25 @@ def network(estimator=None, guard=True, **params):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_training_raises_the_objective(rows, objective):
-    augmenter = network(
-        objective=objective, steps=60, bound=0.3, gan_weight=0.0, guard=False
-    )
+    augmenter = network(objective=objective, steps=60, bound=0.3, guard=False)
     losses = augmenter.fit(*rows).losses_["objective"]
     assert np.mean(losses[-10:]) > np.mean(losses[:10])
 
 
 @pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 def test_the_gan_is_trained_when_it_is_asked_for(rows):
-    asked = {
-        (0, 0.0): (0, 7),
-        (4, 0.0): (4, 7),
-        (4, 1.0): (11, 7),
-        (0, 1.0): (7, 7),
-    }
-    for (pretrain_steps, gan_weight), expected in asked.items():
-        augmenter = network(
-            steps=7, pretrain_steps=pretrain_steps, gan_weight=gan_weight, guard=False
-        )
-        losses = augmenter.fit(*rows).losses_
-        assert len(losses["generator"]) == len(losses["discriminator"]) == expected[0]
-        assert len(losses["objective"]) == expected[1]
+    # Steps of pretraining, weight of the GAN, and steps that train the GAN.
+    for pretrain_steps, gan_weight, expected in [
+        (0, 0.0, 0),
+        (4, 0.0, 4),
+        (4, 1.0, 11),
+        (0, 1.0, 7),
+    ]:
+        params = {"pretrain_steps": pretrain_steps, "gan_weight": gan_weight}
+        losses = network(steps=7, guard=False, **params).fit(*rows).losses_
+        n_steps = {name: len(losses[name]) for name in losses}
+        assert n_steps["generator"] == n_steps["discriminator"] == expected
+        assert n_steps["objective"] == 7
     # Strength 0 leaves the baseline alone.
     X, y = rows
     still = network(strength=0.0, guard=False, baseline=None).fit(X, y)
@@ -71,20 +68,17 @@ def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatc
 def test_the_guard_falls_back_to_the_baseline(rows):
     X, y = rows
     # Rows far off, whatever they do to the loss.
-    harmful = {"bound": 20.0, "gan_weight": 0.0, "objective": "influence", "mix": 0.0}
+    harmful = {"bound": 20.0, "objective": "influence", "mix": 0.0, "steps": 40}
     with pytest.warns(UserWarning, match="lower the held-out loss by more than its"):
-        augmenter = network(steps=40, **harmful).fit(X, y)
-    assert not augmenter.accepted_
-    losses = augmenter.held_out_loss_
+        guarded = network(**harmful).fit(X, y)
+    assert not guarded.accepted_
+    losses = guarded.held_out_loss_
     assert losses.with_network >= losses.without - losses.se
-    assert augmenter.augmentation_.network is None
-    trusting = network(steps=40, guard=False, **harmful).fit(X, y)
+    assert guarded.augmentation_.network is None
+    trusting = network(guard=False, **harmful).fit(X, y)
     assert trusting.accepted_ and trusting.augmentation_.network is not None
-    moved = {
-        name: np.abs(fitted.augment(X) - X).mean()
-        for name, fitted in {"guarded": augmenter, "trusting": trusting}.items()
-    }
-    assert moved["trusting"] > 10 * moved["guarded"]
+    moved = [np.abs(one.augment(X) - X).mean() for one in (guarded, trusting)]
+    assert moved[1] > 10 * moved[0]
     without = network(steps=0, baseline=None, guard=False).fit(X, y)
     assert np.array_equal(without.augment(X), X)
 

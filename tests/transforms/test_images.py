@@ -28,12 +28,9 @@ def test_squares_are_uniform_and_clipped_at_the_border(size):
         starts = [centre - size // 2 for centre in range(length)]
         return sum(start <= pixel < start + size for start in starts) / length
 
-    expected = torch.tensor(
-        [
-            [chance(height, i) * chance(width, j) for j in range(width)]
-            for i in range(height)
-        ]
-    ).double()
+    rows = torch.tensor([chance(height, i) for i in range(height)]).double()
+    columns = torch.tensor([chance(width, j) for j in range(width)]).double()
+    expected = rows[:, None] * columns
     error = (expected * (1 - expected) / len(X)).sqrt()
     assert ((holes.mean(dim=0) - expected).abs() <= 5 * error + 1e-12).all()
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import refuses
 from sklearn.base import clone
 
 from skaug import Cutout
@@ -21,7 +22,7 @@ def seeded():
     torch.manual_seed(0)
 
 
-def test_jitter_is_white_noise_in_units_of_the_channel():
+def test_jitter_is_white_noise_in_units_of_the_channel_or_as_given():
     X = torch.randn(400, 3, 50) * torch.tensor([1.0, 10.0, 0.1])[:, None] + 5
     noise = Jitter(0.2)(X) - X
     spread = noise.std(dim=(0, 2)) / X.std(dim=(0, 2))
@@ -31,6 +32,8 @@ def test_jitter_is_white_noise_in_units_of_the_channel():
     table = torch.randn(4000, 2) * torch.tensor([1.0, 100.0])
     spread = (Jitter(0.5)(table) - table).std(dim=0)
     torch.testing.assert_close(spread, 0.5 * table.std(dim=0), rtol=0.05, atol=0)
+    moved = Jitter(0.5, torch.tensor([1.0, 10.0]))(torch.zeros(2000, 2, 5))
+    assert moved.std(dim=(0, 2)).tolist() == pytest.approx([0.5, 5.0], rel=0.05)
 
 
 def test_scaling_is_one_factor_per_channel_of_a_row():
@@ -53,10 +56,8 @@ def test_time_warp_shows_the_same_signal_at_other_times():
     # A function of time alone: where the line is warped to, the sine is read off.
     time = torch.linspace(0, 1, 2000, dtype=torch.float64)
     X = torch.stack([time, torch.sin(20 * time)]).expand(5, 2, 2000)
-    warped = TimeWarp(0.4)(X)
-    torch.testing.assert_close(
-        warped[:, 1], torch.sin(20 * warped[:, 0]), atol=1e-4, rtol=0
-    )
+    line, sine = TimeWarp(0.4)(X).unbind(dim=1)
+    torch.testing.assert_close(sine, torch.sin(20 * line), atol=1e-4, rtol=0)
 
 
 def test_speed_changes_by_its_strength():
@@ -66,23 +67,15 @@ def test_speed_changes_by_its_strength():
     assert abs(ratio.std() / (0.2 * 2**0.5) - 1) < 0.05 and abs(ratio.mean()) < 0.02
 
 
-@pytest.mark.parametrize(
-    "transform", [Jitter(0), Scaling(0), TimeWarp(0), ChannelDropout(0)]
-)
-def test_strength_0_is_the_identity(transform):
+def test_strength_0_is_the_identity():
     X = torch.rand(4, 2, 30)
-    torch.testing.assert_close(transform(X), X, atol=1e-6, rtol=0)
-
-
-def test_a_given_scale_is_that_of_the_noise():
-    torch.manual_seed(0)
-    scale = torch.tensor([1.0, 10.0])
-    moved = Jitter(0.5, scale)(torch.zeros(2000, 2, 5))
-    assert moved.std(dim=(0, 2)).tolist() == pytest.approx([0.5, 5.0], rel=0.05)
+    for transform in (Jitter(0), Scaling(0), TimeWarp(0), ChannelDropout(0)):
+        torch.testing.assert_close(transform(X), X, atol=1e-6, rtol=0)
+    for shape in ((3, 2, 1), (3, 2, 2)):
+        assert TimeWarp()(torch.ones(shape)).shape == shape
 
 
 def test_rotation_is_one_of_space_for_all_sensors_of_a_row():
-    torch.manual_seed(0)
     X = torch.randn(200, 6, 30)
     turned = SensorRotation(20.0)(X)
     sensors, turned_sensors = (rows.view(200, 2, 3, 30) for rows in (X, turned))
@@ -91,9 +84,8 @@ def test_rotation_is_one_of_space_for_all_sensors_of_a_row():
         R = turned_sensors[row, 0] @ torch.linalg.pinv(sensors[row, 0])
         torch.testing.assert_close(R @ R.T, torch.eye(3), atol=1e-4, rtol=0)
         assert torch.linalg.det(R) == pytest.approx(1, abs=1e-4)
-        torch.testing.assert_close(
-            R @ sensors[row, 1], turned_sensors[row, 1], atol=1e-3, rtol=0
-        )
+        other = turned_sensors[row, 1]
+        torch.testing.assert_close(R @ sensors[row, 1], other, atol=1e-3, rtol=0)
     gram = torch.linalg.pinv(sensors[:, 0])
     trace = (turned_sensors[:, 0] @ gram).diagonal(dim1=1, dim2=2).sum(dim=1)
     angles = ((trace - 1) / 2).clamp(-1, 1).arccos().rad2deg()
@@ -101,7 +93,6 @@ def test_rotation_is_one_of_space_for_all_sensors_of_a_row():
 
 
 def test_channels_are_blanked_as_often_as_asked():
-    torch.manual_seed(0)
     fill = torch.tensor([5.0, 6.0, 7.0])
     X = torch.randn(4000, 3, 2)
     blanked = ChannelDropout(0.2, fill)(X)
@@ -111,24 +102,17 @@ def test_channels_are_blanked_as_often_as_asked():
 
 
 def test_interpolation_stays_between_rows_of_the_class():
-    torch.manual_seed(0)
     y = torch.randint(3, (300,))
     X = torch.randn(300, 4) + 10 * y[:, None]
     moved, same = SameClassInterpolation(1.0)(X, y)
     assert same is y
-    steps = ((moved - X).norm(dim=1) > 0).float().mean()
-    assert steps > 0.9
+    assert ((moved - X).norm(dim=1) > 0).float().mean() > 0.9
     for label in range(3):
         rows = y == label
         assert (moved[rows] >= X[rows].amin(dim=0) - 1e-5).all()
         assert (moved[rows] <= X[rows].amax(dim=0) + 1e-5).all()
     half, _ = SameClassInterpolation(0.5)(X, y)
     assert (half - X).norm(dim=1).mean() < (moved - X).norm(dim=1).mean()
-
-
-def test_short_signals():
-    assert TimeWarp()(torch.ones(3, 2, 1)).shape == (3, 2, 1)
-    assert TimeWarp()(torch.ones(3, 2, 2)).shape == (3, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -153,27 +137,15 @@ def test_labels_pass_through_and_parameters_clone(transform):
         (Cutout(0), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 0"),
         (Cutout(1.5), (2, 1, 4, 4), "needs size to be a whole number >= 1; got 1.5"),
         (Cutout(2), (2, 4), r"needs images of shape .* got \(2, 4\)"),
-        (
-            Jitter(-1),
-            (2, 4),
-            "Jitter needs strength to be .* >= 0; got -1",
-        ),
-        (
-            Scaling(float("nan")),
-            (2, 4),
-            "Scaling needs strength to be .* >= 0; got nan",
-        ),
+        (Jitter(-1), (2, 4), "Jitter needs strength .* >= 0; got -1"),
+        (Scaling(float("nan")), (2, 4), "Scaling needs strength .* >= 0; got nan"),
         (TimeWarp(), (2, 4), r"needs signals of shape .* got \(2, 4\)"),
         (SensorRotation(), (2, 4, 9), r"three channels to a sensor; got \(2, 4, 9\)"),
         (SensorRotation(), (2, 3), "needs signals of shape"),
-        (
-            ChannelDropout(-1),
-            (2, 4),
-            "ChannelDropout needs strength to be .* >= 0; got -1",
-        ),
+        (ChannelDropout(-1), (2, 4), "ChannelDropout needs strength .* >= 0; got -1"),
         (TimeWarp(n_knots=1), (2, 4, 9), "n_knots to be a whole number >= 2; got 1"),
     ],
 )
 def test_bad_input(transform, shape, message):
-    with pytest.raises(ValueError, match=message):
+    with refuses(message):
         transform(torch.zeros(shape))
