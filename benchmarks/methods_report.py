@@ -212,7 +212,9 @@ def heat_map(data, path):
                 dark = np.abs(good[i, j]) > 0.6 * limit
                 stars = found.stars.get((name, method, metric), "")
                 ax.text(
-                    *(j, i, found.text(name, method, metric)),
+                    j,
+                    i,
+                    found.text(name, method, metric),
                     ha="center",
                     va="center",
                     fontsize=8,

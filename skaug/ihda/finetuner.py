@@ -110,8 +110,8 @@ class IHDAFinetuner(
     synthetic_share : float, default=0.5
         Share of synthetic samples in each batch; 1 is the paper's, read literally. 0 is
         the twin of equal compute: the same levels, steps, batches and rates with real
-        rows only. It does not look for sources, so that no level is left out for want
-        of them.
+        rows only. The twin does not look for sources, so it never leaves a level out
+        because there are none.
     trainable : {"above", "head"}, default="above"
         What is trained: all layers above the level, or the last one only.
     batch_norm : {"train", "frozen", "recalibrate"}, default="train"

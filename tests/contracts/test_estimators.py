@@ -85,7 +85,12 @@ each_net = pytest.mark.parametrize("name", NETS)
 def rows():
     """A frame of eight sensors and the names of three activities."""
     X, codes = make_classification(
-        *(150, 8), n_informative=6, n_classes=3, class_sep=2.0, random_state=0
+        n_samples=150,
+        n_features=8,
+        n_informative=6,
+        n_classes=3,
+        class_sep=2.0,
+        random_state=0,
     )
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
     return frame, pd.Series(np.array(["run", "sit", "walk"])[codes], name="activity")

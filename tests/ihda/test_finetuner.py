@@ -211,7 +211,12 @@ def test_batch_norm(table, fitted_net):
 
 def test_balance_lifts_a_rare_class():
     X, y = make_classification(
-        *(600, 8), n_informative=5, weights=[0.95], class_sep=0.6, random_state=0
+        n_samples=600,
+        n_features=8,
+        n_informative=5,
+        weights=[0.95],
+        class_sep=0.6,
+        random_state=0,
     )
     recall = {}
     for balance in (False, True):
@@ -448,10 +453,14 @@ def test_modules_that_work_in_place_leave_activations_alone(table):
     X, y = table
     net = NetClassifier(
         nn.Sequential(
-            *(nn.Linear(8, 6), nn.LeakyReLU(inplace=True), nn.Linear(6, 6)),
-            *(nn.ReLU(inplace=True), nn.Linear(6, 3)),
+            nn.Linear(8, 6),
+            nn.LeakyReLU(inplace=True),
+            nn.Linear(6, 6),
+            nn.ReLU(inplace=True),
+            nn.Linear(6, 3),
         ),
-        **{"max_epochs": 5, "random_state": 0},
+        max_epochs=5,
+        random_state=0,
     )
     X = X.astype(np.float32)
     before = X.copy()

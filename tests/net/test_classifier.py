@@ -164,7 +164,8 @@ def test_early_stopping_and_scheduler_callbacks_work(table):
     stop = EarlyStopping("valid_acc", patience=2, lower_is_better=False)
     schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
     net = quick(
-        **{"lr_schedule": "constant", "max_epochs": 50},
+        lr_schedule="constant",
+        max_epochs=50,
         train_split=ValidSplit(3, stratified=True),
         callbacks=[("stop", stop), ("schedule", schedule)],
     ).fit(*table)
