@@ -269,8 +269,12 @@ def test_fresh_views_in_every_epoch(make, rows):
 
 @not_accepted
 @pytest.mark.parametrize("make", [policy, network])
-def test_same_state_same_views_and_network(make, rows):
+def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
+    # The contracts fit frames and draw no views.
     X, y = rows
+    before = X.copy()
+    torch.manual_seed(5), np.random.seed(5)
+    state = torch.get_rng_state(), np.random.get_state()[1].copy()
     first = make().fit(X, y)
     second = pickle.loads(pickle.dumps(make().fit(X, y)))
     views = first.augment(X, y=y)
@@ -279,6 +283,9 @@ def test_same_state_same_views_and_network(make, rows):
     assert np.array_equal(proba, second.estimator_.predict_proba(X))
     other = make(random_state=1, refit=False).fit(X, y)
     assert not np.array_equal(views, other.augment(X, y=y))
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert np.array_equal(np.random.get_state()[1], state[1])
+    assert np.array_equal(X, before)
 
 
 @few_rows
