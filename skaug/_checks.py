@@ -76,7 +76,9 @@ class OneOf(Rule):
 
 
 def _is_among(value, values):
-    # An array would be compared element by element, and True is equal to 1.
+    # Grids of arrays give scalars of NumPy. An array of several values would be
+    # compared element by element, and True is equal to 1.
+    value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
 
 

@@ -15,10 +15,12 @@ class ComponentsMixin:
     """Mixin for estimators that take objects, or short forms of them, as parameters.
 
     To be put left of ``BaseEstimator``. ``_short_forms`` of the class has, for each
-    such parameter, the objects by their short form.
+    such parameter, the objects by their short form, and ``_needed_methods`` the names
+    of the methods that an object needs.
     """
 
     _short_forms = {}
+    _needed_methods = {}
 
     def set_params(self, **params):
         """Set parameters, also those of components that are given as short forms.
@@ -49,7 +51,8 @@ class ComponentsMixin:
         if isinstance(value, str) and value in objects:
             return clone(objects[value])
         kind = type(next(iter(objects.values())))
-        if isinstance(value, (str, type)) or not hasattr(value, "get_params"):
+        needed = ("get_params", *self._needed_methods.get(name, ()))
+        if isinstance(value, type) or not all(hasattr(value, one) for one in needed):
             raise ValueError(
                 f"{type(self).__name__} needs {name} to be one of "
                 f"{', '.join(map(repr, objects))} or an object such as "

@@ -27,6 +27,7 @@ from skaug._checks import (
         (Number(0, 1, open_low=True), [1e-300, 1], [0]),
         (Number(0, 1, open_high=True), [0, 0.99], [1]),
         (OneOf("a", "b"), ["a"], ["c", None, ["a"], np.array(["a", "b"])]),
+        (OneOf("a", -1), [np.str_("a"), np.int64(-1)], [np.True_, -1.0]),
         (OneOf(None, 1), [None, 1], [True, 1.0]),
         (Instance(dict, "a dict"), [{}], [[]]),
         (Number(0, 1) | OneOf("auto"), [0.5, "auto"], [2, "all"]),

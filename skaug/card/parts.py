@@ -163,6 +163,12 @@ def _cut(words):
     return words if len(words) <= LONGEST else words[: LONGEST - 4] + " ..."
 
 
+def _has_parameters(value):
+    """Whether get_params is scikit-learn's; torchvision's draws what a call needs."""
+    get_params = getattr(value, "get_params", None)
+    return get_params and "deep" in inspect.signature(get_params).parameters
+
+
 def _in_words(value):
     """A value in words, without addresses, which would differ from run to run."""
     if inspect.isclass(value) or inspect.isroutine(value):
@@ -175,7 +181,7 @@ def _in_words(value):
     if isinstance(value, dict):
         items = (f"{_in_words(k)}: {_in_words(v)}" for k, v in value.items())
         return f"{{{', '.join(items)}}}"
-    if hasattr(value, "get_params"):
+    if _has_parameters(value):
         changed = ", ".join(f"{k}={v}" for k, v in _changed(value).items())
         return f"{type(value).__name__}({changed})"
     words = re.sub(r"<(?:\w+\.)*(\w+) object at 0x\w+>", r"\1", repr(value))

@@ -176,6 +176,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
             "noise": NoiseGenerator(),
         },
     }
+    _needed_methods = {"sources": ("fit", "limit"), "generator": ("fit", "draw")}
     _rules = {
         "output": OneOf("samples", "potentials"),
         "n_samples": Whole(1),
@@ -259,12 +260,18 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         return np.require(X, requirements=["C", "W"])  # for torch
 
     def _find_sources(self, X, codes, groups):
+        seed = 0
+        if self.output == "samples":
+            # The generator holds out rows by the first seed itself: random sources
+            # would be the rows that it was not trained on.
+            sequence = np.random.SeedSequence(int(self._seeds[0]))
+            seed = int(sequence.generate_state(1)[0])
         self.sources_ = self.component("sources").fit(
             X,
             codes,
             groups,
             with_potentials=True,
-            random_state=int(self._seeds[0]) if self.output == "samples" else 0,
+            random_state=seed,
             device=self.device,
             verbose=self.verbose,
         )
@@ -328,6 +335,11 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
                 f"no point is in a hard region {where}: the classes do not mix there. "
                 "Increase radius, try another metric, or set sources='all'."
             )
+        elif not len(self.sources_.indices_):
+            self._warn(
+                f"no point is a source. Increase {self.sources_.limit}, or set "
+                "sources='all'."
+            )
 
     def _warn(self, what):
         warnings.warn(f"HardRegionSampler: {what}", stacklevel=5)
@@ -342,7 +354,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
             if number and not n_sources[label]:
                 self._warn(
                     f"class {label!r} needs {number} samples and has no source; it "
-                    "gets none. Increase radius, or set sources='all'."
+                    f"gets none. Increase {self.sources_.limit}, or set sources='all'."
                 )
                 numbers[label] = 0
         return numbers

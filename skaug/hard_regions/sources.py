@@ -82,6 +82,12 @@ class HardPoints(BaseEstimator):
         self.metric = metric
         self.share = share
 
+    @property
+    def limit(self):
+        """Name of the parameter that keeps points from being sources."""
+        by_share = self.rule in ("random", "top") and self.share is not None
+        return "share" if by_share else "radius"
+
     def check(self):
         """Refuse parameters that are out of their range, before there is any data.
 

@@ -206,6 +206,7 @@ class IHDAFinetuner(
             "noise": NoiseGenerator(),
         },
     }
+    _needed_methods = {"sources": ("fit", "limit"), "generator": ("fit", "draw")}
     _rules = {
         "levels": Rule(
             lambda levels: (

@@ -77,8 +77,7 @@ class Level:
         n_synthetic = _n_synthetic(settings.synthetic_share, n_rows)
         indices = self._choose(sources) if n_synthetic else []
         if n_synthetic and not len(indices):
-            name = "share" if sources.rule == "random" and sources.share else "radius"
-            self._warn(f"no point is a source. Increase {name}.")
+            self._warn(f"no point is a source. Increase {sources.limit}.")
             if n_synthetic == n_rows:
                 self._leave_alone()
                 return

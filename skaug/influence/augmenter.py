@@ -141,6 +141,7 @@ class InfluenceAugmenter(
     _short_forms = {
         "augmentation": {"policy": TransformPolicy(), "network": NetworkAugmentation()}
     }
+    _needed_methods = {"augmentation": ("learn",)}
     _rules = {
         "augmentation": Rule(
             # Strings are looked up among the short forms.

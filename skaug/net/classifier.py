@@ -288,7 +288,8 @@ class NetClassifier(NeuralNetClassifier):
             with own_generators(self.device or "cpu", seed, states):
                 yield
         finally:
-            self.generator_state_ = states
+            if states:  # none were read if the device is not there
+                self.generator_state_ = states
 
     def initialize_module(self):
         """Create the network; shapes that are not set come from the data."""

@@ -33,5 +33,6 @@ class HoldsTransforms:
 
 def _copied(value):
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_copied, value))
+        copies = map(_copied, value)
+        return tuple(copies) if isinstance(value, tuple) else list(copies)
     return copy.deepcopy(value) if is_torchvisions(value) else clone(value, safe=False)

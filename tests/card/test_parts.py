@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
@@ -10,10 +12,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skaug import BatchAugmentation, ISDAClassifier, ResampledClassifier, TableMixup
+from skaug import (
+    BatchAugmentation,
+    ISDAClassifier,
+    NetClassifier,
+    ResampledClassifier,
+    TableMixup,
+)
 from skaug.card.parts import Part, augmentation_tables, changed_parameters
 from skaug.signals import Frames
-from skaug.transforms import Jitter
+from skaug.transforms import Jitter, PerSample
+from skaug.transforms.torchvision import torchvision  # noqa: F401
 
 
 @pytest.fixture
@@ -155,3 +164,11 @@ def test_few_of_many_frames_are_copied(monkeypatch):
     assert taken.tolist() == [0, len(frames) - 1]
     rows, _ = Part(None).some_rows([[1], [2], [3]], np.arange(3), 2)
     assert rows.tolist() == [[1], [3]]
+
+
+def test_parameters_that_are_transforms_of_torchvision_are_written_out():
+    v2 = import_module("torchvision.transforms.v2")
+    augment = BatchAugmentation(PerSample(v2.RandomAffine(10)))
+    net = NetClassifier(callbacks=[("augment", augment)])
+    values = {row.parameter: row.value for row in changed_parameters(net)}
+    assert "RandomAffine" in values["callbacks"]

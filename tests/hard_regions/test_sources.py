@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import make_moons
 
-from skaug import HardPoints, auto_radius, potential
+from skaug import (
+    HardPoints,
+    HardRegionSampler,
+    IHDAFinetuner,
+    NoiseGenerator,
+    VAEGenerator,
+    auto_radius,
+    potential,
+)
+from skaug.hard_regions.generators import _a_tenth_held_out
 
 
 @pytest.fixture
@@ -88,3 +98,45 @@ def test_neighbour_rule_and_all(moons):
     assert points.potentials_ is None
     asked = HardPoints("all").fit(X, y, with_potentials=True)
     assert asked.hard_share_ > 0 and len(asked.indices_) == len(X)
+
+
+def test_random_sources_are_not_the_rows_that_the_generator_holds_out():
+    X, y = make_moons(200, noise=0.3, random_state=0)
+    seen = []
+    for seed in range(10):
+        sampler = HardRegionSampler(
+            sources=HardPoints("random", share=0.3),
+            generator=VAEGenerator(steps=1),
+            random_state=seed,
+        ).fit(X, y)
+        codes = torch.as_tensor(y)
+        _, held_out = _a_tenth_held_out(
+            X=torch.as_tensor(X), codes=codes, groups=None, seed=int(sampler._seeds[0])
+        )
+        seen.append(np.isin(held_out, sampler.sources_.indices_).mean())
+    assert 0.15 < np.mean(seen) < 0.45  # a share of 0.3 by chance
+
+
+@pytest.mark.parametrize(
+    "sources, hint",
+    [
+        ("region", "radius"),
+        (HardPoints("random", share=0.001), "share"),
+        (HardPoints("random"), "radius"),
+    ],
+)
+def test_a_sampler_without_sources_says_so(sources, hint):
+    X = np.repeat([[10.0, 1.0], [1.0, 10.0]], 40, 0)
+    X += 0.1 * np.random.default_rng(0).normal(size=X.shape)
+    sampler = HardRegionSampler(sources=sources, generator="noise", random_state=0)
+    with pytest.warns(UserWarning, match=f"no point is a source. Increase {hint}"):
+        sampler.fit_resample(X, np.repeat([0, 1], 40))
+
+
+@pytest.mark.parametrize(
+    "params", [{"sources": NoiseGenerator()}, {"generator": HardPoints()}]
+)
+def test_a_component_of_another_kind_is_refused(params, moons):
+    for model in (HardRegionSampler(**params), IHDAFinetuner(**params)):
+        with pytest.raises(ValueError, match="or an object such as"):
+            model.fit(*moons)
