@@ -6,6 +6,8 @@ strengths, has a weight. :class:`TransformPolicy` finds out which transforms har
 purpose. None of this is in the paper.
 """
 
+from functools import reduce
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -14,8 +16,10 @@ from sklearn.utils import Bunch
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.images import row_by_row
+from skaug.transforms.geometry import Affine
 from skaug.transforms.lists import default_transforms
+from skaug.transforms.ranges import fitted_to
+from skaug.transforms.warp import Limits, composed, draw_matrices, warp
 
 __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
 
@@ -170,9 +174,11 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
                 candidates += default_transforms(X)
             elif callable(one):
                 strength = getattr(one, "strength", None)
-                candidates.append((name_of(one), strength, row_by_row(one)))
+                function = fitted_to(X, one, "TransformPolicy")
+                candidates.append((name_of(one), strength, function))
             elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
-                candidates.append((*one[:2], row_by_row(one[2])))
+                function = fitted_to(X, one[2], "TransformPolicy")
+                candidates.append((*one[:2], function))
             else:
                 raise ValueError(
                     "TransformPolicy needs transforms that are functions of a batch "
@@ -210,6 +216,9 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
 class Policy:
     """Transform each row of a batch by a few transforms drawn from a list.
 
+    Rotations, shifts, scalings, shears and flips of a row are multiplied into one
+    matrix, which comes before the other transforms. All rows are interpolated at once.
+
     Parameters
     ----------
     transforms : list of callable
@@ -238,16 +247,35 @@ class Policy:
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
-        new_X = X.clone()
-        for _ in range(self.n_transforms):
-            chosen = torch.multinomial(self.weights, len(X), replacement=True)
-            chosen[torch.rand(len(X)) >= self.probability] = -1
-            for number in chosen.unique().tolist():
-                if number >= 0:
-                    own = (chosen == number).nonzero()[:, 0].to(X.device)
+        chosen = self._chosen(len(X))
+        new_X = self._moved(X, chosen)
+        for of_one_draw in chosen:
+            for number in of_one_draw.unique().tolist():
+                if number >= 0 and not isinstance(self.transforms[number], Affine):
+                    own = (of_one_draw == number).nonzero()[:, 0].to(X.device)
                     transform = self.transforms[number]
                     new_X[own] = apply(transform, new_X, y, own, name="Policy")
         return new_X if y is None else (new_X, y)
+
+    def _chosen(self, n):
+        """Numbers of the transforms (n_transforms, n); -1 stands for none."""
+        shape = self.n_transforms, n
+        chosen = torch.multinomial(self.weights, self.n_transforms * n, True)
+        return chosen.view(shape).masked_fill(torch.rand(shape) >= self.probability, -1)
+
+    def _moved(self, X, chosen):
+        """Rows with all that moves pixels done by one matrix; never X itself."""
+        affine = {
+            number: self.transforms[number].limits(*X.shape[2:])
+            for number in chosen.unique().tolist()
+            if number >= 0 and isinstance(self.transforms[number], Affine)
+        }
+        if not affine:
+            return X.clone()
+        limits = np.zeros((len(self.transforms) + 1, len(Limits())))  # the last: none
+        for number, of_number in affine.items():
+            limits[number] = of_number
+        return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
 
 
 def softmax_of_scores(scores, strength=1.0):
