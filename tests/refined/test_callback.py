@@ -4,7 +4,6 @@ import copy
 import pickle
 from contextlib import nullcontext
 from functools import cache
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -43,9 +42,7 @@ from skaug.isda import augmented_logits
 from skaug.net import MLP
 from skaug.refined.holding import LOWEST_RATE
 from skaug.transforms import Jitter, PerSample
-from skaug.transforms.torchvision import torchvision
-
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+from skaug.transforms.torchvision import v2
 
 EPOCHS = 6
 
