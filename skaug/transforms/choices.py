@@ -8,10 +8,9 @@ import copy
 
 from torch import nn
 
-from skaug.transforms.calling import is_torchvisions, name_of
+from skaug.transforms.calling import is_torchvisions, name_of, parts_of
 from skaug.transforms.images import PerSample
 from skaug.transforms.lists import Chain
-from skaug.transforms.ranges import parts_of
 
 __all__ = ["chosen_by_row", "words_on"]
 
