@@ -45,7 +45,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         X or ``(X, y)``, where y has class codes or shares of the classes, of shape (n,
         n_classes). If its signature has ``n_classes`` or ``module``, the number of
         classes and the net's module are given as well. Those of
-        :mod:`skaug.transforms` draw for each row. All of
+        ``skaug.transforms`` draw for each row. All of
         ``torchvision.transforms.v2`` take images. Those of them that make one random
         choice at each call (flips, crops, AutoAugment) are called row by row, with a
         warning; a :class:`skaug.transforms.PerSample` around them says that this is

@@ -60,11 +60,7 @@ BY_CHANCE = (
 
 
 def chosen_by_row(transform):
-    """Put torchvision's random transforms into a PerSample, also those inside others.
-
-    Returns the transform and the names of those that were put into one. The transform
-    that was given is not changed.
-    """
+    """Put torchvision's random transforms into a PerSample; return their names too."""
     parts = parts_of(transform)
     if _chooses(transform):
         if all(map(_is_for_one_row, _leaves(transform))):

@@ -78,10 +78,7 @@ def needs_unit_range(transform):
 
 
 def largest_value(X, what, name):
-    """The end of the range of images, 1 or 255, for what has to know it.
-
-    Raises a ValueError for images of another range.
-    """
+    """The end of the range of images, 1 or 255; others are refused."""
     low, high = float(X.min()), float(X.max())
     for largest in (1.0, 255.0):
         if low >= -SLACK and high <= largest + SLACK:
@@ -94,11 +91,7 @@ def largest_value(X, what, name):
 
 
 def fitted_to(X, transform, name):
-    """Make a transform ready for rows like X, which a policy draws from a list.
-
-    torchvision's are put into a PerSample, and those that need numbers from 0 to 1 are
-    scaled to images from 0 to 255.
-    """
+    """Make a transform of a list ready for rows like X: row by row, in their range."""
     transform = row_by_row(transform)
     if X.ndim != 4 or not needs_unit_range(transform):
         return transform
