@@ -35,7 +35,7 @@ from skaug import (
     TransformPolicy,
 )
 from skaug.signals import MagnitudeSpectrum
-from vision import v2
+from skaug.transforms.torchvision import v2
 
 
 class Setup(NamedTuple):

@@ -19,8 +19,8 @@ from skaug.influence.network_training import TrainedNetwork, train_network
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import FUNCTION
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import baseline_transform
+from skaug.transforms.ranges import fitted_to
 
 __all__ = ["NetworkAugmentation"]
 
@@ -186,7 +186,9 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         """The function of a batch that comes before the network, or None."""
         if isinstance(self.baseline, str):
             return baseline_transform(X)
-        return None if self.baseline is None else row_by_row(self.baseline)
+        if self.baseline is None:
+            return None
+        return fitted_to(X, self.baseline, type(self).__name__)
 
     def _train_round(self, net, trainings, train, held_out, baseline, number):
         """Train the network through an F of its own, which is not changed."""

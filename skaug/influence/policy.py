@@ -6,6 +6,9 @@ strengths, has a weight. :class:`TransformPolicy` finds out which transforms har
 purpose. None of this is in the paper.
 """
 
+from functools import reduce
+from itertools import compress
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -14,8 +17,11 @@ from sklearn.utils import Bunch
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.images import row_by_row
+from skaug.transforms.families import families_of, of_rows
+from skaug.transforms.geometry import Affine
 from skaug.transforms.lists import default_transforms
+from skaug.transforms.ranges import fitted_to
+from skaug.transforms.warp import Limits, composed, draw_matrices, warp
 
 __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
 
@@ -170,9 +176,11 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
                 candidates += default_transforms(X)
             elif callable(one):
                 strength = getattr(one, "strength", None)
-                candidates.append((name_of(one), strength, row_by_row(one)))
+                function = fitted_to(X, one, "TransformPolicy")
+                candidates.append((name_of(one), strength, function))
             elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
-                candidates.append((*one[:2], row_by_row(one[2])))
+                function = fitted_to(X, one[2], "TransformPolicy")
+                candidates.append((*one[:2], function))
             else:
                 raise ValueError(
                     "TransformPolicy needs transforms that are functions of a batch "
@@ -210,6 +218,11 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
 class Policy:
     """Transform each row of a batch by a few transforms drawn from a list.
 
+    Rotations, shifts, scalings, shears and flips of a row are multiplied into one
+    matrix, which comes first. All rows are interpolated at once. The other transforms
+    of a row follow in the order of the list, and rows that have drawn the same one are
+    transformed at once, whatever its strength.
+
     Parameters
     ----------
     transforms : list of callable
@@ -217,7 +230,7 @@ class Policy:
     weights : array-like of shape (n_transforms,)
         Probability of each to be drawn.
     n_transforms : int, default=2
-        How many are drawn for a row, one after the other.
+        How many are drawn for a row.
     probability : float, default=0.7
         How likely each of them is applied.
 
@@ -235,19 +248,53 @@ class Policy:
         self.weights = torch.as_tensor(weights, dtype=torch.float64)
         self.n_transforms = n_transforms
         self.probability = probability
+        self.affine = [isinstance(transform, Affine) for transform in transforms]
+        for transform in compress(transforms, self.affine):
+            check_parameters(transform, transform._rules)
+        # -1 is for what moves pixels, and at the end for no transform.
+        families, self.of_one = families_of(transforms)
+        self.families = np.append(np.where(self.affine, -1, families), -1)
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
-        new_X = X.clone()
-        for _ in range(self.n_transforms):
-            chosen = torch.multinomial(self.weights, len(X), replacement=True)
-            chosen[torch.rand(len(X)) >= self.probability] = -1
-            for number in chosen.unique().tolist():
-                if number >= 0:
-                    own = (chosen == number).nonzero()[:, 0].to(X.device)
-                    transform = self.transforms[number]
-                    new_X[own] = apply(transform, new_X, y, own, name="Policy")
+        chosen = self._chosen(len(X))
+        new_X = self._moved(X, chosen)
+        for turn, family in self._turns(chosen):
+            draws, own = turn.nonzero()
+            transforms = [self.transforms[number] for number in chosen[draws, own]]
+            own = torch.from_numpy(own).to(X.device)
+            if family in self.of_one:
+                new_rows = apply(transforms[0], new_X, y, own, name="Policy")
+            else:
+                new_rows = of_rows(transforms, X)(new_X.index_select(0, own))
+            new_X.index_copy_(0, own, new_rows)
         return new_X if y is None else (new_X, y)
+
+    def _chosen(self, n):
+        """Numbers of the transforms (n_transforms, n); -1 stands for none."""
+        number = self.n_transforms * n
+        chosen = torch.multinomial(self.weights, number, True).view(-1, n)
+        chosen[torch.rand(chosen.shape) >= self.probability] = -1
+        return chosen.numpy()
+
+    def _turns(self, chosen):
+        """Yield masks (n_transforms, n) of draws of one family, one a row at most."""
+        families = self.families[chosen]
+        earlier = np.zeros_like(families)  # draws of the same family for the row
+        for draw in range(1, len(chosen)):
+            earlier[draw] = (families[:draw] == families[draw]).sum(axis=0)
+        for turn in range(len(chosen)):
+            for family in np.unique(families[(families >= 0) & (earlier == turn)]):
+                yield (families == family) & (earlier == turn), family
+
+    def _moved(self, X, chosen):
+        """Rows with all that moves pixels done by one matrix; never X itself."""
+        if not any(self.affine):
+            return X.clone()
+        limits = np.zeros((len(self.transforms) + 1, len(Limits())))
+        for number in compress(range(len(self.transforms)), self.affine):
+            limits[number] = self.transforms[number].limits(*X.shape[2:])
+        return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
 
 
 def softmax_of_scores(scores, strength=1.0):

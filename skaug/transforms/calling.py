@@ -5,8 +5,10 @@ transforms that have to keep shape and labels.
 """
 
 import inspect
+from functools import cache, partial
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from skaug._checks import Rule
@@ -20,6 +22,7 @@ __all__ = [
     "how_to_call",
     "is_torchvisions",
     "name_of",
+    "parts_of",
 ]
 
 # Names under which a second argument with a default is taken for the labels.
@@ -36,8 +39,19 @@ FUNCTION = Rule(
 
 def how_to_call(transform):
     """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
+    if isinstance(transform, BaseEstimator):  # asked for many small groups of rows
+        return _how_to_call_objects_of(type(transform))
     # All modules have the same __call__.
     function = transform.forward if isinstance(transform, nn.Module) else transform
+    return _read_signature(function)
+
+
+@cache
+def _how_to_call_objects_of(kind):
+    return _read_signature(partial(kind.__call__, None))  # None stands for self
+
+
+def _read_signature(function):
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # built in
@@ -65,6 +79,17 @@ def name_of(transform):
 def is_torchvisions(transform):
     """Whether a transform is one of torchvision's own."""
     return type(transform).__module__.startswith("torchvision.")
+
+
+def parts_of(transform):
+    """Transforms that a transform is made of; none of a simple one."""
+    if isinstance(transform, nn.Sequential):
+        return list(transform)
+    inside = getattr(transform, "transforms", None)
+    if isinstance(inside, (list, tuple, nn.ModuleList)):
+        return list(inside)
+    inside = getattr(transform, "transform", None)
+    return [inside] if callable(inside) and isinstance(transform, BaseEstimator) else []
 
 
 def check_is_for_images(transform, X, name):

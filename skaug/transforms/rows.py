@@ -6,7 +6,7 @@ torchvision's convention, so the transforms can stand inside its ``v2.Compose``.
 them draw from torch's global generators, which BatchAugmentation seeds.
 
 A new transform is a subclass of :class:`RowTransform` with a method ``_transform(X)``.
-If the transform is for images only, its place is ``images.py``. A transform that a
+Those for images only have files of their own: see ``images.py``. A transform that a
 policy should find also needs a line in ``lists.py``.
 """
 
@@ -29,13 +29,21 @@ __all__ = [
 
 
 class RowTransform(BaseEstimator):
-    """A function of a batch X of shape (n, ...) that hands labels on as they are."""
+    """A function of a batch X of shape (n, ...) that hands labels on as they are.
 
+    `mild` says whether networks need about half as many steps with it as with others.
+    `_by_row` names the parameter, if any, that may have a number for each row instead,
+    of shape (n, 1, ...), so that a policy transforms rows of all strengths at once.
+    """
+
+    mild = False
+    _by_row = None
     _rules = {"strength": Number(0, hint="0 does nothing.")}
 
     def __call__(self, X, y=None):
         """Return a transformed batch, and the labels as they came if they are given."""
-        check_parameters(self, self._rules)
+        if not isinstance(getattr(self, self._by_row or "", None), torch.Tensor):
+            check_parameters(self, self._rules)
         X = self._transform(X)
         return X if y is None else (X, y)
 
@@ -63,16 +71,16 @@ class Jitter(RowTransform):
     torch.Size([8, 6, 128])
     """
 
+    mild = True
+    _by_row = "strength"
+
     def __init__(self, strength=0.05, scale=None):
         self.strength = strength
         self.scale = scale
 
     def _transform(self, X):
-        if self.scale is None:
-            others = [axis for axis in range(X.ndim) if axis != 1]
-            scale = X.std(dim=others, keepdim=True, correction=0)
-        else:
-            scale = _by_channel(self.scale, X)
+        scale = spread(X) if self.scale is None else self.scale
+        scale = _by_channel(scale, X)
         return X + self.strength * scale * torch.randn_like(X)
 
 
@@ -97,6 +105,9 @@ class Scaling(RowTransform):
     >>> bool((Scaling()(X).std(dim=2) < 1e-6).all())
     True
     """
+
+    mild = True
+    _by_row = "strength"
 
     def __init__(self, strength=0.1):
         self.strength = strength
@@ -140,6 +151,8 @@ class TimeWarp(RowTransform):
     (True, True)
     """
 
+    mild = True
+    _by_row = "strength"
     _rules = {**RowTransform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
 
     def __init__(self, strength=0.2, n_knots=6):
@@ -202,6 +215,9 @@ class SensorRotation(RowTransform):
     True
     """
 
+    mild = True
+    _by_row = "strength"
+
     def __init__(self, strength=15.0):
         self.strength = strength
 
@@ -215,7 +231,7 @@ class SensorRotation(RowTransform):
         axis = torch.randn(n, 3, dtype=X.dtype, device=X.device)
         x, y, z = (axis / axis.norm(dim=1, keepdim=True)).T
         angle = torch.randn(n, 1, 1, dtype=X.dtype, device=X.device)
-        angle = math.radians(self.strength) * angle
+        angle = self.strength * math.pi / 180 * angle
         zero = torch.zeros_like(x)
         # Rodrigues: R = 1 + sin(a) K + (1 - cos(a)) K K
         K = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(n, 3, 3)
@@ -242,13 +258,15 @@ class ChannelDropout(RowTransform):
     tensor([1., 7.])
     """
 
+    _by_row = "strength"
+
     def __init__(self, strength=0.1, fill=0.0):
         self.strength = strength
         self.fill = fill
 
     def _transform(self, X):
-        blank = torch.rand(X.shape[:2], device=X.device) < self.strength
-        blank = blank.view(*X.shape[:2], *[1] * (X.ndim - 2))
+        chance = torch.rand(*X.shape[:2], *[1] * (X.ndim - 2), device=X.device)
+        blank = chance < self.strength
         return torch.where(blank, _by_channel(self.fill, X), X)
 
 
@@ -294,6 +312,15 @@ class SameClassInterpolation(RowTransform):
         partner = order[first[y_codes] + place]
         share = self.strength * torch.rand(len(X), dtype=X.dtype, device=X.device)
         return torch.lerp(X, X[partner], share.view(-1, *[1] * (X.ndim - 1))), y
+
+
+def spread(X):
+    """Standard deviation of each channel (feature of a table), in any unit."""
+    others = [axis for axis in range(X.ndim) if axis != 1]
+    # Squares of numbers such as 1e30 and 1e-30 are none that float32 has.
+    unit = X.abs().amax(dim=others, keepdim=True)
+    scaled = X / torch.where(unit > 0, unit, 1)
+    return scaled.std(dim=others, correction=0) * unit.flatten()
 
 
 def _by_channel(values, X):
