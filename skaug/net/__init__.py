@@ -10,6 +10,7 @@ groups of rows (``splits``).
 from skaug.net.batches import BatchIterator
 from skaug.net.classifier import NetClassifier
 from skaug.net.head import capture_input, check_head, linear_head
+from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
 
@@ -17,6 +18,7 @@ __all__ = [
     "MLP",
     "BatchIterator",
     "ConvNet",
+    "InputNorm",
     "Levels",
     "NetClassifier",
     "SignalNet",
