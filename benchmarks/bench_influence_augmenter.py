@@ -20,8 +20,8 @@ destroy a row: another row of the batch in its place, noise, or its blocks shuff
 What is looked at is their weight.
 
 Arms are trained on the training rows, and some of them again ("all") on validation rows
-as well. A network that is left out leaves the arm that it is behind, which is not trained
-twice. Classifiers are the default ones.
+as well. A network that is left out leaves the arm that it is behind, which is not
+trained twice. Classifiers are the default ones.
 
 Differences are means ± standard error, [95 % t interval], with * where that excludes 0.
 Seeds share the test rows: the intervals speak for other draws and weights, not for

@@ -96,8 +96,9 @@ plt.show()
 #
 # The guard trains the classifier with the network, with the baseline alone and with
 # neither, from the same weights, and compares losses on the held-out rows. If the
-# network does not clearly improve on the baseline, the baseline is left. Here both are then trained on all 400 rows and
-# looked at on the other 1,397, whatever the guard says, for three splits.
+# network does not clearly improve on the baseline, the baseline is left. Here both are
+# then trained on all 400 rows and looked at on the other 1,397, whatever the guard
+# says, for three splits.
 
 print("seed   held-out loss: without   with   improves   test loss, accuracy: change")
 for seed in range(3):
