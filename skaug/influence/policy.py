@@ -15,6 +15,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
+from skaug.influence.guard import (
+    LOWER,
+    PLAIN,
+    HeldOutLosses,
+    Unchanged,
+    is_lower,
+    warn_of_refusal,
+)
+from skaug.influence.scores import cosines
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.families import families_of, of_rows
@@ -24,9 +33,6 @@ from skaug.transforms.ranges import fitted_to
 from skaug.transforms.warp import Limits, composed, draw_matrices, warp
 
 __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
-
-# Rows that a transform is scored on, at most. The mean over more rows is no better.
-MOST_SCORED = 2000
 
 
 class TransformPolicy(HoldsTransforms, BaseEstimator):
@@ -69,11 +75,18 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
 
     Attributes
     ----------
-    augmentation_ : Policy
-        The list with its weights.
+    augmentation_ : Policy or object
+        The list with its weights; if the policy was not accepted, a function that
+        leaves rows as they are.
     policy_ : list of Bunch
         ``transform``, ``strength``, ``score`` (mean cosine), ``std`` (of the scores
-        over networks) and ``weight``, best first, ready for ``pandas.DataFrame``.
+        over networks) and ``weight``, best first, ready for ``pandas.DataFrame``;
+        also if the policy was not accepted.
+    accepted_ : bool
+        Whether the policy lowered the held-out loss. True without a guard.
+    held_out_loss_ : Bunch
+        With a guard: the losses ``plain`` and ``augmented`` of the first split's
+        held-out rows, in nats, and ``se``, the standard error of their difference.
 
     See Also
     --------
@@ -87,6 +100,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
     >>> augmenter = InfluenceAugmenter(
     ...     NetClassifier(max_epochs=3),
     ...     augmentation=TransformPolicy(n_networks=1, weighting="top"),
+    ...     guard=False,
     ...     random_state=0,
     ... )
     >>> weights = [row.weight for row in augmenter.fit(X[:600], y[:600]).policy_]
@@ -127,22 +141,20 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         self.n_draws = n_draws
 
     def learn(self, trainings, splits, *, guard=True):
-        """Score all transforms by networks without any; `guard` is not used."""
+        """Score all transforms by networks without any, and compare with plain."""
         check_parameters(self, self._rules)
-        candidates, scores = None, []
-        for train, held_out in splits:
-            if candidates is None:
-                candidates = self._candidates(torch.from_numpy(train.X))
-            influences = [
-                trainings.influence(trainings.train(train), train)
-                for _ in range(self.n_networks)
+        splits = list(splits)
+        candidates = self._candidates(torch.from_numpy(splits[0][0].X))
+        numbers = self.n_networks, self.n_draws
+        scores = np.concatenate(
+            [
+                trainings.remembered(
+                    cosines, candidates, split, *numbers, trainings.new_seed()
+                )
+                for split in splits
             ]
-            gradients = self._gradients(trainings, influences, candidates, train)
-            scores += [
-                influence.gradient_cosine(of_network, held_out.X, held_out.y)
-                for influence, of_network in zip(influences, gradients)
-            ]
-        score = np.mean(scores, axis=0)
+        )
+        score = scores.mean(axis=0)
         weight = self._weights(score)
         self.augmentation_ = Policy(
             [transform for *_, transform in candidates],
@@ -157,7 +169,20 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
             for (name, strength, _), *numbers in columns
         ]
         self.policy_.sort(key=lambda row: -row.score)
+        self.accepted_ = True
+        if guard:
+            self._guard(HeldOutLosses(trainings, splits[0]))
         return self
+
+    def _guard(self, held_out):
+        """Leave rows alone unless the policy lowers the held-out loss."""
+        augmented = held_out.of(self.augmentation_)
+        loss = held_out.compared(held_out.of_plain(), augmented)
+        self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
+        if not self.accepted_:
+            self.augmentation_ = Unchanged()
+            advice = "Give more rows, longer training or other transforms"
+            warn_of_refusal(f"the policy {LOWER}", loss, PLAIN, advice)
 
     def _weights(self, score):
         if self.weighting == "soft":
@@ -193,26 +218,6 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
                 "Set transforms='auto'."
             )
         return candidates
-
-    def _gradients(self, trainings, influences, candidates, train):
-        """Mean gradients under each transform, one tensor for each network."""
-        numbers = np.arange(len(train.X))
-        if len(numbers) > MOST_SCORED:
-            numbers = trainings.random_state.permutation(numbers)[:MOST_SCORED]
-        X, y = torch.from_numpy(train.X[numbers]), train.y[numbers]
-        codes = torch.from_numpy(trainings.codes(y))
-        gradients = [[] for _ in influences]
-        for name, strength, transform in candidates:
-            means = [0.0] * len(influences)
-            for _ in range(self.n_draws):
-                with torch.no_grad():
-                    views = apply(transform, X, codes, name=trainings.name).numpy()
-                for number, influence in enumerate(influences):
-                    means[number] += influence.mean_gradient(views, y) / self.n_draws
-            for of_network, mean in zip(gradients, means):
-                of_network.append(mean)
-            trainings.say(f"{name} {strength}")
-        return [torch.stack(of_network) for of_network in gradients]
 
 
 class Policy:

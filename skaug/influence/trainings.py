@@ -1,14 +1,20 @@
 """Trainings of the network F, as an augmentation is learned from several of them."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
 
+from skaug._checks import is_whole
 from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
+from skaug.influence.memory import memory_of, remembered
 from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["Trainings"]
+
+FEW_STEPS = ".*gradient steps to gain from augmented rows"
 
 
 class Trainings:
@@ -17,15 +23,25 @@ class Trainings:
     name = "InfluenceAugmenter"  # the estimator that trains, for messages
 
     def __init__(
-        self, estimator, classes, *, damping, calibrate, random_state, verbose
+        self,
+        estimator,
+        classes,
+        *,
+        damping,
+        calibrate,
+        random_state,
+        memory=None,
+        verbose=0,
     ):
         self.estimator = NetClassifier() if estimator is None else estimator
         self.classes = classes
         self.damping = damping
         self.calibrate = calibrate
         self.random_state = random_state
+        self.memory = memory_of(memory)
         self.verbose = verbose
         self.n_trainings = 0
+        self.is_warned = False  # of too few steps, if they are
         self.device = getattr(estimator, "device", None) or "cpu"
 
     def new_seed(self):
@@ -41,12 +57,14 @@ class Trainings:
         if self.verbose:
             print(f"{self.name}, {text}", flush=True)
 
-    def train(self, data, augmentation=None, seed=None):
+    def train(self, data, augmentation=None, seed=None, max_epochs=None):
         """Train F on a Bunch of X, y and groups; without a seed, the next is drawn."""
         net = clone(self.estimator)
         seed = self.new_seed() if seed is None else seed
         if "random_state" in net.get_params():
             net.set_params(random_state=seed)
+        if max_epochs is not None:
+            net.set_params(max_epochs=max_epochs)
         if augmentation is not None:
             own = BatchAugmentation(augmentation, random_state=seed)
             others = net.callbacks if isinstance(net.callbacks, list) else []
@@ -57,11 +75,20 @@ class Trainings:
         ours = isinstance(net, NetClassifier)
         groups = {"groups": data.groups} if ours and data.groups is not None else {}
         # A net without a random state draws from torch's generators.
-        with own_generators(self.device, seed):
+        with own_generators(self.device, seed), warnings.catch_warnings():
+            if self.is_warned:
+                warnings.filterwarnings("ignore", FEW_STEPS, UserWarning)
             net.fit(data.X, data.y, **groups)
+        self.is_warned |= augmentation is not None
         self.n_trainings += 1
         self.say(f"training {self.n_trainings} on {len(data.X)} rows")
         return net
+
+    def train_last(self, data, augmentation=None):
+        """Train F on all rows, from the seed of the estimator if that is a number."""
+        # Without augmentation it is then, bit for bit, the F that the user would train.
+        seed = getattr(self.estimator, "random_state", None)
+        return self.train(data, augmentation, int(seed) if is_whole(seed) else None)
 
     def influence(self, net, data):
         """Fit a LastLayerInfluence to a trained F and its training rows."""
@@ -69,3 +96,12 @@ class Trainings:
             net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
         )
         return influence.fit(data.X, data.y)
+
+    def remembered(self, function, *arguments):
+        """Call ``function(key, self, *arguments)``, or read it from the memory."""
+        # The function may draw only by seeds that are among its arguments.
+        net = clone(self.estimator)
+        if "random_state" in net.get_params():
+            net.set_params(random_state=None)  # a training has a seed of its own
+        depends_on = net, self.classes, self.damping, self.calibrate, arguments
+        return remembered(self.memory, function, depends_on, self, *arguments)

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from torch import nn
 
@@ -32,10 +33,16 @@ from skaug.influence import LastLayerInfluence
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
 from skaug.transforms.torchvision import v2
 
+# Trainings here are short on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+
+
 SMALL = NetClassifier(max_epochs=1, module__widths=(4,))
+SHORTEST = NetClassifier(max_epochs=1, module__hidden=(4,))
 SHARED = inspect.signature(InfluenceAugmenter).parameters
 
 few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
+takes_rows_away = pytest.mark.filterwarnings("ignore:.*clean rows beside:UserWarning")
 few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
 not_accepted = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 
@@ -45,8 +52,8 @@ def tiny(**params):
 
 
 def augmenter_of(learner, estimator=None, **params):
-    """An augmenter; parameters are its own, or those of the learner."""
-    own = {"random_state": 0}
+    """An augmenter without a guard; parameters are its own, or those of the learner."""
+    own = {"guard": False, "random_state": 0}
     own |= {name: params.pop(name) for name in SHARED if name in params}
     estimator = tiny() if estimator is None else estimator
     return InfluenceAugmenter(estimator, augmentation=learner(**params), **own)
@@ -108,8 +115,10 @@ def test_scores_are_the_group_cosines_of_each_network(rows):
     transforms = [Scaling(0.0), Jitter(0.0)]  # both leave rows as they are
     augmenter = alone(transforms=transforms, damping=0.05)
     augmenter.fit(X, y, X_val=held_out[0], y_val=held_out[1])
-    seeds = np.random.RandomState(0).randint(2**31 - 1, size=2)
-    net = FrozenEstimator(tiny(random_state=int(seeds[1])).fit(X, y))
+    # Seeds of the fit and of the split, then of the draws and of the network.
+    of_split = np.random.RandomState(0).randint(2**31 - 1, size=2)[1]
+    seed = np.random.RandomState(of_split).randint(2**31 - 1, size=2)[1]
+    net = FrozenEstimator(tiny(random_state=int(seed)).fit(X, y))
     influence = LastLayerInfluence(net, damping=0.05, calibrate=True).fit(X, y)
     (expected,) = influence.group_cosine([(X, y)], *held_out)
     for row in augmenter.policy_:
@@ -133,8 +142,12 @@ def test_number_of_trainings(rows):
     assert policy(n_networks=2).fit(*rows).n_trainings_ == 3
     for cv, n_trainings in ((3, 3), (KFold(2), 2)):
         assert alone(cv=cv).fit(*rows).n_trainings_ == n_trainings
+    assert network(cv=0.4, rounds=2).fit(*rows).n_trainings_ == 3
     with pytest.warns(UserWarning):  # may or may not be accepted; few rows anyway
-        assert network(cv=0.2, rounds=2).fit(*rows).n_trainings_ == 4
+        assert alone(guard=True, cv=0.2).fit(*rows).n_trainings_ == 3
+        # With the network, with the baseline, with neither.
+        guarded = network(guard=True, refit=False, cv=0.2)
+        assert guarded.fit(*rows).n_trainings_ == 4
 
 
 def test_refit_is_on_all_rows_augmented_and_groups_stay_apart(rows):
@@ -161,9 +174,10 @@ def test_refit_is_on_all_rows_augmented_and_groups_stay_apart(rows):
 
 
 @few_rows
+@takes_rows_away
 def test_training_rows_are_augmented_and_others_are_not(rows):
     X, y = rows
-    augmenter = policy()
+    augmenter = policy(output="views")
     augmented = augmenter.fit_transform(X, y)
     assert augmented.shape == X.shape and augmented.dtype == X.dtype
     assert 0.5 < (augmented != X).any(axis=1).mean() < 1
@@ -173,7 +187,7 @@ def test_training_rows_are_augmented_and_others_are_not(rows):
     assert np.array_equal(pipe.fit(X, y).predict_proba(X), twin.predict_proba(X))
     # Rows that are left alone keep their digits.
     X = np.float64(X) + 1e-12
-    augmenter = alone(probability=0.3).fit(X, y)
+    augmenter = alone(output="views", probability=0.3).fit(X, y)
     views = augmenter.augment(X, y=y)
     assert 0.3 < (views == X).all(axis=1).mean() < 0.7
     assert np.array_equal(augmenter.transform(X), X)
@@ -202,7 +216,6 @@ def test_views(rows):
         labelled.augment(X)
 
 
-@not_accepted
 @pytest.mark.parametrize(
     "name, learner", [("policy", TransformPolicy()), ("network", NetworkAugmentation())]
 )
@@ -221,14 +234,15 @@ def test_a_short_form_is_its_object(name, learner, rows):
 
 @few_rows
 @few_for_influence
+@takes_rows_away
 def test_grid_search_reaches_into_the_augmentation_on_a_frame(rows):
     X, y = rows[0][:120], np.array(["run", "sit", "walk"])[rows[1][:120]]
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(10)])
     net = tiny(max_epochs=1, random_state=0)
-    augmenter = InfluenceAugmenter(net, refit=False, random_state=0)
+    augmenter = InfluenceAugmenter(net, output="views", guard=False, random_state=0)
     pipe = Pipeline([("augment", augmenter), ("net", net)])
     own = {"augmentation": ["policy"], "augmentation__strength": [0.0, 1.0]}
-    other = {"augmentation": ["network"], "augmentation__steps": [2], "guard": [False]}
+    other = {"augmentation": ["network"], "augmentation__steps": [2]}
     grid = [own | {"augmentation__n_networks": [1]}, other]
     grid = [{f"augment__{key}": part[key] for key in part} for part in grid]
     search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(frame, y)
@@ -239,7 +253,6 @@ def test_grid_search_reaches_into_the_augmentation_on_a_frame(rows):
     assert list(best.get_feature_names_out()) == list(frame.columns)
 
 
-@not_accepted
 @pytest.mark.parametrize("make", [policy, network])
 def test_fresh_views_in_every_epoch(make, rows):
     X, y = rows
@@ -265,7 +278,6 @@ def test_fresh_views_in_every_epoch(make, rows):
     assert np.array_equal(cloned.predict_proba(X), net.predict_proba(X))
 
 
-@not_accepted
 @pytest.mark.parametrize("make", [policy, network])
 def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
     # The contracts fit frames and draw no views.
@@ -288,18 +300,21 @@ def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
 
 @few_rows
 @few_for_influence
-@not_accepted
+@takes_rows_away
 @pytest.mark.parametrize("shape", [(9, 32), (1, 12, 12), (3, 12, 12)])
 @pytest.mark.parametrize("make", [policy, network])
 def test_signals_and_images(make, shape):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 60)
     X = np.float32(rng.random((120, *shape)) + y.reshape(-1, *[1] * len(shape)) / 4)
-    augmenter = make()
-    augmenter.set_params(estimator=NetClassifier(max_epochs=2, module__widths=(4, 8)))
+    net = NetClassifier(max_epochs=2, module__widths=(4, 8))
+    augmenter = make(net, output="views", n_views=2)
     augmented = augmenter.fit_transform(X, y)
     assert augmented.shape == X.shape and not np.array_equal(augmented, X)
-    assert augmenter.estimator_.predict(X).shape == y.shape
+    assert augmenter.fit(X, y).estimator_.predict(X).shape == y.shape
+    X_new, y_new = augmenter.set_params(output="samples").fit_resample(X, y)
+    assert np.array_equal(X_new[:120], X) and np.array_equal(X_new[120:240], augmented)
+    assert X_new.shape == (360, *shape) and np.array_equal(y_new, np.tile(y, 3))
 
 
 def test_nothing_wrong_among_the_held_out_rows():
@@ -311,16 +326,18 @@ def test_nothing_wrong_among_the_held_out_rows():
     scores = [row.score for row in alone(net).fit(X, y).policy_]
     assert len(set(np.round(scores, 6))) == len(scores)
     assert np.abs(scores).max() < 1
-    learned = network(net, steps=20, guard=False, refit=False).fit(X, y)
+    learned = network(net, steps=20, refit=False).fit(X, y)
     assert np.isfinite(learned.losses_["objective"]).all()
 
 
 def test_a_second_fit_starts_from_nothing(rows):
     X, y = rows
-    augmenter = network(guard=False).fit(X, y)
+    augmenter = network()
+    augmenter.fit_resample(X, y, groups=np.arange(300) // 3)
+    augmenter.fit(X, y)
     augmenter.set_params(augmentation="policy", augmentation__n_networks=1)
     augmenter.set_params(refit=False).fit(X, y)
-    assert not {"network_", "losses_", "accepted_", "estimator_"} & set(vars(augmenter))
+    assert vars(augmenter).keys() == vars(clone(augmenter).fit(X, y)).keys()
     with refuses("one class"):
         augmenter.fit(X, np.zeros(300))
     with pytest.raises(NotFittedError):
@@ -386,8 +403,15 @@ def test_groups_are_never_on_both_sides(rows):
 @few_rows
 @few_for_influence
 @not_accepted
+@takes_rows_away
 @pytest.mark.filterwarnings("ignore:.*every class among the held-out:UserWarning")
-@parametrize_with_checks([policy(cv=0.3), network(cv=0.3, refit=False)])
+@parametrize_with_checks(
+    [
+        policy(cv=0.3),
+        network(cv=0.3, output="views", refit=False),
+        alone(SHORTEST, cv=0.3, output="views", guard=True, transforms=[Jitter()]),
+    ]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -415,6 +439,10 @@ def no_linear_head():
         ({"damping": 0}, "damping to be .* > 0; got 0"),
         ({"cv": "half"}, "'holdout', a share below 1, .* got 'half'"),
         ({"cv": 1.0}, "a share below 1, .* got 1.0"),
+        ({"output": "rows"}, "output to be 'samples' or 'views'; got 'rows'"),
+        ({"n_views": 0}, "n_views to be a whole number >= 1; got 0"),
+        ({"guard": "yes"}, "guard to be True or False or a classifier; got 'yes'"),
+        ({"memory": 3}, "memory to be None, a folder or a joblib.Memory; got 3"),
     ],
 )
 def test_wrong_parameters(params, message, rows):
@@ -476,3 +504,26 @@ def test_warnings_say_why(rows):
         alone(cv=0.2).fit(X, y)
     with pytest.warns(UserWarning, match=r"every class .* got none of \[2\]"):
         alone().fit(X, y, X_val=X[:120], y_val=np.minimum(y[:120], 1))
+
+
+def test_rows_that_float32_is_too_coarse_for_stay_float64(rows):
+    X, y = np.float64(rows[0]), rows[1]
+    X[:, 0] += 1.7e9  # seconds since 1970
+    net = clone(SHORTEST).set_params(random_state=3)
+    augmenter = policy(net, transforms=[Scaling(0.1), Jitter(0.1)]).fit(X, y)
+    assert augmenter.input_dtype_ == np.float64
+    views = augmenter.augment(X)
+    assert views.dtype == np.float64 and np.isfinite(views).all()
+    left_alone = (views == X).all(axis=1)
+    assert 0.02 < left_alone.mean() < 0.3
+    # What is refused leaves plain training on the same numbers.
+    blank_only = policy(net, transforms=[blank], guard=True)
+    with pytest.warns(UserWarning, match="lower the held-out loss"):
+        refused = blank_only.fit(X, y).estimator_
+    plain = clone(net).fit(X, y)
+    assert np.array_equal(refused.predict_proba(X), plain.predict_proba(X))
+    # Other nets of skorch take float32 only.
+    other = NeuralNetClassifier(
+        nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
+    )
+    assert policy(other, transforms=[Jitter()]).fit(X, y).input_dtype_ == np.float32
