@@ -18,6 +18,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 __all__ = [
     "Instance",
@@ -26,6 +27,7 @@ __all__ = [
     "Rule",
     "Whole",
     "check_groups",
+    "check_labels",
     "check_parameters",
     "check_shape_of_fit",
     "check_two_classes",
@@ -157,6 +159,27 @@ def check_groups(groups, n, name):
             f"{name} needs groups of one type; got {kinds}. Make all strings, say."
         ) from None
     return groups
+
+
+def check_labels(y, n, name):
+    """Return one label per row (n,); one column and one-hot rows will do."""
+    if type_of_target(y, input_name="y") == "multilabel-indicator":
+        one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if not (one_hot.sum(1) == 1).all():
+            raise ValueError(
+                f"{name} needs one label per point; got a row of y with several or "
+                "none. Multilabel and multioutput targets are not supported: resample "
+                "for each of them."
+            )
+        y = one_hot.argmax(1)
+    check_classification_targets(y)
+    y = column_or_1d(y)
+    if len(y) != n:
+        raise ValueError(
+            f"{name} needs one label per point; got {len(y)} for {n} points. Give as "
+            "many labels as rows."
+        )
+    return y
 
 
 def check_shape_of_fit(X, input_shape, name, advice):

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["ComponentsMixin", "InnerEstimatorMixin", "inner_has"]
+__all__ = ["ComponentsMixin", "InnerEstimatorMixin", "inner_has", "methods_only_if"]
 
 
 class ComponentsMixin:
@@ -71,6 +71,18 @@ def inner_has(method):
         return True
 
     return check
+
+
+def methods_only_if(kind, check, names):
+    """Let objects of a class have methods only while the method `check` says so.
+
+    To be called after the class is made: TransformerMixin wraps methods while it is
+    made, and a wrapped method is there whatever a guard says. imbalanced-learn asks
+    with hasattr.
+    """
+    guard = available_if(getattr(kind, check))
+    for name in names:
+        setattr(kind, name, guard(getattr(kind, name)))
 
 
 class InnerEstimatorMixin:

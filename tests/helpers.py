@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
@@ -32,3 +33,16 @@ class Recorder(Callback):
     def record(self, function, net, training=True, **kwargs):
         if training:
             self.seen.append(function(net))
+
+
+def mirror(X):
+    """Change the sign of half of the rows, which leaves the classes as they are."""
+    return X * (1 - 2 * torch.randint(2, (len(X), *[1] * (X.ndim - 1))))
+
+
+def mirrored_rows(n=300):
+    """Rows (n, 20) of three classes, each of them around two opposite points."""
+    rng = np.random.default_rng(0)
+    y, centres = np.arange(n) % 3, rng.normal(size=(3, 20))
+    signs = rng.choice([-1, 1], size=(n, 1))
+    return np.float32(signs * centres[y] + 1.5 * rng.normal(size=(n, 20))), y

@@ -3,20 +3,14 @@ r"""Scores of a classifier on test rows, and the error of a difference between t
 Two classifiers that predict the same rows are compared pair by pair: what is hard for
 one is hard for the other, and the difference is surer than either score. Each score
 here comes with what every row contributes to it, numbers that sum to 0: the score's
-derivative with respect to the row's weight. With :math:`r_i` the difference of the
-contributions of two classifiers, summed over each of G groups, the standard error is
-
-.. math:: \sqrt{\frac{G}{G - 1} \sum_g \Bigl(\sum_{i \in g} r_i\Bigr)^2}
-
-Without groups every row is a group of its own, and for a mean this is the usual
-:math:`s / \sqrt n` of paired differences. With groups it is the cluster-robust error:
-rows of a subject count as one.
+derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 """
 
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
 
 from skaug._checks import Whole, check_groups, check_value
+from skaug._paired import log_losses
 
 __all__ = ["expected_calibration_error", "worst_group_accuracy"]
 
@@ -141,8 +135,7 @@ def scores_and_contributions(y, predicted, proba=None, classes=None):
         return scores
     column = {label: j for j, label in enumerate(classes.tolist())}
     of_true = proba[np.arange(n), [column[label] for label in y.tolist()]]
-    # As in scikit-learn's log_loss.
-    loss = -np.log(np.maximum(of_true, np.finfo(proba.dtype).eps).astype(float))
+    loss = log_losses(of_true)
     scores["log_loss"] = loss.mean(), (loss - loss.mean()) / n
     confidence = proba.max(axis=1).astype(float)
     hit = classes[proba.argmax(axis=1)] == y
@@ -151,17 +144,6 @@ def scores_and_contributions(y, predicted, proba=None, classes=None):
     gaps = np.sign(bins.gap)[bins.place] * (hit - confidence)
     scores["calibration_error"] = error, (gaps - error) / n
     return scores
-
-
-def standard_error(contributions, groups=None):
-    """Root of the variance of a sum of contributions, and the number of groups."""
-    if groups is not None:
-        place = np.unique(groups, return_inverse=True)[1]
-        contributions = np.bincount(place, contributions)
-    n = len(contributions)
-    if n < 2:
-        return np.nan, n
-    return float(np.sqrt(n / (n - 1) * np.sum(contributions**2))), n
 
 
 def _checked(y_true, proba, classes):

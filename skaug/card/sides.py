@@ -5,10 +5,10 @@ from scipy.stats import t
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.utils import Bunch
 
+from skaug._paired import standard_error
 from skaug.card.scores import (
     group_means,
     scores_and_contributions,
-    standard_error,
     worst_group_accuracy,
 )
 

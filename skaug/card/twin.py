@@ -26,7 +26,9 @@ def plain_twin(estimator):
                                    real rows; its estimator is made plain as well,
                                    unless it is frozen
     BatchAugmentation              left out of the net's callbacks
-    InfluenceAugmenter, sampler    ``"passthrough"`` in its place in a pipeline
+    InfluenceAugmenter, sampler    ``"passthrough"`` in its place in a pipeline; of an
+                                   InfluenceAugmenter by itself, its ``estimator_``
+                                   without the augmentation
     ResampledClassifier            its estimator, on the rows as they are
     search                         the estimator that it chose
     =============================  =====================================================
@@ -81,7 +83,11 @@ def plain_twin(estimator):
 def plain_twin_and_changes(estimator):
     """The twin, and in words what was changed; no words if nothing is augmented."""
     changes = []
-    return _plain(estimator, changes), changes
+    twin = _plain(estimator, changes)
+    if twin is None and hasattr(estimator, "estimator_"):
+        # An augmenter by itself, which has trained a network in the end.
+        twin = _plain(estimator.estimator_, changes)
+    return twin, changes
 
 
 def _plain(estimator, changes):

@@ -134,7 +134,7 @@ class ResampledClassifier(
         if not hasattr(self.sampler, "fit_resample"):
             raise TypeError(
                 "ResampledClassifier needs a sampler with fit_resample; got "
-                f"a {type(self.sampler).__name__}. A HardRegionSampler has it with "
+                f"a {type(self.sampler).__name__}. skaug's samplers have it with "
                 "output='samples'."
             )
         if not is_classifier(self.estimator):

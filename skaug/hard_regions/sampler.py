@@ -8,29 +8,24 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._metadata_requests import RequestMethod
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
 from skaug._checks import (
     OneOf,
     Whole,
+    check_labels,
     check_parameters,
     check_two_classes,
     is_whole,
 )
-from skaug._components import ComponentsMixin
+from skaug._components import ComponentsMixin, methods_only_if
 from skaug._random import new_generator
-from skaug.hard_regions.counts import (
-    check_columns,
-    samples_to_add,
-    take_rows,
-    with_new_rows,
-)
+from skaug._rows import check_columns, take_rows, with_new_rows
+from skaug.hard_regions.counts import samples_to_add
 from skaug.hard_regions.generators import (
     CVAEGenerator,
     GaussianGenerator,
@@ -229,7 +224,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         for name in OF_SAMPLES:
             self.__dict__.pop(name, None)
         X = self._checked_table(X)
-        y = self._labels(y, len(X))
+        y = check_labels(y, len(X), "HardRegionSampler")
         self.classes_, codes = np.unique(y, return_inverse=True)
         check_two_classes(self.classes_, "HardRegionSampler")
         makes_samples = self.output == "samples"
@@ -249,7 +244,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
 
     def _checked_table(self, X):
         if self.output == "samples":
-            check_columns(X)
+            check_columns(X, "HardRegionSampler")
         X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
         if X.ndim > 2:
             raise ValueError(
@@ -278,26 +273,6 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         self.radius_, self.gamma_ = self.sources_.radius_, self.sources_.gamma_
         self.potentials_, self.noisy_ = self.sources_.potentials_, self.sources_.noisy_
         self.hard_indices_ = np.flatnonzero(self.potentials_ > 0)
-
-    @staticmethod
-    def _labels(y, n):
-        if type_of_target(y, input_name="y") == "multilabel-indicator":
-            one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-            if not (one_hot.sum(1) == 1).all():
-                raise ValueError(
-                    "HardRegionSampler needs one label per point; got a row of y with "
-                    "several or none. Multilabel and multioutput targets are not "
-                    "supported: resample for each of them."
-                )
-            y = one_hot.argmax(1)
-        check_classification_targets(y)
-        y = column_or_1d(y)
-        if len(y) != n:
-            raise ValueError(
-                f"HardRegionSampler needs one label per point; got {len(y)} for {n} "
-                "points. Give as many labels as rows."
-            )
-        return y
 
     def _warn_of_scale(self, codes, groups):
         """Warn if radius or gamma leave nothing to work with."""
@@ -539,13 +514,9 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-# The guards are put on after the class is made: TransformerMixin wraps methods while it
-# is made, and a wrapped method is there whatever the guard says. imbalanced-learn asks
-# with hasattr.
-for _name in ("transform", "fit_transform", "set_output"):
-    _guard = available_if(HardRegionSampler._makes_potentials)
-    setattr(HardRegionSampler, _name, _guard(getattr(HardRegionSampler, _name)))
-del _name, _guard
+methods_only_if(
+    HardRegionSampler, "_makes_potentials", ("transform", "fit_transform", "set_output")
+)
 
 
 def _evenly(rows, number, seed):

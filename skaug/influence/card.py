@@ -7,23 +7,34 @@ __all__ = ["figures", "plain", "tables"]
 
 
 def plain(augmenter):
-    """An augmenter is left out: a pipeline passes the rows on as they are."""
+    """An augmenter is left out: what comes after it gets the rows as they are."""
     return None, f"without {type(augmenter).__name__}"
 
 
 def tables(part):
-    """The transforms with their influence, or whether the network was accepted."""
+    """What was learned, and what the guard saw and decided."""
     augmenter = part.object
+    loss = getattr(augmenter, "held_out_loss_", None)
+    guard = "There was no guard." if loss is None else _of_guard(augmenter)
     if hasattr(augmenter, "policy_"):
         note = (
             "The cosine to the validation gradient is a mean over networks, and the "
-            "weight is a share of draws. Each training row has one view."
+            f"weight is a share of draws. {guard}"
         )
         return [table("Transforms by influence", augmenter.policy_, note)]
-    used = "used" if augmenter.accepted_ else "not used: the baseline works alone"
-    loss = getattr(augmenter, "held_out_loss_", None)
     records = [] if loss is None else [loss]
-    return [table("Augmentation network", records, f"The network is {used}.")]
+    return [table("Augmentation network", records, guard)]
+
+
+def _of_guard(augmenter):
+    loss = augmenter.held_out_loss_
+    used = "is used" if augmenter.accepted_ else "is not used: rows stay as they are"
+    if augmenter.accepted_ and getattr(augmenter.augmentation_, "network", 0) is None:
+        used = "is the baseline alone"
+    return (
+        f"The augmentation {used}. The held-out loss is {loss.augmented:.3f} with it "
+        f"and {loss.plain:.3f} without, ± {loss.se:.3f}."
+    )
 
 
 def figures(part, X, y):

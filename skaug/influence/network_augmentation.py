@@ -3,26 +3,32 @@
 The network is that of :mod:`skaug.influence.network`, trained through the influence of
 what the network makes. The objective as printed in the paper ruins accuracy on small
 data. Here the network comes after a fixed baseline augmentation, its changes have
-bounds, and a guard compares a training with the network and a training without.
+bounds, and a guard compares trainings with the network, with the baseline alone and
+with neither.
 """
 
-import warnings
-
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import Bunch
 
 from skaug._checks import Number, OneOf, Whole, check_parameters
+from skaug.influence.guard import (
+    PLAIN,
+    HeldOutLosses,
+    Unchanged,
+    is_lower,
+    warn_of_refusal,
+)
 from skaug.influence.network import AugmentationNetwork
 from skaug.influence.network_training import TrainedNetwork, train_network
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import FUNCTION
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.images import row_by_row
 from skaug.transforms.lists import baseline_transform
+from skaug.transforms.ranges import fitted_to
 
 __all__ = ["NetworkAugmentation"]
+
+ADVICE = "Give more rows, raise steps or strength"
 
 
 class NetworkAugmentation(HoldsTransforms, BaseEstimator):
@@ -70,17 +76,23 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
 
     Attributes
     ----------
-    augmentation_ : TrainedNetwork
-        Baseline and network, or the baseline alone if the network was not accepted.
+    augmentation_ : TrainedNetwork or object
+        Baseline and network. With a guard, it is the baseline alone if the network does
+        not improve on the baseline, and a function that leaves rows as they are if
+        what is left does not improve on plain training.
     network_ : AugmentationNetwork
         The trained encoder and generator, also if they were not accepted.
     losses_ : dict of str to list of float
         ``objective``, ``generator`` and ``discriminator`` by step.
     accepted_ : bool
-        Whether the network lowered the held-out loss. True without a guard.
+        Whether the network, or else the baseline, lowered the held-out loss of plain
+        training. True without a guard.
     held_out_loss_ : Bunch
-        With a guard: ``without`` and ``with_network``, in nats, and ``se``, the
-        standard error of the difference over rows.
+        With a guard: the losses ``plain`` and ``augmented`` of the held-out rows, in
+        nats, and ``se``, the standard error of their difference.
+    loss_over_baseline_ : Bunch
+        With a guard and a baseline: the same, where ``plain`` is the baseline alone and
+        ``augmented`` the network behind it.
 
     See Also
     --------
@@ -165,28 +177,46 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         )
         self.losses_ = {}
         learned = TrainedNetwork(self.network_, baseline, self.mix)
-        alone = TrainedNetwork(None, baseline)
+        alone = None if baseline is None else TrainedNetwork(None, baseline)
         seed = trainings.new_seed()
-        net = without = trainings.train(
-            train, None if baseline is None else alone, seed
-        )
+        net = trainings.train(train, alone, seed)
         for number in range(self.rounds):
             if number > 0:
                 net = trainings.train(train, learned, seed)
             self._train_round(net, trainings, train, held_out, baseline, number)
         self.network_.requires_grad_(False)
-        self.accepted_ = True
+        self.augmentation_, self.accepted_ = learned, True
         if guard:
-            with_network = trainings.train(train, learned, seed)
-            self._compare(without, with_network, held_out, trainings.codes(held_out.y))
-        self.augmentation_ = learned if self.accepted_ else alone
+            self._guard(HeldOutLosses(trainings, (train, held_out)), alone)
         return self
+
+    def _guard(self, held_out, alone):
+        """Keep the network if it improves on the baseline, and both if on nothing."""
+        augmented = held_out.of(self.augmentation_)
+        if alone is not None:
+            of_baseline = held_out.of(alone)
+            loss = held_out.compared(of_baseline, augmented)
+            self.loss_over_baseline_ = loss
+            if not is_lower(loss):
+                self.augmentation_, augmented = alone, of_baseline
+        loss = held_out.compared(held_out.of_plain(), augmented)
+        self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
+        has_network = self.augmentation_ is not alone
+        if not self.accepted_:
+            self.augmentation_ = Unchanged()
+            what = "the network" if has_network else "the baseline"
+            warn_of_refusal(what, loss, PLAIN, ADVICE)
+        elif not has_network:
+            loss = self.loss_over_baseline_
+            warn_of_refusal("the network", loss, "the baseline without it", ADVICE)
 
     def _baseline(self, X):
         """The function of a batch that comes before the network, or None."""
         if isinstance(self.baseline, str):
             return baseline_transform(X)
-        return None if self.baseline is None else row_by_row(self.baseline)
+        if self.baseline is None:
+            return None
+        return fitted_to(X, self.baseline, type(self).__name__)
 
     def _train_round(self, net, trainings, train, held_out, baseline, number):
         """Train the network through an F of its own, which is not changed."""
@@ -205,26 +235,3 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         for name, of_name in losses.items():
             self.losses_.setdefault(name, []).extend(of_name)
         self.network_.cpu()
-
-    def _compare(self, without, with_network, held_out, codes):
-        """Accept the network if the held-out loss is lower beyond doubt."""
-        losses = [
-            -np.log(net.predict_proba(held_out.X)[np.arange(len(codes)), codes] + 1e-12)
-            for net in (with_network, without)
-        ]
-        difference = losses[0] - losses[1]
-        se = float(difference.std() / np.sqrt(max(1, len(codes) - 1)))
-        self.held_out_loss_ = Bunch(
-            with_network=float(losses[0].mean()),
-            without=float(losses[1].mean()),
-            se=se,
-        )
-        self.accepted_ = bool(difference.mean() < -se)
-        if not self.accepted_:
-            warnings.warn(
-                "InfluenceAugmenter needs the network to lower the held-out loss by "
-                f"more than its standard error; got {losses[0].mean():.3f} with it and "
-                f"{losses[1].mean():.3f} without, ± {se:.3f}. The baseline is used "
-                "without it. Raise steps or strength, or set guard=False.",
-                stacklevel=4,
-            )

@@ -6,21 +6,30 @@ strengths, has a weight. :class:`TransformPolicy` finds out which transforms har
 purpose. None of this is in the paper.
 """
 
+from functools import reduce
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
+from skaug.influence.guard import (
+    PLAIN,
+    HeldOutLosses,
+    Unchanged,
+    is_lower,
+    warn_of_refusal,
+)
+from skaug.influence.scores import cosines
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.images import row_by_row
+from skaug.transforms.geometry import Affine
 from skaug.transforms.lists import default_transforms
+from skaug.transforms.ranges import fitted_to
+from skaug.transforms.warp import Limits, composed, draw_matrices, warp
 
 __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
-
-# Rows that a transform is scored on, at most. The mean over more rows is no better.
-MOST_SCORED = 2000
 
 
 class TransformPolicy(HoldsTransforms, BaseEstimator):
@@ -63,11 +72,18 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
 
     Attributes
     ----------
-    augmentation_ : Policy
-        The list with its weights.
+    augmentation_ : Policy or object
+        The list with its weights; if the policy was not accepted, a function that
+        leaves rows as they are.
     policy_ : list of Bunch
         ``transform``, ``strength``, ``score`` (mean cosine), ``std`` (of the scores
-        over networks) and ``weight``, best first, ready for ``pandas.DataFrame``.
+        over networks) and ``weight``, best first, ready for ``pandas.DataFrame``;
+        also if the policy was not accepted.
+    accepted_ : bool
+        Whether the policy lowered the held-out loss. True without a guard.
+    held_out_loss_ : Bunch
+        With a guard: the losses ``plain`` and ``augmented`` of the first split's
+        held-out rows, in nats, and ``se``, the standard error of their difference.
 
     See Also
     --------
@@ -121,22 +137,20 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         self.n_draws = n_draws
 
     def learn(self, trainings, splits, *, guard=True):
-        """Score all transforms by networks without any; `guard` is not used."""
+        """Score all transforms by networks without any, and compare with plain."""
         check_parameters(self, self._rules)
-        candidates, scores = None, []
-        for train, held_out in splits:
-            if candidates is None:
-                candidates = self._candidates(torch.from_numpy(train.X))
-            influences = [
-                trainings.influence(trainings.train(train), train)
-                for _ in range(self.n_networks)
+        splits = list(splits)
+        candidates = self._candidates(torch.from_numpy(splits[0][0].X))
+        numbers = self.n_networks, self.n_draws
+        scores = np.concatenate(
+            [
+                trainings.remembered(
+                    cosines, candidates, split, *numbers, trainings.new_seed()
+                )
+                for split in splits
             ]
-            gradients = self._gradients(trainings, influences, candidates, train)
-            scores += [
-                influence.gradient_cosine(of_network, held_out.X, held_out.y)
-                for influence, of_network in zip(influences, gradients)
-            ]
-        score = np.mean(scores, axis=0)
+        )
+        score = scores.mean(axis=0)
         weight = self._weights(score)
         self.augmentation_ = Policy(
             [transform for *_, transform in candidates],
@@ -151,7 +165,20 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
             for (name, strength, _), *numbers in columns
         ]
         self.policy_.sort(key=lambda row: -row.score)
+        self.accepted_ = True
+        if guard:
+            self._guard(HeldOutLosses(trainings, splits[0]))
         return self
+
+    def _guard(self, held_out):
+        """Leave rows alone unless the policy lowers the held-out loss."""
+        augmented = held_out.of(self.augmentation_)
+        loss = held_out.compared(held_out.of_plain(), augmented)
+        self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
+        if not self.accepted_:
+            self.augmentation_ = Unchanged()
+            advice = "Give more rows, longer training or other transforms"
+            warn_of_refusal("the policy", loss, PLAIN, advice)
 
     def _weights(self, score):
         if self.weighting == "soft":
@@ -170,9 +197,11 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
                 candidates += default_transforms(X)
             elif callable(one):
                 strength = getattr(one, "strength", None)
-                candidates.append((name_of(one), strength, row_by_row(one)))
+                function = fitted_to(X, one, "TransformPolicy")
+                candidates.append((name_of(one), strength, function))
             elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
-                candidates.append((*one[:2], row_by_row(one[2])))
+                function = fitted_to(X, one[2], "TransformPolicy")
+                candidates.append((*one[:2], function))
             else:
                 raise ValueError(
                     "TransformPolicy needs transforms that are functions of a batch "
@@ -186,29 +215,12 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
             )
         return candidates
 
-    def _gradients(self, trainings, influences, candidates, train):
-        """Mean gradients under each transform, one tensor for each network."""
-        numbers = np.arange(len(train.X))
-        if len(numbers) > MOST_SCORED:
-            numbers = trainings.random_state.permutation(numbers)[:MOST_SCORED]
-        X, y = torch.from_numpy(train.X[numbers]), train.y[numbers]
-        codes = torch.from_numpy(trainings.codes(y))
-        gradients = [[] for _ in influences]
-        for name, strength, transform in candidates:
-            means = [0.0] * len(influences)
-            for _ in range(self.n_draws):
-                with torch.no_grad():
-                    views = apply(transform, X, codes, name=trainings.name).numpy()
-                for number, influence in enumerate(influences):
-                    means[number] += influence.mean_gradient(views, y) / self.n_draws
-            for of_network, mean in zip(gradients, means):
-                of_network.append(mean)
-            trainings.say(f"{name} {strength}")
-        return [torch.stack(of_network) for of_network in gradients]
-
 
 class Policy:
     """Transform each row of a batch by a few transforms drawn from a list.
+
+    Rotations, shifts, scalings, shears and flips of a row are multiplied into one
+    matrix, which comes before the other transforms. All rows are interpolated at once.
 
     Parameters
     ----------
@@ -238,16 +250,35 @@ class Policy:
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
-        new_X = X.clone()
-        for _ in range(self.n_transforms):
-            chosen = torch.multinomial(self.weights, len(X), replacement=True)
-            chosen[torch.rand(len(X)) >= self.probability] = -1
-            for number in chosen.unique().tolist():
-                if number >= 0:
-                    own = (chosen == number).nonzero()[:, 0].to(X.device)
+        chosen = self._chosen(len(X))
+        new_X = self._moved(X, chosen)
+        for of_one_draw in chosen:
+            for number in of_one_draw.unique().tolist():
+                if number >= 0 and not isinstance(self.transforms[number], Affine):
+                    own = (of_one_draw == number).nonzero()[:, 0].to(X.device)
                     transform = self.transforms[number]
                     new_X[own] = apply(transform, new_X, y, own, name="Policy")
         return new_X if y is None else (new_X, y)
+
+    def _chosen(self, n):
+        """Numbers of the transforms (n_transforms, n); -1 stands for none."""
+        shape = self.n_transforms, n
+        chosen = torch.multinomial(self.weights, self.n_transforms * n, True)
+        return chosen.view(shape).masked_fill(torch.rand(shape) >= self.probability, -1)
+
+    def _moved(self, X, chosen):
+        """Rows with all that moves pixels done by one matrix; never X itself."""
+        affine = {
+            number: self.transforms[number].limits(*X.shape[2:])
+            for number in chosen.unique().tolist()
+            if number >= 0 and isinstance(self.transforms[number], Affine)
+        }
+        if not affine:
+            return X.clone()
+        limits = np.zeros((len(self.transforms) + 1, len(Limits())))  # the last: none
+        for number, of_number in affine.items():
+            limits[number] = of_number
+        return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
 
 
 def softmax_of_scores(scores, strength=1.0):

@@ -1,8 +1,13 @@
 """Trainings of the network F, as an augmentation is learned from several of them."""
 
+import os
+import pickle
+
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import check_memory
 
+from skaug._checks import is_whole
 from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
 from skaug.net.classifier import NetClassifier
@@ -17,13 +22,23 @@ class Trainings:
     name = "InfluenceAugmenter"  # the estimator that trains, for messages
 
     def __init__(
-        self, estimator, classes, *, damping, calibrate, random_state, verbose
+        self,
+        estimator,
+        classes,
+        *,
+        damping,
+        calibrate,
+        random_state,
+        memory=None,
+        verbose=0,
     ):
         self.estimator = NetClassifier() if estimator is None else estimator
         self.classes = classes
         self.damping = damping
         self.calibrate = calibrate
         self.random_state = random_state
+        is_path = isinstance(memory, os.PathLike)
+        self.memory = check_memory(os.fspath(memory) if is_path else memory)
         self.verbose = verbose
         self.n_trainings = 0
         self.device = getattr(estimator, "device", None) or "cpu"
@@ -41,12 +56,14 @@ class Trainings:
         if self.verbose:
             print(f"{self.name}, {text}", flush=True)
 
-    def train(self, data, augmentation=None, seed=None):
+    def train(self, data, augmentation=None, seed=None, max_epochs=None):
         """Train F on a Bunch of X, y and groups; without a seed, the next is drawn."""
         net = clone(self.estimator)
         seed = self.new_seed() if seed is None else seed
         if "random_state" in net.get_params():
             net.set_params(random_state=seed)
+        if max_epochs is not None:
+            net.set_params(max_epochs=max_epochs)
         if augmentation is not None:
             own = BatchAugmentation(augmentation, random_state=seed)
             others = net.callbacks if isinstance(net.callbacks, list) else []
@@ -63,9 +80,39 @@ class Trainings:
         self.say(f"training {self.n_trainings} on {len(data.X)} rows")
         return net
 
+    def train_last(self, data, augmentation=None):
+        """Train F on all rows, from the seed that the user gave it if it is a number.
+
+        Without augmentation it is then, bit for bit, the F that the user would train.
+        """
+        seed = getattr(self.estimator, "random_state", None)
+        return self.train(data, augmentation, int(seed) if is_whole(seed) else None)
+
     def influence(self, net, data):
         """Fit a LastLayerInfluence to a trained F and its training rows."""
         influence = LastLayerInfluence(
             net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
         )
         return influence.fit(data.X, data.y)
+
+    def remembered(self, function, *arguments):
+        """Call ``function(self, settings, *arguments)``, or read it from the memory.
+
+        The function may draw only by seeds that are among its arguments.
+        """
+        remember = self.memory.cache(function, ignore=["trainings"])
+        try:
+            return remember(self, self._settings(), *arguments)
+        except pickle.PicklingError as error:
+            raise ValueError(
+                f"{self.name} needs transforms and an estimator that can be pickled, "
+                f"for its memory; got {error}. Define functions and classes in a "
+                "module, or leave memory out."
+            ) from error
+
+    def _settings(self):
+        """What a training depends on besides its data and its seed."""
+        net = clone(self.estimator)
+        if "random_state" in net.get_params():
+            net.set_params(random_state=None)  # a training has a seed of its own
+        return net, self.classes, self.damping, self.calibrate

@@ -20,7 +20,9 @@ from skaug.transforms.calling import (
     how_to_call,
     name_of,
 )
+from skaug.transforms.choices import chosen_by_row, words_on
 from skaug.transforms.cloning import HoldsTransforms
+from skaug.transforms.ranges import largest_value, needs_unit_range
 
 __all__ = ["BatchAugmentation"]
 
@@ -42,10 +44,12 @@ class BatchAugmentation(HoldsTransforms, Callback):
         tensors X of shape (n, ...) and y of shape (n,) on the net's device. It returns
         X or ``(X, y)``, where y has class codes or shares of the classes, of shape (n,
         n_classes). If its signature has ``n_classes`` or ``module``, the number of
-        classes and the net's module are given as well. All of
-        ``torchvision.transforms.v2`` take images. Transforms that are not made for
-        batches (flips, crops, AutoAugment) make one random choice for the whole batch,
-        unless they are put into a :class:`skaug.transforms.PerSample`.
+        classes and the net's module are given as well. Those of
+        :mod:`skaug.transforms` draw for each row. All of
+        ``torchvision.transforms.v2`` take images. Those of them that make one random
+        choice at each call (flips, crops, AutoAugment) are called row by row, with a
+        warning; a :class:`skaug.transforms.PerSample` around them says that this is
+        meant.
     refine_epochs : int, default=0
         Number of epochs at the end of `max_epochs` in which batches stay clean. The
         paper takes a ninth of all epochs. If all epochs are refined, nothing is
@@ -81,7 +85,8 @@ class BatchAugmentation(HoldsTransforms, Callback):
     Warns
     -----
     UserWarning
-        If early stopping ends training before refinement.
+        If early stopping ends training before refinement, or a transform of
+        torchvision's is called row by row.
 
     See Also
     --------
@@ -104,6 +109,11 @@ class BatchAugmentation(HoldsTransforms, Callback):
 
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
+
+    Transforms of colour, and torchvision's policies, need numbers from 0 to 1. If the
+    training images go from 0 to 255, as bytes do, they are scaled for such a transform,
+    and back. Other images are refused: augment before you standardise. The range is
+    found at the beginning of ``fit``, or from the first batch of a data set.
 
     Several of these callbacks work one after the other, in the order of the list;
     :class:`ManifoldMixup` has to come last.
@@ -192,7 +202,28 @@ class BatchAugmentation(HoldsTransforms, Callback):
         )
         check_parameters(self, {"refine_epochs": most, **self._rules})
         self._check_order(net)
+        self._make_ready(X)
         let_go(net)
+
+    def _make_ready(self, X):
+        """Let torchvision's choose for each row, and find the range of the images."""
+        self.ready_, chosen = [], []
+        for transform in (self.transform, self.refine_transform):
+            ready, names = chosen_by_row(transform)
+            self.ready_.append(ready)
+            chosen += names
+        if chosen:
+            warnings.warn(words_on(chosen, type(self).__name__), stacklevel=3)
+        self.largest_ = None
+        if isinstance(X, (np.ndarray, torch.Tensor)):
+            self._find_range(X)
+
+    def _find_range(self, X):
+        self.largest_ = 1.0
+        for transform in self.ready_:
+            if X.ndim == 4 and needs_unit_range(transform):
+                name = type(self).__name__
+                self.largest_ = largest_value(X, name_of(transform), name)
 
     def _check_order(self, net):
         """Refuse what would move rows or labels before the network mixes them."""
@@ -224,7 +255,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         # If only one of two callbacks refines, the history says that the epoch does.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
-        self.transform_ = self.refine_transform if self.refining_ else self.transform
+        self.transform_ = self.ready_[self.refining_]
         self.takes_module_ = self.transform_ is not None and (
             "module" in how_to_call(self.transform_)[1]
         )
@@ -266,7 +297,12 @@ class BatchAugmentation(HoldsTransforms, Callback):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
             name = type(self).__name__
-            new_X, new_y = call(self.transform_, X, y, name=name, **offered)
+            if self.largest_ is None:
+                self._find_range(X)
+            scaled = self.largest_ != 1 and needs_unit_range(self.transform_)
+            seen_X = X / self.largest_ if scaled else X
+            new_X, new_y = call(self.transform_, seen_X, y, name=name, **offered)
+            new_X = new_X * self.largest_ if scaled else new_X
         batch[0] = self.new_X_ = new_X
         batch[1] = checked_targets(
             y,

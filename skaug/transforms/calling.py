@@ -5,8 +5,10 @@ transforms that have to keep shape and labels.
 """
 
 import inspect
+from functools import cache, partial
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from skaug._checks import Rule
@@ -36,8 +38,19 @@ FUNCTION = Rule(
 
 def how_to_call(transform):
     """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
+    if isinstance(transform, BaseEstimator):  # asked for many small groups of rows
+        return _how_to_call_objects_of(type(transform))
     # All modules have the same __call__.
     function = transform.forward if isinstance(transform, nn.Module) else transform
+    return _read_signature(function)
+
+
+@cache
+def _how_to_call_objects_of(kind):
+    return _read_signature(partial(kind.__call__, None))  # None stands for self
+
+
+def _read_signature(function):
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # built in

@@ -1,6 +1,7 @@
 """Transforms of images, and the way to draw torchvision's own for each row by itself.
 
-A new transform of images is a subclass of ``RowTransform``, as :class:`Cutout` is.
+A new transform of images is a subclass of :class:`ImageTransform`, as :class:`Cutout`
+is. ``geometry`` has those that move pixels and ``colour`` those that change values.
 """
 
 import torch
@@ -17,7 +18,20 @@ from skaug.transforms.rows import RowTransform
 __all__ = ["Cutout", "PerSample"]
 
 
-class Cutout(RowTransform):
+class ImageTransform(RowTransform):
+    """A function of a batch of images (n, channels, height, width)."""
+
+    def __call__(self, X, y=None):
+        """Return a transformed batch, and the labels as they came if they are given."""
+        if X.ndim != 4:
+            raise ValueError(
+                f"{type(self).__name__} needs images of shape (n, channels, height, "
+                f"width); got {tuple(X.shape)}. Reshape X, or take another transform."
+            )
+        return super().__call__(X, y)
+
+
+class Cutout(ImageTransform):
     """Fill a square in each image.
 
     Centres are drawn uniformly over the pixels of each image, so that squares may hang
@@ -58,19 +72,14 @@ class Cutout(RowTransform):
         self.fill = fill
 
     def _transform(self, X):
-        if X.ndim != 4:
-            raise ValueError(
-                "Cutout needs images of shape (n, channels, height, width); got "
-                f"{tuple(X.shape)}. Reshape X, or take another transform."
-            )
         # One axis at a time: where a pixel is inside the square of its image.
         inside = []
         for length in X.shape[2:]:
-            start = torch.randint(length, (len(X), 1)) - self.size // 2
-            pixel = torch.arange(length)
+            start = torch.randint(length, (len(X), 1)).to(X.device) - self.size // 2
+            pixel = torch.arange(length, device=X.device)
             inside.append((start <= pixel) & (pixel < start + self.size))
         square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-        return X.masked_fill(square.to(X.device), self.fill)
+        return X.masked_fill(square, self.fill)
 
 
 class PerSample(HoldsTransforms, RowTransform):

@@ -1,9 +1,10 @@
 """Lists of transforms to choose from, and a mild transform, for each kind of rows."""
 
-from importlib import import_module
-
 from skaug.transforms.calling import apply
-from skaug.transforms.images import Cutout, PerSample
+from skaug.transforms.colour import Brightness, Contrast, Hue, Invert, Saturation
+from skaug.transforms.geometry import HorizontalFlip, RandomAffine, VerticalFlip
+from skaug.transforms.images import Cutout
+from skaug.transforms.ranges import in_units, largest_value
 from skaug.transforms.rows import (
     ChannelDropout,
     Jitter,
@@ -11,6 +12,7 @@ from skaug.transforms.rows import (
     Scaling,
     SensorRotation,
     TimeWarp,
+    spread,
 )
 
 __all__ = ["baseline_transform", "default_transforms"]
@@ -21,6 +23,11 @@ class Chain:
 
     def __init__(self, transforms):
         self.transforms = transforms
+
+    @property
+    def mild(self):
+        """Whether all of them are mild."""
+        return all(getattr(one, "mild", False) for one in self.transforms)
 
     def __call__(self, X, y=None):
         """Transform a batch."""
@@ -38,13 +45,19 @@ def default_transforms(X):
     Parameters
     ----------
     X : torch.Tensor of shape (n, ...)
-        Training rows: a table, signals or images. Transforms of colour are for images
-        with numbers between 0 and 1.
+        Training rows: a table, signals or images.
 
     Returns
     -------
     transforms : list of (str, float, callable)
-        Name, strength, transform.
+        Name, strength, transform. Images of 1 or 3 channels have transforms of colour.
+        They are scaled to images from 0 to 255, if these are such.
+
+    Raises
+    ------
+    ValueError
+        If images of 1 or 3 channels have numbers that are neither from 0 to 1 nor from
+        0 to 255, as standardised ones have. What is black is then unknown.
     """
     makers = {2: _for_tables, 3: _for_signals, 4: _for_images}[X.ndim](X)
     return [
@@ -76,9 +89,8 @@ def baseline_transform(X, strength=1.0):
         a tenth of the standard deviation.
     """
     if X.ndim == 4:
-        s = 0.1 * strength
-        return _affine(10 * strength, translate=(s, s), scale=(1 - s, 1 + s))
-    scale = _scale_of(X)
+        return RandomAffine(10, translate=0.1, scale=0.1, magnitude=strength)
+    scale = spread(X)
     if X.ndim == 2:
         return Jitter(0.1 * strength, scale)
     rotation = [SensorRotation(10 * strength)] if X.shape[1] % 3 == 0 else []
@@ -86,26 +98,8 @@ def baseline_transform(X, strength=1.0):
     return Chain([*mild, Jitter(0.05 * strength, scale)])
 
 
-def _v2():
-    # Not before it is needed: the import takes longer than that of skaug.
-    from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-    return import_module("torchvision.transforms.v2")
-
-
-def _affine(degrees, **ranges):
-    # By default torchvision takes the nearest pixel, which is coarse in small images.
-    v2 = _v2()
-    bilinear = v2.InterpolationMode.BILINEAR
-    return PerSample(v2.RandomAffine(degrees, interpolation=bilinear, **ranges))
-
-
-def _scale_of(X):
-    return X.std(dim=[axis for axis in range(X.ndim) if axis != 1], correction=0)
-
-
 def _for_tables(X):
-    scale, mean = _scale_of(X), X.mean(dim=0)
+    scale, mean = spread(X), X.mean(dim=0)
     return {
         "noise": (lambda s: Jitter(s, scale), (0.05, 0.15, 0.5)),
         "scaling": (Scaling, (0.05, 0.15, 0.5)),
@@ -115,7 +109,7 @@ def _for_tables(X):
 
 
 def _for_signals(X):
-    scale = _scale_of(X)
+    scale = spread(X)
     makers = {
         "jitter": (lambda s: Jitter(s, scale), (0.05, 0.2, 0.5)),
         "scaling": (Scaling, (0.1, 0.25, 0.5)),
@@ -129,31 +123,37 @@ def _for_signals(X):
 
 
 def _for_images(X):
-    v2 = _v2()
-    height, scale = X.shape[2], _scale_of(X)
-
-    def each(kind, *names):
-        """A transform of torchvision for each image, with strength as a parameter."""
-        return lambda s: PerSample(kind(**dict.fromkeys(names, s)))
-
+    height, scale = X.shape[2], spread(X)
     makers = {
-        "rotation": (_affine, (10.0, 30.0, 90.0)),
-        "shift": (lambda s: _affine(0, translate=(s, s)), (0.05, 0.15, 0.4)),
-        "scale": (lambda s: _affine(0, scale=(1 - s, 1 + s)), (0.1, 0.25, 0.5)),
-        "shear": (lambda s: _affine(0, shear=(-s, s, -s, s)), (10.0, 20.0, 45.0)),
-        "horizontal flip": (each(v2.RandomHorizontalFlip, "p"), (0.5,)),
-        "vertical flip": (each(v2.RandomVerticalFlip, "p"), (0.5,)),
+        "rotation": (lambda s: RandomAffine(degrees=s), (10.0, 30.0, 90.0)),
+        "shift": (lambda s: RandomAffine(translate=s), (0.05, 0.15, 0.4)),
+        "scale": (lambda s: RandomAffine(scale=s), (0.1, 0.25, 0.5)),
+        "shear": (lambda s: RandomAffine(shear=s), (10.0, 20.0, 45.0)),
+        "horizontal flip": (HorizontalFlip, (0.5,)),
+        "vertical flip": (VerticalFlip, (0.5,)),
         "noise": (lambda s: Jitter(s, scale), (0.05, 0.2, 0.5)),
         "erasing": (lambda s: Cutout(max(1, round(s * height))), (0.2, 0.4, 0.7)),
         "baseline": (lambda s: baseline_transform(X, s), (1.0,)),
     }
-    if X.shape[1] in (1, 3) and X.min() >= 0 and X.max() <= 1:
-        for name in ("brightness", "contrast"):
-            makers[name] = (each(v2.ColorJitter, name), (0.2, 0.5, 0.9))
-        makers["inversion"] = (each(v2.RandomInvert, "p"), (0.5,))
-        if X.shape[1] == 3:
-            makers["colour"] = (
-                lambda s: PerSample(v2.ColorJitter(saturation=s, hue=s / 2)),
-                (0.2, 0.5, 0.9),
-            )
-    return makers
+    return makers | _for_colours(X)
+
+
+def _for_colours(X):
+    if X.shape[1] not in (1, 3):
+        return {}
+    makers = {
+        "brightness": (Brightness, (0.2, 0.5, 0.9)),
+        "contrast": (Contrast, (0.2, 0.5, 0.9)),
+        "inversion": (Invert, (0.5,)),
+    }
+    if X.shape[1] == 3:
+        makers["colour"] = (_saturation_and_hue, (0.2, 0.5, 0.9))
+    largest = largest_value(X, "its transforms of colour", "default_transforms")
+    return {
+        name: (lambda s, make=make: in_units(make(s), largest), strengths)
+        for name, (make, strengths) in makers.items()
+    }
+
+
+def _saturation_and_hue(strength):
+    return Chain([Saturation(strength), Hue(strength / 2)])

@@ -1,13 +1,19 @@
-"""Import torchvision also beside a torch built without CUDA.
+"""The door to torchvision, which also opens beside a torch built without CUDA.
+
+Import torchvision's transforms through it, in scripts and in files that worker
+processes read::
+
+    from skaug.transforms.torchvision import v2
 
 Beside a CPU-only torch the operators of a torchvision built for CUDA do not load, and
-the import fails when it declares their shapes. skaug needs no such operator, so it
-declares two of them without any implementation.
+the import fails when it declares their shapes. Transforms need no such operator, so
+this file declares two of them without any implementation. After it has been imported
+once, ``import torchvision`` works in the whole process.
 """
 
 import torch
 
-__all__ = ["imported", "torchvision"]
+__all__ = ["imported", "torchvision", "v2"]
 
 _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -24,6 +30,9 @@ except RuntimeError:
         if not hasattr(torch.ops.torchvision, _name):
             _library.define(_schema)
     import torchvision
+
+# It may need the operators above.
+from torchvision.transforms import v2  # noqa: E402
 
 
 def imported():

@@ -146,7 +146,8 @@ def estimators(net, sampler):
     isda = ISDAClassifier(max_epochs=2, random_state=0)
     scaled_isda = make_pipeline(StandardScaler(), isda)
     augment = BatchAugmentation(TableMixup(0.5), refine_epochs=1)
-    augmenter = InfluenceAugmenter(net(), refit=False, random_state=0)
+    augmenter = InfluenceAugmenter(net(), output="views", random_state=0)
+    views = InfluenceAugmenter(net(), guard=False, random_state=0)
     smote, under = SMOTE(random_state=0), RandomUnderSampler(random_state=0)
     forest = RandomForestClassifier(5, random_state=0)
     trees = ExtraTreesClassifier(5, random_state=0)
@@ -159,6 +160,7 @@ def estimators(net, sampler):
         "batches": net(callbacks=[("a", augment)]),
         "resampled": ResampledClassifier(sampler(), net()),
         "influence": make_pipeline(StandardScaler(), augmenter, logistic),
+        "influence's rows": ResampledClassifier(views, net()),
         "imblearn": ImbalancedPipeline([("sample", sampler()), ("net", net())]),
         "over": ResampledClassifier(over, logistic),
         "calibrated": CalibratedClassifierCV(isda, cv=2),

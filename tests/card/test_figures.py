@@ -15,8 +15,8 @@ from skaug import InfluenceAugmenter, report
 def test_figures_of_images_have_numbered_ids(net):
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 1, 8, 8) / 16
-    augmenter = InfluenceAugmenter(net(max_epochs=1), refit=False, random_state=0)
-    augmenter.fit(X[:300], y[:300])
+    augmenter = InfluenceAugmenter(net(max_epochs=1), output="views", random_state=0)
+    augmenter.set_params(guard=False, refit=False).fit(X[:300], y[:300])
     pipe = Pipeline([("views", augmenter), ("net", net().fit(X[:300], y[:300]))])
     card = report(pipe, X[300:400], y[300:400])
     assert "Test rows, a view of each, and the difference" in card.figures

@@ -15,6 +15,7 @@ TITLES = {
     "batches": "Batches augmented",
     "resampled": "Hard regions",
     "influence": "Transforms by influence",
+    "influence's rows": "Transforms by influence",
     "imblearn": "Hard regions",
     "over": "RandomOverSampler",
     "calibrated": None,
@@ -29,6 +30,8 @@ TITLES = {
 
 @pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs 100:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*held out:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*clean rows beside:UserWarning")
 @pytest.mark.parametrize("name", TITLES)
 def test_card_of_each_kind_of_estimator(name, data, estimators, check_page, request):
     if name not in ("ihda", "resampled"):  # which have all figures of tables

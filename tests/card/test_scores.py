@@ -10,7 +10,8 @@ from sklearn.metrics import (
 )
 
 from skaug import expected_calibration_error, worst_group_accuracy
-from skaug.card.scores import scores_and_contributions, standard_error
+from skaug._paired import standard_error
+from skaug.card.scores import scores_and_contributions
 
 
 @pytest.fixture

@@ -99,7 +99,14 @@ def network(estimator=None):
 
 def augmenter(estimator, learner):
     estimator = net(max_epochs=2) if estimator is None else estimator
-    return InfluenceAugmenter(estimator, augmentation=learner, random_state=0)
+    return InfluenceAugmenter(
+        estimator, augmentation=learner, output="views", guard=False, random_state=0
+    )
+
+
+def more_rows():
+    """An augmenter that adds views to the rows."""
+    return learned().set_params(output="samples", n_views=2)
 
 
 # What composes. A pair is "first, second": the first is in front of the second, or
@@ -159,6 +166,12 @@ TABLES = {
     "influence, potentials": make_pipeline(learned(), potentials(), net()),
     "potentials, influence": make_pipeline(potentials(), learned(), net()),
     "influence, network": make_pipeline(learned(), network(), net()),
+    # Views of influence beside the rows
+    "influence's rows, ISDA": make_resampling_pipeline(more_rows(), isda()),
+    "influence's rows, IHDA": ResampledClassifier(more_rows(), ihda(net())),
+    "influence's rows, samples": make_resampling_pipeline(
+        more_rows(), samples(), net()
+    ),
 }
 SIGNALS = {
     # The net of a table behind a spectrum, and that of signals without it
@@ -171,6 +184,7 @@ SIGNALS = {
     "IHDA, ISDA": ihda(isda()),
     "IHDA, manifold mixup": ihda(net(ManifoldMixup())),
     "influence, ISDA": in_front(learned())(isda()),
+    "influence's rows, ISDA": ResampledClassifier(more_rows(), isda()),
     "network, ISDA": in_front(network())(isda()),
 }
 IMAGES = {
@@ -205,10 +219,11 @@ OF_TABLES = {
         ResampledClassifier(potentials(), net()),
         "sampler with fit_resample; got a HardRegionSampler.*output='samples'",
     ),
-    "resampled by influence": (
+    "resampled by views": (
         ResampledClassifier(learned(), net()),
-        "sampler with fit_resample; got a InfluenceAugmenter",
+        "sampler with fit_resample; got a InfluenceAugmenter.*output='samples'",
     ),
+    "influence's rows, net": (make_pipeline(more_rows(), net()), TRANSFORMERS),
     # What looks inside a network takes a net, not what goes around one
     "IHDA, resampled": (ihda(resampled(net())), f"{NO_NET}.*Resampled"),
     "IHDA, pipeline": (ihda(in_front(potentials())(net())), NO_NET),

@@ -44,6 +44,7 @@ NET = NetClassifier(max_epochs=15, module__hidden=(16, 8), random_state=0)
 AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
 SMALL = VAEGenerator(latent_dim=2, steps=20)
 NOISE = HardRegionSampler(generator="noise", sources="all", random_state=0)
+POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
 NETS = {
     "net": NetClassifier(**SHORT),
     "augmented net": NetClassifier(callbacks=[AUGMENT], **SHORT),
@@ -63,13 +64,16 @@ ESTIMATORS = {
         NET, sources="region", generator="noise", random_state=0
     ),
     "ihda of the paper": IHDAFinetuner.paper(NET, generator=SMALL, random_state=0),
-    "policy": InfluenceAugmenter(
-        NET,
-        augmentation=TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1),
-        random_state=0,
+    "policy": InfluenceAugmenter(NET, augmentation=POLICY, guard=False, random_state=0),
+    "guarded policy": InfluenceAugmenter(
+        NET, augmentation=POLICY, output="views", random_state=0
     ),
     "network": InfluenceAugmenter(
-        NET, augmentation=NetworkAugmentation(steps=5), refit=False, random_state=0
+        NET,
+        augmentation=NetworkAugmentation(steps=5),
+        output="views",
+        refit=False,
+        random_state=0,
     ),
     "influence": LastLayerInfluence(random_state=0),
     "spectrum": MagnitudeSpectrum(),
@@ -106,6 +110,8 @@ def fit(model, X, y):
 
 def results(model, X, y):
     """What the fitted model makes of rows."""
+    if hasattr(model, "augment"):
+        return model.augment(X, y=y)
     for method in ("predict_proba", "transform"):
         if hasattr(model, method):
             return np.asarray(getattr(model, method)(X))

@@ -36,9 +36,11 @@ from skaug.transforms.torchvision import torchvision
 v2 = import_module(f"{torchvision.__name__}.transforms.v2")
 
 SMALL = NetClassifier(max_epochs=1, module__widths=(4,))
+SHORTEST = NetClassifier(max_epochs=1, module__hidden=(4,))
 SHARED = inspect.signature(InfluenceAugmenter).parameters
 
 few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
+takes_rows_away = pytest.mark.filterwarnings("ignore:.*clean rows beside:UserWarning")
 few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
 not_accepted = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 
@@ -48,8 +50,8 @@ def tiny(**params):
 
 
 def augmenter_of(learner, estimator=None, **params):
-    """An augmenter; parameters are its own, or those of the learner."""
-    own = {"random_state": 0}
+    """An augmenter without a guard; parameters are its own, or those of the learner."""
+    own = {"guard": False, "random_state": 0}
     own |= {name: params.pop(name) for name in SHARED if name in params}
     estimator = tiny() if estimator is None else estimator
     return InfluenceAugmenter(estimator, augmentation=learner(**params), **own)
@@ -111,8 +113,10 @@ def test_scores_are_the_group_cosines_of_each_network(rows):
     transforms = [Scaling(0.0), Jitter(0.0)]  # both leave rows as they are
     augmenter = alone(transforms=transforms, damping=0.05)
     augmenter.fit(X, y, X_val=held_out[0], y_val=held_out[1])
-    seeds = np.random.RandomState(0).randint(2**31 - 1, size=2)
-    net = FrozenEstimator(tiny(random_state=int(seeds[1])).fit(X, y))
+    # Seeds of the fit and of the split, then of the draws and of the network.
+    of_split = np.random.RandomState(0).randint(2**31 - 1, size=2)[1]
+    seed = np.random.RandomState(of_split).randint(2**31 - 1, size=2)[1]
+    net = FrozenEstimator(tiny(random_state=int(seed)).fit(X, y))
     influence = LastLayerInfluence(net, damping=0.05, calibrate=True).fit(X, y)
     (expected,) = influence.group_cosine([(X, y)], *held_out)
     for row in augmenter.policy_:
@@ -136,8 +140,12 @@ def test_number_of_trainings(rows):
     assert policy(n_networks=2).fit(*rows).n_trainings_ == 3
     for cv, n_trainings in ((3, 3), (KFold(2), 2)):
         assert alone(cv=cv).fit(*rows).n_trainings_ == n_trainings
+    assert network(cv=0.4, rounds=2).fit(*rows).n_trainings_ == 3
     with pytest.warns(UserWarning):  # may or may not be accepted; few rows anyway
-        assert network(cv=0.2, rounds=2).fit(*rows).n_trainings_ == 4
+        assert alone(guard=True, cv=0.2).fit(*rows).n_trainings_ == 3
+        # With the network, with the baseline, with neither.
+        guarded = network(guard=True, refit=False, cv=0.2)
+        assert guarded.fit(*rows).n_trainings_ == 4
 
 
 def test_refit_is_on_all_rows_augmented_and_groups_stay_apart(rows):
@@ -163,9 +171,10 @@ def test_refit_is_on_all_rows_augmented_and_groups_stay_apart(rows):
 
 
 @few_rows
+@takes_rows_away
 def test_training_rows_are_augmented_and_others_are_not(rows):
     X, y = rows
-    augmenter = policy()
+    augmenter = policy(output="views")
     augmented = augmenter.fit_transform(X, y)
     assert augmented.shape == X.shape and augmented.dtype == X.dtype
     assert 0.5 < (augmented != X).any(axis=1).mean() < 1
@@ -175,7 +184,7 @@ def test_training_rows_are_augmented_and_others_are_not(rows):
     assert np.array_equal(pipe.fit(X, y).predict_proba(X), twin.predict_proba(X))
     # Rows that are left alone keep their digits.
     X = np.float64(X) + 1e-12
-    augmenter = alone(probability=0.3).fit(X, y)
+    augmenter = alone(output="views", probability=0.3).fit(X, y)
     views = augmenter.augment(X, y=y)
     assert 0.3 < (views == X).all(axis=1).mean() < 0.7
     assert np.array_equal(augmenter.transform(X), X)
@@ -204,7 +213,6 @@ def test_views(rows):
         labelled.augment(X)
 
 
-@not_accepted
 @pytest.mark.parametrize(
     "name, learner", [("policy", TransformPolicy()), ("network", NetworkAugmentation())]
 )
@@ -223,14 +231,15 @@ def test_a_short_form_is_its_object(name, learner, rows):
 
 @few_rows
 @few_for_influence
+@takes_rows_away
 def test_grid_search_reaches_into_the_augmentation_on_a_frame(rows):
     X, y = rows[0][:120], np.array(["run", "sit", "walk"])[rows[1][:120]]
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(10)])
     net = tiny(max_epochs=1, random_state=0)
-    augmenter = InfluenceAugmenter(net, refit=False, random_state=0)
+    augmenter = InfluenceAugmenter(net, output="views", guard=False, random_state=0)
     pipe = Pipeline([("augment", augmenter), ("net", net)])
     own = {"augmentation": ["policy"], "augmentation__strength": [0.0, 1.0]}
-    other = {"augmentation": ["network"], "augmentation__steps": [2], "guard": [False]}
+    other = {"augmentation": ["network"], "augmentation__steps": [2]}
     grid = [own | {"augmentation__n_networks": [1]}, other]
     grid = [{f"augment__{key}": part[key] for key in part} for part in grid]
     search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(frame, y)
@@ -241,7 +250,6 @@ def test_grid_search_reaches_into_the_augmentation_on_a_frame(rows):
     assert list(best.get_feature_names_out()) == list(frame.columns)
 
 
-@not_accepted
 @pytest.mark.parametrize("make", [policy, network])
 def test_fresh_views_in_every_epoch(make, rows):
     X, y = rows
@@ -267,7 +275,6 @@ def test_fresh_views_in_every_epoch(make, rows):
     assert np.array_equal(cloned.predict_proba(X), net.predict_proba(X))
 
 
-@not_accepted
 @pytest.mark.parametrize("make", [policy, network])
 def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
     # The contracts fit frames and draw no views.
@@ -290,18 +297,21 @@ def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
 
 @few_rows
 @few_for_influence
-@not_accepted
+@takes_rows_away
 @pytest.mark.parametrize("shape", [(9, 32), (1, 12, 12), (3, 12, 12)])
 @pytest.mark.parametrize("make", [policy, network])
 def test_signals_and_images(make, shape):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 60)
     X = np.float32(rng.random((120, *shape)) + y.reshape(-1, *[1] * len(shape)) / 4)
-    augmenter = make()
-    augmenter.set_params(estimator=NetClassifier(max_epochs=2, module__widths=(4, 8)))
+    net = NetClassifier(max_epochs=2, module__widths=(4, 8))
+    augmenter = make(net, output="views", n_views=2)
     augmented = augmenter.fit_transform(X, y)
     assert augmented.shape == X.shape and not np.array_equal(augmented, X)
-    assert augmenter.estimator_.predict(X).shape == y.shape
+    assert augmenter.fit(X, y).estimator_.predict(X).shape == y.shape
+    X_new, y_new = augmenter.set_params(output="samples").fit_resample(X, y)
+    assert np.array_equal(X_new[:120], X) and np.array_equal(X_new[120:240], augmented)
+    assert X_new.shape == (360, *shape) and np.array_equal(y_new, np.tile(y, 3))
 
 
 def test_nothing_wrong_among_the_held_out_rows():
@@ -313,16 +323,18 @@ def test_nothing_wrong_among_the_held_out_rows():
     scores = [row.score for row in alone(net).fit(X, y).policy_]
     assert len(set(np.round(scores, 6))) == len(scores)
     assert np.abs(scores).max() < 1
-    learned = network(net, steps=20, guard=False, refit=False).fit(X, y)
+    learned = network(net, steps=20, refit=False).fit(X, y)
     assert np.isfinite(learned.losses_["objective"]).all()
 
 
 def test_a_second_fit_starts_from_nothing(rows):
     X, y = rows
-    augmenter = network(guard=False).fit(X, y)
+    augmenter = network()
+    augmenter.fit_resample(X, y, groups=np.arange(300) // 3)
+    augmenter.fit(X, y)
     augmenter.set_params(augmentation="policy", augmentation__n_networks=1)
     augmenter.set_params(refit=False).fit(X, y)
-    assert not {"network_", "losses_", "accepted_", "estimator_"} & set(vars(augmenter))
+    assert vars(augmenter).keys() == vars(clone(augmenter).fit(X, y)).keys()
     with refuses("one class"):
         augmenter.fit(X, np.zeros(300))
     with pytest.raises(NotFittedError):
@@ -388,8 +400,15 @@ def test_groups_are_never_on_both_sides(rows):
 @few_rows
 @few_for_influence
 @not_accepted
+@takes_rows_away
 @pytest.mark.filterwarnings("ignore:.*every class among the held-out:UserWarning")
-@parametrize_with_checks([policy(cv=0.3), network(cv=0.3, refit=False)])
+@parametrize_with_checks(
+    [
+        policy(cv=0.3),
+        network(cv=0.3, output="views", refit=False),
+        alone(SHORTEST, cv=0.3, output="views", guard=True, transforms=[Jitter()]),
+    ]
+)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
@@ -417,6 +436,9 @@ def no_linear_head():
         ({"damping": 0}, "damping to be .* > 0; got 0"),
         ({"cv": "half"}, "'holdout', a share below 1, .* got 'half'"),
         ({"cv": 1.0}, "a share below 1, .* got 1.0"),
+        ({"output": "rows"}, "output to be 'samples' or 'views'; got 'rows'"),
+        ({"n_views": 0}, "n_views to be a whole number >= 1; got 0"),
+        ({"memory": 3}, "memory to be None, a folder or a joblib.Memory; got 3"),
     ],
 )
 def test_wrong_parameters(params, message, rows):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers import mirror, mirrored_rows
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -65,22 +66,33 @@ def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatc
     assert seen == [True, True]
 
 
-def test_the_guard_falls_back_to_the_baseline(rows):
+def test_the_guard_falls_back_to_the_baseline_and_then_to_plain_training(rows):
     X, y = rows
     # Rows far off, whatever they do to the loss.
     harmful = {"bound": 20.0, "objective": "influence", "mix": 0.0, "steps": 40}
-    with pytest.warns(UserWarning, match="lower the held-out loss by more than its"):
+    with pytest.warns(UserWarning, match="the baseline to lower the held-out loss"):
         guarded = network(**harmful).fit(X, y)
     assert not guarded.accepted_
-    losses = guarded.held_out_loss_
-    assert losses.with_network >= losses.without - losses.se
-    assert guarded.augmentation_.network is None
+    assert np.array_equal(guarded.augment(X), X)
+    loss = guarded.loss_over_baseline_
+    assert loss.augmented >= loss.plain - loss.se
+    # The network is out; what is compared with plain training is the baseline.
+    assert guarded.held_out_loss_.augmented == loss.plain
     trusting = network(guard=False, **harmful).fit(X, y)
     assert trusting.accepted_ and trusting.augmentation_.network is not None
-    moved = [np.abs(one.augment(X) - X).mean() for one in (guarded, trusting)]
-    assert moved[1] > 10 * moved[0]
+    assert np.abs(trusting.augment(X) - X).mean() > 1
     without = network(steps=0, baseline=None, guard=False).fit(X, y)
     assert np.array_equal(without.augment(X), X)
+
+
+def test_a_baseline_that_helps_stays_where_the_network_does_not():
+    X, y = mirrored_rows()
+    harmful = {"bound": 20.0, "objective": "influence", "mix": 0.0, "steps": 40}
+    net = NetClassifier(max_epochs=40, module__hidden=(32,))
+    with pytest.warns(UserWarning, match="the network .* the baseline without it"):
+        guarded = network(net, baseline=mirror, **harmful).fit(X, y)
+    assert guarded.accepted_ and guarded.augmentation_.network is None
+    assert np.array_equal(np.abs(guarded.augment(X)), np.abs(X))
 
 
 def test_the_guard_compares_what_differs_in_the_network_only(rows):
@@ -93,4 +105,4 @@ def test_the_guard_compares_what_differs_in_the_network_only(rows):
         same = network(net, steps=0, baseline=None, mix=1.0)
         with pytest.warns(UserWarning, match="lower the held-out loss"):
             losses = same.fit(X, codes).held_out_loss_
-        assert losses.with_network == losses.without and losses.se == 0
+        assert losses.augmented == losses.plain and losses.se == 0

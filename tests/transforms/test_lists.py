@@ -53,9 +53,10 @@ def test_lists_follow_the_rows():
 
     assert "rotation" not in names(KINDS["two channels"])
     assert "colour" not in names(KINDS["grey images"])
-    # Colour needs one or three channels, and numbers between 0 and 1.
+    # Colour needs one or three channels.
     assert not {"brightness", "contrast"} & names(rows(10, 4, 8, 8))
-    assert not {"brightness", "inversion"} & names(KINDS["colour images"] - 0.5)
+    assert names(255 * KINDS["colour images"]) == names(KINDS["colour images"])
+    assert {"colour", "inversion"} < names(KINDS["colour images"])
 
 
 def test_a_chain_passes_labels_on():

@@ -1,0 +1,115 @@
+"""The guard: what was learned is kept only if it lowers a held-out loss beyond doubt.
+
+F is trained on the rows that the scores were made on, once with the augmentation and
+once without, from the same weights and for equally many epochs. Both predict the rows
+that were held out. The difference is taken row by row, and it has to be below zero by
+more than its standard error, in which the rows of a group count as one.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skaug._paired import log_losses, standard_error
+
+__all__ = [
+    "PLAIN",
+    "HeldOutLosses",
+    "Unchanged",
+    "compared",
+    "is_lower",
+    "warn_of_refusal",
+]
+
+PLAIN = "plain training, and rows stay as they are"
+
+
+class Unchanged:
+    """An augmentation that leaves rows alone: what a guard leaves of a refused one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.influence.guard import Unchanged
+    >>> Unchanged()(torch.ones(2))
+    tensor([1., 1.])
+    """
+
+    mild = True  # as few steps as there are for an augmentation
+
+    def __call__(self, X, y=None):
+        """Return the batch."""
+        return X if y is None else (X, y)
+
+
+class HeldOutLosses:
+    """Losses of held-out rows after trainings of equal seed and equal length.
+
+    The first training is as long as the net is by itself, and all others take as many
+    epochs. So the longest, which is that with the augmentation, has to come first.
+    """
+
+    def __init__(self, trainings, split):
+        self.trainings = trainings
+        self.split = split
+        self.seed = trainings.new_seed()
+        self.max_epochs = None
+
+    def of(self, augmentation):
+        """Losses (n_held_out,) of F after a training with an augmentation."""
+        losses, self.max_epochs = losses_and_epochs(
+            self.trainings, None, self.split, augmentation, self.seed, self.max_epochs
+        )
+        return losses
+
+    def of_plain(self):
+        """Losses of F without augmentation, which a memory keeps for a search."""
+        arguments = self.split, None, self.seed, self.max_epochs
+        return self.trainings.remembered(losses_and_epochs, *arguments)[0]
+
+    def compared(self, plain, augmented):
+        """Compare losses of these rows, whose groups are known."""
+        return compared(plain, augmented, self.split[1].groups)
+
+
+def losses_and_epochs(trainings, settings, split, augmentation, seed, max_epochs):
+    """Losses of held-out rows after a training, and the epochs that it took.
+
+    The settings are those of the trainings, by which a memory knows the result.
+    """
+    train, held_out = split
+    net = trainings.train(train, augmentation, seed, max_epochs)
+    codes = trainings.codes(held_out.y)
+    proba = net.predict_proba(held_out.X)
+    losses = log_losses(proba[np.arange(len(codes)), codes])
+    return losses, getattr(net, "n_epochs_", net.max_epochs)
+
+
+def compared(plain, augmented, groups=None):
+    """Means of two losses of the same rows, and the standard error of the difference.
+
+    With the rows of one group only there is no error: ``se`` is NaN.
+    """
+    gaps = augmented - plain
+    se, _ = standard_error((gaps - gaps.mean()) / len(gaps), groups)
+    return Bunch(plain=float(plain.mean()), augmented=float(augmented.mean()), se=se)
+
+
+def is_lower(loss):
+    """Whether a loss is lower with the augmentation by more than the standard error."""
+    # No error, NaN, is no reason to accept anything.
+    return bool(loss.augmented - loss.plain < -loss.se)
+
+
+def warn_of_refusal(what, loss, result, advice):
+    """Warn the caller of ``fit`` that the guard has refused what was learned."""
+    error = f"± {loss.se:.3f}"
+    if np.isnan(loss.se):
+        error = "with no standard error, since the held-out rows are of one group"
+    warnings.warn(
+        f"InfluenceAugmenter needs {what} to lower the held-out loss by more than its "
+        f"standard error; got {loss.augmented:.3f} with it and {loss.plain:.3f} "
+        f"without, {error}. The result is {result}. {advice}, or set guard=False.",
+        stacklevel=6,
+    )

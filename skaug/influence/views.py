@@ -1,0 +1,184 @@
+"""What is made with a learned augmentation: views beside rows, or in their place.
+
+A sampler changes the number of rows, as imbalanced-learn's samplers do, and a
+transformer keeps it. Pipelines refuse a step that could be either, so that an augmenter
+is one of them at a time.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils._metadata_requests import RequestMethod
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skaug._checks import Whole, check_value
+from skaug._components import methods_only_if
+from skaug._random import draw_seed, own_generators
+from skaug._rows import check_columns, take_rows, with_new_rows
+
+__all__ = ["N_VIEWS", "ViewsMixin", "for_networks"]
+
+N_VIEWS = Whole(1, hint="1 is a view of each row.")
+
+
+def for_networks(X):
+    """Rows as networks and transforms get them."""
+    return X.astype(np.float32, copy=False)
+
+
+class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
+    """Mixin for an augmenter whose ``_fit`` learns ``augmentation_``."""
+
+    # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
+    # that are defined afterwards.
+    set_fit_resample_request = RequestMethod("fit_resample", ["groups"])
+
+    def _makes_samples(self):
+        return self.output == "samples"
+
+    def _makes_views(self):
+        return self.output == "views"
+
+    @available_if(_makes_samples)
+    def fit_resample(self, X, y, groups=None):
+        """Learn the augmentation, and return the given rows with views after them.
+
+        If the guard refuses what was learned, there are no views. No ``estimator_`` is
+        trained.
+
+        Parameters
+        ----------
+        X, y, groups : objects
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        X_resampled, y_resampled : objects
+            Of the type of X and y, of their dtypes and columns: first all given rows in
+            their order, bit for bit, then `n_views` views of each: one of every row,
+            then another. Whole numbers are rounded and kept in the range of their
+            dtype.
+        """
+        check_columns(X, type(self).__name__)
+        data = self._fit(X, y, groups)
+        n, n_views = len(data.y), self.n_views if self.accepted_ else 0
+        rows = np.arange(n)
+        self.source_index_ = np.tile(rows, 1 + n_views)
+        self.is_synthetic_ = np.arange(len(self.source_index_)) >= n
+        counts = zip(self.classes_.tolist(), np.unique(data.y, return_counts=True)[1])
+        self.sampling_strategy_ = {k: n_views * int(count) for k, count in counts}
+        if groups is not None:
+            self.groups_ = data.groups[self.source_index_]
+        views = self._views(self._checked_rows(X), n_views, data.y)
+        X_resampled = with_new_rows(X, self.source_index_, views)
+        return X_resampled, take_rows(y, self.source_index_)
+
+    def fit_transform(self, X, y, groups=None, X_val=None, y_val=None):
+        """Learn the augmentation and return a view in the place of each training row.
+
+        The number of rows stays, and the clean rows are gone. That costs accuracy: on
+        400 digits, logistic regression fell from 95.2 to 89.3 %, a random forest from
+        95.1 to 92.5 % and an SVC from 97.2 to 95.0 %. ``fit_resample``, with
+        ``output="samples"``, keeps the clean rows. No ``estimator_`` is trained.
+
+        Parameters
+        ----------
+        X, y, groups, X_val, y_val : array-like
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        X : ndarray of shape (n, ...)
+            One view of each row, in order. If the guard refuses what was learned, the
+            rows as they are.
+        """
+        data = self._fit(X, y, groups, X_val, y_val)
+        if self.accepted_:
+            warnings.warn(
+                "InfluenceAugmenter needs the clean rows beside their views to do no "
+                "harm; got fit_transform, which puts a view in the place of each row: "
+                "on 400 digits, logistic regression lost 6 points of accuracy. Set "
+                "output='samples' for fit_resample, in imbalanced-learn's Pipeline or "
+                "in a ResampledClassifier.",
+                stacklevel=3,  # scikit-learn wraps this method
+            )
+        X = self._checked_rows(X)
+        return self._views(X, 1, data.y[: len(X)])
+
+    def transform(self, X):
+        """Return rows as they are, since predictions are made on real rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n, ...)
+            The same.
+        """
+        check_is_fitted(self, "augmentation_")
+        return self._checked_rows(X)
+
+    def augment(self, X, n_views=1, y=None):
+        """Draw views of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+        n_views : int, default=1
+            Views of each.
+        y : array-like of shape (n,), default=None
+            Labels; needed if the policy has transforms that look at them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_views * n, ...)
+            One view of each row, then another; labels are ``np.tile(y, n_views)``.
+        """
+        check_is_fitted(self, "augmentation_")
+        X = self._checked_rows(X)
+        if X.shape[1:] != self.input_shape_:
+            raise ValueError(
+                f"InfluenceAugmenter needs rows of shape {self.input_shape_}, as in "
+                f"fit; got {X.shape[1:]}. Reshape X."
+            )
+        check_value("InfluenceAugmenter", "n_views", n_views, N_VIEWS)
+        return self._views(X, n_views, None if y is None else self._known(y, len(X)))
+
+    def _views(self, X, n_views, y):
+        """Views of checked rows, one of each and then another."""
+        codes = None
+        if y is not None:
+            codes = torch.from_numpy(np.searchsorted(self.classes_, y))
+        rows = torch.from_numpy(for_networks(X).copy())
+        views = [rows[:0]]
+        with own_generators("cpu", draw_seed(self.random_state)), torch.no_grad():
+            for _ in range(n_views):
+                view = self(rows, codes)
+                views.append(view if codes is None else view[0])
+        views = torch.cat(views).numpy()
+        # Rows that are left alone keep all of their digits.
+        copies = n_views, *[1] * (X.ndim - 1)
+        changed = views != np.tile(rows.numpy(), copies)
+        return np.where(changed, views, np.tile(X, copies))
+
+    def __call__(self, X, y=None):
+        """Return a view of each row of a batch, and codes as they came if given."""
+        check_is_fitted(
+            self,
+            "augmentation_",
+            msg="InfluenceAugmenter needs to be fitted before it is called; clones of "
+            "a net hold one that is not. Give BatchAugmentation its augmentation_.",
+        )
+        return self.augmentation_(X, y)
+
+
+methods_only_if(
+    ViewsMixin, "_makes_views", ("transform", "fit_transform", "set_output")
+)

@@ -1,0 +1,200 @@
+"""Views beside the rows and in their place, in the pipelines that take them."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import torch
+from helpers import refuses
+from imblearn.pipeline import Pipeline as ResamplingPipeline
+from imblearn.pipeline import make_pipeline as make_resampling_pipeline
+from imblearn.utils import estimator_checks
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skaug import (
+    InfluenceAugmenter,
+    NetClassifier,
+    ResampledClassifier,
+    TransformPolicy,
+    plain_twin,
+)
+from skaug.transforms import Jitter, SameClassInterpolation
+
+NET = NetClassifier(max_epochs=2, module__hidden=(8,))
+NAMES = np.array(["walk", "run", "sit"])
+
+few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
+few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
+refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
+
+
+def blank(X):
+    """Leave nothing but noise."""
+    return 9 * torch.randn_like(X)
+
+
+def augmenter(*transforms, **params):
+    transforms = list(transforms) or [Jitter(0.1), SameClassInterpolation(0.3)]
+    policy = TransformPolicy(transforms, n_networks=1, n_draws=1)
+    params = {"guard": False, "random_state": 0, **params}
+    return InfluenceAugmenter(NET, augmentation=policy, **params)
+
+
+def test_rows_come_first_and_then_views_row_by_row(rows):
+    X, y = np.float64(rows[0]) + 1e-12, NAMES[rows[1]]
+    person = np.arange(300) // 30
+    sampler = augmenter(n_views=2)
+    X_new, y_new = sampler.fit_resample(X, y, groups=person)
+    assert X_new.shape == (900, 10) and X_new.dtype == X.dtype
+    assert np.array_equal(X_new[:300], X)
+    assert np.array_equal(sampler.source_index_, np.tile(np.arange(300), 3))
+    assert np.array_equal(sampler.is_synthetic_, np.arange(900) >= 300)
+    assert np.array_equal(y_new, y[sampler.source_index_])
+    assert np.array_equal(sampler.groups_, person[sampler.source_index_])
+    assert sampler.sampling_strategy_ == {name: 2 * sum(y == name) for name in NAMES}
+    # These are the views that augment makes: one of each row, then another.
+    assert np.array_equal(X_new[300:], sampler.augment(X, 2, y))
+    first, second = np.split(X_new[300:], 2)
+    assert not np.array_equal(first, second)
+    # Rows that the policy leaves alone keep their digits.
+    assert 0.05 < (first == X).all(axis=1).mean() < 0.3
+    # Nothing is trained in the end.
+    assert not hasattr(sampler, "estimator_") and sampler.n_trainings_ == 1
+
+
+@refused
+def test_what_the_guard_refuses_adds_no_rows(rows):
+    frame, names = pd.DataFrame(rows[0]), pd.Series(NAMES[rows[1]])
+    sampler = augmenter(blank, guard=True)
+    with pytest.warns(UserWarning, match="lower the held-out loss"):
+        frame_new, names_new = sampler.fit_resample(frame, names)
+    pd.testing.assert_frame_equal(frame_new, frame)
+    pd.testing.assert_series_equal(names_new, names)
+    assert not sampler.is_synthetic_.any() and len(sampler.is_synthetic_) == 300
+    assert set(sampler.sampling_strategy_.values()) == {0}
+    # Predictions are then those of the plain twin.
+    model = make_resampling_pipeline(clone(sampler), LogisticRegression(max_iter=500))
+    proba = model.fit(frame, names).predict_proba(frame)
+    twin = plain_twin(model).fit(frame, names)
+    assert np.array_equal(twin.predict_proba(frame), proba)
+    plain = LogisticRegression(max_iter=500).fit(frame, names)
+    assert np.array_equal(plain.predict_proba(frame), proba)
+
+
+def test_frames_keep_columns_and_dtypes(rows):
+    X, y = rows
+    columns = [f"sensor {i}" for i in range(10)]
+    frame = pd.DataFrame(np.float64(X), columns=columns, index=np.arange(300) + 7)
+    frame["single"], frame["steps"] = X[:, 0], np.arange(300)
+    frame["nullable"] = pd.array(np.arange(300), dtype="Int64")
+    labels = pd.Series(NAMES[y], name="activity")
+    sampler = augmenter()
+    frame_new, labels_new = sampler.fit_resample(frame, labels)
+    assert frame_new.dtypes.tolist() == frame.dtypes.tolist()
+    assert sampler.feature_names_in_.tolist() == frame_new.columns.tolist()
+    pd.testing.assert_frame_equal(frame_new[:300], frame.reset_index(drop=True))
+    assert labels_new.name == "activity" and len(labels_new) == len(frame_new) == 600
+    with refuses("InfluenceAugmenter needs columns of numbers; got column 'text'"):
+        sampler.fit_resample(frame.assign(text="a"), labels)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_arrays_keep_their_dtype(rows, dtype):
+    X, y = (10 * rows[0]).astype(dtype), rows[1].astype(np.int8)
+    X_new, y_new = augmenter().fit_resample(X, y)
+    assert X_new.dtype == dtype and y_new.dtype == np.int8
+    assert np.array_equal(X_new[:300], X) and not np.array_equal(X_new[300:], X)
+
+
+def test_an_object_is_a_sampler_or_a_transformer_never_both():
+    samples, views = augmenter(), augmenter(output="views")
+    for name in ("transform", "fit_transform", "set_output"):
+        assert not hasattr(samples, name) and hasattr(views, name)
+    assert hasattr(samples, "fit_resample") and not hasattr(views, "fit_resample")
+
+
+@refused
+def test_a_view_in_the_place_of_each_row_is_warned_of(rows):
+    views = augmenter(output="views", n_views=3)
+    with pytest.warns(UserWarning, match="clean rows beside .* fit_resample") as caught:
+        X_new = views.fit_transform(*rows)
+    assert X_new.shape == rows[0].shape and caught[0].filename == __file__
+    # Where nothing is augmented, nothing is lost: the warning is that of the guard.
+    with pytest.warns(UserWarning) as caught:
+        X_new = augmenter(blank, guard=True, output="views").fit_transform(*rows)
+    assert np.array_equal(X_new, rows[0]) and len(caught) == 1
+
+
+@few_rows
+@few_for_influence
+@pytest.mark.parametrize("around", ["imbalanced-learn", "skaug"])
+def test_searches_in_either_pipeline_over_a_frame_with_names(rows, around, tmp_path):
+    frame, y = pd.DataFrame(rows[0]).add_prefix("sensor "), NAMES[rows[1]]
+    sampler = augmenter(memory=tmp_path)
+    logistic = LogisticRegression(max_iter=500)
+    if around == "skaug":
+        resampled = ResampledClassifier(sampler, logistic)
+        pipe = make_pipeline(StandardScaler(), resampled)
+        name = "resampledclassifier__sampler__augmentation__strength"
+    else:
+        steps = [("scale", StandardScaler()), ("views", sampler), ("net", logistic)]
+        pipe, name = ResamplingPipeline(steps), "views__augmentation__strength"
+    grid = {name: [0.0, 3.0]}
+    search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise")
+    search.fit(frame, y)
+    assert search.best_estimator_.classes_.tolist() == sorted(NAMES)
+    assert set(search.predict(frame)) <= set(NAMES)
+    alone = GridSearchCV(clone(pipe), grid, cv=2, error_score="raise").fit(frame, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert np.array_equal(alone.cv_results_["mean_test_score"], scores)
+
+
+def test_groups_go_to_the_sampler_in_imbalanced_learns_pipeline(rows):
+    person = np.arange(300) // 30
+    with sklearn.config_context(enable_metadata_routing=True):
+        sampler = augmenter().set_fit_request(groups=True)
+        sampler.set_fit_resample_request(groups=True)
+        pipe = make_resampling_pipeline(sampler, SVC())
+        pipe.fit(*rows, groups=person)
+    assert np.array_equal(pipe[0].groups_, np.tile(person, 2))
+    resampled = ResampledClassifier(augmenter(), SVC()).fit(*rows, groups=person)
+    assert np.array_equal(resampled.sampler_.groups_, np.tile(person, 2))
+
+
+# All that imbalanced-learn runs for any sampler, but those for sparse input and that of
+# sample_indices_, which asks for a kind of tags that scikit-learn lacks.
+IMBALANCED_LEARNS_CHECKS = [
+    "check_target_type",
+    "check_samplers_one_label",
+    "check_samplers_fit",
+    "check_samplers_fit_resample",
+    "check_samplers_sampling_strategy_fit_resample",
+    "check_samplers_pandas",
+    "check_samplers_list",
+    "check_samplers_multiclass_ova",
+    "check_samplers_preserve_dtype",
+    "check_samplers_2d_target",
+    "check_sampler_get_feature_names_out",
+    "check_sampler_get_feature_names_out_pandas",
+    "check_dataframe_column_names_consistency",
+]
+
+
+@few_rows
+@few_for_influence
+@refused
+@pytest.mark.parametrize("guard", [True, False])
+@pytest.mark.parametrize("check", IMBALANCED_LEARNS_CHECKS)
+def test_imbalanced_learns_checks(check, guard):
+    # Some of these tables have 20 rows and classes of no more than a few.
+    sampler = augmenter(guard=guard, cv=0.4)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*every class among", UserWarning)
+        getattr(estimator_checks, check)("InfluenceAugmenter", sampler)
