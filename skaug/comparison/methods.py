@@ -13,7 +13,6 @@ estimator, and a line in ``METHODS``.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -35,6 +34,7 @@ from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.mixing import TableMixup
 from skaug.signals.spectrum import MagnitudeSpectrum
+from skaug.transforms.geometry import RandomAffine, RandomCropFlip
 from skaug.transforms.images import PerSample
 from skaug.transforms.lists import Chain
 from skaug.transforms.rows import Jitter, Scaling, SensorRotation, TimeWarp
@@ -169,7 +169,8 @@ def with_policy(setup, on_scores, **parameters):
     """Make an augmenter whose last training is the network, behind its guard."""
     return InfluenceAugmenter(
         plain_net(setup, **parameters),
-        augmentation=TransformPolicy(strength=on_scores, n_networks=1),
+        augmentation=TransformPolicy(strength=on_scores),
+        memory=setup.memory,
         random_state=setup.seed,
     )
 
@@ -189,29 +190,16 @@ def warps(setup):
 
 def crop_and_flip(setup):
     """Shift images by an eighth of their sides at most, and flip half of them."""
-    side = setup.shape[1:]
-    crop = torchvisions(setup, "RandomCrop", size=side, padding=max(1, side[1] // 8))
-    return Chain([crop, torchvisions(setup, "RandomHorizontalFlip")])
-
-
-def affine(setup):
-    """Rotate, shift, scale and shear images, as suits digits."""
-    ranges = {"translate": (0.1, 0.1), "scale": (0.9, 1.1), "shear": 10}
-    return torchvisions(setup, "RandomAffine", degrees=15, **ranges)
-
-
-def small_affine_and_flip(setup):
-    """Shift and scale images a little, and flip half of them, as suits clothes."""
-    ranges = {"translate": (0.05, 0.05), "scale": (0.95, 1.05)}
-    small = torchvisions(setup, "RandomAffine", degrees=0, **ranges)
-    return Chain([small, torchvisions(setup, "RandomHorizontalFlip")])
+    return RandomCropFlip(padding=max(1, setup.shape[-1] // 8))
 
 
 # Augmentation by hand, by name.
 HEURISTICS = {
     "crop and flip": crop_and_flip,
-    "affine": affine,
-    "small affine and flip": small_affine_and_flip,
+    "affine": lambda s: RandomAffine(degrees=15, translate=0.1, scale=0.1, shear=10),
+    "small affine and flip": lambda s: RandomAffine(
+        translate=0.05, scale=0.05, flip=0.5
+    ),
     "warps": warps,
     "jitter": lambda s: Jitter(),
 }
@@ -231,19 +219,16 @@ def heuristic(setup, name):
 
 def torchvisions(setup, name, **parameters):
     """Make one of torchvision's transforms, drawn for each row by itself."""
-    return PerSample(getattr(_v2(), name)(**parameters))
+    from skaug.transforms.torchvision import v2
+
+    return PerSample(getattr(v2, name)(**parameters))
 
 
 def cutmix(setup):
     """Make torchvision's CutMix, which takes whole batches."""
-    return _v2().CutMix(num_classes=setup.n_classes)
+    from skaug.transforms.torchvision import v2
 
-
-def _v2():
-    # The door has to be open first.
-    from skaug.transforms.torchvision import torchvision  # noqa: F401
-
-    return import_module("torchvision.transforms.v2")
+    return v2.CutMix(num_classes=setup.n_classes)
 
 
 class Flatten(BaseEstimator):

@@ -74,4 +74,4 @@ def test_heuristics_keep_the_shape_and_change_rows(name):
     new = heuristic(setup, name)(X.clone())
     assert new.shape == X.shape and new.dtype == X.dtype
     changed = (new != X).flatten(1).any(dim=1)
-    assert changed.float().mean() > 0.3
+    assert changed.float().mean() > 0.7
