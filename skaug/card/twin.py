@@ -166,7 +166,7 @@ def _plain_pipeline(pipeline, changes):
 def _trained_as_long(twin, samplers, fitted, changes):
     """Give the twin's network the steps that it took with the rows of the samplers."""
     epochs = {
-        name: value
+        name: _epochs_of(fitted, value)
         for name, value in twin.get_params().items()
         if name.split("__")[-1] == "max_epochs"
     }
@@ -184,6 +184,12 @@ def _trained_as_long(twin, samplers, fitted, changes):
     }
     changes.extend(f"{name}={value}" for name, value in epochs.items())
     return twin.set_params(**epochs)
+
+
+def _epochs_of(fitted, max_epochs):
+    """Epochs of a fitted net, or of the net in a fitted estimator, given max_epochs."""
+    net = getattr(fitted, "estimator_", fitted)
+    return net.n_epochs_ if max_epochs == "auto" else max_epochs
 
 
 def _growth(samplers, fitted):

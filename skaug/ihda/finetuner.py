@@ -39,6 +39,7 @@ from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.classifier import NetClassifier
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
+from skaug.net.steps import planned_epochs
 
 __all__ = ["IHDAFinetuner", "level_skip_probability"]
 
@@ -394,7 +395,8 @@ class IHDAFinetuner(
         net = self.estimator_
         counted = sum(row.get("train_batch_count", 0) for row in net.history)
         per_epoch = math.ceil(n_rows / batch_size(net, n_rows))
-        steps = self.tune_share / n_levels * (counted or net.max_epochs * per_epoch)
+        n_epochs = planned_epochs(net, per_epoch)
+        steps = self.tune_share / n_levels * (counted or n_epochs * per_epoch)
         return max(round(steps), 1 if steps else 0)
 
     def _check(self, X):

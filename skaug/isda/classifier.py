@@ -38,10 +38,10 @@ class ISDAClassifier(NetClassifier):
     rank : int, default=16
         Directions per class for "low_rank".
     schedule : {"iteration", "epoch", "constant"}, default="iteration"
-        How the strength grows to `strength` over `max_epochs`, while the features
+        How the strength grows to `strength` over ``n_epochs_``, while the features
         become meaningful: linearly with each step (as in the paper), with each epoch
-        (as in the paper's published code), or not at all. Training beyond `max_epochs`
-        keeps the full strength.
+        (as in the paper's published code), or not at all. Training beyond these
+        epochs keeps the full strength.
     forgetting : float, default=0.0
         Share of a class's statistics that is forgotten with each batch that contains
         the class. 0 is the paper's choice; in long training, something like 0.01 keeps
@@ -179,7 +179,7 @@ class ISDAClassifier(NetClassifier):
         epochs = self.epochs_done()
         if self.schedule == "epoch":
             epochs = math.floor(epochs)
-        share = 1.0 if self.schedule == "constant" else epochs / self.max_epochs
+        share = 1.0 if self.schedule == "constant" else epochs / self.n_epochs_
         return self.strength * min(share, 1.0)
 
     def _head(self):

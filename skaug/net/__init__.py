@@ -11,6 +11,7 @@ groups of rows (``splits``); and the temperature that fits confidence to rows he
 from skaug.net.batches import BatchIterator
 from skaug.net.classifier import NetClassifier
 from skaug.net.head import capture_input, check_head, linear_head
+from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
 from skaug.net.temperature import best_temperature
@@ -19,6 +20,7 @@ __all__ = [
     "MLP",
     "BatchIterator",
     "ConvNet",
+    "InputNorm",
     "Levels",
     "NetClassifier",
     "SignalNet",

@@ -5,7 +5,7 @@ import torch
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader, Subset
 
-__all__ = ["BatchIterator"]
+__all__ = ["BatchIterator", "arrays_of", "as_tensor"]
 
 
 class BatchIterator:
@@ -43,14 +43,14 @@ class BatchIterator:
     def __init__(self, dataset, batch_size=64, shuffle=False, device="cpu"):
         self.batch_size = batch_size
         self.shuffle = shuffle
-        arrays, self.indices = _arrays_of(dataset)
+        arrays, self.indices = arrays_of(dataset)
         if arrays is None:
             self.tensors = None
             self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
         else:
             self.n_rows = len(dataset)
-            self.tensors = [_as_tensor(array) for array in arrays]
-            self._move_to(torch.device(device or "cpu"))
+            self.tensors = [as_tensor(array) for array in arrays]
+            self.device = torch.device(device or "cpu")
 
     def __len__(self):
         if self.tensors is None:
@@ -61,6 +61,7 @@ class BatchIterator:
         if self.tensors is None:
             yield from self.loader
             return
+        self._move_to(self.device)
         order = self.indices
         if self.shuffle:
             permutation = torch.randperm(self.n_rows)
@@ -78,7 +79,7 @@ class BatchIterator:
 
     def _move_to(self, device):
         """Keep the rows in use on a GPU if they fill at most half of its memory."""
-        if device.type != "cuda":
+        if device.type != "cuda" or self.tensors[0].device.type == "cuda":
             return
         row_bytes = sum(tensor[:1].nbytes for tensor in self.tensors)
         if self.n_rows * row_bytes <= torch.cuda.mem_get_info(device)[0] / 2:
@@ -94,8 +95,8 @@ class BatchIterator:
         return starts
 
 
-def _arrays_of(dataset):
-    """Arrays (X, y) of a data set, None if it has none, and indices of a Subset."""
+def arrays_of(dataset):
+    """Return arrays (X, y) of a data set or None, and the indices of a Subset."""
     indices = None
     if type(dataset) is Subset:
         indices = torch.as_tensor(np.asarray(dataset.indices))
@@ -109,7 +110,8 @@ def _arrays_of(dataset):
     return ((X, y) if isinstance(y, np.ndarray) else None), indices
 
 
-def _as_tensor(array):
+def as_tensor(array):
+    """Return a tensor that shares the memory of an array where torch can do that."""
     # torch warns about arrays that cannot be written to, such as joblib's memory maps,
     # and refuses arrays with negative strides.
     if not array.flags.writeable or min(array.strides, default=0) < 0:

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import warnings
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -25,9 +26,12 @@ from skaug._checks import (
     check_shape_of_fit,
 )
 from skaug._random import draw_seed, own_generators
-from skaug.net.batches import BatchIterator
+from skaug.net.batches import BatchIterator, arrays_of, as_tensor
+from skaug.net.input_norm import InputNorm
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.rows import coarse_columns, type_of_rows
 from skaug.net.splits import hold_out
+from skaug.net.steps import epochs_for, warn_of_few_steps
 
 __all__ = ["NetClassifier"]
 
@@ -58,11 +62,16 @@ class NetClassifier(NeuralNetClassifier):
     lr : float, default=0.003
         Learning rate at the start of the schedule.
     lr_schedule : {"cosine", "constant"}, default="cosine"
-        "cosine" lowers the rate from `lr` to 0 over `max_epochs` epochs, batch by
+        "cosine" lowers the rate from `lr` to 0 over ``n_epochs_`` epochs, batch by
         batch. If training goes on after that, the schedule starts over. A scheduler
         callback of your own needs "constant".
-    max_epochs : int, default=30
-        Passes over the training rows in one ``fit``.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows in one ``fit``. "auto" takes at least 30 passes,
+        and as many as it needs for 200 gradient steps. If a
+        :class:`~skaug.BatchAugmentation` is among the callbacks, it takes at least 300
+        steps for transforms that declare themselves mild, such as crops and flips, and
+        600 for others: augmented rows are learned later than clean ones. A number means
+        what it says.
     batch_size : int, default=64
         Rows per step; -1 takes all.
     iterator_train, iterator_valid : class, default=BatchIterator
@@ -103,6 +112,12 @@ class NetClassifier(NeuralNetClassifier):
         Column names, when X was a frame with string columns.
     input_shape_ : tuple of int
         Shape of one sample.
+    input_dtype_ : type
+        ``numpy.float32``. Only if float32 would not tell the values of a column apart,
+        such as seconds since 1970, the default networks take ``numpy.float64`` and
+        subtract the mean of each column before they go on in float32.
+    n_epochs_ : int
+        Passes that `max_epochs` came to, the length of the schedules.
     module_, criterion_, optimizer_ : objects
         The trained network, the loss and the optimizer.
     history : skorch.history.History
@@ -112,8 +127,19 @@ class NetClassifier(NeuralNetClassifier):
     --------
     skaug.ISDAClassifier : The same network trained on augmented features.
 
+    Warns
+    -----
+    UserWarning
+        If `max_epochs` leaves an augmented training fewer steps than are advised, or
+        if float32 is too coarse for a column and `module` is not a default network.
+
     Notes
     -----
+    The default networks standardise their input by the mean and the standard deviation
+    of each column or channel over the training rows, whatever its unit is. A column
+    that did not vary in training is ignored in prediction, and values farther than ten
+    deviations from the mean count as ten.
+
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
     three sets: a table, signals and images.
@@ -139,7 +165,8 @@ class NetClassifier(NeuralNetClassifier):
             "constant",
             hint="Set 'constant' beside a scheduler of your own.",
         ),
-        "max_epochs": Whole(1),
+        "max_epochs": Whole(1)
+        | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
     }
 
@@ -151,7 +178,7 @@ class NetClassifier(NeuralNetClassifier):
         optimizer=torch.optim.AdamW,
         lr=3e-3,
         lr_schedule="cosine",
-        max_epochs=30,
+        max_epochs="auto",
         batch_size=64,
         iterator_train=BatchIterator,
         iterator_valid=BatchIterator,
@@ -224,7 +251,7 @@ class NetClassifier(NeuralNetClassifier):
         groups : array-like of shape (n,), default=None
             As in :meth:`fit`.
         **fit_params
-            ``epochs`` is the number of passes, `max_epochs` by default. All others are
+            ``epochs`` is the number of passes, ``n_epochs_`` by default. All others are
             passed to the module's ``forward``.
 
         Returns
@@ -246,15 +273,53 @@ class NetClassifier(NeuralNetClassifier):
             self.first_epoch_ = None
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
-        self._groups = groups
+        self._groups, self._split = groups, None
         try:
             with self._own_generators():
                 if first:
                     self._check_module(X, fit_params)
+                rows = self._rows_to_train_on(X, codes)
+                self._learn_input(rows)
+                self._plan(rows, method)
+                fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
         finally:
-            del self._groups
+            del self._groups, self._split
         return self
+
+    def _rows_to_train_on(self, X, codes):
+        """Split the rows if this net does that itself, and return those to train on."""
+        if self.train_split and not hasattr(self.train_split, "cv"):
+            return self.get_dataset(X, codes)  # A callable of the user is called later.
+        self._split = self.get_split_datasets(X, codes)
+        return self._split[0]
+
+    def _learn_input(self, rows):
+        """Give a network that standardises its input the statistics of the rows."""
+        norm, (arrays, indices) = self._input_norm(), arrays_of(rows)
+        if norm is not None and not norm.n_rows and arrays is not None:
+            X = as_tensor(arrays[0])
+            norm.learn(X if indices is None else X[indices])
+
+    def _input_norm(self):
+        norm = getattr(self.module_, "input_norm", None)
+        return norm if isinstance(norm, InputNorm) else None
+
+    def _plan(self, rows, method):
+        """Find out how many epochs to train, and warn if these are too few."""
+        try:
+            n_batches = len(self.get_iterator(rows, training=True))
+        except TypeError:  # An iterable data set has no length.
+            n_batches = None
+        if self.max_epochs == "auto":
+            # More of partial_fit goes on along the schedule.
+            if method == "fit" or not hasattr(self, "n_epochs_"):
+                self.n_epochs_ = epochs_for(n_batches, self.callbacks_)
+            return
+        self.n_epochs_ = self.max_epochs
+        if method == "fit":
+            name = type(self).__name__
+            warn_of_few_steps(self.n_epochs_, n_batches, self.callbacks_, name)
 
     def _check_parameters(self):
         """Refuse parameters that cannot be used."""
@@ -378,6 +443,8 @@ class NetClassifier(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **split_params):
         """Split into data sets for training and validation; no group is in both."""
+        if getattr(self, "_split", None) is not None:
+            return self._split
         dataset, groups = self.get_dataset(X, y), getattr(self, "_groups", None)
         if not self.train_split:
             return dataset, None
@@ -396,10 +463,11 @@ class NetClassifier(NeuralNetClassifier):
         return Subset(dataset, train), Subset(dataset, valid)
 
     def _coded(self, dataset):
-        """Convert validation data of the user: labels to codes, rows to float32."""
+        """Convert validation data of the user: labels to codes, rows to their type."""
         if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
             return dataset
-        return Dataset(np.float32(dataset.X), self._encode(np.asarray(dataset.y)))
+        X = dataset.X.astype(self.input_dtype_)
+        return Dataset(X, self._encode(np.asarray(dataset.y)))
 
     def _set_training(self, training=True):
         # skorch calls train() on all submodules before every batch. In a small network
@@ -471,7 +539,7 @@ class NetClassifier(NeuralNetClassifier):
         super().on_batch_begin(net, batch=batch, training=training, **kwargs)
         if training and self.lr_schedule == "cosine":
             epochs = self.epochs_done() - self.first_epoch_
-            done = epochs % self.max_epochs / self.max_epochs
+            done = epochs % self.n_epochs_ / self.n_epochs_
             for group in self.optimizer_.param_groups:
                 initial_lr = group.setdefault("initial_lr", group["lr"])
                 group["lr"] = initial_lr * (1 + math.cos(math.pi * done)) / 2
@@ -531,12 +599,12 @@ class NetClassifier(NeuralNetClassifier):
         """Do nothing: ``fit`` has checked, and skorch would take codes for labels."""
 
     def _check_training_data(self, X, y, classes, *, reset):
-        """Check rows and labels, and return rows in float32 and codes."""
+        """Check rows and labels, and return rows as they are trained on, and codes."""
         if is_dataset(X):
             if reset:
                 self._learn_shape_and_classes(X, classes)
             return X, y
-        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, reset=reset)
+        X, y = validate_data(self, X, y, dtype="numeric", allow_nd=True, reset=reset)
         check_classification_targets(y)
         if reset:
             self.classes_inferred_ = np.unique(y if classes is None else classes)
@@ -547,9 +615,35 @@ class NetClassifier(NeuralNetClassifier):
                     "Give rows of another class too, or name all with classes=."
                 )
             self.input_shape_ = X.shape[1:]
+            self.input_dtype_ = self._choose_dtype(X)
         else:
             self._check_shape_of_fit(X)
-        return X, self._encode(y)
+        return self._converted(X), self._encode(y)
+
+    def _choose_dtype(self, X):
+        """Choose the type of the rows; networks of the user's take float32 only."""
+        if self.module is None:
+            return type_of_rows(X)
+        columns = coarse_columns(X)
+        if columns:
+            warnings.warn(
+                f"{type(self).__name__} needs columns whose values float32 can tell "
+                f"apart for a module of your own; got {columns[:5]}. Subtract their "
+                "means, or leave module=None.",
+                stacklevel=5,
+            )
+        return np.float32
+
+    def _converted(self, X):
+        """Return rows in the type of those of fit."""
+        with np.errstate(over="ignore"):
+            X = X.astype(getattr(self, "input_dtype_", np.float32), copy=False)
+        if not np.isfinite(X).all():
+            raise ValueError(
+                f"{type(self).__name__} needs numbers that float32 can hold; got some "
+                "beyond 3.4e38. Take another unit."
+            )
+        return X
 
     def encode(self, X, y):
         """Convert rows and labels to what the network is trained on.
@@ -564,7 +658,7 @@ class NetClassifier(NeuralNetClassifier):
         Returns
         -------
         X : ndarray of shape (n, ...)
-            The rows in float32.
+            The rows, of type ``input_dtype_``.
         codes : ndarray of shape (n,)
             The place of each label in ``classes_``, 0 ... n_classes - 1.
         """
@@ -603,21 +697,22 @@ class NetClassifier(NeuralNetClassifier):
             )
 
     def _check_input(self, X):
-        """Check rows to predict, and return them in float32."""
+        """Check rows to predict, and return them as those of fit."""
         if is_dataset(X):
             return X
         if not hasattr(self, "input_shape_"):  # The net was initialised by hand.
-            return check_array(X, dtype=np.float32, allow_nd=True)
-        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
+            return self._converted(check_array(X, allow_nd=True))
+        X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=False)
         self._check_shape_of_fit(X)
-        return X
+        return self._converted(X)
 
     def _check_shape_of_fit(self, X):
         check_shape_of_fit(X, self.input_shape_, type(self).__name__, "Reshape X.")
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_groups", None)  # A callback may pickle the net while it trains.
+        for name in ("_groups", "_split"):  # A callback may pickle a net in training.
+            state.pop(name, None)
         return state
 
     def _get_param_names(self):

@@ -1,11 +1,11 @@
 """The networks used when no module is given: for tables, for signals, for images.
 
 Each network is a chain ``input_norm -> blocks -> head``. ``input_norm`` standardises
-the input by a batch normalisation that averages all batches seen so far. ``blocks`` is
-the sequence of levels. ``head`` is the ``nn.Linear`` whose input the project calls
-*features*. The convolutional blocks pool before they normalise, so that the layers
-after the pooling do a half or a quarter of the work. Any other ``torch.nn.Module`` that
-ends in an ``nn.Linear`` serves as well.
+the input by the statistics of the training rows. ``blocks`` is the sequence of levels.
+``head`` is the ``nn.Linear`` whose input the project calls *features*. The
+convolutional blocks pool before they normalise, so that the layers after the pooling do
+a half or a quarter of the work. Any other ``torch.nn.Module`` that ends in an
+``nn.Linear`` serves as well.
 """
 
 from itertools import pairwise
@@ -13,13 +13,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from skaug.net.input_norm import InputNorm
+
 __all__ = ["MLP", "ConvNet", "SignalNet"]
-
-
-def _input_norm(batch_norm, n_inputs):
-    # momentum=None gives all batches equal weight, so the statistics are exact from the
-    # first step. An exponential average would start from mean 0 and variance 1.
-    return batch_norm(n_inputs, affine=False, momentum=None)
 
 
 class MLP(nn.Module):
@@ -47,7 +43,7 @@ class MLP(nn.Module):
 
     def __init__(self, n_features, n_classes, hidden=(256, 128), dropout=0.0):
         super().__init__()
-        self.input_norm = _input_norm(nn.BatchNorm1d, n_features)
+        self.input_norm = InputNorm(n_features)
         widths = [n_features, *hidden]
         self.blocks = nn.Sequential(
             *(
@@ -73,7 +69,7 @@ class _ConvolutionalNet(nn.Module):
     def __init__(self, layers, n_channels, n_classes, widths, dropout, **convolution):
         super().__init__()
         convolve, max_pool, batch_norm, average_pool = layers
-        self.input_norm = _input_norm(batch_norm, n_channels)
+        self.input_norm = InputNorm(n_channels)
         ends = [n_channels, *widths]
         self.blocks = nn.Sequential(
             *(

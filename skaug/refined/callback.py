@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from skaug._checks import Number, OneOf, Whole, check_parameters
 from skaug._random import draw_seed, own_generators, seed_from_torch
+from skaug.net.steps import planned_epochs
 from skaug.refined.holding import hold_averages, hold_rates, let_go, refinement_rates
 from skaug.refined.mixing import ManifoldMixup, unmix
 from skaug.refined.targets import checked_targets
@@ -25,6 +27,10 @@ from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.ranges import largest_value, needs_unit_range
 
 __all__ = ["BatchAugmentation"]
+
+# Gradient steps from which a network gains from augmented rows: crops, flips and warps
+# of signals, which declare themselves mild, and all other transforms.
+MILD_STEPS, OTHER_STEPS = 300, 600
 
 
 class BatchAugmentation(HoldsTransforms, Callback):
@@ -50,10 +56,10 @@ class BatchAugmentation(HoldsTransforms, Callback):
         choice at each call (flips, crops, AutoAugment) are called row by row, with a
         warning; a :class:`skaug.transforms.PerSample` around them says that this is
         meant.
-    refine_epochs : int, default=0
-        Number of epochs at the end of `max_epochs` in which batches stay clean. The
-        paper takes a ninth of all epochs. If all epochs are refined, nothing is
-        augmented.
+    refine_epochs : int or float, default=0
+        Number of epochs at the end of training in which batches stay clean; a float is
+        their share of all epochs, such as 0.15. The paper takes a ninth. If all epochs
+        are refined, nothing is augmented.
     refine_lr : float, default=None
         Learning rate of refinement, for all of its steps and all groups of parameters.
         ``None`` holds the rate that the schedule has reached, or a thousandth of the
@@ -197,10 +203,11 @@ class BatchAugmentation(HoldsTransforms, Callback):
         """Check the parameters."""
         most = Whole(
             0,
-            net.max_epochs,
+            planned_epochs(net),
             hint="Refinement is the end of max_epochs, not more of them.",
         )
-        check_parameters(self, {"refine_epochs": most, **self._rules})
+        rules = {"refine_epochs": most | Number(0, 1, hint="It is a share of epochs.")}
+        check_parameters(self, {**rules, **self._rules})
         self._check_order(net)
         self._make_ready(X)
         let_go(net)
@@ -225,6 +232,43 @@ class BatchAugmentation(HoldsTransforms, Callback):
                 name = type(self).__name__
                 self.largest_ = largest_value(X, name_of(transform), name)
 
+    def phases(self, n_epochs):
+        """Split a number of epochs into augmented ones and ones of refinement.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs of a training.
+
+        Returns
+        -------
+        n_augmented, n_refined : int
+            They add up to `n_epochs`; a share of refinement is at least one epoch.
+        """
+        n_refined = self.refine_epochs
+        if not isinstance(n_refined, Integral):
+            n_refined = max(round(n_refined * n_epochs), math.ceil(n_refined))
+        return n_epochs - n_refined, n_refined
+
+    def advised_steps(self, max_epochs):
+        """Return how many gradient steps a training with this callback needs.
+
+        Parameters
+        ----------
+        max_epochs : int or "auto"
+            Epochs of the training.
+
+        Returns
+        -------
+        steps : int
+            300 for a transform that declares itself mild, which has a true attribute
+            ``mild``; 600 for another; 0 if no batch is augmented.
+        """
+        known = isinstance(max_epochs, Integral)
+        if self.probability == 0 or (known and self.phases(max_epochs)[0] <= 0):
+            return 0
+        return MILD_STEPS if getattr(self.transform, "mild", False) else OTHER_STEPS
+
     def _check_order(self, net):
         """Refuse what would move rows or labels before the network mixes them."""
         alike = _alike(net)
@@ -243,8 +287,9 @@ class BatchAugmentation(HoldsTransforms, Callback):
         if alike[0] is self and any(getattr(c, "refining_", False) for c in alike):
             let_go(net)
         done = len(net.history) - 1 - getattr(net, "first_epoch_", 0)
-        switch = net.max_epochs - self.refine_epochs
-        epoch = done % net.max_epochs
+        n_epochs = planned_epochs(net)
+        switch, _ = self.phases(n_epochs)
+        epoch = done % n_epochs
         self.refining_ = epoch >= switch
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             hold_rates(
@@ -333,9 +378,10 @@ class BatchAugmentation(HoldsTransforms, Callback):
             if isinstance(callback, EarlyStopping) and (
                 callback.misses_ == callback.patience
             ):
+                _, n_refined = self.phases(planned_epochs(net))
                 warnings.warn(
                     "BatchAugmentation needs training to reach its last "
-                    f"{self.refine_epochs} epochs to refine; got early stopping after "
+                    f"{n_refined} epochs to refine; got early stopping after "
                     f"{len(net.history)}. Raise its patience, or set max_epochs to "
                     "where augmented training ends plus refine_epochs.",
                     stacklevel=2,

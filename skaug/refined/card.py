@@ -1,6 +1,7 @@
 """What refined augmentation tells the model card; see ``skaug/card/methods.py``."""
 
 from skaug._table import table
+from skaug.net.steps import planned_epochs
 from skaug.transforms.calling import name_of
 
 __all__ = ["figures", "plain", "tables"]
@@ -16,8 +17,9 @@ def tables(part):
     callback, net = part.object, part.net
     # By the callback's own rule: the net's history mixes all of its callbacks.
     first = getattr(net, "first_epoch_", 0)
-    switch = net.max_epochs - callback.refine_epochs
-    refining = [(i - first) % net.max_epochs >= switch for i in range(len(net.history))]
+    n_epochs = planned_epochs(net)
+    switch, _ = callback.phases(n_epochs)
+    refining = [(i - first) % n_epochs >= switch for i in range(len(net.history))]
     transforms = {"augmented": callback.transform, "clean": callback.refine_transform}
     records = []
     for phase, transform in transforms.items():

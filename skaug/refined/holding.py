@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from skaug.net.input_norm import InputNorm
 from skaug.refined.mixing import unmix
 
 # If no rate is given, refinement takes at least this share of the initial rate. The
@@ -53,13 +54,15 @@ def hold_averages(module):
     # Predictions use these averages, which are mostly those of augmented batches. In
     # training the layer would otherwise use the statistics of a clean batch.
     for layer in module.modules():
-        if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None:
+        if isinstance(layer, InputNorm) or (
+            isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None
+        ):
             layer.register_forward_pre_hook(_use_averages)
 
 
 def _use_averages(layer, args):
     # The network as a whole is set to training before each step.
-    if layer.track_running_stats:
+    if getattr(layer, "track_running_stats", True):
         layer.eval()
 
 

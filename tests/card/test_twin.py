@@ -121,7 +121,8 @@ def test_twin_of_a_finetuner_behind_a_sampler(train, net, sampler):
     # Of SMOTE the history of the net tells the rows.
     for over in (samples, SMOTE(sampling_strategy=samples.sampling_strategy)):
         fitted = ResampledClassifier(over, finetuner).fit(X, y)
-        assert plain_twin(fitted).estimator.max_epochs == round(30 * 360 / 160)
+        n_epochs = fitted.estimator_.estimator_.n_epochs_
+        assert plain_twin(fitted).estimator.max_epochs == round(n_epochs * 360 / 160)
     # Trained before: neither the number of its epochs nor the net is changed.
     before = net().fit(X, y)
     frozen = FrozenEstimator(before)

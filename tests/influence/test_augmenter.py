@@ -155,7 +155,8 @@ def test_refit_is_on_all_rows_augmented_and_groups_stay_apart(rows):
             return super().fit(X, y, **params)
 
         def get_split_datasets(self, X, y=None, **params):
-            grouped.append(self._groups is not None)
+            if self._split is None:
+                grouped.append(self._groups is not None)
             return super().get_split_datasets(X, y, **params)
 
     sizes, grouped = [], []

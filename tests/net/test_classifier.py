@@ -339,7 +339,7 @@ def test_another_shape_at_predict_is_refused(shape, wrong):
         ({"lr_schedule": "linear"}, "'cosine' or 'constant'; got 'linear'"),
         ({"batch_size": 0}, "batch_size to be a whole number >= 1 or -1.*got 0"),
         ({"batch_size": 1}, "batch_size >= 2 for its default networks"),
-        ({"max_epochs": -1}, "max_epochs to be a whole number >= 1; got -1"),
+        ({"max_epochs": -1}, "max_epochs to be a whole number >= 1 or 'auto'; got -1"),
         ({"classes": [0, 1, 2, 2]}, r"got \[0, 1, 2, 2\], one class or one repeated"),
         ({"module_hidden": (3,)}, "did you mean module__hidden"),
         (

@@ -490,8 +490,13 @@ def test_averages_over_all_batches_are_held_and_used_in_refinement(table):
             net.history.record_batch("like_prediction", like_prediction)
             net.history.record_batch("n_averaged", int(norm.num_batches_tracked))
 
+    class Averaging(MLP):
+        def __init__(self, n_features, n_classes):
+            super().__init__(n_features, n_classes, hidden=(16, 8))
+            self.input_norm = nn.BatchNorm1d(n_features, affine=False, momentum=None)
+
     wider = BatchAugmentation(lambda X: 10 * X + 5, refine_epochs=2)
-    model = net(wider, Spy()).fit(*table)
+    model = net(wider, Spy(), module=Averaging).fit(*table)
     clean = np.array(model.history[:, "batches", :, "like_prediction"])
     n_averaged = np.array(model.history[:, "batches", :, "n_averaged"])
     assert not clean[:-2].any() and clean[-2:].all()
@@ -818,9 +823,9 @@ def test_refinement_lowers_the_loss_on_clean_rows(digits):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"refine_epochs": -1}, "refine_epochs to be .* from 0 to 6; got -1"),
-        ({"refine_epochs": 7}, "refine_epochs to be .* from 0 to 6; got 7"),
-        ({"refine_epochs": 0.5}, "refine_epochs to be a whole number .* got 0.5"),
+        ({"refine_epochs": -1}, "refine_epochs to be .* from 0 to 6 or .*; got -1"),
+        ({"refine_epochs": 7}, "refine_epochs to be .* from 0 to 6 or .*; got 7"),
+        ({"refine_epochs": 1.5}, "or a number from 0 to 1; got 1.5"),
         ({"refine_lr": 0}, "needs refine_lr to be a finite number > 0 or None; got 0"),
         ({"probability": 1.1}, "needs probability to be a number from 0 to 1; got 1.1"),
         ({"transform": "mixup"}, "transform to be a function of a batch; got 'mixup'"),

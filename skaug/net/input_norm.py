@@ -1,0 +1,138 @@
+"""InputNorm: the input of a network, standardised by its training rows.
+
+Units of sensors differ by powers of ten: microvolts, pascals, seconds since 1970. No
+number of the size of the data is squared here, so that no unit overflows or underflows,
+and means are taken relative to a row, so that small differences of large numbers stay.
+"""
+
+from functools import reduce
+
+import torch
+from torch import nn
+
+__all__ = ["InputNorm"]
+
+# Rows whose moments are computed at once.
+CHUNK = 4096
+# A column that hardly varied in training may be thousands of deviations away later, and
+# would outweigh all others.
+FARTHEST = 10.0
+
+
+class InputNorm(nn.Module):
+    r"""Standardise each column, or each channel, by its mean and deviation in training.
+
+    The output is :math:`(x - m) / s`, where :math:`m` and :math:`s` are the mean and
+    the standard deviation over the training rows and over all axes after the second.
+    Values farther than 10 deviations from the mean count as 10. A column that did not
+    vary in training has the output 0 for any input: the network has learned nothing
+    about it, so what it becomes later has no say.
+
+    :meth:`learn` takes the statistics from rows, as :class:`NetClassifier` does before
+    the first step. Otherwise they are those of all rows seen in training so far.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of columns or channels, the size of the second axis.
+
+    Attributes
+    ----------
+    mean, deviation : torch.Tensor of shape (n_inputs,)
+        The statistics, 0 and 1 at first; the deviation of a column that has not varied
+        is 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.net import InputNorm
+    >>> X = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
+    >>> norm = InputNorm(2)
+    >>> norm.learn(X)
+    >>> norm(torch.tensor([[3.0, 80.0]]))
+    tensor([[1., 0.]])
+    """
+
+    def __init__(self, n_inputs):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_inputs))
+        self.register_buffer("mean_rest", torch.zeros(n_inputs))
+        self.register_buffer("deviation", torch.ones(n_inputs))
+        self.n_rows, self.learned = 0, False
+
+    def extra_repr(self):
+        """Number of columns, for the text of the module."""
+        return str(len(self.mean))
+
+    def learn(self, X):
+        """Take the statistics of rows (n, n_inputs, ...), computed in float64."""
+        moments = reduce(_merged, (_moments(rows.double()) for rows in X.split(CHUNK)))
+        self._keep(moments, _eps(X))
+        self.learned = True
+
+    def forward(self, X):
+        """Standardise a batch; the result has the type of the network's weights."""
+        if self.training and not self.learned:
+            moments = _moments(X.detach())
+            if self.n_rows:
+                mean = self.mean.to(X) + self.mean_rest.to(X)
+                own = self.n_rows, mean, self.deviation.to(X)
+                moments = _merged(own, moments)
+            # Statistics kept from batch to batch are rounded to two parts of float32.
+            self._keep(moments, max(_eps(X), _eps(self.mean) ** 2))
+        by_column = (-1, *[1] * (X.ndim - 2))
+        mean, rest = self.mean.view(by_column), self.mean_rest.view(by_column)
+        # A difference first: rows in float64 are told apart before they are rounded.
+        centred = (X - mean - rest).to(self.mean.dtype)
+        scaled = centred * self._factor().view(by_column)
+        return scaled.clamp(-FARTHEST, FARTHEST)
+
+    def get_extra_state(self):
+        """What ``state_dict`` holds beside the statistics."""
+        return torch.tensor([self.n_rows, self.learned])
+
+    def set_extra_state(self, state):
+        """Go on from what a ``state_dict`` held."""
+        self.n_rows, self.learned = int(state[0]), bool(state[1])
+
+    def _factor(self):
+        """Inverse of the deviation, 0 for a column that has not varied."""
+        varies = self.deviation > 0
+        factor = torch.where(varies, self.deviation, 1).reciprocal()
+        return torch.where(varies, factor.clamp(max=torch.finfo(factor.dtype).max), 0)
+
+    def _keep(self, moments, precision):
+        """Keep a number of rows, a mean and a deviation."""
+        self.n_rows, mean, deviation = moments
+        # Differences of the size of rounding errors are no variation.
+        varies = deviation > 10 * precision * mean.abs()
+        self.mean.copy_(mean)
+        # What float32 leaves of a mean matters if it is large beside the deviation.
+        self.mean_rest.copy_(mean - mean.to(self.mean.dtype).to(mean.dtype))
+        self.deviation.copy_(torch.where(varies, deviation, 0))
+
+
+def _eps(X):
+    return torch.finfo(X.dtype).eps
+
+
+def _moments(X):
+    """Number of rows, and mean and standard deviation of the columns of X."""
+    axes = [axis for axis in range(X.ndim) if axis != 1]
+    first = X[:1].select(0, 0).reshape(X.shape[1], -1)[:, 0]
+    by_column = (-1, *[1] * (X.ndim - 2))
+    X = X - first.view(by_column)  # exactly 0 in a column that is constant
+    size = X.abs().amax(dim=axes).clamp(min=torch.finfo(X.dtype).tiny)
+    X = X / size.view(by_column)
+    deviation = X.std(dim=axes, correction=0) if X.numel() else 0 * size
+    return len(X), first + size * X.mean(dim=axes), size * deviation
+
+
+def _merged(one, other):
+    """Moments of two sets of rows together, from those of each."""
+    n = one[0] + other[0]
+    shares = one[0] / n, other[0] / n
+    gap = other[1] - one[1]
+    within = torch.hypot(shares[0] ** 0.5 * one[2], shares[1] ** 0.5 * other[2])
+    deviation = torch.hypot(within, (shares[0] * shares[1]) ** 0.5 * gap)
+    return n, one[1] + shares[1] * gap, deviation
