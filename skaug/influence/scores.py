@@ -12,11 +12,11 @@ __all__ = ["cosines"]
 MOST_SCORED = 2000
 
 
-def cosines(trainings, settings, candidates, split, n_networks, n_draws, seed):
+def cosines(key, trainings, candidates, split, n_networks, n_draws, seed):
     """Cosine of each candidate by each network of a split, (n_networks, n_candidates).
 
-    Candidates are names, strengths and functions of transforms. The settings are those
-    of the trainings; by them and all other arguments a memory knows the result.
+    Candidates are names, strengths and functions of transforms. By the key, a memory
+    knows the result.
     """
     train, held_out = split
     random = np.random.RandomState(seed)

@@ -1,15 +1,12 @@
 """Trainings of the network F, as an augmentation is learned from several of them."""
 
-import os
-import pickle
-
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_memory
 
 from skaug._checks import is_whole
 from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
+from skaug.influence.memory import memory_of, remembered
 from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 
@@ -37,8 +34,7 @@ class Trainings:
         self.damping = damping
         self.calibrate = calibrate
         self.random_state = random_state
-        is_path = isinstance(memory, os.PathLike)
-        self.memory = check_memory(os.fspath(memory) if is_path else memory)
+        self.memory = memory_of(memory)
         self.verbose = verbose
         self.n_trainings = 0
         self.device = getattr(estimator, "device", None) or "cpu"
@@ -96,23 +92,12 @@ class Trainings:
         return influence.fit(data.X, data.y)
 
     def remembered(self, function, *arguments):
-        """Call ``function(self, settings, *arguments)``, or read it from the memory.
+        """Call ``function(key, self, *arguments)``, or read it from the memory.
 
         The function may draw only by seeds that are among its arguments.
         """
-        remember = self.memory.cache(function, ignore=["trainings"])
-        try:
-            return remember(self, self._settings(), *arguments)
-        except pickle.PicklingError as error:
-            raise ValueError(
-                f"{self.name} needs transforms and an estimator that can be pickled, "
-                f"for its memory; got {error}. Define functions and classes in a "
-                "module, or leave memory out."
-            ) from error
-
-    def _settings(self):
-        """What a training depends on besides its data and its seed."""
         net = clone(self.estimator)
         if "random_state" in net.get_params():
             net.set_params(random_state=None)  # a training has a seed of its own
-        return net, self.classes, self.damping, self.calibrate
+        depends_on = net, self.classes, self.damping, self.calibrate, arguments
+        return remembered(self.memory, function, depends_on, self, *arguments)

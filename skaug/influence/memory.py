@@ -1,0 +1,54 @@
+"""A memory of results, by what they depend on, that other processes read as well."""
+
+import inspect
+import os
+import pickle
+
+import torch
+from joblib.hashing import NumpyHasher
+from sklearn.utils.validation import check_memory
+
+__all__ = ["content_hash", "memory_of", "remembered"]
+
+
+class _Hasher(NumpyHasher):
+    """joblib's hash of objects, and of tensors by their numbers."""
+
+    def save(self, obj):
+        # A tensor is pickled with its place in memory, which differs in each process.
+        if isinstance(obj, torch.Tensor):
+            numbers = obj.detach().cpu().reshape(-1).view(torch.uint8).numpy()
+            obj = (str(obj.dtype), tuple(obj.shape), numbers)
+        super().save(obj)
+
+
+def content_hash(values):
+    """Name what some objects hold, alike in all processes."""
+    return _Hasher(hash_name="md5").hash(values)
+
+
+def memory_of(memory):
+    """A joblib.Memory, also of a path; None keeps nothing."""
+    return check_memory(
+        os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+    )
+
+
+def remembered(memory, function, depends_on, *arguments):
+    """Call ``function(key, *arguments)``, or read what it has returned before.
+
+    The result may depend on nothing but the objects `depends_on`, whose hash is the
+    key. Objects that cannot be pickled are refused.
+    """
+    if getattr(memory, "location", "somewhere") is None:
+        return function(None, *arguments)
+    try:
+        key = content_hash(depends_on)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise ValueError(
+            "InfluenceAugmenter needs transforms and an estimator that can be pickled, "
+            f"for its memory; got {error}. Define functions and classes in a module, "
+            "or leave memory out."
+        ) from error
+    others = [name for name in inspect.signature(function).parameters if name != "key"]
+    return memory.cache(function, ignore=others)(key, *arguments)
