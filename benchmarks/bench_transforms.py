@@ -3,7 +3,7 @@
 The other side is what skaug did before: torchvision's transforms in a PerSample, with
 the same ranges, and for the policy its list made of them. A policy draws uniformly from
 its list here. Beside them stands one training step of the default network. All sides
-take turns in one run, on one thread; a time is the median over turns.
+take turns in one run, on one thread; a time is the median over turns of CPU time.
 
     python benchmarks/bench_transforms.py
 """
@@ -102,9 +102,9 @@ def times_of(X, turns=TURNS):
     seconds = {name: [] for name in sides}
     for _ in range(turns + 3):
         for name, function in sides.items():
-            start = time.perf_counter()
+            start = time.process_time()
             function(X)
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
     return {name: 1000 * np.median(taken[3:]) for name, taken in seconds.items()}
 
 

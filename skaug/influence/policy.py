@@ -7,6 +7,7 @@ purpose. None of this is in the paper.
 """
 
 from functools import reduce
+from itertools import compress
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from skaug.influence.guard import (
 from skaug.influence.scores import cosines
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
+from skaug.transforms.families import families_of, of_rows
 from skaug.transforms.geometry import Affine
 from skaug.transforms.lists import default_transforms
 from skaug.transforms.ranges import fitted_to
@@ -247,37 +249,42 @@ class Policy:
         self.weights = torch.as_tensor(weights, dtype=torch.float64)
         self.n_transforms = n_transforms
         self.probability = probability
+        self.affine = [isinstance(transform, Affine) for transform in transforms]
+        for transform in compress(transforms, self.affine):
+            check_parameters(transform, transform._rules)
+        # -1 is for what moves pixels, and at the end for no transform.
+        families = np.where(self.affine, -1, families_of(transforms))
+        self.families = np.append(families, -1)
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
         chosen = self._chosen(len(X))
         new_X = self._moved(X, chosen)
-        for of_one_draw in chosen:
-            for number in of_one_draw.unique().tolist():
-                if number >= 0 and not isinstance(self.transforms[number], Affine):
-                    own = (of_one_draw == number).nonzero()[:, 0].to(X.device)
-                    transform = self.transforms[number]
-                    new_X[own] = apply(transform, new_X, y, own, name="Policy")
+        for numbers in chosen:
+            families = self.families[numbers]
+            for family in set(families[families >= 0].tolist()):
+                (own,) = (families == family).nonzero()
+                transform = of_rows([self.transforms[i] for i in numbers[own]], X)
+                own = torch.from_numpy(own).to(X.device)
+                new_X[own] = apply(transform, new_X, y, own, name="Policy")
         return new_X if y is None else (new_X, y)
 
     def _chosen(self, n):
         """Numbers of the transforms (n_transforms, n); -1 stands for none."""
         shape = self.n_transforms, n
-        chosen = torch.multinomial(self.weights, self.n_transforms * n, True)
-        return chosen.view(shape).masked_fill(torch.rand(shape) >= self.probability, -1)
+        chosen = torch.multinomial(self.weights, self.n_transforms * n, True).view(
+            shape
+        )
+        chosen[torch.rand(shape) >= self.probability] = -1
+        return chosen.numpy()
 
     def _moved(self, X, chosen):
         """Rows with all that moves pixels done by one matrix; never X itself."""
-        affine = {
-            number: self.transforms[number].limits(*X.shape[2:])
-            for number in chosen.unique().tolist()
-            if number >= 0 and isinstance(self.transforms[number], Affine)
-        }
-        if not affine:
+        if not any(self.affine):
             return X.clone()
-        limits = np.zeros((len(self.transforms) + 1, len(Limits())))  # the last: none
-        for number, of_number in affine.items():
-            limits[number] = of_number
+        limits = np.zeros((len(self.transforms) + 1, len(Limits())))
+        for number in compress(range(len(self.transforms)), self.affine):
+            limits[number] = self.transforms[number].limits(*X.shape[2:])
         return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
 
 

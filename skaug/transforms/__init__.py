@@ -10,6 +10,7 @@ calls, and whose result ``calling`` checks.
 
 from skaug.transforms.colour import (
     Brightness,
+    Colour,
     Contrast,
     Equalize,
     Hue,
@@ -38,6 +39,7 @@ from skaug.transforms.rows import (
 __all__ = [
     "Brightness",
     "ChannelDropout",
+    "Colour",
     "Contrast",
     "Cutout",
     "Equalize",

@@ -8,11 +8,19 @@ scales images from 0 to 255 for them. A new transform is a subclass of
 import torch
 
 from skaug._checks import Number
-from skaug.transforms import pixels
 from skaug.transforms.images import ImageTransform
+from skaug.transforms.pixels import (
+    contrasted,
+    equalized,
+    hue_shifted,
+    posterized,
+    saturated,
+    solarized,
+)
 
 __all__ = [
     "Brightness",
+    "Colour",
     "Contrast",
     "Equalize",
     "Hue",
@@ -46,13 +54,15 @@ def _for_each_row(X, low, high):
 
 
 class _Factor(ColourTransform):
-    """Changes images by a factor from 1 - strength, at least 0, to 1 + strength."""
+    """Changes images by a factor from 1 - strength to 1 + strength."""
+
+    _rules = {"strength": Number(0, 1, hint="1 draws factors from 0 to 2.")}
 
     def __init__(self, strength=0.2):
         self.strength = strength
 
     def _transform(self, X):
-        factor = _for_each_row(X, max(0, 1 - self.strength), 1 + self.strength)
+        factor = _for_each_row(X, 1 - self.strength, 1 + self.strength)
         return self._function(X, factor)
 
 
@@ -62,8 +72,7 @@ class Brightness(_Factor):
     Parameters
     ----------
     strength : float, default=0.2
-        Factors are drawn from [1 - strength, 1 + strength], and from 0 on if it is
-        above 1.
+        Factors are drawn from [1 - strength, 1 + strength].
 
     Raises
     ------
@@ -106,7 +115,7 @@ class Contrast(_Factor):
     True
     """
 
-    _function = staticmethod(pixels.contrasted)
+    _function = staticmethod(contrasted)
 
 
 class Saturation(_Factor):
@@ -131,7 +140,7 @@ class Saturation(_Factor):
     torch.Size([6, 3, 4, 4])
     """
 
-    _function = staticmethod(pixels.saturated)
+    _function = staticmethod(saturated)
 
 
 class Hue(ColourTransform):
@@ -163,7 +172,40 @@ class Hue(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        return pixels.hue_shifted(X, _for_each_row(X, -self.strength, self.strength))
+        return hue_shifted(X, _for_each_row(X, -self.strength, self.strength))
+
+
+class Colour(ColourTransform):
+    """Change the saturation and the hue of each image.
+
+    Parameters
+    ----------
+    strength : float, default=0.2
+        That of :class:`Saturation`; half of it is that of :class:`Hue`. Images of one
+        channel stay as they are.
+
+    Raises
+    ------
+    ValueError
+        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.transforms import Colour
+    >>> Colour(0.5)(torch.rand(6, 3, 4, 4)).shape
+    torch.Size([6, 3, 4, 4])
+    """
+
+    _rules = {"strength": Number(0, 1, hint="Hues turn by half of it at most.")}
+
+    def __init__(self, strength=0.2):
+        self.strength = strength
+
+    def _transform(self, X):
+        return Hue(self.strength / 2)._transform(
+            Saturation(self.strength)._transform(X)
+        )
 
 
 class Posterize(ColourTransform):
@@ -194,8 +236,9 @@ class Posterize(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        lost = _for_each_row(X, 0, 1 + round(7 * self.strength)).floor()
-        return torch.where(lost > 0, pixels.posterized(X, 8 - lost), X)
+        most = (7 * self.strength + 0.5) // 1
+        lost = _for_each_row(X, 0, 1 + most).floor()
+        return torch.where(lost > 0, posterized(X, 8 - lost), X)
 
 
 class Solarize(ColourTransform):
@@ -227,7 +270,8 @@ class Solarize(ColourTransform):
 
     def _transform(self, X):
         threshold = _for_each_row(X, 1 - self.strength, 1)
-        return pixels.solarized(X, threshold) if self.strength else X.clone()
+        # White is inverted at a threshold of 1, which a strength of 0 must not do.
+        return solarized(X, threshold + 1.0 * (self.strength == 0))
 
 
 class _Chance(ColourTransform):
@@ -267,7 +311,7 @@ class Equalize(_Chance):
     True
     """
 
-    _function = staticmethod(pixels.equalized)
+    _function = staticmethod(equalized)
 
 
 class Invert(_Chance):

@@ -2,12 +2,12 @@
 
 All of them say by ``limits`` how far they move pixels, so that those of a row can be
 merged into one matrix. ``warp`` draws the matrices and moves the pixels. A new
-transform is a subclass of :class:`Affine` with a method ``_limits(height, width)``.
+transform is a subclass of :class:`Affine` with a method ``limits(height, width)``.
 """
 
 import numpy as np
 
-from skaug._checks import Number, Whole, check_parameters
+from skaug._checks import Number, Whole
 from skaug.transforms.images import ImageTransform
 from skaug.transforms.warp import Limits, draw_matrices, warp
 
@@ -17,13 +17,10 @@ __all__ = ["HorizontalFlip", "RandomAffine", "RandomCropFlip", "VerticalFlip"]
 class Affine(ImageTransform):
     """Moves pixels; a policy merges several of these into one matrix per row."""
 
-    def limits(self, height, width):
-        """Check the parameters and return the limits for images of a size."""
-        check_parameters(self, self._rules)
-        return self._limits(height, width)
+    _by_row = None
 
     def _transform(self, X):
-        limits = np.tile(self._limits(*X.shape[2:]), (len(X), 1))
+        limits = np.tile(self.limits(*X.shape[2:]), (len(X), 1))
         return warp(X, draw_matrices(limits))
 
 
@@ -111,7 +108,8 @@ class RandomAffine(Affine):
             within = within and range_ * self.magnitude <= tenth
         return within and not self.shear * self.magnitude
 
-    def _limits(self, height, width):
+    def limits(self, height, width):
+        """Return how far pixels of images of a size are moved at most."""
         ranges = (self.degrees, self.translate, self.scale, self.shear)
         degrees, translate, scale, shear = (self.magnitude * r for r in ranges)
         if scale >= 1 or shear >= 90:
@@ -169,7 +167,8 @@ class RandomCropFlip(Affine):
         self.padding = padding
         self.flip = flip
 
-    def _limits(self, height, width):
+    def limits(self, height, width):
+        """Return how far pixels of images of a size are moved at most."""
         # Shifts are rounded: with the half, all of them are equally likely.
         most = self.padding + 0.5 if self.padding else 0.0
         return Limits(shift_x=most, shift_y=most, horizontal_flip=self.flip)
@@ -197,7 +196,8 @@ class HorizontalFlip(Affine):
     def __init__(self, strength=0.5):
         self.strength = strength
 
-    def _limits(self, height, width):
+    def limits(self, height, width):
+        """Return how far pixels of images of a size are moved at most."""
         return Limits(horizontal_flip=self.strength)
 
 
@@ -223,5 +223,6 @@ class VerticalFlip(Affine):
     def __init__(self, strength=0.5):
         self.strength = strength
 
-    def _limits(self, height, width):
+    def limits(self, height, width):
+        """Return how far pixels of images of a size are moved at most."""
         return Limits(vertical_flip=self.strength)

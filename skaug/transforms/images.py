@@ -65,6 +65,7 @@ class Cutout(ImageTransform):
     tensor(60.)
     """
 
+    _by_row = "size"
     _rules = {"size": Whole(1, hint="Give the pixels of a side.")}
 
     def __init__(self, size, fill=0.0):
@@ -72,12 +73,13 @@ class Cutout(ImageTransform):
         self.fill = fill
 
     def _transform(self, X):
+        size = torch.as_tensor(self.size, device=X.device).view(-1, 1)
         # One axis at a time: where a pixel is inside the square of its image.
         inside = []
         for length in X.shape[2:]:
-            start = torch.randint(length, (len(X), 1)).to(X.device) - self.size // 2
+            start = torch.randint(length, (len(X), 1)).to(X.device) - size // 2
             pixel = torch.arange(length, device=X.device)
-            inside.append((start <= pixel) & (pixel < start + self.size))
+            inside.append((start <= pixel) & (pixel < start + size))
         square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
         return X.masked_fill(square, self.fill)
 
@@ -105,6 +107,7 @@ class PerSample(HoldsTransforms, RowTransform):
     6
     """
 
+    _by_row = None
     _rules = {}
 
     def __init__(self, transform):

@@ -1,7 +1,7 @@
 """Lists of transforms to choose from, and a mild transform, for each kind of rows."""
 
 from skaug.transforms.calling import apply
-from skaug.transforms.colour import Brightness, Contrast, Hue, Invert, Saturation
+from skaug.transforms.colour import Brightness, Colour, Contrast, Invert
 from skaug.transforms.geometry import HorizontalFlip, RandomAffine, VerticalFlip
 from skaug.transforms.images import Cutout
 from skaug.transforms.ranges import in_units, largest_value
@@ -147,13 +147,9 @@ def _for_colours(X):
         "inversion": (Invert, (0.5,)),
     }
     if X.shape[1] == 3:
-        makers["colour"] = (_saturation_and_hue, (0.2, 0.5, 0.9))
+        makers["colour"] = (Colour, (0.2, 0.5, 0.9))
     largest = largest_value(X, "its transforms of colour", "default_transforms")
     return {
         name: (lambda s, make=make: in_units(make(s), largest), strengths)
         for name, (make, strengths) in makers.items()
     }
-
-
-def _saturation_and_hue(strength):
-    return Chain([Saturation(strength), Hue(strength / 2)])

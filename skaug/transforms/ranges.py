@@ -50,6 +50,7 @@ class InUnits(RowTransform):
         Largest value of the images.
     """
 
+    _by_row = None
     _rules = {}
 
     def __init__(self, transform, largest=255.0):

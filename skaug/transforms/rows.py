@@ -32,14 +32,18 @@ class RowTransform(BaseEstimator):
     """A function of a batch X of shape (n, ...) that hands labels on as they are.
 
     `mild` says whether networks need about half as many steps with it as with others.
+    `_by_row` names the parameter, if any, that may have a number for each row instead,
+    of shape (n, 1, ...), so that a policy transforms rows of all strengths at once.
     """
 
     mild = False
+    _by_row = "strength"
     _rules = {"strength": Number(0, hint="0 does nothing.")}
 
     def __call__(self, X, y=None):
         """Return a transformed batch, and the labels as they came if they are given."""
-        check_parameters(self, self._rules)
+        if not isinstance(getattr(self, self._by_row or "", None), torch.Tensor):
+            check_parameters(self, self._rules)
         X = self._transform(X)
         return X if y is None else (X, y)
 
@@ -223,7 +227,7 @@ class SensorRotation(RowTransform):
         axis = torch.randn(n, 3, dtype=X.dtype, device=X.device)
         x, y, z = (axis / axis.norm(dim=1, keepdim=True)).T
         angle = torch.randn(n, 1, 1, dtype=X.dtype, device=X.device)
-        angle = math.radians(self.strength) * angle
+        angle = self.strength * math.pi / 180 * angle
         zero = torch.zeros_like(x)
         # Rodrigues: R = 1 + sin(a) K + (1 - cos(a)) K K
         K = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(n, 3, 3)
@@ -255,8 +259,8 @@ class ChannelDropout(RowTransform):
         self.fill = fill
 
     def _transform(self, X):
-        blank = torch.rand(X.shape[:2], device=X.device) < self.strength
-        blank = blank.view(*X.shape[:2], *[1] * (X.ndim - 2))
+        chance = torch.rand(*X.shape[:2], *[1] * (X.ndim - 2), device=X.device)
+        blank = chance < self.strength
         return torch.where(blank, _by_channel(self.fill, X), X)
 
 
@@ -283,6 +287,7 @@ class SameClassInterpolation(RowTransform):
 
     # Among the rows of one transform only, a class might have no other row.
     whole_batch = True
+    _by_row = None
 
     def __init__(self, strength=0.3):
         self.strength = strength

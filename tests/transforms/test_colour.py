@@ -6,6 +6,7 @@ from helpers import refuses
 
 from skaug.transforms import (
     Brightness,
+    Colour,
     Contrast,
     Equalize,
     Hue,
@@ -81,7 +82,17 @@ def test_factors_are_as_wide_as_the_strength(kind):
     assert float(factors.max()) == pytest.approx(1.4, abs=0.02)
 
 
-ALL = [Brightness, Contrast, Saturation, Hue, Posterize, Solarize, Equalize, Invert]
+ALL = [
+    Brightness,
+    Colour,
+    Contrast,
+    Saturation,
+    Hue,
+    Posterize,
+    Solarize,
+    Equalize,
+    Invert,
+]
 
 
 @each_shape
@@ -93,7 +104,7 @@ def test_limiting_cases(kind, shape):
     new_X, y = kind(0.5)(X, "labels")
     assert y == "labels" and torch.equal(X, kept)
     assert new_X.dtype == X.dtype and (new_X >= 0).all() and (new_X <= 1).all()
-    if not (shape[1] == 1 and kind in (Saturation, Hue)):
+    if not (shape[1] == 1 and kind in (Saturation, Hue, Colour)):
         # Each row is drawn by itself.
         assert not torch.equal(new_X[:5], new_X[5:10])
     assert kind(0.5)(X.double()).dtype == torch.float64
@@ -113,7 +124,7 @@ def test_chances_are_as_asked():
 
 
 def test_bad_input():
-    with refuses("Brightness needs strength .* >= 0; got -1"):
+    with refuses("Brightness needs strength to be a number from 0 to 1; got -1"):
         Brightness(-1)(torch.zeros(2, 3, 4, 4))
     with refuses("Hue needs strength to be a number from 0 to 0.5; got 0.6"):
         Hue(0.6)(torch.zeros(2, 3, 4, 4))

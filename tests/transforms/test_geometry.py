@@ -198,10 +198,10 @@ def test_what_is_mild():
     [
         (RandomCropFlip(-1), "RandomCropFlip needs padding to be a whole number >= 0"),
         (RandomCropFlip(flip=2), "needs flip to be a number from 0 to 1; got 2"),
-        (RandomAffine(scale=1), "needs scale to be a number from 0 to below 1; got 1"),
+        (RandomAffine(scale=1), "scale to be a number from 0 to below 1; got 1"),
         (
             RandomAffine(scale=0.5, magnitude=2),
-            "magnitude . scale below 1 .* got 1 and",
+            "scale below 1 .* got 1 and",
         ),
         (RandomAffine(shear=45, magnitude=2), "shear below 90 degrees; got 0 and 90"),
         (HorizontalFlip(1.5), "HorizontalFlip needs strength .* got 1.5"),
