@@ -54,7 +54,10 @@ def keep_cell(path, cell, drawn, budgets, found):
         try:
             failed = [name for name, other in found.items() if "error" in other]
             if failed:
-                raise RuntimeError(f"what it needs failed, {failed[0]}")
+                raise RuntimeError(
+                    f"{cell['method']} needs a cell of {failed[0]}; got one that "
+                    "failed. Run again once its cause is out of the way."
+                )
             result = run_cell(cell["method"], drawn, budgets, found)
         except Exception as error:
             traceback.print_exc()

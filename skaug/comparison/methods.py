@@ -158,10 +158,9 @@ def plain_net(setup, kind=NetClassifier, **parameters):
     )
 
 
-def augmented_net(setup, transform, refined=0.0, probability=1.0, **parameters):
+def augmented_net(setup, transform, refined=0, probability=1.0, **parameters):
     """Make a network that trains on transformed batches, clean ones at the end."""
-    n_clean = round(refined * epochs_of(setup.steps, setup.n_rows))
-    augment = BatchAugmentation(transform, n_clean, probability=probability)
+    augment = BatchAugmentation(transform, refined, probability=probability)
     return plain_net(setup, callbacks=[("augment", augment)], **parameters)
 
 
@@ -347,7 +346,7 @@ METHODS = {
         lambda s, v: augmented_net(s, heuristic(s, s.below), REFINED),
         on_top_of="heuristics",
     ),
-    "policy by influence": Method(with_policy, (0.5, 1.0, 2.0)),
+    "policy by influence": Method(with_policy, (0.5, 1.0)),
     "policy + ISDA 1": Method(
         lambda s, v: with_policy(s, s.below, **ISDA1), on_top_of="policy by influence"
     ),
@@ -368,8 +367,7 @@ METHODS = {
         **of_images,
     ),
     "RandAugment": Method(
-        lambda s, v: augmented_net(s, torchvisions(s, "RandAugment", magnitude=v)),
-        (5, 9),
+        lambda s, v: augmented_net(s, torchvisions(s, "RandAugment")),
         **of_images,
     ),
 } | classical_methods()
