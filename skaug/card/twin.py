@@ -110,6 +110,9 @@ def _plain(estimator, changes):
         kept = _plain_callbacks(twin.callbacks, changes)
         if kept != twin.callbacks:
             twin.set_params(callbacks=kept)
+            # By itself, "auto" would be shorter without augmentation.
+            if twin.max_epochs == "auto" and hasattr(estimator, "n_epochs_"):
+                twin.set_params(max_epochs=estimator.n_epochs_)
     # Finetuners, and wrappers such as CalibratedClassifierCV. A search that is not
     # fitted would choose anew, perhaps augmentation, and a frozen estimator was trained
     # on other rows.

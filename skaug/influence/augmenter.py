@@ -28,7 +28,9 @@ from skaug.influence.held_out import check_splits, joined, taken
 from skaug.influence.network_augmentation import NetworkAugmentation
 from skaug.influence.policy import TransformPolicy
 from skaug.influence.trainings import Trainings
-from skaug.influence.views import N_VIEWS, ViewsMixin, for_networks
+from skaug.influence.views import N_VIEWS, ViewsMixin
+from skaug.net.classifier import NetClassifier
+from skaug.net.rows import type_of_rows
 from skaug.net.splits import all_splits
 
 __all__ = ["InfluenceAugmenter"]
@@ -125,6 +127,9 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         Labels.
     input_shape_ : tuple of int
         Shape of a row.
+    input_dtype_ : type
+        Type of the rows that networks and transforms get: ``numpy.float32``, or
+        ``numpy.float64`` if float32 would not tell the values of a column apart.
     n_features_in_, feature_names_in_ : int, ndarray
         As in all of scikit-learn.
     source_index_ : ndarray of shape (n_resampled,)
@@ -298,6 +303,16 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         dtype = [np.float64, np.float32]
         return validate_data(self, X, dtype=dtype, allow_nd=True, reset=reset)
 
+    def _type_of_rows(self, X):
+        # Other nets of skorch do not convert rows to the type of their weights.
+        ours = self.estimator is None or isinstance(self.estimator, NetClassifier)
+        return type_of_rows(X) if ours else np.float32
+
+    def _for_networks(self, X):
+        """Rows as networks and transforms get them; the nets refuse what overflows."""
+        with np.errstate(over="ignore"):
+            return X.astype(self.input_dtype_, copy=False)
+
     def _check_parameters(self):
         net = self.estimator
         if net is not None and not isinstance(net, NeuralNetClassifier):
@@ -320,7 +335,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         self.classes_, self.input_shape_ = np.unique(y), X.shape[1:]
         check_two_classes(self.classes_, "InfluenceAugmenter")
         groups = check_groups(groups, len(y), "InfluenceAugmenter")
-        return Bunch(X=for_networks(X), y=y, groups=groups)
+        self.input_dtype_ = self._type_of_rows(X)
+        return Bunch(X=self._for_networks(X), y=y, groups=groups)
 
     def _checked_held_out(self, X_val, y_val):
         if X_val is None or y_val is None:
@@ -334,7 +350,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 f"InfluenceAugmenter needs X_val of rows of shape {self.input_shape_}, "
                 f"as X; got {X_val.shape[1:]}. Reshape it."
             )
-        return for_networks(X_val), self._known(y_val, len(X_val))
+        return self._for_networks(X_val), self._known(y_val, len(X_val))
 
     def _known(self, y, n):
         """Labels (n,), all of them classes of the fit."""

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skaug._paired import log_losses, standard_error
+from skaug.net.steps import planned_epochs
 
 __all__ = [
     "PLAIN",
@@ -83,7 +84,7 @@ def losses_and_epochs(key, trainings, split, augmentation, seed, max_epochs):
     codes = trainings.codes(held_out.y)
     proba = net.predict_proba(held_out.X)
     losses = log_losses(proba[np.arange(len(codes)), codes])
-    return losses, getattr(net, "n_epochs_", net.max_epochs)
+    return losses, planned_epochs(net)
 
 
 def compared(plain, augmented, groups=None):

@@ -1,5 +1,7 @@
 """Trainings of the network F, as an augmentation is learned from several of them."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
 
@@ -11,6 +13,8 @@ from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["Trainings"]
+
+FEW_STEPS = ".*gradient steps to gain from augmented rows"
 
 
 class Trainings:
@@ -37,6 +41,7 @@ class Trainings:
         self.memory = memory_of(memory)
         self.verbose = verbose
         self.n_trainings = 0
+        self.is_warned = False  # of too few steps, if they are
         self.device = getattr(estimator, "device", None) or "cpu"
 
     def new_seed(self):
@@ -70,8 +75,11 @@ class Trainings:
         ours = isinstance(net, NetClassifier)
         groups = {"groups": data.groups} if ours and data.groups is not None else {}
         # A net without a random state draws from torch's generators.
-        with own_generators(self.device, seed):
+        with own_generators(self.device, seed), warnings.catch_warnings():
+            if self.is_warned:
+                warnings.filterwarnings("ignore", FEW_STEPS, UserWarning)
             net.fit(data.X, data.y, **groups)
+        self.is_warned |= augmentation is not None
         self.n_trainings += 1
         self.say(f"training {self.n_trainings} on {len(data.X)} rows")
         return net

@@ -19,14 +19,9 @@ from skaug._components import methods_only_if
 from skaug._random import draw_seed, own_generators
 from skaug._rows import check_columns, take_rows, with_new_rows
 
-__all__ = ["N_VIEWS", "ViewsMixin", "for_networks"]
+__all__ = ["N_VIEWS", "ViewsMixin"]
 
 N_VIEWS = Whole(1, hint="1 is a view of each row.")
-
-
-def for_networks(X):
-    """Rows as networks and transforms get them."""
-    return X.astype(np.float32, copy=False)
 
 
 class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
@@ -156,7 +151,7 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
         codes = None
         if y is not None:
             codes = torch.from_numpy(np.searchsorted(self.classes_, y))
-        rows = torch.from_numpy(for_networks(X).copy())
+        rows = torch.from_numpy(self._for_networks(X).copy())
         views = [rows[:0]]
         with own_generators("cpu", draw_seed(self.random_state)), torch.no_grad():
             for _ in range(n_views):

@@ -151,15 +151,13 @@ def trained_for_digits(memory, strength):
 @few_for_influence
 def test_scores_of_another_process_are_found(tmp_path):
     here, place = Path(__file__), str(tmp_path)
+    paths = [str(here.parent), *sys.path]
     code = f"import {here.stem}; print({here.stem}.trained_for_digits({place!r}, 0.0))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         capture_output=True,
         text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(here.parent), *sys.path]),
-        },
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     assert done.stdout.strip() == "3", done.stderr
     assert trained_for_digits(tmp_path, 2.0) == 1

@@ -125,11 +125,12 @@ def test_a_view_in_the_place_of_each_row_is_warned_of(rows):
     views = augmenter(output="views", n_views=3)
     with pytest.warns(UserWarning, match="clean rows beside .* fit_resample") as caught:
         X_new = views.fit_transform(*rows)
-    assert X_new.shape == rows[0].shape and caught[0].filename == __file__
+    assert X_new.shape == rows[0].shape and caught[-1].filename == __file__
     # Where nothing is augmented, nothing is lost: the warning is that of the guard.
     with pytest.warns(UserWarning) as caught:
         X_new = augmenter(blank, guard=True, output="views").fit_transform(*rows)
-    assert np.array_equal(X_new, rows[0]) and len(caught) == 1
+    assert np.array_equal(X_new, rows[0])
+    assert not any("clean rows" in str(one.message) for one in caught)
 
 
 @few_rows
