@@ -126,7 +126,9 @@ def render(data, folder, claims=()):
     if claims:
         text = "\n".join([*list_of_claims(claims), "", text])
     fill_page(folder / "methods.md", TITLE, text)
-    write(folder / "methods.json", data)
+    # Losses of all settings are in the files of the cells.
+    kept = [{k: v for k, v in cell.items() if k != "inner"} for cell in data["cells"]]
+    write(folder / "methods.json", {**data, "cells": kept})
     heat_map(data["cells"], folder / "methods.png", data["overlapping"])
     return text
 

@@ -1,4 +1,7 @@
-"""Cells as files: resumed, told apart by what decides them, in one process or two."""
+"""Cells as files: resumed, and told apart by what decides them.
+
+tests/contracts/test_processes.py has the run of two processes, and one that is killed.
+"""
 
 import json
 
@@ -64,11 +67,6 @@ def test_a_study_that_goes_on_equals_one_without_a_break(
     printed = capsys.readouterr()
     assert "2 of 8 cells are there already." in printed.out
     assert "4 cells are left, for about" in printed.out
-
-
-def test_two_processes_find_what_one_does(whole, task, budgets, tmp_path):
-    found = run_study([task], tmp_path, ARMS, budgets, n_jobs=2)
-    assert without_seconds(found) == without_seconds(whole[1])
 
 
 def test_a_study_that_is_done_computes_nothing(whole, task, budgets, monkeypatch):
