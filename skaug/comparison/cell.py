@@ -128,32 +128,31 @@ def run_plain(drawn, budgets):
 
 def run_arm(name, drawn, budgets, found):
     """Figures of one arm, in the settings that the held-out rows choose."""
-    method, base = METHODS[name], setup_of(drawn)
-    if method.on_top_of and method.is_network:
-        below = found[method.on_top_of]["arms"][method.on_top_of]
-        base = base._replace(
-            steps=below["steps"], decay=below["decay"], below=below["value"]
-        )
-        setups = [base]
-    elif method.is_network:
-        plain = found[PLAIN]["arms"]
-        setups = [
-            base._replace(steps=steps, decay=plain[of_steps(steps)]["decay"])
-            for steps in budgets.augmented
-        ]
-    else:
-        setups = [base]
+    method = METHODS[name]
+    setups = setups_of(method, setup_of(drawn), budgets, found)
     with TemporaryDirectory() as memory:
-        inner = [
-            tried(method.make, setup._replace(memory=memory), drawn, value)
-            for setup, value in product(setups, method.values_for(base))
-        ]
+        setups = [setup._replace(memory=memory) for setup in setups]
+        tries = list(product(setups, method.values_for(setups[0])))
+        inner = [tried(method.make, setup, drawn, value) for setup, value in tries]
         chosen = lowest(inner)
-        setup = base._replace(
-            steps=chosen["steps"], decay=chosen["decay"], memory=memory
-        )
+        setup, _ = tries[inner.index(chosen)]
         arm = fitted_and_scored(method.make, setup, chosen, drawn)
     return {"arms": {name: arm}, "inner": inner}
+
+
+def setups_of(method, base, budgets, found):
+    """Steps and weight decays of an arm: those of its twins, or of the arm below it."""
+    if not method.is_network:
+        return [base]
+    if method.on_top_of:
+        below = found[method.on_top_of]["arms"][method.on_top_of]
+        own = {"steps": below["steps"], "decay": below["decay"]}
+        return [base._replace(below=below["value"], **own)]
+    plain = found[PLAIN]["arms"]
+    return [
+        base._replace(steps=steps, decay=plain[of_steps(steps)]["decay"])
+        for steps in budgets.augmented
+    ]
 
 
 def setup_of(drawn):

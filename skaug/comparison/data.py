@@ -99,9 +99,11 @@ class Task:
 
     @property
     def kind(self):
-        """Kind of the rows: "table", "signals" or "images"."""
-        shape = np.shape(self.X)
-        return {2: "table", 3: "signals", 4: "images"}[len(shape)]
+        """Kind of the rows: "table", "signals", "images", or "colours" from 0 to 1."""
+        n_axes = len(np.shape(self.X))
+        if n_axes == 4 and self.X.min() >= 0 and self.X.max() <= 1:
+            return "colours"
+        return {2: "table", 3: "signals", 4: "images"}[n_axes]
 
 
 def check_labels(y, groups, n_rows):

@@ -122,7 +122,8 @@ class Method:
     is_network : bool, default=True
         Whether the arm is a network, which is compared to the plain ones.
     kinds : tuple of str
-        Kinds of rows that the arm is for.
+        Kinds of rows that the arm is for. "colours" are images with numbers from 0 to
+        1, which torchvision's policies need.
     needs : str, default=None
         Package that the arm needs and skaug does not.
     """
@@ -364,11 +365,11 @@ METHODS = {
     ),
     "TrivialAugment": Method(
         lambda s, v: augmented_net(s, torchvisions(s, "TrivialAugmentWide")),
-        **of_images,
+        kinds=("colours",),
     ),
     "RandAugment": Method(
         lambda s, v: augmented_net(s, torchvisions(s, "RandAugment")),
-        **of_images,
+        kinds=("colours",),
     ),
 } | classical_methods()
 
@@ -378,8 +379,8 @@ def methods_for(kind, names=None):
 
     Parameters
     ----------
-    kind : {"table", "signals", "images"}
-        Kind of the rows.
+    kind : {"table", "signals", "images", "colours"}
+        Kind of the rows; "colours" are images with numbers from 0 to 1.
     names : list of str, default=None
         Which methods; all by default, without those whose package is not installed.
 
@@ -413,10 +414,11 @@ def methods_for(kind, names=None):
             f"methods_for needs {METHODS[absent[0]].needs} for {absent}; got none "
             "installed. Run: pip install imbalanced-learn."
         )
+    kinds = {kind, "images" if kind == "colours" else kind}
     return [
         name
         for name, method in METHODS.items()
-        if name in wanted and name not in absent and kind in method.kinds
+        if name in wanted and name not in absent and kinds & set(method.kinds)
     ]
 
 

@@ -55,7 +55,9 @@ class Job(NamedTuple):
     @property
     def level(self):
         """How many cells have to come one after the other before this one."""
-        return 2 * (self.needs not in ([], [PLAIN])) or len(self.needs)
+        if not self.needs:
+            return 0
+        return 1 if self.needs == [PLAIN] else 2
 
     def beside(self, method):
         """Path of the cell of another method on the same draw."""

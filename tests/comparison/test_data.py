@@ -93,6 +93,20 @@ def test_a_table_of_words_and_gaps(tmp_path):
     assert np.isfinite(drawn.train.X).all() and set(drawn.train.y) == {"None", "NA"}
 
 
+@pytest.mark.parametrize(
+    "rows, kind",
+    [
+        (np.zeros((30, 4)), "table"),
+        (np.zeros((30, 4, 9)), "signals"),
+        (np.full((30, 8, 8), 255, np.uint8), "colours"),
+        (np.full((30, 1, 8, 8), 255.0), "images"),
+        (np.full((30, 1, 8, 8), -0.5), "images"),
+    ],
+)
+def test_kinds_of_rows(saved, rows, kind):
+    assert read_file(saved(x=rows, y=np.arange(30) % 2)).kind == kind
+
+
 TWO = {"x": np.zeros((30, 2)), "y": np.arange(30) % 2}
 GREY = {"x_train": np.zeros((30, 1, 8, 8), np.uint8), "x_test": np.zeros((30, 1, 8, 8))}
 SAME = {"subject_train": np.arange(30), "subject_test": np.arange(30)}

@@ -10,7 +10,7 @@ from helpers import refuses
 from skaug.comparison import METHODS, Setup, methods_for
 from skaug.comparison.methods import HEURISTICS, heuristic, heuristics_of
 
-SHAPES = {"table": (5,), "signals": (6, 32), "images": (1, 8, 8)}
+SHAPES = {"table": (5,), "signals": (6, 32), "colours": (1, 8, 8)}
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -50,6 +50,8 @@ def test_methods_bring_what_they_are_on_top_of():
     ]
     assert "refined CutMix" not in methods_for("signals")
     assert "refined CutMix" in methods_for("images")
+    assert "RandAugment" not in methods_for("images")
+    assert {*methods_for("images"), "RandAugment"} < {*methods_for("colours")}
     with refuses(r"methods among ISDA, .*; got \['GAN'\]"):
         methods_for("table", ["GAN"])
 
