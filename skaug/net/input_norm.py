@@ -85,7 +85,8 @@ class InputNorm(nn.Module):
         # A difference first: rows in float64 are told apart before they are rounded.
         centred = (X - mean - rest).to(self.mean.dtype)
         scaled = centred * self._factor().view(by_column)
-        return scaled.clamp(-FARTHEST, FARTHEST)
+        # Infinity becomes NaN: a bound must not hide what a transform has broken.
+        return scaled.clamp(-FARTHEST, FARTHEST) + 0 * scaled
 
     def get_extra_state(self):
         """What ``state_dict`` holds beside the statistics."""

@@ -83,6 +83,7 @@ def test_a_column_that_hardly_varied_does_not_outweigh_the_others():
     X[0] = 0.001
     far = learned(X)(torch.tensor([[1.0], [-1.0], [0.0005]], dtype=torch.float64))
     assert far[0] == 10 and far[1] == -10 and 6 < far[2] < 8
+    assert learned(X)(torch.tensor([[torch.inf]])).isnan()
 
 
 def test_rounding_errors_are_no_variation():
