@@ -40,7 +40,7 @@ bench: .venv/bench-installed
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
-		benchmarks/bench_influence_augmenter.py \
+		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
 		benchmarks/bench_methods.py; do \
 		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 

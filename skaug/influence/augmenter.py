@@ -78,11 +78,13 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     calibrate : bool, default=True
         Whether validation logits are divided by their best temperature first. Without
         this the validation gradient of an overfitted network says "be less confident".
-    guard : bool, default=True
+    guard : bool or classifier, default=True
         Whether to train F with and without the augmentation, equally long, on the
         training part of the first split, and to keep the augmentation only if the
         held-out loss is lower by more than its standard error. With groups, the error
-        is over groups.
+        is over groups. ``fit_resample`` also asks a logistic regression whether views
+        harm it; a classifier given here, such as the one that comes after, decides
+        there alone.
     refit : bool, default=True
         Whether ``fit`` trains ``estimator_`` in the end, with what was learned, on
         training and held-out rows. ``fit_resample`` and ``fit_transform`` train none,
@@ -111,6 +113,9 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     held_out_loss_ : Bunch
         With a guard: the losses ``plain`` and ``augmented`` of the first split's
         held-out rows, in nats, and ``se``, the standard error of their difference.
+    classifier_loss_ : Bunch
+        With a guard, after ``fit_resample``: the same losses of a classifier, trained
+        on rows alone and on rows with views.
     policy_ : list of Bunch
         Of the policy: transforms with scores and weights, best first.
     network_, losses_, loss_over_baseline_ : objects
@@ -199,6 +204,12 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         ),
         "output": OneOf("samples", "views"),
         "n_views": N_VIEWS,
+        "guard": OneOf(True, False)
+        | Rule(
+            lambda value: hasattr(value, "fit") and hasattr(value, "predict"),
+            "a classifier",
+            "True asks the network, and a logistic regression for fit_resample.",
+        ),
         "memory": Rule(
             lambda value: (
                 value is None
@@ -259,10 +270,11 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         self : InfluenceAugmenter
             Itself.
         """
-        self._fit(X, y, groups, X_val, y_val, refit=self.refit)
+        guard = self.guard is not False
+        self._fit(X, y, groups, X_val, y_val, guard=guard, refit=self.refit)
         return self
 
-    def _fit(self, X, y, groups=None, X_val=None, y_val=None, *, refit=False):
+    def _fit(self, X, y, groups=None, X_val=None, y_val=None, *, guard, refit=False):
         """Learn, train ``estimator_`` if asked to, and return all rows and labels."""
         self._check_parameters()
         learner = self.component("augmentation")
@@ -289,7 +301,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
             verbose=self.verbose,
         )
         with own_generators(trainings.device, draw_seed(random)):
-            learner.learn(trainings, taken(data, splits), guard=self.guard)
+            learner.learn(trainings, taken(data, splits), guard=guard)
             for name, value in vars(learner).items():
                 if name.endswith("_"):
                     setattr(self, name, value)
@@ -297,6 +309,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 used = self.augmentation_ if self.accepted_ else None
                 self.estimator_ = trainings.train_last(data, used)
         self.n_trainings_ = trainings.n_trainings
+        data.first_split = next(taken(data, splits))
         return data
 
     def _checked_rows(self, X, *, reset=False):

@@ -15,14 +15,17 @@ from skaug._paired import log_losses, standard_error
 from skaug.net.steps import planned_epochs
 
 __all__ = [
+    "LOWER",
     "PLAIN",
     "HeldOutLosses",
     "Unchanged",
     "compared",
     "is_lower",
+    "swapped",
     "warn_of_refusal",
 ]
 
+LOWER = "to lower the held-out loss"
 PLAIN = "plain training, and rows stay as they are"
 
 
@@ -103,14 +106,19 @@ def is_lower(loss):
     return bool(loss.augmented - loss.plain < -loss.se)
 
 
-def warn_of_refusal(what, loss, result, advice):
+def swapped(loss):
+    """The same comparison from the other side."""
+    return Bunch(plain=loss.augmented, augmented=loss.plain, se=loss.se)
+
+
+def warn_of_refusal(what, loss, result, advice, stacklevel=6):
     """Warn the caller of ``fit`` that the guard has refused what was learned."""
     error = f"± {loss.se:.3f}"
     if np.isnan(loss.se):
         error = "with no standard error, since the held-out rows are of one group"
     warnings.warn(
-        f"InfluenceAugmenter needs {what} to lower the held-out loss by more than its "
-        f"standard error; got {loss.augmented:.3f} with it and {loss.plain:.3f} "
-        f"without, {error}. The result is {result}. {advice}, or set guard=False.",
-        stacklevel=6,
+        f"InfluenceAugmenter needs {what} by more than its standard error; got "
+        f"{loss.augmented:.3f} with it and {loss.plain:.3f} without, {error}. The "
+        f"result is {result}. {advice}, or set guard=False.",
+        stacklevel=stacklevel,
     )

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from skaug._checks import Number, OneOf, Whole, check_parameters
 from skaug.influence.guard import (
+    LOWER,
     PLAIN,
     HeldOutLosses,
     Unchanged,
@@ -205,10 +206,11 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         if not self.accepted_:
             self.augmentation_ = Unchanged()
             what = "the network" if has_network else "the baseline"
-            warn_of_refusal(what, loss, PLAIN, ADVICE)
+            warn_of_refusal(f"{what} {LOWER}", loss, PLAIN, ADVICE)
         elif not has_network:
             loss = self.loss_over_baseline_
-            warn_of_refusal("the network", loss, "the baseline without it", ADVICE)
+            result = "the baseline without it"
+            warn_of_refusal(f"the network {LOWER}", loss, result, ADVICE)
 
     def _baseline(self, X):
         """The function of a batch that comes before the network, or None."""

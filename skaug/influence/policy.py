@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
 from skaug.influence.guard import (
+    LOWER,
     PLAIN,
     HeldOutLosses,
     Unchanged,
@@ -180,7 +181,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         if not self.accepted_:
             self.augmentation_ = Unchanged()
             advice = "Give more rows, longer training or other transforms"
-            warn_of_refusal("the policy", loss, PLAIN, advice)
+            warn_of_refusal(f"the policy {LOWER}", loss, PLAIN, advice)
 
     def _weights(self, score):
         if self.weighting == "soft":

@@ -18,6 +18,15 @@ from skaug._checks import Whole, check_value
 from skaug._components import methods_only_if
 from skaug._random import draw_seed, own_generators
 from skaug._rows import check_columns, take_rows, with_new_rows
+from skaug.influence.guard import (
+    PLAIN,
+    Unchanged,
+    compared,
+    is_lower,
+    swapped,
+    warn_of_refusal,
+)
+from skaug.influence.reader import default_reader, losses_of_reader
 
 __all__ = ["N_VIEWS", "ViewsMixin"]
 
@@ -41,8 +50,14 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
     def fit_resample(self, X, y, groups=None):
         """Learn the augmentation, and return the given rows with views after them.
 
-        If the guard refuses what was learned, there are no views. No ``estimator_`` is
-        trained.
+        If the guard refuses what was learned, there are no views. What a network gains
+        from may harm another classifier: on 400 digits as images, logistic regression
+        lost 2.3 points with views that a network gains from. So a classifier is trained
+        on the training part of the first split, with views and without. With
+        ``guard=True`` it is a logistic regression, whose held-out loss must not be
+        higher by more than its standard error. With ``guard=classifier`` that one's
+        loss alone decides and has to be lower by more than its standard error. No
+        ``estimator_`` is trained.
 
         Parameters
         ----------
@@ -58,7 +73,9 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
             dtype.
         """
         check_columns(X, type(self).__name__)
-        data = self._fit(X, y, groups)
+        data = self._fit(X, y, groups, guard=self.guard is True)
+        if self.guard is not False and self.accepted_:
+            self._ask_classifier(*data.first_split)
         n, n_views = len(data.y), self.n_views if self.accepted_ else 0
         rows = np.arange(n)
         self.source_index_ = np.tile(rows, 1 + n_views)
@@ -70,6 +87,29 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
         views = self._views(self._checked_rows(X), n_views, data.y)
         X_resampled = with_new_rows(X, self.source_index_, views)
         return X_resampled, take_rows(y, self.source_index_)
+
+    def _ask_classifier(self, train, held_out):
+        """Refuse views that harm a classifier, or that do not help the one given."""
+        given = self.guard is not True
+        reader = self.guard if given else default_reader()
+        views = self._views(train.X, self.n_views, train.y)
+        more = np.concatenate([train.X, views]), np.tile(train.y, 1 + self.n_views)
+        seed = draw_seed(self.random_state)
+        plain, augmented = (
+            losses_of_reader(reader, rows, held_out, seed)
+            for rows in ((train.X, train.y), more)
+        )
+        loss = self.classifier_loss_ = compared(plain, augmented, held_out.groups)
+        if given:
+            self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
+            what = f"the views to lower the held-out loss of {type(reader).__name__}"
+        else:
+            self.accepted_ = not is_lower(swapped(loss))
+            what = "the views not to raise the held-out loss of a logistic regression"
+        if not self.accepted_:
+            self.augmentation_ = Unchanged()
+            advice = "Give the classifier that comes after as guard="
+            warn_of_refusal(what, loss, PLAIN, advice, stacklevel=4)
 
     def fit_transform(self, X, y, groups=None, X_val=None, y_val=None):
         """Learn the augmentation and return a view in the place of each training row.
@@ -90,7 +130,8 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
             One view of each row, in order. If the guard refuses what was learned, the
             rows as they are.
         """
-        data = self._fit(X, y, groups, X_val, y_val)
+        guard = self.guard is not False
+        data = self._fit(X, y, groups, X_val, y_val, guard=guard)
         if self.accepted_:
             warnings.warn(
                 "InfluenceAugmenter needs the clean rows beside their views to do no "

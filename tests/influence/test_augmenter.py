@@ -439,6 +439,7 @@ def no_linear_head():
         ({"cv": 1.0}, "a share below 1, .* got 1.0"),
         ({"output": "rows"}, "output to be 'samples' or 'views'; got 'rows'"),
         ({"n_views": 0}, "n_views to be a whole number >= 1; got 0"),
+        ({"guard": "yes"}, "guard to be True or False or a classifier; got 'yes'"),
         ({"memory": 3}, "memory to be None, a folder or a joblib.Memory; got 3"),
     ],
 )

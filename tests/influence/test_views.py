@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import refuses
+from helpers import mirror, mirrored_rows, refuses
 from imblearn.pipeline import Pipeline as ResamplingPipeline
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from imblearn.utils import estimator_checks
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -86,6 +87,51 @@ def test_what_the_guard_refuses_adds_no_rows(rows):
     assert np.array_equal(twin.predict_proba(frame), proba)
     plain = LogisticRegression(max_iter=500).fit(frame, names)
     assert np.array_equal(plain.predict_proba(frame), proba)
+
+
+def far_and_mirrored(X):
+    """Put a mark far on the other side, which a line through the origin cannot bear."""
+    far = torch.rand(len(X)) < 0.5
+    X = torch.cat([X[:, :1], mirror(X[:, 1:])], dim=1)
+    X[far, 0] *= -6
+    return X
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+def test_views_that_harm_a_linear_classifier_are_refused():
+    # In some rows a mark tells the class, which is binary, in the others the rest.
+    X, y = mirrored_rows(600)
+    X, y = X[y < 2], y[y < 2]
+    marked = np.arange(len(X)) % 4 < 2
+    mark = np.where(marked, 2.0 * y - 1, 0.0)[:, None]
+    X = np.float32(np.hstack([mark, np.where(marked[:, None], 0, X)]))
+    net = NetClassifier(max_epochs=40, module__hidden=(32,))
+    sampler = augmenter(far_and_mirrored, guard=True)
+    sampler.set_params(estimator=net, augmentation__probability=1.0)
+    sampler.set_params(augmentation__n_transforms=1)
+    assert sampler.fit(X, y).accepted_
+    with pytest.warns(UserWarning, match="not to raise .* of a logistic regression"):
+        X_new, _ = sampler.fit_resample(X, y)
+    loss = sampler.classifier_loss_
+    assert loss.augmented > loss.plain + loss.se
+    assert np.array_equal(X_new, X) and not sampler.accepted_
+
+
+def test_a_classifier_given_as_guard_decides_alone():
+    X, y = mirrored_rows()
+    helped = augmenter(mirror, guard=SVC(), n_views=3)
+    assert len(helped.fit_resample(X, y)[0]) == 4 * len(X)
+    assert helped.held_out_loss_ == helped.classifier_loss_
+    # The losses are shares of errors, since SVC has no probabilities.
+    assert 0 < helped.held_out_loss_.augmented < helped.held_out_loss_.plain < 1
+    assert helped.n_trainings_ == 1
+    not_helped = clone(helped).set_params(guard=DummyClassifier())
+    with pytest.warns(UserWarning, match="lower the held-out loss of DummyClassifier"):
+        X_new, _ = not_helped.fit_resample(X, y)
+    assert np.array_equal(X_new, X)
+    # A fit has no views, and there the network decides.
+    with pytest.warns(UserWarning, match="the policy to lower the held-out loss"):
+        not_helped.set_params(augmentation__transforms=[blank]).fit(X, y)
 
 
 def test_frames_keep_columns_and_dtypes(rows):

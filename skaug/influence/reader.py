@@ -1,0 +1,42 @@
+"""Whether another classifier than a network loses by views beside its rows.
+
+A network that gains from views says little about a classifier of another kind: a linear
+one cannot tell a turned digit from another. Without knowing what comes after a sampler,
+the guard asks a logistic regression.
+"""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skaug._paired import log_losses
+from skaug._random import everything_kept
+
+__all__ = ["default_reader", "losses_of_reader"]
+
+
+def default_reader():
+    """A logistic regression on rows of any shape."""
+    return make_pipeline(
+        FunctionTransformer(_flat), StandardScaler(), LogisticRegression(max_iter=1000)
+    )
+
+
+def _flat(X):
+    return X.reshape(len(X), -1)
+
+
+def losses_of_reader(reader, train, held_out, seed):
+    """Losses (n_held_out,) of a clone trained on rows; errors without probabilities."""
+    reader = clone(reader)
+    if "random_state" in reader.get_params():
+        reader.set_params(random_state=seed)
+    with everything_kept():
+        reader.fit(*train)
+        if not hasattr(reader, "predict_proba"):
+            return (reader.predict(held_out.X) != held_out.y).astype(float)
+        proba = reader.predict_proba(held_out.X)
+    codes = np.searchsorted(reader.classes_, held_out.y)
+    return log_losses(proba[np.arange(len(codes)), codes])
