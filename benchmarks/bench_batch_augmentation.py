@@ -18,7 +18,7 @@ from costs import EpochClock, print_line
 from data import har_table, load
 from runs import check, claim
 from skaug import BatchAugmentation, ManifoldMixup, NetClassifier, TableMixup
-from vision import v2
+from skaug.transforms.torchvision import v2
 
 GOAL = 1.02
 COLUMNS = ["plain again", "identity", "mixup", "manifold mixup"]

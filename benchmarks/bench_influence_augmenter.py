@@ -70,7 +70,7 @@ from skaug import (
 from skaug.influence import Policy, TrainedNetwork
 from skaug.transforms import PerSample, baseline_transform
 from skaug.transforms.lists import Chain
-from vision import v2
+from skaug.transforms.torchvision import v2
 
 # Training rows, as many for validation, and epochs.
 SETS = {"mnist": (200, 40), "fashion_mnist": (500, 20), "har": (500, 20)}

@@ -53,7 +53,7 @@ from runs import (
 )
 from skaug import BatchAugmentation, Cutout, ManifoldMixup, NetClassifier, TableMixup
 from skaug.transforms import PerSample
-from vision import v2
+from skaug.transforms.torchvision import v2
 
 # Training rows, all epochs and those of refinement.
 SETS = {

@@ -23,7 +23,7 @@ from data import load, take
 from networks import PreActResNet18
 from runs import markdown, origin, parser_of, write
 from skaug import BatchAugmentation, NetClassifier
-from vision import v2
+from skaug.transforms.torchvision import v2
 
 PAPER = {"mixup": 95.92, "refined": 96.26}
 LAST = 10  # epochs of a phase over which the median is taken

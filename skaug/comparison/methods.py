@@ -35,8 +35,8 @@ from skaug.refined.callback import BatchAugmentation
 from skaug.refined.mixing import TableMixup
 from skaug.signals.spectrum import MagnitudeSpectrum
 from skaug.transforms.geometry import RandomAffine, RandomCropFlip
-from skaug.transforms.images import PerSample
 from skaug.transforms.lists import Chain
+from skaug.transforms.rand_augment import RandAugment, TrivialAugment
 from skaug.transforms.rows import Jitter, Scaling, SensorRotation, TimeWarp
 
 __all__ = [
@@ -123,7 +123,7 @@ class Method:
         Whether the arm is a network, which is compared to the plain ones.
     kinds : tuple of str
         Kinds of rows that the arm is for. "colours" are images with numbers from 0 to
-        1, which torchvision's policies need.
+        1, which transforms of colour need.
     needs : str, default=None
         Package that the arm needs and skaug does not.
     """
@@ -215,13 +215,6 @@ def heuristics_of(setup):
 def heuristic(setup, name):
     """Make a transform by its name."""
     return HEURISTICS[name](setup)
-
-
-def torchvisions(setup, name, **parameters):
-    """Make one of torchvision's transforms, drawn for each row by itself."""
-    from skaug.transforms.torchvision import v2
-
-    return PerSample(getattr(v2, name)(**parameters))
 
 
 def cutmix(setup):
@@ -364,11 +357,12 @@ METHODS = {
         on_top_of="heuristics",
     ),
     "TrivialAugment": Method(
-        lambda s, v: augmented_net(s, torchvisions(s, "TrivialAugmentWide")),
+        lambda s, v: augmented_net(s, TrivialAugment()),
         kinds=("colours",),
     ),
     "RandAugment": Method(
-        lambda s, v: augmented_net(s, torchvisions(s, "RandAugment")),
+        lambda s, v: augmented_net(s, RandAugment(magnitude=v)),
+        (5, 9),
         kinds=("colours",),
     ),
 } | classical_methods()

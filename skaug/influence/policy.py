@@ -223,7 +223,9 @@ class Policy:
     """Transform each row of a batch by a few transforms drawn from a list.
 
     Rotations, shifts, scalings, shears and flips of a row are multiplied into one
-    matrix, which comes before the other transforms. All rows are interpolated at once.
+    matrix, which comes first. All rows are interpolated at once. The other transforms
+    of a row follow in the order of the list, and rows that have drawn the same one are
+    transformed at once, whatever its strength.
 
     Parameters
     ----------
@@ -232,7 +234,7 @@ class Policy:
     weights : array-like of shape (n_transforms,)
         Probability of each to be drawn.
     n_transforms : int, default=2
-        How many are drawn for a row, one after the other.
+        How many are drawn for a row.
     probability : float, default=0.7
         How likely each of them is applied.
 
@@ -254,30 +256,40 @@ class Policy:
         for transform in compress(transforms, self.affine):
             check_parameters(transform, transform._rules)
         # -1 is for what moves pixels, and at the end for no transform.
-        families = np.where(self.affine, -1, families_of(transforms))
-        self.families = np.append(families, -1)
+        families, self.of_one = families_of(transforms)
+        self.families = np.append(np.where(self.affine, -1, families), -1)
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
         chosen = self._chosen(len(X))
         new_X = self._moved(X, chosen)
-        for numbers in chosen:
-            families = self.families[numbers]
-            for family in set(families[families >= 0].tolist()):
-                (own,) = (families == family).nonzero()
-                transform = of_rows([self.transforms[i] for i in numbers[own]], X)
-                own = torch.from_numpy(own).to(X.device)
-                new_X[own] = apply(transform, new_X, y, own, name="Policy")
+        for turn, family in self._turns(chosen):
+            draws, own = turn.nonzero()
+            transforms = [self.transforms[number] for number in chosen[draws, own]]
+            own = torch.from_numpy(own).to(X.device)
+            if family in self.of_one:
+                new_rows = apply(transforms[0], new_X, y, own, name="Policy")
+            else:
+                new_rows = of_rows(transforms, X)(new_X.index_select(0, own))
+            new_X.index_copy_(0, own, new_rows)
         return new_X if y is None else (new_X, y)
 
     def _chosen(self, n):
         """Numbers of the transforms (n_transforms, n); -1 stands for none."""
-        shape = self.n_transforms, n
-        chosen = torch.multinomial(self.weights, self.n_transforms * n, True).view(
-            shape
-        )
-        chosen[torch.rand(shape) >= self.probability] = -1
+        number = self.n_transforms * n
+        chosen = torch.multinomial(self.weights, number, True).view(-1, n)
+        chosen[torch.rand(chosen.shape) >= self.probability] = -1
         return chosen.numpy()
+
+    def _turns(self, chosen):
+        """Yield masks (n_transforms, n) of draws of one family, one a row at most."""
+        families = self.families[chosen]
+        earlier = np.zeros_like(families)  # draws of the same family for the row
+        for draw in range(1, len(chosen)):
+            earlier[draw] = (families[:draw] == families[draw]).sum(axis=0)
+        for turn in range(len(chosen)):
+            for family in np.unique(families[(families >= 0) & (earlier == turn)]):
+                yield (families == family) & (earlier == turn), family
 
     def _moved(self, X, chosen):
         """Rows with all that moves pixels done by one matrix; never X itself."""

@@ -2,7 +2,8 @@
 
 ``rows`` has transforms of rows of any kind. Those of images are in ``geometry`` (pixels
 move, by the matrices of ``warp``), ``colour`` (values change, by the functions of
-``pixels``) and ``images``. ``lists`` has the transforms that a policy chooses from, for
+``pixels``) and ``images``; ``rand_augment`` has two published augmentations made of the
+same operations. ``lists`` has the transforms that a policy chooses from, for
 each kind of rows. ``torchvision`` is the door to torchvision's transforms. A user's
 transform is a function of a batch X of shape (n, ...), or of X and y, which ``calling``
 calls, and whose result ``calling`` checks.
@@ -27,6 +28,7 @@ from skaug.transforms.geometry import (
 )
 from skaug.transforms.images import Cutout, PerSample
 from skaug.transforms.lists import baseline_transform, default_transforms
+from skaug.transforms.rand_augment import RandAugment, TrivialAugment
 from skaug.transforms.rows import (
     ChannelDropout,
     Jitter,
@@ -49,6 +51,7 @@ __all__ = [
     "Jitter",
     "PerSample",
     "Posterize",
+    "RandAugment",
     "RandomAffine",
     "RandomCropFlip",
     "SameClassInterpolation",
@@ -57,6 +60,7 @@ __all__ = [
     "SensorRotation",
     "Solarize",
     "TimeWarp",
+    "TrivialAugment",
     "VerticalFlip",
     "baseline_transform",
     "default_transforms",

@@ -22,7 +22,7 @@ OURS = {
     "AutoAugment": None,
     "ColorJitter": "Brightness, Contrast, Saturation or Hue",
     "ElasticTransform": None,
-    "RandAugment": None,
+    "RandAugment": "RandAugment",
     "RandomAdjustSharpness": None,
     "RandomAffine": "RandomAffine",
     "RandomApply": None,
@@ -44,7 +44,7 @@ OURS = {
     "RandomSolarize": "Solarize",
     "RandomVerticalFlip": "VerticalFlip",
     "RandomZoomOut": None,
-    "TrivialAugmentWide": None,
+    "TrivialAugmentWide": "TrivialAugment",
 }
 # Nothing is random in these but whether they act.
 BY_CHANCE = (

@@ -35,6 +35,7 @@ class ColourTransform(ImageTransform):
     """A function of the values of images (n, 1 or 3, height, width) from 0 to 1."""
 
     value_range = (0, 1)
+    _by_row = "strength"
 
     def __call__(self, X, y=None):
         """Return a transformed batch, and the labels as they came if they are given."""
@@ -47,10 +48,9 @@ class ColourTransform(ImageTransform):
         return super().__call__(X, y)
 
 
-def _for_each_row(X, low, high):
-    """Numbers drawn from U[low, high], of shape (n, 1, 1, 1)."""
-    share = torch.rand(len(X), 1, 1, 1, dtype=X.dtype, device=X.device)
-    return low + (high - low) * share
+def _uniform(X):
+    """A number from 0 to 1 for each row, of shape (n, 1, 1, 1)."""
+    return torch.rand(len(X), 1, 1, 1, dtype=X.dtype, device=X.device)
 
 
 class _Factor(ColourTransform):
@@ -62,8 +62,7 @@ class _Factor(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        factor = _for_each_row(X, 1 - self.strength, 1 + self.strength)
-        return self._function(X, factor)
+        return self._function(X, 1 + self.strength * (2 * _uniform(X) - 1))
 
 
 class Brightness(_Factor):
@@ -172,7 +171,7 @@ class Hue(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        return hue_shifted(X, _for_each_row(X, -self.strength, self.strength))
+        return hue_shifted(X, self.strength * (2 * _uniform(X) - 1))
 
 
 class Colour(ColourTransform):
@@ -237,7 +236,7 @@ class Posterize(ColourTransform):
 
     def _transform(self, X):
         most = (7 * self.strength + 0.5) // 1
-        lost = _for_each_row(X, 0, 1 + most).floor()
+        lost = (_uniform(X) * (1 + most)).floor()
         return torch.where(lost > 0, posterized(X, 8 - lost), X)
 
 
@@ -269,7 +268,7 @@ class Solarize(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        threshold = _for_each_row(X, 1 - self.strength, 1)
+        threshold = 1 - self.strength * _uniform(X)
         # White is inverted at a threshold of 1, which a strength of 0 must not do.
         return solarized(X, threshold + 1.0 * (self.strength == 0))
 
@@ -283,7 +282,7 @@ class _Chance(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        own = _for_each_row(X, 0, 1) < self.strength
+        own = _uniform(X) < self.strength
         return torch.where(own, self._function(X), X)
 
 

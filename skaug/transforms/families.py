@@ -2,10 +2,8 @@
 
 A policy has each transform at several strengths. Rows of a batch that have drawn the
 same transform are transformed at once, whatever strength each of them has: the
-parameter that ``_by_row`` names may have a number for each row.
+parameter that ``_by_row`` of a class names may have a number for each row.
 """
-
-import copy
 
 import torch
 
@@ -16,12 +14,17 @@ __all__ = ["families_of", "of_rows"]
 
 
 def families_of(transforms):
-    """Return the number of its family for each of some transforms."""
-    numbers, seen = [], {}
+    """Return the number of its family for each of some transforms.
+
+    Beside the list of numbers stand those of transforms that have no family.
+    """
+    numbers, seen, of_one = [], {}, set()
     for place, transform in enumerate(transforms):
         key = _key(transform)
         numbers.append(seen.setdefault(place if key is None else key, len(seen)))
-    return numbers
+        if key is None:
+            of_one.add(numbers[-1])
+    return numbers, of_one
 
 
 def of_rows(transforms, X):
@@ -34,8 +37,8 @@ def of_rows(transforms, X):
         name = first._by_row
         values = torch.tensor([getattr(transform, name) for transform in transforms])
         values = values.to(X) if values.is_floating_point() else values.to(X.device)
-        first = copy.copy(first)
-        setattr(first, name, values.view(-1, *[1] * (X.ndim - 1)))
+        values = values.view(-1, *[1] * (X.ndim - 1))
+        first = type(first)(**{**first.get_params(deep=False), name: values})
     return first
 
 

@@ -6,18 +6,17 @@ transform is a subclass of :class:`Affine` with a method ``limits(height, width)
 """
 
 import numpy as np
+import torch
 
 from skaug._checks import Number, Whole
 from skaug.transforms.images import ImageTransform
-from skaug.transforms.warp import Limits, draw_matrices, warp
+from skaug.transforms.warp import STILL, Limits, draw_matrices, warp
 
 __all__ = ["HorizontalFlip", "RandomAffine", "RandomCropFlip", "VerticalFlip"]
 
 
 class Affine(ImageTransform):
     """Moves pixels; a policy merges several of these into one matrix per row."""
-
-    _by_row = None
 
     def _transform(self, X):
         limits = np.tile(self.limits(*X.shape[2:]), (len(X), 1))
@@ -172,6 +171,14 @@ class RandomCropFlip(Affine):
         # Shifts are rounded: with the half, all of them are equally likely.
         most = self.padding + 0.5 if self.padding else 0.0
         return Limits(shift_x=most, shift_y=most, horizontal_flip=self.flip)
+
+    def _transform(self, X):
+        # The same as by limits, in a third of the time.
+        matrices = np.tile(STILL, (len(X), 1, 1))
+        matrices[torch.rand(len(X)).numpy() < self.flip, 0, 0] = -1
+        shift = torch.randint(-self.padding, self.padding + 1, (len(X), 2))
+        matrices[:, :, 2] = shift.numpy()
+        return warp(X, matrices, "nearest")
 
 
 class HorizontalFlip(Affine):

@@ -107,7 +107,6 @@ class PerSample(HoldsTransforms, RowTransform):
     6
     """
 
-    _by_row = None
     _rules = {}
 
     def __init__(self, transform):

@@ -54,21 +54,22 @@ def hue_shifted(X, shift):
     """Turn the circle of colours; a shift of 1 is a whole turn."""
     if X.shape[1] == 1:
         return X.clone()
-    low, high = X.aminmax(dim=1, keepdim=True)
-    spread = high - low
-    safe = torch.where(spread > 0, spread, 1)[:, 0]
     red, green, blue = X.unbind(dim=1)
-    # Sixths of the circle, from red.
-    hue = torch.where(
-        red == high[:, 0],
-        (green - blue) / safe,
-        torch.where(
-            green == high[:, 0], 2 + (blue - red) / safe, 4 + (red - green) / safe
-        ),
-    )
-    offset = torch.tensor([5, 3, 1]).to(X).view(3, 1, 1)
-    k = (offset + hue[:, None] + 6 * shift) % 6
-    return high - spread * torch.minimum(k, 4 - k).clamp(0, 1)
+    high = torch.maximum(torch.maximum(red, green), blue)
+    spread = high - torch.minimum(torch.minimum(red, green), blue)
+    # Sixths of the circle, from red, in units of the spread.
+    of_green = (blue - red).add_(spread, alpha=2)
+    of_blue = (red - green).add_(spread, alpha=4)
+    hue = torch.where(green == high, of_green, of_blue)
+    hue = torch.where(red == high, green - blue, hue)
+    # The tiny number is far below any spread; grey has no hue.
+    hue = (hue / (spread + 1e-20))[:, None]
+    offset = torch.tensor([5, 3, 1]).to(X).view(3, 1, 1) + 6 * shift
+    k = hue + offset
+    k -= 6 * (k / 6).floor_()
+    # Full within 2 sixths of the circle, and falls to nothing over another one.
+    share = k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)
+    return torch.addcmul(high[:, None], share, spread[:, None], value=-1)
 
 
 def sharpened(X, factor):

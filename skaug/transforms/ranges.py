@@ -50,7 +50,6 @@ class InUnits(RowTransform):
         Largest value of the images.
     """
 
-    _by_row = None
     _rules = {}
 
     def __init__(self, transform, largest=255.0):

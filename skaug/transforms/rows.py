@@ -37,7 +37,7 @@ class RowTransform(BaseEstimator):
     """
 
     mild = False
-    _by_row = "strength"
+    _by_row = None
     _rules = {"strength": Number(0, hint="0 does nothing.")}
 
     def __call__(self, X, y=None):
@@ -72,6 +72,7 @@ class Jitter(RowTransform):
     """
 
     mild = True
+    _by_row = "strength"
 
     def __init__(self, strength=0.05, scale=None):
         self.strength = strength
@@ -106,6 +107,7 @@ class Scaling(RowTransform):
     """
 
     mild = True
+    _by_row = "strength"
 
     def __init__(self, strength=0.1):
         self.strength = strength
@@ -150,6 +152,7 @@ class TimeWarp(RowTransform):
     """
 
     mild = True
+    _by_row = "strength"
     _rules = {**RowTransform._rules, "n_knots": Whole(2, hint="2 are the two ends.")}
 
     def __init__(self, strength=0.2, n_knots=6):
@@ -213,6 +216,7 @@ class SensorRotation(RowTransform):
     """
 
     mild = True
+    _by_row = "strength"
 
     def __init__(self, strength=15.0):
         self.strength = strength
@@ -254,6 +258,8 @@ class ChannelDropout(RowTransform):
     tensor([1., 7.])
     """
 
+    _by_row = "strength"
+
     def __init__(self, strength=0.1, fill=0.0):
         self.strength = strength
         self.fill = fill
@@ -287,7 +293,6 @@ class SameClassInterpolation(RowTransform):
 
     # Among the rows of one transform only, a class might have no other row.
     whole_batch = True
-    _by_row = None
 
     def __init__(self, strength=0.3):
         self.strength = strength

@@ -17,7 +17,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-__all__ = ["Limits", "affine_matrices", "composed", "draw_matrices", "warp"]
+__all__ = ["STILL", "Limits", "affine_matrices", "composed", "draw_matrices", "warp"]
+
+
+# The matrix that moves nothing.
+STILL = np.eye(2, 3)
 
 
 class Limits(NamedTuple):
@@ -44,8 +48,12 @@ def affine_matrices(degrees=0.0, shift=(0.0, 0.0), scale=1.0, shear=(0.0, 0.0)):
     c = sin - cos * tan_y
     b, d = -a * tan_x - sin, cos - c * tan_x
     x, y = shift
-    parts = np.broadcast_arrays(d, -b, b * y - d * x, -c, a, c * x - a * y)
-    return np.stack(parts, axis=-1).reshape(-1, 2, 3)
+    matrices = np.empty((np.broadcast(a, b, c, d, x, y).size, 2, 3))
+    rows = (d, -b, b * y - d * x), (-c, a, c * x - a * y)
+    for i, row in enumerate(rows):
+        for j, part in enumerate(row):
+            matrices[:, i, j] = part
+    return matrices
 
 
 def draw_matrices(limits):
@@ -79,21 +87,24 @@ def warp(X, matrices, mode="bilinear"):
     Flips and shifts by whole pixels are copies, so that their values are the same to
     the last digit. Other images are interpolated, or read at the nearest pixel.
     """
-    whole = _are_whole(matrices)
-    if whole.all() or mode == "nearest":
-        return _read(X, matrices, "nearest")
-    if not whole.any():
+    if mode == "nearest":
         return _read(X, matrices, mode)
-    new_X = torch.empty_like(X)
-    for rows, of_rows in ((whole, "nearest"), (~whole, mode)):
-        own = torch.from_numpy(rows.nonzero()[0]).to(X.device)
-        new_X[own] = _read(X[own], matrices[rows], of_rows)
+    whole = _are_whole(matrices)
+    new_X = X.clone()
+    still = whole & (matrices == STILL).all(axis=(1, 2))
+    for rows, of_rows in ((whole & ~still, "nearest"), (~whole, mode)):
+        if rows.all():
+            return _read(X, matrices, of_rows)
+        if rows.any():
+            own = torch.from_numpy(rows.nonzero()[0]).to(X.device)
+            new_rows = _read(X.index_select(0, own), matrices[rows], of_rows)
+            new_X.index_copy_(0, own, new_rows)
     return new_X
 
 
 def _are_whole(matrices):
     """Which rows are flipped and shifted by whole pixels, and no more."""
-    only_flips = np.abs(matrices[:, :, :2]) == np.eye(2)
+    only_flips = np.abs(matrices[:, :, :2]) == STILL[:, :2]
     shift = matrices[:, :, 2]
     return only_flips.all(axis=(1, 2)) & (shift == np.rint(shift)).all(axis=1)
 
@@ -101,10 +112,9 @@ def _are_whole(matrices):
 def _read(X, matrices, mode):
     """Values of X at the places of all pixels; integers and halves go by float32."""
     real = X if X.dtype in (torch.float32, torch.float64) else X.float()
-    along_x, along_y = (
-        torch.from_numpy(part).to(real) for part in _places(matrices, *X.shape[2:])
-    )
-    grid = (along_x + along_y).permute(0, 2, 3, 1)
+    places = torch.from_numpy(_places(matrices, *X.shape[2:])).to(real)
+    along_x, along_y = places.split([X.shape[3], X.shape[2]], dim=2)
+    grid = (along_x[:, :, None] + along_y[..., None]).permute(0, 2, 3, 1)
     moved = functional.grid_sample(real, grid, mode=mode, align_corners=False)
     return (moved if X.is_floating_point() else moved.round()).to(X.dtype)
 
@@ -112,11 +122,14 @@ def _read(X, matrices, mode):
 def _places(matrices, height, width):
     """Where pixels are read, with borders of images at -1 and 1, as a sum of two parts.
 
-    They have the shapes (n, 2, 1, width) and (n, 2, height, 1). torch's ``affine_grid``
-    gives the same sum and takes longer than ``grid_sample``.
+    The parts, (n, 2, width + height), are one for each column and one for each row.
+    torch's ``affine_grid`` gives the same sum and takes longer than ``grid_sample``.
     """
     x = np.arange(width) - (width - 1) / 2
     y = np.arange(height) - (height - 1) / 2
     matrices = matrices * [[2 / width], [2 / height]]
-    along_y = matrices[:, :, 1:2] * y + matrices[:, :, 2:]
-    return (matrices[:, :, :1] * x)[:, :, None], along_y[..., None]
+    places = np.empty((len(matrices), 2, width + height))
+    np.multiply(matrices[:, :, :1], x, out=places[:, :, :width])
+    np.multiply(matrices[:, :, 1:2], y, out=places[:, :, width:])
+    places[:, :, width:] += matrices[:, :, 2:]
+    return places

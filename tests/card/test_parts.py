@@ -1,5 +1,3 @@
-from importlib import import_module
-
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
@@ -22,7 +20,7 @@ from skaug import (
 from skaug.card.parts import Part, augmentation_tables, changed_parameters
 from skaug.signals import Frames
 from skaug.transforms import Jitter, PerSample
-from skaug.transforms.torchvision import torchvision  # noqa: F401
+from skaug.transforms.torchvision import v2
 
 
 @pytest.fixture
@@ -167,7 +165,6 @@ def test_few_of_many_frames_are_copied(monkeypatch):
 
 
 def test_parameters_that_are_transforms_of_torchvision_are_written_out():
-    v2 = import_module("torchvision.transforms.v2")
     augment = BatchAugmentation(PerSample(v2.RandomAffine(10)))
     net = NetClassifier(callbacks=[("augment", augment)])
     values = {row.parameter: row.value for row in changed_parameters(net)}

@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 from contextlib import nullcontext
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -31,9 +30,7 @@ from skaug import (
 )
 from skaug.influence import LastLayerInfluence
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
-from skaug.transforms.torchvision import torchvision
-
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+from skaug.transforms.torchvision import v2
 
 SMALL = NetClassifier(max_epochs=1, module__widths=(4,))
 SHORTEST = NetClassifier(max_epochs=1, module__hidden=(4,))

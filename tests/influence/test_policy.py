@@ -7,8 +7,23 @@ from helpers import refuses
 
 from skaug.influence import Policy
 from skaug.influence.policy import softmax_of_scores
-from skaug.transforms import SameClassInterpolation
+from skaug.transforms import (
+    Brightness,
+    ChannelDropout,
+    Cutout,
+    HorizontalFlip,
+    Jitter,
+    RandomAffine,
+    RandomCropFlip,
+    SameClassInterpolation,
+    Scaling,
+    SensorRotation,
+    TimeWarp,
+    VerticalFlip,
+)
+from skaug.transforms.families import families_of, of_rows
 from skaug.transforms.lists import Chain
+from skaug.transforms.ranges import InUnits
 
 
 def rows(*shape):
@@ -69,3 +84,91 @@ def test_interpolation_has_partners_in_the_whole_batch():
     assert (alone(X, y)[0] != X).float().mean() > 0.9
     with refuses("needs labels for SameClassInterpolation"):
         alone(X)
+
+
+def test_all_that_moves_pixels_is_one_matrix():
+    torch.manual_seed(0)
+    X = rows(30, 2, 9, 9)
+    # Flips in both directions, one after the other, are half a turn.
+    both = [HorizontalFlip(1.0), VerticalFlip(1.0)]
+    seen = {
+        tuple(new.flatten().tolist())
+        for new in Policy(both, [0.5, 0.5], 2, 1.0)(X[:1].expand(60, 2, 9, 9))
+    }
+    turned = X[0].flip(1, 2)
+    assert seen == {tuple(x.flatten().tolist()) for x in (X[0], turned)}
+
+
+def test_two_turns_are_interpolated_once():
+    # Shifts beyond the border and back: one after the other would lose the pixels.
+    torch.manual_seed(0)
+    X = rows(3000, 1, 3, 3)
+    new_X = Policy([RandomCropFlip(2, 0.0)], [1.0], 2, 1.0)(X)
+    kept = (new_X == X).flatten(1).all(dim=1).float().mean()
+    # The sum of two draws from -2 to 2 is 0 in one of five cases, for each axis.
+    assert float(kept) == pytest.approx(1 / 25, abs=0.015)
+
+
+def test_moved_rows_are_those_of_the_transforms():
+    torch.manual_seed(0)
+    X = rows(4000, 1, 6, 6)
+    policy = Policy([RandomCropFlip(1, 0.0), HorizontalFlip(1.0)], [0.3, 0.7], 1, 0.5)
+    new_X = policy(X)
+    same = (new_X == X).flatten(1).all(dim=1)
+    flipped = (new_X == X.flip(3)).flatten(1).all(dim=1)
+    assert flipped.float().mean() == pytest.approx(0.35, abs=0.03)
+    # One crop in nine is at the old place.
+    assert same.float().mean() == pytest.approx(0.5 + 0.15 / 9, abs=0.03)
+
+
+ALIKE = {
+    "table": [Jitter(0.0), Jitter(0.5)],
+    "signals": [TimeWarp(0.0), TimeWarp(0.5)],
+    "sensors": [SensorRotation(0.0), SensorRotation(50.0)],
+    "channels": [ChannelDropout(0.0), ChannelDropout(1.0)],
+    "scaling": [Scaling(0.0), Scaling(0.5)],
+    "images": [Cutout(1), Cutout(9)],
+    "colours": [InUnits(Brightness(0.0), 255.0), InUnits(Brightness(1.0), 255.0)],
+}
+
+
+@pytest.mark.parametrize("alike", ALIKE.values(), ids=ALIKE)
+def test_rows_of_a_family_have_their_own_strengths(alike):
+    torch.manual_seed(0)
+    images = isinstance(alike[0], (Cutout, InUnits))
+    X = rows(2000, 3, 9, 9) + 1 if images else rows(2000, 3, 30) + 1
+    assert families_of(alike) == ([0, 0], set())
+    weak = torch.arange(2000) % 3 > 0
+    both = of_rows([alike[0] if one else alike[1] for one in weak], X)
+    change = (both(X) - X).abs().flatten(1).mean(dim=1)
+    alone = (alike[1](X) - X).abs().flatten(1).mean(dim=1)
+    assert change[~weak].mean() == pytest.approx(float(alone.mean()), rel=0.2)
+    assert change[weak].mean() < 0.2 * change[~weak].mean()
+
+
+def test_families_differ_in_one_number_only():
+    scale = torch.ones(3)
+    function = torch.sin
+    numbers, of_one = families_of(
+        [
+            Jitter(0.1, scale),
+            Jitter(0.2, scale),
+            Jitter(0.2, scale.clone()),
+            function,
+            function,
+            TimeWarp(0.1, 4),
+            TimeWarp(0.2, 5),
+            InUnits(Brightness(0.1)),
+            InUnits(Brightness(0.2)),
+            Brightness(0.2),
+        ]
+    )
+    assert numbers == [0, 0, 1, 2, 3, 4, 5, 6, 6, 7]
+    assert of_one == {2, 3}
+
+
+def test_what_has_no_family_is_checked():
+    with refuses("Policy needs .*finite numbers"):
+        Policy([Jitter(), lambda X: X / 0], [0.5, 0.5], 1, 1.0)(rows(50, 3))
+    with refuses("RandomAffine needs degrees"):
+        Policy([RandomAffine(degrees=-1)], [1.0])

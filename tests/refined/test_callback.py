@@ -2,9 +2,9 @@
 
 import copy
 import pickle
+import warnings
 from contextlib import nullcontext
 from functools import cache
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from skorch.callbacks import (
 )
 from skorch.dataset import ValidSplit
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from skaug import (
     BatchAugmentation,
@@ -40,12 +40,11 @@ from skaug import (
     TableMixup,
 )
 from skaug.isda import augmented_logits
-from skaug.net import MLP
+from skaug.net import MLP, ConvNet
 from skaug.refined.holding import LOWEST_RATE
-from skaug.transforms import Jitter, PerSample
-from skaug.transforms.torchvision import torchvision
-
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+from skaug.transforms import Brightness, Invert, Jitter, PerSample, RandomCropFlip
+from skaug.transforms.calling import name_of
+from skaug.transforms.torchvision import v2
 
 EPOCHS = 6
 
@@ -714,6 +713,83 @@ def test_images(transform):
     model = fit_of(augment, X, y)
     assert model.score(X, y) > 0.9
     assert model.history[0, "train_loss"] != first_loss
+
+
+class SpyConvNet(ConvNet):
+    """Keeps what it is trained on."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__(n_channels, n_classes)
+        self.trained_on = []
+
+    def forward(self, X):
+        if self.training:
+            self.trained_on.append(X.clone())
+        return super().forward(X)
+
+
+def trained_on(transform, X, y, **params):
+    """Rows that a network saw in one epoch with a transform."""
+    augment = BatchAugmentation(transform, random_state=0)
+    params |= {"max_epochs": 1, "random_state": 0, "module": SpyConvNet}
+    model = NetClassifier(callbacks=[augment], **params).fit(X, y)
+    return torch.cat(model.module_.trained_on)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Brightness(0.9),
+        PerSample(v2.ColorJitter(0.5, 0.5)),
+        PerSample(v2.RandAugment()),
+        v2.Compose([Invert(), RandomCropFlip(2)]),
+    ],
+    ids=name_of,
+)
+def test_bytes_are_transformed_as_numbers_from_0_to_1_are(transform):
+    X = (255 * shades()[0]).round()
+    y = shades()[1]
+    seen = trained_on(transform, np.float32(X / 255), y)
+    assert not all(plain(np.float32(X / 255), seen))
+    for of_bytes in (X.astype(np.uint8), np.float32(X)):
+        torch.testing.assert_close(
+            trained_on(transform, of_bytes, y) / 255, seen, atol=1e-5, rtol=0
+        )
+    dataset = TensorDataset(torch.from_numpy(np.float32(X)), torch.arange(60) // 20)
+    params = {"classes": [0, 1, 2], "train_split": None, "module__n_channels": 1}
+    params |= {"module__n_classes": 3}
+    augment = BatchAugmentation(transform, random_state=0)
+    net = skorch_net(SpyConvNet, augment, **params, max_epochs=1).fit(dataset, None)
+    seen = torch.cat(net.module_.trained_on)
+    assert seen.max() > 2 and not all(plain(X, seen))
+
+
+def test_standardised_images_are_refused_where_numbers_from_0_to_1_are_needed():
+    X, y, _ = shades()
+    standardised = (X - X.mean()) / X.std()
+    message = "BatchAugmentation needs images .* for Brightness; got -.*before you sta"
+    with refuses(message):
+        fit_of(BatchAugmentation(Brightness()), standardised, y, 1)
+    refine = BatchAugmentation(Jitter(), 1, refine_transform=Brightness())
+    with refuses(message):
+        fit_of(refine, standardised, y, 2)
+    fit_of(BatchAugmentation(RandomCropFlip(2)), standardised, y, 1)
+
+
+def test_torchvisions_choices_are_made_for_each_row():
+    X, y, _ = shades()
+    X = np.repeat(np.arange(8.0)[None, None, None] / 8, 60, axis=0).repeat(8, axis=2)
+    transform = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomCrop(8, padding=2)])
+    with pytest.warns(
+        UserWarning, match="a choice for each row; got torchvision's Ran"
+    ):
+        seen = trained_on(transform, X, y)
+    assert len(seen.flatten(1).unique(dim=0)) > 20
+    assert not any(isinstance(one, PerSample) for one in transform.transforms)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = trained_on(PerSample(transform), X, y)
+    assert len(seen.flatten(1).unique(dim=0)) > 20
 
 
 def test_signals(har):

@@ -1,16 +1,13 @@
 """Objects that hold torchvision's transforms can be cloned and searched over."""
 
-from importlib import import_module
-
 import pytest
 import torch
 from sklearn.base import clone
 
 from skaug import BatchAugmentation, NetworkAugmentation, TransformPolicy
 from skaug.transforms import Jitter, PerSample
-from skaug.transforms.torchvision import torchvision
+from skaug.transforms.torchvision import v2
 
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
 affine = v2.RandomAffine(10)  # which has a get_params of its own
 
 

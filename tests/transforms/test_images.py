@@ -1,15 +1,11 @@
 """Transforms of images, and torchvision's for each row by itself."""
 
-from importlib import import_module
-
 import pytest
 import torch
 
 from skaug import Cutout
 from skaug.transforms import PerSample
-from skaug.transforms.torchvision import torchvision
-
-v2 = import_module(f"{torchvision.__name__}.transforms.v2")
+from skaug.transforms.torchvision import v2
 
 
 @pytest.fixture(autouse=True)

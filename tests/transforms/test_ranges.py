@@ -1,0 +1,109 @@
+"""Ranges of numbers: which transforms need one, and images from 0 to 255."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import refuses
+
+from skaug.influence import Policy
+from skaug.transforms import (
+    Brightness,
+    Cutout,
+    Jitter,
+    PerSample,
+    RandomCropFlip,
+    default_transforms,
+)
+from skaug.transforms.calling import name_of
+from skaug.transforms.lists import Chain
+from skaug.transforms.ranges import fitted_to, largest_value, needs_unit_range
+from skaug.transforms.torchvision import v2
+
+
+def images(*shape):
+    X = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    return (255 * X).round() / 255
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Brightness(),
+        v2.ColorJitter(0.1),
+        PerSample(v2.RandAugment()),
+        v2.Compose([RandomCropFlip(), v2.RandomApply([v2.TrivialAugmentWide()])]),
+        torch.nn.Sequential(v2.RandomInvert()),
+        Chain([Jitter(), Brightness()]),
+        Policy([Jitter(), Brightness()], [0.5, 0.5]),
+    ],
+    ids=name_of,
+)
+def test_transforms_that_need_numbers_from_0_to_1(transform):
+    assert needs_unit_range(transform)
+    assert not needs_unit_range(fitted_to(255 * images(4, 3, 8, 8), transform, "Test"))
+
+
+def test_transforms_that_take_any_numbers():
+    for transform in (
+        None,
+        torch.sin,
+        Jitter(),
+        Cutout(2),
+        RandomCropFlip(),
+        v2.RandomCrop(8),
+        v2.Compose([v2.RandomAffine(10), PerSample(v2.RandomVerticalFlip())]),
+    ):
+        assert not needs_unit_range(transform)
+
+
+@pytest.mark.parametrize("kind", [torch.from_numpy, np.asarray])
+def test_the_largest_value_is_read_off(kind):
+    X = images(5, 3, 4, 4).numpy()
+    assert largest_value(kind(X), "colours", "Test") == 1
+    assert largest_value(kind(X * 0), "colours", "Test") == 1
+    assert largest_value(kind(X + 1e-7), "colours", "Test") == 1  # rounding
+    assert largest_value(kind(255 * X), "colours", "Test") == 255
+    assert largest_value(kind(np.uint8(255 * X)), "colours", "Test") == 255
+    for other in ((X - X.mean()) / X.std(), 65535 * X, X * np.nan):
+        with refuses("Test needs images with numbers from 0 to 1, or from 0 to 255, "):
+            largest_value(kind(other), "colours", "Test")
+
+
+def test_only_images_are_looked_at():
+    table = torch.randn(5, 3)
+    assert isinstance(fitted_to(table, Brightness(), "Test"), Brightness)
+    with refuses("for Brightness; got -.*Augment before you standardise"):
+        fitted_to(torch.randn(5, 3, 8, 8), Brightness(), "Test")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_list_does_the_same_to_bytes(channels):
+    X = images(40, channels, 12, 12)
+    lists = default_transforms(X), default_transforms(255 * X)
+    for (name, strength, ours), (other_name, other, of_bytes) in zip(*lists):
+        assert (name, strength) == (other_name, other)
+        torch.manual_seed(0)
+        new_X = ours(X)
+        torch.manual_seed(0)
+        torch.testing.assert_close(
+            of_bytes(255 * X) / 255, new_X, atol=2e-6, rtol=0, msg=name
+        )
+
+
+def test_policies_do_the_same_to_bytes():
+    X = images(60, 3, 12, 12)
+    moved = []
+    for largest in (1, 255):
+        transforms = [t for *_, t in default_transforms(largest * X)]
+        policy = Policy(transforms, torch.ones(len(transforms)), n_transforms=3)
+        torch.manual_seed(0)
+        moved.append(policy(largest * X) / largest)
+    torch.testing.assert_close(*moved, atol=2e-6, rtol=0)
+
+
+def test_standardised_images_have_no_list():
+    X = images(40, 3, 8, 8)
+    with refuses("default_transforms needs images .* got -0.5 to 0.5. Augment before"):
+        default_transforms(X - 0.5)
+    # Four channels have no colours.
+    assert default_transforms(torch.randn(10, 4, 8, 8))
