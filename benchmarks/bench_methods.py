@@ -1,178 +1,188 @@
-"""Which augmentation helps, on which data, at what cost? Methods x sets x seeds.
+"""Which augmentation helps, on which data, at what cost? Arms x sets x draws.
 
     python benchmarks/bench_methods.py [--quick] [--sets har ...] [--methods ISDA ...]
     python benchmarks/bench_methods.py --data FILE.npz
     python benchmarks/bench_methods.py --data FILE.csv --target COLUMN [--groups COLUMN]
-    python benchmarks/bench_methods.py --summary FILE.json
+    python benchmarks/bench_methods.py --summary FILE.json [--claims]
 
-Methods, their settings and their plain twins are in methods.py, sets in tasks.py. A
-seed draws the training rows, the weights and the order of batches. Each method chooses
-among three settings by log-loss on a third of its training rows, held out by groups if
-there are any, is fitted to all of them, and is scored once on test rows. A twin is the
-same without augmentation, with as many gradient steps. A network's twin chooses weight
-decay, or the rate of fine-tuning; the method takes that from it and chooses a strength.
-A policy's two networks, the scorer and the last one, take 1.6 times the steps of one;
-its twin takes twice as many. Compare it with the plain network, too.
+The arms are in skaug/comparison/methods.py, and skaug/comparison says how a cell is
+made. A draw of training rows also decides the weights and the order of batches, and is
+divided: two thirds to fit settings to, one third to choose by log-loss. Budgets are
+gradient steps of 64 rows under a cosine schedule. The best plain network chooses among
+100, 200 and 600 steps and four weight decays. Each arm chooses among 300 and 600 steps
+and up to three strengths, with the weight decay that the plain network of as many steps
+chose. Two differences tell what came out: to the best plain network, and to the plain
+one of equal steps. An arm on top of another, such as heuristics + ISDA 1, is also
+compared to that one alone, at its steps and weight decay. Samplers have the classifier
+alone for a twin.
 
-An .npz file has arrays x and y, or x_train, y_train, x_test, y_test, and groups or
-subject, with the same endings, if rows belong together: tables (n, features), signals
-(n, channels, times) or images; uint8 with three axes is grey images. A .csv file has a
-column of labels and, if rows belong together, one of groups. Each draw of a file leaves
-out a quarter of its rows, of whole groups, to test with if there are no test rows.
-
-Each cell of method, set and seed is a file in the output folder, written as it ends and
+Each cell of arm, set and draw is a file in the output folder, written as it ends and
 never computed again: started again after a kill, the command goes on. Cells of other
-sources, versions or files are not mixed in; failed ones are tried again, and end the
-command with an error. Time is the CPU time of the choice and the fit, over that of the
-twin, which has chosen for both.
+sources, versions or rows are not mixed in; failed ones are tried again, and end the
+command with an error. After the first draw of each set the command says how long the
+others will take.
 
-Differences to the twin are paired over seeds: mean ± standard error, ** where Holm's
-correction over all differences of that metric in the tables leaves p < 0.05 in the t
-test, * where p < 0.05 without it. Test rows of the sets are the same for all seeds:
-this speaks for other draws and weights. Draws of a file overlap; their standard errors
-are widened for that, as for splits that leave out a quarter (Nadeau and Bengio, 2003).
+Test rows of the built-in sets are the same for all draws: errors speak for other draws
+and weights. Each draw of a file of one's own leaves out a quarter of its rows to test
+with, of whole groups if there are any. These draws overlap, and their standard errors
+are widened for that (Nadeau and Bengio, 2003).
 
-The folder ends up with methods.md, methods.json and methods.png. The last form writes
-these to benchmarks/results, below what stands in methods.md before its first heading.
+The folder ends up with methods.md, methods.json and methods.png. --summary writes these
+to benchmarks/results, below what stands in methods.md before its first heading.
+--claims asserts what methods_claims.py lists, and ends with status 1 if one is missed.
 """
 
-import hashlib
 import json
-from importlib.metadata import version
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from joblib import Parallel, delayed
-from tqdm import tqdm
+from sklearn.utils import Bunch
 
-from cells import keep_cell, task_of
-from data import load
-from methods import METHODS, methods_for
-from methods_report import render, summary
-from runs import PACKAGES, RESULTS, ROOT, commit, origin, parser_of
-from tasks import SETS, stop
+from data import load, pooled
+from methods_claims import claims_of
+from runs import RESULTS, commit, fill_page, list_of_claims, origin, parser_of, stop
+from skaug.comparison import (
+    METHODS,
+    Budgets,
+    Differences,
+    Task,
+    heat_map,
+    read_file,
+    run_study,
+    summary,
+)
+from skaug.comparison.cell import write
 
-# Files beside this one that decide about what a cell gives.
-SOURCES = ("cells.py", "methods.py", "tasks.py", "tables.py", "data.py", "runs.py")
-EPOCHS = 20
+# Training rows of a draw, draws, side of the pooled images, augmentation by hand.
+SETS = {
+    "digits": (300, 5, None, "jitter"),
+    "mnist": (200, 5, 14, "affine"),
+    "fashion_mnist": (400, 5, 14, "small affine and flip"),
+    "cifar10": (500, 5, 16, "crop and flip"),
+    "har": (300, 8, None, "warps"),
+}
+QUICK_SETS = ["digits", "fashion_mnist", "har"]
 N_ROWS = 500  # of a draw from a file of one's own, at most
-QUICK = {"sets": ["digits", "fashion_mnist", "har"], "seeds": 3, "epochs": 10}
+TITLE = "Which augmentation helps?"
 
 
-def fingerprint(options):
-    """Digest of all that decides about a cell, besides what its name tells."""
-    digest = hashlib.sha256()
-    sources = [*ROOT.glob("skaug/**/*.py"), *map(Path(__file__).with_name, SOURCES)]
-    for path in sorted(sources) + ([Path(options.data)] if options.data else []):
-        digest.update(path.read_bytes())
-    made = [version(name) for name in [*PACKAGES, "imbalanced-learn"]]
-    chosen = options.epochs, options.rows, options.quick, options.target, options.groups
-    digest.update(repr((made, chosen)).encode())
-    return digest.hexdigest()[:12]
-
-
-def own_of(options):
-    """What to read a file of the user's with, or None."""
-    if options.data is None:
-        return None
-    return options.data, options.target, options.groups, options.rows
-
-
-def cells_of(options, own):
-    """All cells to be had, seed by seed."""
-    names = options.sets if own is None else [Path(options.data).stem]
-    methods = {}
-    for name in names:
-        X = task_of(name, options.quick, own).X
-        shape = () if hasattr(X, "columns") else X.shape[1:]
-        methods[name] = methods_for(shape, options.methods)
-    if not set(options.methods) & set().union(*methods.values()):
-        stop("a method for such rows", options.methods, "Choose others with --methods.")
-    # The rows were read to list the cells; workers read them on their own.
-    task_of.cache_clear()
+def built_in(name):
+    """One of the sets of data.py; images are pooled to half their sides."""
+    try:
+        data = load(name)
+    except FileNotFoundError:
+        advice = "Set SKAUG_DATA to their folder, or choose others with --sets."
+        stop("bench_methods", "the data of its sets", f"none of {name}", advice)
+    n_rows, n_seeds, side, heuristic = SETS[name]
+    X, X_test = data.X_train, data.X_test
+    if side is not None:
+        X, X_test = pooled(X), pooled(X_test)
+    test = Bunch(X=X_test, y=data.y_test, groups=data.get("subject_test"))
+    groups = data.get("subject_train")
     load.cache_clear()
-    return [
-        {"set": name, "method": method, "seed": seed}
-        for seed in range(options.seeds)
-        for name in names
-        for method in methods[name]
-    ]
+    return Task(name, X, data.y_train, groups, test, n_rows, n_seeds, heuristic)
 
 
-def is_done(path):
-    """Whether there is a cell, and it did not fail."""
-    return path.exists() and "error" not in json.loads(path.read_text())
+def tasks_of(options):
+    """What to compare on: a file of the user's, or the built-in sets."""
+    if options.data is not None:
+        target, groups = options.target, options.groups
+        tasks = [read_file(options.data, target, groups, n_rows=options.rows)]
+    else:
+        tasks = [built_in(name) for name in options.sets]
+    if options.seeds is not None:
+        tasks = [replace(task, n_seeds=options.seeds) for task in tasks]
+    return tasks
 
 
 def run(options):
-    """Run the cells that are missing, twins first; all of them, in order."""
-    own = own_of(options)
-    cells = cells_of(options, own)
-    folder = Path(options.output) / fingerprint(options)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def path_of(cell):
-        name = "{set} {method} {seed}.json".format(**cell)
-        return folder / name.replace("/", "-")
-
-    def twin_of(cell):
-        twin = METHODS[cell["method"]].twin
-        return twin and json.loads(path_of({**cell, "method": twin}).read_text())
-
-    missing = [cell for cell in cells if not is_done(path_of(cell))]
-    if len(missing) < len(cells):
-        print(f"{len(cells) - len(missing)} of {len(cells)} cells are there already.")
-    settings = options.epochs, options.quick, own
-    bar = tqdm(total=len(missing), unit="cell", smoothing=0.05)
-    for of_twins in True, False:
-        work = Parallel(options.n_jobs, return_as="generator_unordered")(
-            delayed(keep_cell)(path_of(cell), cell, twin_of(cell), *settings)
-            for cell in missing
-            if (METHODS[cell["method"]].twin is None) == of_twins
+    """Run the cells that are missing, and return all with what they were made with."""
+    budgets = Budgets().shorter(options.shorter)
+    try:
+        tasks = tasks_of(options)
+        cells = run_study(
+            tasks,
+            options.output,
+            methods=options.methods,
+            budgets=budgets,
+            n_jobs=options.n_jobs,
+            verbose=1,
         )
-        for _ in work:
-            bar.update()
-    bar.close()
-    return [json.loads(path_of(cell).read_text()) for cell in cells]
+    except ValueError as error:
+        raise SystemExit(f"bench_methods: {error}") from None
+    return {
+        "origin": f"commit {commit()}, {origin(*options.packages)}",
+        "budgets": asdict(budgets),
+        "overlapping": [task.name for task in tasks if task.leaves_out],
+        "cells": cells,
+    }
+
+
+def render(data, folder, claims=()):
+    """Page, figures and picture in a folder; returns the text of the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = summary(data["cells"], data["overlapping"], data["origin"])
+    if claims:
+        text = "\n".join([*list_of_claims(claims), "", text])
+    fill_page(folder / "methods.md", TITLE, text)
+    # Losses of all settings are in the files of the cells.
+    kept = [{k: v for k, v in cell.items() if k != "inner"} for cell in data["cells"]]
+    write(folder / "methods.json", {**data, "cells": kept})
+    heat_map(data["cells"], folder / "methods.png", data["overlapping"])
+    return text
+
+
+def options_of():
+    """Options of the command line, checked."""
+    parser = parser_of(__doc__)
+    parser.epilog = "See the top of the file for more."
+    add = parser.add_argument
+    add("--sets", nargs="+", choices=SETS, default=list(SETS))
+    add("--data", help="a file of your own, .npz or .csv")
+    add("--target", help="column of labels in a .csv file")
+    add("--groups", help="column of groups in a .csv file")
+    add("--rows", type=int, default=N_ROWS, help="of --data in a draw at most")
+    add("--methods", nargs="+", choices=METHODS, help="all by default")
+    add("--seeds", type=int, help="draws of each set (8 of har, 5 of others)")
+    add("--shorter", type=float, default=1, help="divide steps by this, for a trial")
+    add("--quick", action="store_true", help="fewer sets and draws, a quarter of steps")
+    add("--n-jobs", type=int, default=2, help="cells at a time (2)")
+    add("--output", default="bench_methods", help="folder of the cells")
+    add("--summary", help="kept figures to render to results/")
+    add("--claims", action="store_true", help="assert what the page claims")
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(sets=QUICK_SETS, seeds=3, shorter=4)
+    options = parser.parse_args()
+    if options.seeds is not None and options.seeds < 2:
+        got, advice = options.seeds, "Raise --seeds."
+        stop("bench_methods", "2 draws or more for a standard error", got, advice)
+    if find_spec("matplotlib") is None:
+        advice = "Run: pip install matplotlib"
+        stop("bench_methods", "matplotlib for its picture", "none", advice)
+    imblearn = find_spec("imblearn") is not None
+    options.packages = ["imbalanced-learn"] if imblearn else []
+    return options
 
 
 def main():
-    parser = parser_of(__doc__)
-    parser.epilog = "See the top of the file for more."
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--data", help="a file of your own, .npz or .csv")
-    parser.add_argument("--target", help="column of labels in a .csv file")
-    parser.add_argument("--groups", help="column of groups in a .csv file")
-    parser.add_argument(
-        "--rows", type=int, default=N_ROWS, help="of --data in a draw at most"
-    )
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--quick", action="store_true", help="fewer rows, sets, seeds")
-    parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--output", default="bench_methods", help="folder of the cells")
-    parser.add_argument("--summary", help="kept figures to render to results/")
-    if parser.parse_known_args()[0].quick:
-        parser.set_defaults(**QUICK)
-    options = parser.parse_args()
+    options = options_of()
     if options.summary:
-        render(json.loads(Path(options.summary).read_text()), RESULTS)
-        return
-    if options.seeds < 2:
-        stop("2 seeds or more for a standard error", options.seeds, "Raise --seeds.")
-    if find_spec("matplotlib") is None:
-        stop("matplotlib for its picture", "none", "Run: pip install matplotlib")
-    # Draws of a file overlap; those of the sets are a small part of theirs.
-    data = {"epochs": options.epochs, "overlapping": options.data is not None}
-    made = f"commit {commit()}, {origin('imbalanced-learn')}"
-    data |= {"origin": made, "cells": run(options)}
-    render(data, Path(options.output))
-    print(summary(data))
-    print(f"Written to {options.output}: methods.md, methods.json, methods.png")
+        data = json.loads(Path(options.summary).read_text())
+        folder = RESULTS
+    else:
+        data = run(options)
+        folder = Path(options.output)
+    claims = []
+    if options.claims:
+        claims = claims_of(Differences(data["cells"], data["overlapping"]))
+    print(render(data, folder, claims))
+    print(f"Written to {folder}: methods.md, methods.json, methods.png")
     n_failed = sum("error" in cell for cell in data["cells"])
     if n_failed:
         raise SystemExit(f"{n_failed} cells failed; they are at the end of the page.")
+    if not all(held for _, held in claims):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

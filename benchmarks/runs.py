@@ -7,7 +7,6 @@ A run is what one seed gives on one set: a dictionary with "set" and "seed", mos
 import argparse
 import datetime
 import json
-import os
 import platform
 import subprocess
 import time
@@ -19,6 +18,13 @@ from joblib import Parallel, delayed
 from scipy.stats import t as student
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from tqdm import tqdm
+
+from skaug.comparison.cell import write
+from skaug.comparison.tables import (
+    markdown,  # noqa: F401  (for the scripts, with the others)
+    mean_and_error,
+    plus_minus,
+)
 
 START = time.time()
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,28 +153,9 @@ def by_set(results, names):
     return {name: runs for name, runs in groups.items() if runs}
 
 
-def mean_and_error(gaps, overlap=0):
-    """Mean of paired differences over their first axis, and its standard error.
-
-    Where training parts overlap, the mean is less sure than s / sqrt(n). The size of a
-    test part over that of a training part, `overlap`, is added to 1 / n (Nadeau and
-    Bengio, 2003). It is 0 for draws of few rows, which hardly overlap.
-    """
-    n, mean = len(gaps), np.mean(gaps, axis=0)
-    if n < 2:
-        return mean, np.full_like(mean, np.nan)
-    return mean, np.std(gaps, axis=0, ddof=1) * np.sqrt(1 / n + overlap)
-
-
 def half_width(error, n):
     """Half of the two-sided 95 % t interval of n differences."""
     return student.ppf(0.975, n - 1) * error
-
-
-def plus_minus(mean, error, digits, sign="+"):
-    """A mean with its error, unless that is unknown."""
-    text = f"{mean:{sign}.{digits}f}"
-    return text if np.isnan(error) else f"{text} ± {error:.{digits}f}"
 
 
 def interval(gaps, digits):
@@ -216,15 +203,6 @@ def chosen_counts(chosen, settings):
     return ", ".join(f"{setting:g}: {chosen.count(setting)}" for setting in settings)
 
 
-def markdown(lines):
-    """Yield a table in Markdown; the first line is its head."""
-    head, *lines = lines
-    yield f"| {' | '.join(head)} |"
-    yield "| --- |" + " --- |" * (len(head) - 1)
-    for line in lines:
-        yield f"| {' | '.join(line)} |"
-
-
 def claim(text, seen, held):
     """A claim in words, with what was seen, and whether it holds."""
     return f"{text}: {seen}, {'held' if held else 'missed'}", bool(held)
@@ -253,14 +231,6 @@ def kept(paths):
     if len(set(map(place, results))) < len(results):
         raise ValueError("A run is in the files more than once.")
     return results
-
-
-def write(path, data):
-    """Replace a file by data in JSON; interrupted, it leaves the old one whole."""
-    path = Path(path)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(data, indent=1) + "\n")
-    os.replace(new, path)
 
 
 def fill_page(path, title, tables):

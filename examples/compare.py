@@ -33,11 +33,12 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from skaug import ISDAClassifier, NetClassifier
+from skaug.comparison import columns_as_numbers, fold_maker, read_table
+from skaug.comparison.data import rows_of
 
-# Tables and errors are read and computed as in the benchmarks.
+# Errors are computed and told as in the benchmarks.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import runs
-from tables import fold_maker, for_columns, read_table, rows_of
 
 # Decimals to show, and which is better.
 METRICS = {"accuracy %": (2, "higher"), "log-loss": (4, "lower")}
@@ -279,10 +280,13 @@ def main(arguments=None):
     """Compare the two networks on the data that the command line names."""
     options = read_options(arguments)
     if options.data:
-        X, y, groups = read_table(options.data, options.target, options.groups, stop)
+        try:
+            X, y, groups = read_table(options.data, options.target, options.groups)
+        except ValueError as error:
+            raise SystemExit(f"compare: {error}") from None
         check_target(y, groups, options)
         splits = folds(y, groups, options.folds, options.seeds)
-        prepare, overlap = for_columns(), 1 / (options.folds - 1)
+        prepare, overlap = columns_as_numbers(), 1 / (options.folds - 1)
         title = f"{Path(options.data).name}: {options.folds} folds"
         title += " of groups" * bool(options.groups) + f", {options.seeds} times"
     else:

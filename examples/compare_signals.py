@@ -35,9 +35,9 @@ from compare import (
     stop,
 )
 from data import load
+from skaug.comparison import fold_maker
 from skaug.signals import MagnitudeSpectrum, frame_segments, load_shl
 from skaug.signals.shl import CLASSES
-from tables import fold_maker
 
 CHANNELS = [f"{sensor}_{axis}" for sensor in ("Acc", "Gyr", "Mag") for axis in "xyz"]
 # Steps per second, acceleration in m/s2 and turning in rad/s with each step, shaking

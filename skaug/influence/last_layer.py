@@ -42,7 +42,6 @@ from skorch import NeuralNet
 from skaug._checks import Number, OneOf, check_parameters, check_two_classes
 from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
-    best_temperature,
     conjugate_gradient,
     flat_gradients,
     hessian,
@@ -53,6 +52,7 @@ from skaug.influence.softmax_hessian import (
     sum_zero_basis,
 )
 from skaug.net.head import capture_input, check_head, linear_head
+from skaug.net.temperature import best_temperature
 
 __all__ = ["LastLayerInfluence"]
 

@@ -237,18 +237,3 @@ def softmax_regression(features, target, damping, start=None):
             break
         W, value = W - size * step, new_value
     return W
-
-
-def best_temperature(logits, target):
-    """Temperature by which to divide logits for the lowest mean cross-entropy."""
-    if (logits.argmax(dim=1) == target).all():
-        return 1.0  # the lower the better: there is no best one
-    low, high = math.log(1e-2), math.log(1e3)
-    for _ in range(60):  # convex in 1 / temperature: its derivative changes sign once
-        middle = (low + high) / 2
-        errors = softmax_errors(logits / math.exp(middle), target)
-        if (errors * logits).sum() > 0:  # less confidence is better
-            low = middle
-        else:
-            high = middle
-    return math.exp((low + high) / 2)

@@ -3,8 +3,9 @@
 :class:`NetClassifier` is skorch's classifier with scikit-learn's manners, and the plain
 twin of every method. The other files are what methods need of any network: its last
 linear layer and the *features*, which are the input of this layer (``head``); its
-*levels*, at which the network can be cut (``levels``); and splits that hold out whole
-groups of rows (``splits``).
+*levels*, at which the network can be cut (``levels``); splits that hold out whole
+groups of rows (``splits``); and the temperature that fits confidence to rows held out
+(``temperature``).
 """
 
 from skaug.net.batches import BatchIterator
@@ -13,6 +14,7 @@ from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.temperature import best_temperature
 
 __all__ = [
     "MLP",
@@ -22,6 +24,7 @@ __all__ = [
     "Levels",
     "NetClassifier",
     "SignalNet",
+    "best_temperature",
     "capture_input",
     "check_head",
     "linear_head",

@@ -148,14 +148,14 @@ def test_strength_search_keeps_groups_together(table, monkeypatch):
     y, groups = table["label"].to_numpy(dtype=str), table["subject"].to_numpy()
     ((train, test), *_) = compare.folds(y, groups, n_folds=5, seeds=1)
     X = table[["a", "b"]]
-    prepare = compare.for_columns()
+    prepare = compare.columns_as_numbers()
     compare.compare_once(0, train, test, X, y, groups, prepare, options)
     assert searches == [(len(train), set())] * 3
 
 
 def test_columns_are_learned_from_training_rows(table):
     X = table[["a", "empty", "colour"]].fillna({"colour": "none"})
-    prepare = compare.for_columns().fit(X[:100])
+    prepare = compare.columns_as_numbers().fit(X[:100])
     new = pd.DataFrame({"a": [np.nan], "empty": [np.nan], "colour": ["green"]})
     a = X["a"][:100]
     a = a.fillna(a.median())
@@ -191,9 +191,9 @@ def test_verdict_is_careful_with_few_splits():
 @pytest.mark.parametrize(
     "change, options, message",
     [
-        ({}, ["--target", "lable"], r"--target to be a column; got 'lable'. .*label"),
-        ({}, [], r"--target to be a column; got None. Columns are: a, b"),
-        ({}, ["--target", "label", "--groups", "x"], r"--groups to be a column; got"),
+        ({}, ["--target", "lable"], r"target to be a column; got 'lable'. .*label"),
+        ({}, [], r"target to be a column; got None. Columns are: a, b"),
+        ({}, ["--target", "label", "--groups", "x"], r"groups to be a column; got"),
         ({}, ["--target", "a"], r"'a' in every row; got \d+ empty"),
         ({"a": range(240)}, ["--target", "a"], r"classes; got 240 different values"),
         ({"a": 1}, ["--target", "a"], r"two classes; got 1 in 'a'"),
@@ -214,14 +214,14 @@ def test_unfit_table_is_refused_in_a_sentence(
 ):
     path = tmp_path / "t.csv"
     table.assign(**change).to_csv(path, index=False)
-    with refuses(r"compare needs .*" + message, SystemExit):
+    with refuses(r"(compare|read_table) needs .*" + message, SystemExit):
         compare.main(["--data", str(path), *options])
 
 
 def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "t.csv"
     for text, message in [
-        (None, r"a --data file that exists; got .*t.csv"),
+        (None, r"a file that exists; got .*t.csv"),
         ("", r"a readable CSV file; got .*No columns"),
         ("y\nwalk\nsit\n", "columns besides target and groups; got y"),
     ]:
@@ -249,7 +249,7 @@ def test_unfit_option_is_refused_in_a_sentence(options, message):
 
 def test_without_pandas_only_data_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with refuses("compare needs pandas to read --data", SystemExit):
+    with refuses("read_table needs pandas to read a .csv file", SystemExit):
         compare.main(["--data", "t.csv", "--target", "y"])
 
 

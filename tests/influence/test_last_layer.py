@@ -20,7 +20,7 @@ from torch import nn
 from skaug import NetClassifier
 from skaug.influence import LastLayerInfluence, hessian
 from skaug.influence.last_layer import _clipped
-from skaug.influence.softmax_hessian import best_temperature
+from skaug.net import best_temperature
 
 N = 400
 CROSS_ENTROPY = nn.functional.cross_entropy

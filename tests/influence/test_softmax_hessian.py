@@ -7,7 +7,6 @@ from sklearn.linear_model import LogisticRegression
 
 from skaug.influence import hessian, hessian_product, softmax_errors
 from skaug.influence.softmax_hessian import (
-    best_temperature,
     conjugate_gradient,
     softmax_regression,
     sum_zero_basis,
@@ -83,12 +82,3 @@ def test_the_minimum_is_scikit_learns(small):
     found = softmax_regression(features, target, 0.1)
     expected = regression.fit(features.numpy(), target.numpy()).coef_
     np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_the_loss_is_lowest_at_the_best_temperature(small):
-    features, weight, target, _ = small
-    logits = features @ weight.T
-    best = best_temperature(logits, target)
-    losses = [float(CROSS_ENTROPY(logits / (best * t), target)) for t in (0.9, 1, 1.1)]
-    assert losses[1] < min(losses[0], losses[2])
-    assert best_temperature(logits, logits.argmax(dim=1)) == 1

@@ -1,0 +1,109 @@
+"""What bench_methods.py claims about its arms, each held or missed with its figures.
+
+A difference is beyond doubt if it withstands Holm's correction over all arms and sets
+of the metric and the twin.
+"""
+
+from runs import claim
+from skaug.comparison.tables import twins_of
+
+# Arms that a user gets by default, behind a guard or known to suit.
+DEFAULTS = ("policy by influence", "IHDA", "heuristics + ISDA 1")
+ON_TOP = "heuristics + ISDA 1"
+
+
+def claims_of(found):
+    """All claims, with what was seen and whether they hold.
+
+    Parameters
+    ----------
+    found : Differences
+        Of the cells of all five sets.
+    """
+    yield gains(found, "cifar10", "accuracy", 1.5)
+    yield gains(found, "mnist", "accuracy", 2.0)
+    yield gains(found, "fashion_mnist", "accuracy", 0.0)
+    yield gains(found, "har", "log-loss", -0.02)
+    yield adds_accuracy(found)
+    yield adds_log_loss(found)
+    for metric in "accuracy", "log-loss at temperature":
+        yield does_no_harm(found, metric)
+
+
+def gains(found, name, metric, least):
+    """Some arm gains at least so much over the best plain network, beyond doubt."""
+    sign = 1 if metric == "accuracy" else -1
+    at_least = ">" if least == 0 else ">=" if sign > 0 else "<="
+    text = f"{name}: an arm's {metric} - best plain {at_least} {least:g} beyond doubt"
+    gaps = {
+        arm: sign * found.difference(name, arm, "best plain", metric)[0]
+        for arm in network_arms(found)
+    }
+    gaps = {arm: gap for arm, gap in gaps.items() if gap == gap}
+    ranked = sorted(gaps, key=gaps.get, reverse=True)
+    held = [
+        arm
+        for arm in ranked
+        if found.beyond_doubt(name, arm, "best plain", metric)
+        and (gaps[arm] > 0 if least == 0 else gaps[arm] >= sign * least)
+    ]
+    shown = [
+        f"{arm} {found.text(name, arm, 'best plain', metric)}"
+        for arm in (held or ranked)[:3]
+    ]
+    return told(text, ", ".join(shown) or "no cells", held)
+
+
+def adds_accuracy(found):
+    """ISDA on top of heuristics gains accuracy on MNIST."""
+    text = f"mnist: {ON_TOP} - heuristics alone, accuracy > 0 beyond doubt"
+    held = gains_on_top(found, "mnist", "accuracy")
+    seen = found.text("mnist", ON_TOP, "without it", "accuracy") or "no cells"
+    return told(text, seen, held)
+
+
+def adds_log_loss(found):
+    """ISDA on top of heuristics lowers the log-loss on two sets or more."""
+    text = f"{ON_TOP} - heuristics alone, log-loss < 0 beyond doubt on two sets or more"
+    held = [name for name in found.sets if gains_on_top(found, name, "log-loss")]
+    seen = on_sets(found, found.sets, ON_TOP, "without it", "log-loss")
+    return told(text, seen, len(held) >= 2)
+
+
+def gains_on_top(found, name, metric):
+    """Whether ISDA on top of heuristics is better than these alone, beyond doubt."""
+    place = name, ON_TOP, "without it", metric
+    return found.beyond_doubt(*place) and found.is_better(*place)
+
+
+def does_no_harm(found, metric):
+    """No arm of the defaults is worse than the best plain network beyond doubt."""
+    text = f"{', '.join(DEFAULTS)}: on no set worse beyond doubt in {metric}"
+    lowest, harmed = [], []
+    for arm in DEFAULTS:
+        for name in found.sets:
+            place = name, arm, "best plain", metric
+            if found.difference(*place)[0] != found.difference(*place)[0]:
+                return told(text, f"no cells of {arm} on {name}", False)
+            if found.is_better(*place) or found.difference(*place)[0] == 0:
+                continue
+            lowest.append(f"{arm} on {name} {found.text(*place)}")
+            harmed += [lowest[-1]] * found.beyond_doubt(*place)
+    seen = ", ".join(harmed or lowest) or "none is worse"
+    return told(text, f"below: {seen}" if lowest else seen, not harmed)
+
+
+def network_arms(found):
+    """Arms that are compared to the best plain network."""
+    return [arm for arm in found.compared if "best plain" in twins_of(arm)]
+
+
+def on_sets(found, names, arm, twin, metric):
+    """The differences of an arm on several sets, in words."""
+    return ", ".join(f"{n} {found.text(n, arm, twin, metric)}" for n in names)
+
+
+def told(text, seen, held):
+    """A claim as `runs.claim` has it, missed in capital letters."""
+    line, held = claim(text, seen, held)
+    return line.removesuffix("missed") + "MISSED" * (not held), held

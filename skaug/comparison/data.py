@@ -1,0 +1,516 @@
+"""What methods are compared on: files that people have, arrays, and draws from them.
+
+A :class:`Task` has rows to train on, more of them than a draw takes, and perhaps test
+rows. If it has no test rows, or hardly more rows than a draw takes, each draw leaves
+out a quarter of the rows, of whole groups if there are groups. Rows of a group are
+never trained on and tested with.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import Bunch
+
+__all__ = [
+    "Task",
+    "columns_as_numbers",
+    "draw",
+    "fold_maker",
+    "read_file",
+    "read_table",
+    "rows_of",
+]
+
+N_ROWS = 500  # of a draw, at most
+N_TEST = 3000
+LEFT_OUT = 0.25  # of the rows, where draws leave some out
+FEWEST = 6  # rows of each class in a draw: four to choose a setting with
+FEWEST_GROUPS = 5  # three to choose a setting with, and some left out
+
+
+@dataclass(eq=False)
+class Task:
+    """Rows that methods are compared on, and how many a draw takes.
+
+    Attributes
+    ----------
+    name : str
+        What the tables call it.
+    X : ndarray of shape (n, ...) or DataFrame
+        A table, signals (n, channels, times), images (n, channels, height, width), or
+        a frame with columns of any type.
+    y : ndarray of shape (n,)
+        Labels, numbers or texts.
+    groups : ndarray of shape (n,), default=None
+        Subject, segment or the like of each row.
+    test : Bunch, default=None
+        Other rows to test with: ``X``, ``y`` and ``groups``, None if there are none.
+    n_rows : int, default=500
+        Training rows of a draw, at most.
+    n_seeds : int, default=5
+        How many draws are made.
+    heuristic : str, default=None
+        The augmentation by hand that suits the rows, a name of
+        ``skaug.comparison.methods.HEURISTICS``. ``None`` leaves the choice to the
+        held-out rows of each draw.
+
+    Raises
+    ------
+    ValueError
+        If rows, labels and groups do not belong together, or there are too few rows of
+        a class or too few groups; says what to do.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug.comparison import Task, draw
+    >>> X, y = load_iris(return_X_y=True)
+    >>> task = Task("iris", X, y, n_rows=60)
+    >>> drawn = draw(task, seed=0)
+    >>> [len(part.y) for part in (drawn.train, drawn.inner, drawn.held_out, drawn.test)]
+    [60, 40, 20, 38]
+    """
+
+    name: str
+    X: object
+    y: np.ndarray
+    groups: np.ndarray | None = None
+    test: Bunch | None = None
+    n_rows: int = N_ROWS
+    n_seeds: int = 5
+    heuristic: str | None = None
+
+    def __post_init__(self):
+        check_labels(self.y, self.groups, self.n_rows)
+        if self.test is not None:
+            check_test_rows(self)
+
+    @property
+    def leaves_out(self):
+        """Whether draws leave rows out, and so share many of their rows."""
+        return self.test is None or 2 * self.n_rows > len(self.y)
+
+    @property
+    def kind(self):
+        """Kind of the rows: "table", "signals", "images", or "colours" from 0 to 1."""
+        n_axes = len(np.shape(self.X))
+        if n_axes == 4 and self.X.min() >= 0 and self.X.max() <= 1:
+            return "colours"
+        return {2: "table", 3: "signals", 4: "images"}[n_axes]
+
+
+def check_labels(y, groups, n_rows):
+    """Refuse labels and groups that cannot be drawn from."""
+    if y.dtype.kind not in "biufU":
+        raise ValueError(
+            "Task needs labels that are numbers or texts; got "
+            f"{y.dtype}. Convert y, such as y.astype(str)."
+        )
+    labels, counts = np.unique(y, return_counts=True)
+    if y.dtype.kind == "f" and (labels != labels.round()).any():
+        other = labels[labels != labels.round()][0]
+        raise ValueError(
+            f"Task needs classes; got numbers such as {other}. Bin them, or leave NaN "
+            "out."
+        )
+    if len(labels) < 2:
+        raise ValueError(
+            f"Task needs two classes or more; got {labels.tolist()}. Add rows of "
+            "another class."
+        )
+    share = min(1 - LEFT_OUT, n_rows / len(y))
+    few = labels[np.floor(counts * share) < FEWEST].tolist()
+    if few:
+        raise ValueError(
+            f"Task needs {FEWEST} rows of each class in a draw; got fewer of {len(few)}"
+            f" classes, such as {few[:5]}. Merge or remove these, add rows, or draw "
+            "more rows."
+        )
+    if groups is not None and len(np.unique(groups)) < FEWEST_GROUPS:
+        raise ValueError(
+            f"Task needs {FEWEST_GROUPS} groups or more; got "
+            f"{np.unique(groups).tolist()}. Leave the groups out."
+        )
+
+
+def check_test_rows(task):
+    """Refuse test rows that do not go with the training rows."""
+    if (task.groups is None) != (task.test.groups is None):
+        raise ValueError(
+            "Task needs groups of both parts; got those of one. Add the others, or "
+            "leave both out."
+        )
+    unknown = np.setdiff1d(task.test.y, task.y).tolist()
+    if unknown:
+        raise ValueError(
+            f"Task needs test labels that are trained on; got {unknown}. Leave these "
+            "rows out."
+        )
+    if task.groups is not None:
+        both = np.intersect1d(task.groups, task.test.groups).tolist()
+        if both:
+            raise ValueError(
+                f"Task needs other groups to test with; got {both} on both sides. "
+                "Split the rows by group."
+            )
+
+
+def read_file(path, target=None, groups=None, **options):
+    """Read a file of rows and labels.
+
+    An .npz file has arrays ``x`` and ``y``, or ``x_train``, ``y_train``, ``x_test`` and
+    ``y_test``, and ``groups`` or ``subject``, with the same endings, if rows belong
+    together. Its rows are tables (n, features), signals (n, channels, times) or images,
+    with channels first or last; uint8 with three axes is grey images. A .csv file has a
+    line of names of columns.
+
+    Parameters
+    ----------
+    path : path
+        The file, .npz or .csv.
+    target : str, default=None
+        Column of labels of a .csv file.
+    groups : str, default=None
+        Column of groups of a .csv file.
+    **options
+        Other parameters of :class:`Task`, such as ``n_rows``.
+
+    Returns
+    -------
+    task : Task
+        The rows, by the name of the file.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or used; says what to do.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(
+            f"read_file needs a file that exists; got {path}. Check its path."
+        )
+    if path.suffix == ".csv":
+        X, y, groups = read_table(path, target, groups)
+        return Task(path.stem, X, y, groups, **options)
+    if path.suffix != ".npz":
+        raise ValueError(
+            f"read_file needs a file that ends in .npz or .csv; got {path.name}. Save "
+            "it as one of them."
+        )
+    if target or groups:
+        raise ValueError(
+            f"read_file needs a .csv file for columns of target and groups; got "
+            f"{path.name}. Name its arrays y and groups."
+        )
+    return Task(path.stem, **read_arrays(path), **options)
+
+
+def read_table(path, target, groups=None):
+    """Read a .csv file.
+
+    Parameters
+    ----------
+    path : path
+        The file, with a line of names.
+    target : str
+        Column of the labels.
+    groups : str, default=None
+        Column of the groups.
+
+    Returns
+    -------
+    X : DataFrame
+        The other columns; those that are not numbers as texts.
+    y : ndarray of shape (n,)
+        Labels as texts.
+    groups : ndarray of shape (n,) or None
+        Groups as texts.
+
+    Raises
+    ------
+    ValueError
+        If pandas is not installed, or the file cannot be used; says what to do.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ValueError(
+            "read_table needs pandas to read a .csv file; got none installed. Run: pip "
+            "install pandas."
+        ) from None
+    try:
+        table = pd.read_csv(path, low_memory=False)
+    except FileNotFoundError:
+        raise ValueError(
+            f"read_table needs a file that exists; got {path}. Check its path."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"read_table needs a readable CSV file; got {path}: {error}. Check its "
+            "contents."
+        ) from None
+    columns = _special_columns(table, target, groups)
+    # A class may be called None or NA: only an empty cell is a gap.
+    texts = pd.read_csv(path, usecols=columns, dtype=str, keep_default_na=False)
+    for column in columns:
+        if n_empty := int((texts[column] == "").sum()):
+            raise ValueError(
+                f"read_table needs {column!r} in every row; got {n_empty} empty. "
+                "Remove these rows."
+            )
+    X = table.drop(columns=columns)
+    if X.shape[1] == 0:
+        raise ValueError(
+            "read_table needs columns besides target and groups; got "
+            f"{', '.join(table.columns)}. Add features to the file."
+        )
+    # Booleans too: one-hot coding, unlike imputing, takes them and their empty cells.
+    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
+    if np.isinf(X.select_dtypes("number")).any(axis=None):
+        raise ValueError(
+            "read_table needs finite numbers; got infinity. Leave such rows out."
+        )
+    y = texts[target].to_numpy(dtype=str)
+    return X, y, None if groups is None else texts[groups].to_numpy(dtype=str)
+
+
+def _special_columns(table, target, groups):
+    """Columns of labels and groups, which have to be there."""
+    listed = ", ".join(table.columns[:30]) + (" ..." if table.shape[1] > 30 else "")
+    special = {"target": target} | ({} if groups is None else {"groups": groups})
+    for option, column in special.items():
+        if column not in table.columns:
+            raise ValueError(
+                f"read_table needs {option} to be a column; got {column!r}. Columns "
+                f"are: {listed}."
+            )
+    return list(special.values())
+
+
+def read_arrays(path):
+    """Rows, labels and groups of an .npz file, and test rows if it has any."""
+    arrays = _named_arrays(path)
+    if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
+        train, test = _part(arrays, "_train"), _part(arrays, "_test")
+        kinds = [arrays[key].dtype for key in ("x_train", "x_test")]
+        if train.X.ndim > 2 and (kinds[0] == np.uint8) != (kinds[1] == np.uint8):
+            # 8-bit images are scaled, others are not.
+            raise ValueError(
+                "read_file needs training and test rows of one type; got "
+                f"{kinds[0]} and {kinds[1]}. Convert one of them."
+            )
+        if train.X.shape[1:] != test.X.shape[1:]:
+            raise ValueError(
+                "read_file needs training and test rows of one shape; got "
+                f"{train.X.shape[1:]} and {test.X.shape[1:]}. Reshape them."
+            )
+        return Bunch(**train, test=test)
+    if {"x", "y"} <= set(arrays):
+        return _part(arrays, "")
+    raise ValueError(
+        "read_file needs arrays x and y, or x_train ... y_test; got "
+        f"{sorted(arrays)}. Rename them."
+    )
+
+
+def _named_arrays(path):
+    """Arrays of rows, labels and groups by their names in small letters."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"read_file needs a file of numpy.savez; got {path.name}. Save it again."
+        )
+    arrays = {}
+    with np.load(path, allow_pickle=False) as file:
+        for key in file.files:
+            name = key.lower()
+            what, _, ending = name.partition("_")
+            if what not in ("x", "y", "groups", "subject") or ending not in (
+                "",
+                "train",
+                "test",
+            ):
+                continue
+            try:
+                arrays[name] = file[key]
+            except ValueError:
+                raise ValueError(
+                    "read_file needs arrays of numbers or strings; got objects in "
+                    f"{key}. Save texts as strings: y.astype(str)."
+                ) from None
+    if any("_" in key for key in arrays) and not all("_" in key for key in arrays):
+        raise ValueError(
+            f"read_file needs arrays of one kind of name; got {sorted(arrays)}. Give "
+            "all with _train and _test, or none."
+        )
+    return arrays
+
+
+def _part(arrays, ending):
+    """Rows, labels and groups whose names have an ending."""
+    X, y = arrays[f"x{ending}"], arrays[f"y{ending}"]
+    groups = arrays.get(f"groups{ending}", arrays.get(f"subject{ending}"))
+    for name, array in ("y", y), ("groups", groups):
+        if array is not None and array.shape != (len(X),):
+            raise ValueError(
+                f"read_file needs one of {name}{ending} per row; got {array.shape} for "
+                f"{len(X)} rows. Save it as a vector."
+            )
+    return Bunch(X=as_rows(X), y=y, groups=groups)
+
+
+def as_rows(X):
+    """Float32 rows: a table, signals (n, channels, times) or images, channels first."""
+    is_image = X.dtype == np.uint8 and X.ndim in (3, 4)
+    if X.dtype.kind not in "fiub" or X.ndim not in (2, 3, 4):
+        raise ValueError(
+            f"read_file needs x of numbers, with 2 to 4 axes; got {X.dtype} of shape "
+            f"{X.shape}. Reshape or convert it."
+        )
+    if is_image and X.ndim == 3:
+        X = X[:, None]
+    elif X.ndim == 4 and X.shape[3] in (1, 3, 4) and X.shape[1] not in (1, 3, 4):
+        X = X.transpose(0, 3, 1, 2)
+    X = np.ascontiguousarray(X, dtype=np.float32)
+    if not np.isfinite(X).all():
+        raise ValueError(
+            "read_file needs finite x; got NaN or infinity. Impute it, or leave such "
+            "rows out."
+        )
+    return X / 255 if is_image else X
+
+
+def draw(task, seed):
+    """Draw training and test rows, and divide the training rows for choices.
+
+    Parameters
+    ----------
+    task : Task
+        What to draw from.
+    seed : int
+        Decides which rows are drawn, and with which seed methods are fitted to them.
+
+    Returns
+    -------
+    drawn : Bunch
+        ``train`` and ``test``; ``inner``, two thirds of the training rows, of whole
+        groups, and ``held_out``, the rest, which chooses settings. Each is a Bunch of
+        ``X``, ``y`` and ``groups``. Also the labels as ``classes``, ``seed``, and the
+        task's ``heuristic``. Columns of a frame are turned into numbers by what the
+        training rows tell.
+    """
+    rows, left_out = np.arange(len(task.y)), None
+    if task.leaves_out:
+        rows, left_out = parted(task.y, task.groups, seed)
+    train = some(task, rows)
+    train = some(train, mixed_order(train.y, seed)[: task.n_rows])
+    test = some(task, left_out) if task.test is None else task.test
+    if len(test.y) > N_TEST:
+        # Test rows of their own are the same for all seeds.
+        order = mixed_order(test.y, seed if task.test is None else 0)
+        test = some(test, order[:N_TEST])
+    if hasattr(train.X, "columns"):
+        columns = columns_as_numbers(scaled=False)
+        train.X = columns.fit_transform(train.X).astype(np.float32)
+        test = Bunch(**test | {"X": columns.transform(test.X).astype(np.float32)})
+    inner, held_out = split_for_choice(train, seed)
+    return Bunch(
+        train=train,
+        test=test,
+        inner=inner,
+        held_out=held_out,
+        classes=np.unique(task.y),
+        seed=seed,
+        heuristic=task.heuristic,
+    )
+
+
+def split_for_choice(train, seed):
+    """Two thirds of the rows to fit settings to, and the rows to choose them by."""
+    # Of three ways to divide whole groups, the first that leaves most classes inside.
+    splitter = fold_maker(3, train.groups, seed)
+    folds = list(splitter.split(train.y, train.y, train.groups))
+    n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
+    inner, held_out = folds[int(np.argmax(n_classes))]
+    return some(train, inner), some(train, held_out)
+
+
+def parted(y, groups, seed):
+    """Rows to draw from and rows left out, of whole groups if there are any."""
+    n_out = round(LEFT_OUT * len(y))
+    if groups is None:
+        order = mixed_order(y, seed)
+        return order[n_out:], order[:n_out]
+    random = np.random.RandomState(seed)
+    for _ in range(1000):
+        # From large to small groups, any order is as likely.
+        names = random.permutation(np.unique(groups))
+        sizes = np.array([np.sum(groups == name) for name in names])
+        n_groups = max(1, int(np.searchsorted(sizes.cumsum(), n_out)))
+        out = np.isin(groups, names[:n_groups])
+        if len(names) - n_groups >= 3 and set(y[~out]) == set(y):
+            return np.flatnonzero(~out), np.flatnonzero(out)
+    raise ValueError(
+        "Task needs groups that all classes are spread over; got some class in hardly "
+        "any of them. Leave the groups out."
+    )
+
+
+def mixed_order(y, seed):
+    """Random order of rows whose beginnings have each class in proportion."""
+    order = np.random.RandomState(seed).permutation(len(y))
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        rows = order[y[order] == label]
+        place[rows] = np.arange(len(rows)) / len(rows)
+    return order[np.argsort(place[order], kind="stable")]
+
+
+def some(part, rows):
+    """Some rows of a task or of its test rows."""
+    groups = None if part.groups is None else part.groups[rows]
+    return Bunch(X=rows_of(part.X, rows), y=part.y[rows], groups=groups)
+
+
+def rows_of(X, rows):
+    """Rows of a frame or an array, by position."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def columns_as_numbers(scaled=True):
+    """Make what turns a frame into numbers, learned from training rows alone.
+
+    Parameters
+    ----------
+    scaled : bool, default=True
+        Whether numbers are standardised.
+
+    Returns
+    -------
+    transformer : ColumnTransformer
+        Imputes medians, and codes columns that are not numbers one-hot.
+    """
+    numbers = SimpleImputer(strategy="median", keep_empty_features=True)
+    if scaled:
+        numbers = make_pipeline(numbers, StandardScaler())
+    # Without a limit, a column of names would give a feature per row.
+    categories = OneHotEncoder(
+        handle_unknown="ignore", sparse_output=False, max_categories=50
+    )
+    return make_column_transformer(
+        (numbers, make_column_selector(dtype_include="number")),
+        (categories, make_column_selector(dtype_exclude="number")),
+    )
+
+
+def fold_maker(n_folds, groups, seed):
+    """Make folds that keep the shares of classes and, if there are any, groups."""
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    return kind(n_folds, shuffle=True, random_state=seed)

@@ -1,0 +1,52 @@
+"""The temperature by which logits are divided, so that confidence fits rows held out.
+
+References
+----------
+.. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+"""
+
+import math
+
+__all__ = ["best_temperature"]
+
+
+def best_temperature(logits, target):
+    r"""Temperature by which to divide logits for the lowest mean cross-entropy.
+
+    The loss of :math:`\beta z` is convex in :math:`\beta`, and its derivative is the
+    mean of :math:`\sum_c p_c z_c - z_y`. The derivative changes its sign once, at
+    :math:`\beta = 1 / T`, which bisection finds.
+
+    Parameters
+    ----------
+    logits : torch.Tensor of shape (n, n_classes)
+        Logits z of held-out rows.
+    target : torch.Tensor of shape (n,)
+        Class codes y.
+
+    Returns
+    -------
+    temperature : float
+        Between 0.01 and 1,000. It is 1 if all rows are predicted right, because then
+        each lower temperature has a lower loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug.net import best_temperature
+    >>> logits, target = torch.tensor([[9.0, 0.0]] * 4), torch.tensor([0, 0, 0, 1])
+    >>> round(best_temperature(logits, target), 2)  # 9 / T is log 3
+    8.19
+    """
+    if (logits.argmax(dim=1) == target).all():
+        return 1.0
+    of_target = logits.gather(1, target[:, None]).sum()
+    low, high = math.log(1e-2), math.log(1e3)
+    for _ in range(60):
+        middle = (low + high) / 2
+        probabilities = (logits / math.exp(middle)).softmax(dim=1)
+        if (probabilities * logits).sum() > of_target:  # less confidence is better
+            low = middle
+        else:
+            high = middle
+    return math.exp((low + high) / 2)

@@ -1,0 +1,82 @@
+"""What the comparison claims: held with room, missed by a little, told with figures."""
+
+import numpy as np
+import pytest
+
+from methods_claims import DEFAULTS, ON_TOP, claims_of
+from skaug.comparison import Differences
+from skaug.comparison.methods import BEST, PLAIN, of_steps
+
+SETS = ("digits", "mnist", "fashion_mnist", "cifar10", "har")
+NOISE = 0.01 * np.array([1.0, -1.0, 0.5, -0.5, 0.2])
+
+
+def found_with(gains, below=0.0):
+    """Differences where (set, arm) gains points and loses a tenth of them in loss."""
+    cells = []
+    for name in SETS:
+        for seed in range(5):
+            place = {"set": name, "seed": seed, "n_train": 200, "n_test": 3000}
+
+            def arm(points):
+                loss = 1 - points / 10
+                return {"accuracy": 80 + points, "log-loss": loss, "steps": 300} | {
+                    "log-loss at temperature": loss,
+                    "decay": 0.1,
+                    "value": None,
+                    "seconds": 1.0,
+                }
+
+            plain = {BEST: arm(0.0), of_steps(300): arm(0.0)}
+            cells.append({**place, "method": PLAIN, "arms": plain})
+            for method in ("heuristics", *DEFAULTS):
+                base = below if method == "heuristics" else 0.0
+                points = gains.get((name, method), base) + NOISE[seed] * (
+                    1 + (method == ON_TOP)
+                )
+                cells.append({**place, "method": method, "arms": {method: arm(points)}})
+    return Differences(cells)
+
+
+GOOD = {
+    ("cifar10", ON_TOP): 2.0,
+    ("mnist", ON_TOP): 3.0,
+    ("fashion_mnist", "IHDA"): 0.5,
+    ("har", "policy by influence"): 0.4,
+}
+
+
+def test_all_hold_where_all_is_good():
+    claims = list(claims_of(found_with(GOOD)))
+    assert [text for text, held in claims if not held] == []
+    assert len(claims) == 8 and all(text.endswith(", held") for text, _ in claims)
+    assert f"{ON_TOP} +3.00 ± 0.01 **" in claims[1][0]
+
+
+@pytest.mark.parametrize(
+    "change, missed",
+    [
+        ({("cifar10", ON_TOP): 1.4}, [0]),
+        ({("mnist", ON_TOP): 1.9}, [1]),
+        ({("fashion_mnist", "IHDA"): 0.0}, [2]),
+        ({("har", "policy by influence"): 0.1}, [3]),
+        ({("mnist", ON_TOP): 0.0}, [1, 4, 5]),
+        ({("digits", "IHDA"): -0.2}, [6, 7]),
+    ],
+)
+def test_what_is_missed_is_told_as_missed(change, missed):
+    claims = list(claims_of(found_with({**GOOD, **change})))
+    assert [i for i, (_, held) in enumerate(claims) if not held] == missed
+    assert all(
+        ("MISSED" in text) == (i in missed) for i, (text, _) in enumerate(claims)
+    )
+    if 6 in missed:
+        assert "IHDA on digits -0.20 ± 0.00 **, MISSED" in claims[6][0]
+
+
+def test_without_a_set_nothing_is_claimed_to_hold():
+    found = found_with(GOOD)
+    found.figures = {key: arm for key, arm in found.figures.items() if key[0] != "har"}
+    claims = list(claims_of(found))
+    assert "no cells, MISSED" in claims[3][0]
+    assert "no cells of policy by influence on har, MISSED" in claims[6][0]

@@ -1,0 +1,79 @@
+"""The arms: each is for some kinds of rows, takes what it is made for, and is known."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+from helpers import refuses
+
+from skaug.comparison import METHODS, Setup, methods_for
+from skaug.comparison.methods import HEURISTICS, heuristic, heuristics_of
+
+SHAPES = {"table": (5,), "signals": (6, 32), "colours": (1, 8, 8)}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_every_arm_is_made_for_its_rows(kind):
+    setup = Setup(SHAPES[kind], 60, 3, 20, seed=0, steps=8, decay=0.1)
+    for name in methods_for(kind):
+        method = METHODS[name]
+        below = METHODS.get(method.on_top_of)
+        if below is not None:
+            setup = setup._replace(below=below.values_for(setup)[0])
+        values = method.values_for(setup)
+        assert 1 <= len(values) <= 3, name
+        made = [method.make(setup, value) for value in values]
+        assert all(hasattr(model, "fit") for model in made)
+        if method.is_network:
+            net = made[0]
+            while not hasattr(net, "max_epochs"):
+                net = net.estimator
+            assert net.max_epochs == 8 and net.get_params()[
+                "optimizer__weight_decay"
+            ] == (0.1)
+
+
+def test_what_an_arm_is_on_top_of_comes_before_it_and_is_on_top_of_nothing():
+    names = list(METHODS)
+    for name, method in METHODS.items():
+        if method.on_top_of:
+            assert names.index(method.on_top_of) < names.index(name)
+            assert METHODS[method.on_top_of].on_top_of is None
+            assert METHODS[method.on_top_of].is_network == method.is_network
+
+
+def test_methods_bring_what_they_are_on_top_of():
+    assert methods_for("table", ["policy + ISDA 1"]) == [
+        "policy by influence",
+        "policy + ISDA 1",
+    ]
+    assert "refined CutMix" not in methods_for("signals")
+    assert "refined CutMix" in methods_for("images")
+    assert "RandAugment" not in methods_for("images")
+    assert {*methods_for("images"), "RandAugment"} < {*methods_for("colours")}
+    with refuses(r"methods among ISDA, .*; got \['GAN'\]"):
+        methods_for("table", ["GAN"])
+
+
+def test_without_imbalanced_learn_its_samplers_are_left_out(monkeypatch):
+    there = "skaug.comparison.methods.find_spec"
+    monkeypatch.setattr(there, lambda name: None if name == "imblearn" else find_spec)
+    names = methods_for("table")
+    assert "SMOTE, random forest" not in names
+    assert "hard regions, random forest" in names
+    with refuses(r"needs imblearn for \['SMOTE, random forest'\]; got none"):
+        methods_for("table", ["SMOTE, random forest"])
+
+
+@pytest.mark.parametrize("name", HEURISTICS)
+def test_heuristics_keep_the_shape_and_change_rows(name):
+    shape = {"jitter": (5,), "warps": (6, 32)}.get(name, (3, 8, 8))
+    setup = Setup(shape, 60, 3, 20, seed=0)
+    assert name in heuristics_of(setup) or len(shape) == 3
+    assert heuristics_of(setup._replace(heuristic=name)) == [name]
+    X = torch.from_numpy(np.random.default_rng(0).random((16, *shape))).float()
+    new = heuristic(setup, name)(X.clone())
+    assert new.shape == X.shape and new.dtype == X.dtype
+    changed = (new != X).flatten(1).any(dim=1)
+    assert changed.float().mean() > 0.7

@@ -1,0 +1,110 @@
+"""Cells as files: resumed, and told apart by what decides them.
+
+tests/contracts/test_processes.py has the run of two processes, and one that is killed.
+"""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import refuses
+
+from skaug.comparison import Task, run_study
+from skaug.comparison import study as study_module
+from skaug.comparison.methods import PLAIN
+from skaug.comparison.study import code_of, digest, sources
+
+ARMS = ["heuristics + ISDA 1", "logistic regression"]
+
+
+def without_seconds(cells):
+    text = json.dumps(cells)
+    found = json.loads(text)
+    for cell in found:
+        del cell["seconds"]
+        for arm in cell["arms"].values():
+            del arm["seconds"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(task, budgets, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run_study([task], folder, ARMS, budgets)
+
+
+def test_cells_are_in_order_and_none_failed(whole):
+    _, cells = whole
+    names = [PLAIN, "heuristics", "heuristics + ISDA 1", "logistic regression"]
+    places = [(cell["seed"], cell["method"]) for cell in cells]
+    assert places == [(seed, name) for seed in (0, 1) for name in names]
+    assert not any("error" in cell for cell in cells)
+
+
+def test_a_study_that_goes_on_equals_one_without_a_break(
+    whole, task, budgets, tmp_path, monkeypatch, capsys
+):
+    # A cell breaks off, and one failed before.
+    real, seen = study_module.keep_cell, []
+
+    def breaks(path, cell, *args):
+        seen.append(cell)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        real(path, cell, *args)
+
+    monkeypatch.setattr(study_module, "keep_cell", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        run_study([task], tmp_path, ARMS, budgets)
+    kept = sorted(tmp_path.glob("*/*.json"))
+    assert len(kept) == 3
+    kept[0].write_text(json.dumps({"error": "RuntimeError: full"}))
+    monkeypatch.setattr(study_module, "keep_cell", real)
+    times = {path: path.stat().st_mtime_ns for path in kept[1:]}
+    resumed = run_study([task], tmp_path, ARMS, budgets, verbose=1)
+    assert without_seconds(resumed) == without_seconds(whole[1])
+    assert times == {path: path.stat().st_mtime_ns for path in kept[1:]}
+    printed = capsys.readouterr()
+    assert "2 of 8 cells are there already." in printed.out
+    assert "4 cells are left, for about" in printed.out
+
+
+def test_a_study_that_is_done_computes_nothing(whole, task, budgets, monkeypatch):
+    folder, cells = whole
+    monkeypatch.setattr(study_module, "draw", lambda *args: 1 / 0)
+    assert run_study([task], folder, ARMS, budgets) == cells
+
+
+def test_folders_tell_rows_and_budgets_apart(task, budgets):
+    same = Task(task.name, task.X.copy(), task.y.copy(), n_rows=60, n_seeds=9)
+    assert digest(same, budgets) == digest(task, budgets)  # more draws go on
+    X = task.X.copy()
+    X[0, 0] += 1
+    others = [
+        (Task("iris", X, task.y, n_rows=60), budgets),
+        (Task("iris", task.X, task.y, n_rows=70), budgets),
+        (Task("iris", task.X, task.y, np.arange(150), n_rows=60), budgets),
+        (task, study_module.Budgets()),
+    ]
+    digests = {digest(*one) for one in others}
+    assert len(digests) == 4 and digest(task, budgets) not in digests
+
+
+def test_comments_and_docstrings_decide_nothing():
+    source = 'def f(x):\n    """One."""\n    return x + 1\n'
+    other = '# Why.\ndef f(x):\n    """Two."""\n    return (x + 1)  # more\n'
+    assert code_of(source) == code_of(other)
+    assert code_of(source) != code_of(source.replace("1", "2"))
+    assert "x" in code_of("x = 'a text is no docstring'\n'another'\n")
+    assert code_of("x = 'a'") != code_of("x = 'b'")
+
+
+def test_what_only_shows_results_decides_nothing():
+    text = sources()
+    assert "comparison/cell.py" in text and "isda/loss.py" in text
+    assert "comparison/tables.py" not in text and "ihda/display.py" not in text
+
+
+def test_arms_for_other_rows_are_refused(task, tmp_path):
+    with refuses("run_study needs a method for table, which iris has; got"):
+        run_study([task], tmp_path, ["refined CutMix"])

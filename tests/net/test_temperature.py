@@ -1,0 +1,42 @@
+"""The temperature of lowest loss: a closed form, the limits, and its neighbours."""
+
+import math
+
+import pytest
+import torch
+
+from skaug.net import best_temperature
+
+CROSS_ENTROPY = torch.nn.functional.cross_entropy
+
+
+@pytest.fixture
+def logits():
+    generator = torch.Generator().manual_seed(0)
+    return 3 * torch.randn(30, 4, generator=generator, dtype=torch.float64)
+
+
+def test_two_classes_of_one_confidence_in_closed_form():
+    logits = torch.tensor([[6.0, 0.0]] * 10)
+    target = torch.tensor([0] * 7 + [1] * 3)  # softmax(6 / T) is 0.7
+    expected = 6 / math.log(7 / 3)
+    assert best_temperature(logits, target) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_is_lowest_there(logits):
+    target = logits.argmax(dim=1)
+    target[::3] = 0
+    best = best_temperature(logits, target)
+    losses = [float(CROSS_ENTROPY(logits / (best * t), target)) for t in (0.9, 1, 1.1)]
+    assert losses[1] < min(losses[0], losses[2])
+
+
+def test_a_factor_on_the_logits_is_one_on_the_temperature(logits):
+    target = torch.arange(30) % 4
+    target[:20] = logits[:20].argmax(dim=1)
+    once, twice = (best_temperature(f * logits, target) for f in (1, 2))
+    assert twice == pytest.approx(2 * once)
+
+
+def test_where_all_is_right_there_is_no_best_one(logits):
+    assert best_temperature(logits, logits.argmax(dim=1)) == 1
