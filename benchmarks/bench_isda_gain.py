@@ -1,82 +1,91 @@
-"""Does ISDA help? Paired differences to the plain twin, 10 seeds, three real sets.
+"""How strong should ISDA be, alone and beside augmentation by hand? A table for each set.
 
-A seed draws the training rows, the initial weights and the order of batches, which
-both sides share; both take the same number of steps. The strength is chosen inside each
-seed by log-loss on a quarter of its training rows (whole subjects for UCI HAR), then
-both sides are fitted on all of them and scored once on the official test rows (digits:
-rows never drawn from; UCI HAR: nine other subjects). Differences are means ± standard
-error over seeds.
+Default networks are trained with each strength on the draws of bench_methods.py, by
+themselves for 200 gradient steps and with the heuristics that suit the set for 600.
+Differences are paired: strength 0 is the same network without ISDA, with the same rows,
+weights, batches and steps. Nothing is chosen. The temperature is what the logits have
+to be divided by for the lowest log-loss on the test rows: above 1 the network is too
+sure, below 1 not sure enough.
 
-    python benchmarks/bench_isda_gain.py [--seeds 10] [--output FILE.json]
+    python benchmarks/bench_isda_gain.py [--seeds 5] [--output FILE.json]
+    python benchmarks/bench_isda_gain.py --summary FILE.json
 """
+
+from functools import cache
 
 import numpy as np
 import torch
-from sklearn.model_selection import (
-    GridSearchCV,
-    GroupShuffleSplit,
-    StratifiedShuffleSplit,
-)
 
-from data import drawn
+from bench_methods import SETS, built_in
 from runs import (
     by_set,
-    chosen_counts,
+    differences,
+    levels,
     markdown,
-    mean_and_error,
-    plus_minus,
-    scores_of,
+    origins,
+    rounded,
     study,
     study_parser,
 )
-from skaug import ISDAClassifier, NetClassifier
+from skaug import ISDAClassifier
+from skaug.comparison import draw, log_probabilities, scores
+from skaug.comparison.cell import one_thread, setup_of
+from skaug.comparison.methods import augmented_net, heuristic, plain_net
+from skaug.net.temperature import best_temperature
 
-STRENGTHS = [0.25, 1.0, 4.0]
-N_TRAIN = {"digits": 300, "har": 1000, "fashion_mnist": 2000}
-# Decimals that are printed.
-METRICS = {"accuracy": 2, "balanced accuracy": 2, "log-loss": 3}
+STRENGTHS = [0, 0.25, 0.5, 1, 2, 4]
+STEPS = {"alone": 200, "beside heuristics": 600}
+METRICS = {"accuracy": 2, "log-loss": 3, "calibration error": 2, "temperature": 2}
+SETTINGS = {name: [*setting, STRENGTHS, STEPS] for name, setting in SETS.items()}
+
+task_of = cache(built_in)
 
 
 def run_seed(name, seed):
-    """Scores of the twin and of ISDA, and the strength chosen."""
-    torch.set_num_threads(1)
-    rows = drawn(name, N_TRAIN[name], seed)
-    splitter = StratifiedShuffleSplit if rows.groups is None else GroupShuffleSplit
-    search = GridSearchCV(
-        ISDAClassifier(random_state=seed),
-        {"strength": STRENGTHS},
-        scoring="neg_log_loss",
-        cv=splitter(1, test_size=0.25, random_state=seed),
-    ).fit(rows.X, rows.y, groups=rows.groups)
-    figures = {"strength": search.best_params_["strength"]}
-    twin = NetClassifier(random_state=seed).fit(rows.X, rows.y)
-    for side, model in {"twin": twin, "isda": search}.items():
-        proba = model.predict_proba(rows.X_test)
-        scores = scores_of(rows.y_test, proba, model.classes_)
-        figures[side] = [float(scores[metric]) for metric in METRICS]
-    return figures
+    """Scores of every strength on one draw, alone and beside heuristics."""
+    drawn, arms = draw(task_of(name), seed), {}
+    for side, steps in STEPS.items():
+        setup = setup_of(drawn)._replace(steps=steps, decay=0.01)
+        for strength in STRENGTHS:
+            of_isda = {"kind": ISDAClassifier, "strength": strength}
+            if side == "alone":
+                net = plain_net(setup, **of_isda)
+            else:
+                transform = heuristic(setup, drawn.heuristic)
+                net = augmented_net(setup, transform, **of_isda)
+            with one_thread():
+                net.fit(drawn.train.X, drawn.train.y)
+                log_p = log_probabilities(net, drawn.test.X, drawn.classes)
+            codes = torch.from_numpy(np.searchsorted(drawn.classes, drawn.test.y))
+            found = scores(log_p, drawn.test, drawn.classes)
+            found["temperature"] = best_temperature(torch.from_numpy(log_p), codes)
+            kept = {metric: found[metric] for metric in METRICS}
+            arms[arm_of(side, strength)] = rounded(kept, 6)
+    return {"arms": arms}
 
 
-def lines_of(results):
-    """One line per set: mean of the twin, paired difference and its standard error."""
-    columns = [c for metric in METRICS for c in (f"twin, {metric}", "ISDA - twin")]
-    yield ["set (training rows)", *columns, "strengths chosen"]
-    for name, runs in by_set(results, N_TRAIN).items():
-        twin, isda = (
-            np.array([run[side] for run in runs]) for side in ("twin", "isda")
-        )
-        line = [f"{name} ({N_TRAIN[name]})"]
-        figures = twin.mean(0), *mean_and_error(isda - twin), METRICS.values()
-        for level, mean, error, digits in zip(*figures):
-            line += [f"{level:.{digits}f}", plus_minus(mean, error, digits)]
-        yield [*line, chosen_counts([run["strength"] for run in runs], STRENGTHS)]
+def arm_of(side, strength):
+    """Name of an arm."""
+    return f"{side}, {strength:g}"
 
 
 def summary(results):
-    """The table of all sets."""
-    return "\n".join(markdown(lines_of(results)))
+    """Two tables for each set: means of all arms, and differences to strength 0."""
+    lines = [f"{origins(results)}.\n"]
+    for name, runs in by_set(results, SETS).items():
+        pairs = {
+            arm_of(side, s): (arm_of(side, s), arm_of(side, 0))
+            for side in STEPS
+            for s in STRENGTHS[1:]
+        }
+        lines.append(f"## {name}: {SETS[name][0]} training rows, {len(runs)} draws\n")
+        lines += [*markdown(list(levels(runs, METRICS))), ""]
+        lines.append("Difference to strength 0, ± standard error, 95 % interval:\n")
+        lines += [*markdown(list(differences(runs, pairs, METRICS))), ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    options = study_parser(__doc__, N_TRAIN, seeds=10).parse_args()
-    study(__file__, options, N_TRAIN, run_seed, summary)
+    options = study_parser(__doc__, SETS, seeds=5).parse_args()
+    title = "ISDA's strength, alone and beside augmentation"
+    study(__file__, options, SETTINGS, run_seed, summary, title=title)
