@@ -48,12 +48,10 @@ class Unchanged:
 
 
 class HeldOutLosses:
-    """Losses of held-out rows after trainings of equal seed and equal length.
+    """Losses of held-out rows after trainings of equal seed and equal length."""
 
-    The first training is as long as the net is by itself, and all others take as many
-    epochs. So the longest, which is that with the augmentation, has to come first.
-    """
-
+    # The first training is as long as the net is by itself, and all others take as many
+    # epochs. So the longest, which is that with the augmentation, has to come first.
     def __init__(self, trainings, split):
         self.trainings = trainings
         self.split = split
@@ -78,10 +76,8 @@ class HeldOutLosses:
 
 
 def losses_and_epochs(key, trainings, split, augmentation, seed, max_epochs):
-    """Losses of held-out rows after a training, and the epochs that it took.
-
-    By the key, a memory knows the result.
-    """
+    """Losses of held-out rows after a training, and the epochs that it took."""
+    # By the key, a memory knows the result.
     train, held_out = split
     net = trainings.train(train, augmentation, seed, max_epochs)
     codes = trainings.codes(held_out.y)
@@ -91,10 +87,8 @@ def losses_and_epochs(key, trainings, split, augmentation, seed, max_epochs):
 
 
 def compared(plain, augmented, groups=None):
-    """Means of two losses of the same rows, and the standard error of the difference.
-
-    With the rows of one group only there is no error: ``se`` is NaN.
-    """
+    """Means of two losses of the same rows, and the error of the difference."""
+    # With the rows of one group only there is no error: ``se`` is NaN.
     gaps = augmented - plain
     se, _ = standard_error((gaps - gaps.mean()) / len(gaps), groups)
     return Bunch(plain=float(plain.mean()), augmented=float(augmented.mean()), se=se)

@@ -34,12 +34,9 @@ def memory_of(memory):
     )
 
 
+# The result may depend on nothing but the objects `depends_on`, whose hash is the key.
 def remembered(memory, function, depends_on, *arguments):
-    """Call ``function(key, *arguments)``, or read what it has returned before.
-
-    The result may depend on nothing but the objects `depends_on`, whose hash is the
-    key. Objects that cannot be pickled are refused.
-    """
+    """Call ``function(key, *arguments)``, or read what it has returned before."""
     if getattr(memory, "location", "somewhere") is None:
         return function(None, *arguments)
     try:

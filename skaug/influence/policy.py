@@ -100,6 +100,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
     >>> augmenter = InfluenceAugmenter(
     ...     NetClassifier(max_epochs=3),
     ...     augmentation=TransformPolicy(n_networks=1, weighting="top"),
+    ...     guard=False,
     ...     random_state=0,
     ... )
     >>> weights = [row.weight for row in augmenter.fit(X[:600], y[:600]).policy_]

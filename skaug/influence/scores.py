@@ -12,12 +12,10 @@ __all__ = ["cosines"]
 MOST_SCORED = 2000
 
 
+# Candidates are names, strengths and functions of transforms. By the key, a memory
+# knows the result.
 def cosines(key, trainings, candidates, split, n_networks, n_draws, seed):
-    """Cosine of each candidate by each network of a split, (n_networks, n_candidates).
-
-    Candidates are names, strengths and functions of transforms. By the key, a memory
-    knows the result.
-    """
+    """Cosines of candidates by networks of a split, (n_networks, n_candidates)."""
     train, held_out = split
     random = np.random.RandomState(seed)
     with own_generators(trainings.device, draw_seed(random)):

@@ -85,10 +85,8 @@ class Trainings:
         return net
 
     def train_last(self, data, augmentation=None):
-        """Train F on all rows, from the seed that the user gave it if it is a number.
-
-        Without augmentation it is then, bit for bit, the F that the user would train.
-        """
+        """Train F on all rows, from the seed of the estimator if that is a number."""
+        # Without augmentation it is then, bit for bit, the F that the user would train.
         seed = getattr(self.estimator, "random_state", None)
         return self.train(data, augmentation, int(seed) if is_whole(seed) else None)
 
@@ -100,10 +98,8 @@ class Trainings:
         return influence.fit(data.X, data.y)
 
     def remembered(self, function, *arguments):
-        """Call ``function(key, self, *arguments)``, or read it from the memory.
-
-        The function may draw only by seeds that are among its arguments.
-        """
+        """Call ``function(key, self, *arguments)``, or read it from the memory."""
+        # The function may draw only by seeds that are among its arguments.
         net = clone(self.estimator)
         if "random_state" in net.get_params():
             net.set_params(random_state=None)  # a training has a seed of its own

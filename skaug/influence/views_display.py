@@ -65,7 +65,9 @@ class AugmentationGridDisplay:
     >>> X = X.reshape(-1, 1, 8, 8) / 16
     >>> net = NetClassifier(max_epochs=2)
     >>> policy = TransformPolicy(n_networks=1)
-    >>> augmenter = InfluenceAugmenter(net, augmentation=policy, refit=False)
+    >>> augmenter = InfluenceAugmenter(
+    ...     net, augmentation=policy, guard=False, refit=False
+    ... )
     >>> augmenter = augmenter.fit(X[:300], y[:300])
     >>> display = AugmentationGridDisplay.from_estimator(augmenter, X, y, n_rows=5)
     >>> display.views.shape

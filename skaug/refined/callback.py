@@ -51,7 +51,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         X or ``(X, y)``, where y has class codes or shares of the classes, of shape (n,
         n_classes). If its signature has ``n_classes`` or ``module``, the number of
         classes and the net's module are given as well. Those of
-        :mod:`skaug.transforms` draw for each row. All of
+        ``skaug.transforms`` draw for each row. All of
         ``torchvision.transforms.v2`` take images. Those of them that make one random
         choice at each call (flips, crops, AutoAugment) are called row by row, with a
         warning; a :class:`skaug.transforms.PerSample` around them says that this is
@@ -212,26 +212,6 @@ class BatchAugmentation(HoldsTransforms, Callback):
         self._make_ready(X)
         let_go(net)
 
-    def _make_ready(self, X):
-        """Let torchvision's choose for each row, and find the range of the images."""
-        self.ready_, chosen = [], []
-        for transform in (self.transform, self.refine_transform):
-            ready, names = chosen_by_row(transform)
-            self.ready_.append(ready)
-            chosen += names
-        if chosen:
-            warnings.warn(words_on(chosen, type(self).__name__), stacklevel=3)
-        self.largest_ = None
-        if isinstance(X, (np.ndarray, torch.Tensor)):
-            self._find_range(X)
-
-    def _find_range(self, X):
-        self.largest_ = 1.0
-        for transform in self.ready_:
-            if X.ndim == 4 and needs_unit_range(transform):
-                name = type(self).__name__
-                self.largest_ = largest_value(X, name_of(transform), name)
-
     def phases(self, n_epochs):
         """Split a number of epochs into augmented ones and ones of refinement.
 
@@ -268,6 +248,26 @@ class BatchAugmentation(HoldsTransforms, Callback):
         if self.probability == 0 or (known and self.phases(max_epochs)[0] <= 0):
             return 0
         return MILD_STEPS if getattr(self.transform, "mild", False) else OTHER_STEPS
+
+    def _make_ready(self, X):
+        """Let torchvision's choose for each row, and find the range of the images."""
+        self.ready_, chosen = [], []
+        for transform in (self.transform, self.refine_transform):
+            ready, names = chosen_by_row(transform)
+            self.ready_.append(ready)
+            chosen += names
+        if chosen:
+            warnings.warn(words_on(chosen, type(self).__name__), stacklevel=3)
+        self.largest_ = None
+        if isinstance(X, (np.ndarray, torch.Tensor)):
+            self._find_range(X)
+
+    def _find_range(self, X):
+        self.largest_ = 1.0
+        for transform in self.ready_:
+            if X.ndim == 4 and needs_unit_range(transform):
+                name = type(self).__name__
+                self.largest_ = largest_value(X, name_of(transform), name)
 
     def _check_order(self, net):
         """Refuse what would move rows or labels before the network mixes them."""

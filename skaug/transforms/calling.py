@@ -22,6 +22,7 @@ __all__ = [
     "how_to_call",
     "is_torchvisions",
     "name_of",
+    "parts_of",
 ]
 
 # Names under which a second argument with a default is taken for the labels.
@@ -78,6 +79,17 @@ def name_of(transform):
 def is_torchvisions(transform):
     """Whether a transform is one of torchvision's own."""
     return type(transform).__module__.startswith("torchvision.")
+
+
+def parts_of(transform):
+    """Transforms that a transform is made of; none of a simple one."""
+    if isinstance(transform, nn.Sequential):
+        return list(transform)
+    inside = getattr(transform, "transforms", None)
+    if isinstance(inside, (list, tuple, nn.ModuleList)):
+        return list(inside)
+    inside = getattr(transform, "transform", None)
+    return [inside] if callable(inside) and isinstance(transform, BaseEstimator) else []
 
 
 def check_is_for_images(transform, X, name):

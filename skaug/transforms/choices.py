@@ -8,10 +8,9 @@ import copy
 
 from torch import nn
 
-from skaug.transforms.calling import is_torchvisions, name_of
+from skaug.transforms.calling import is_torchvisions, name_of, parts_of
 from skaug.transforms.images import PerSample
 from skaug.transforms.lists import Chain
-from skaug.transforms.ranges import parts_of
 
 __all__ = ["chosen_by_row", "words_on"]
 
@@ -61,11 +60,7 @@ BY_CHANCE = (
 
 
 def chosen_by_row(transform):
-    """Put torchvision's random transforms into a PerSample, also those inside others.
-
-    Returns the transform and the names of those that were put into one. The transform
-    that was given is not changed.
-    """
+    """Put torchvision's random transforms into a PerSample; return their names too."""
     parts = parts_of(transform)
     if _chooses(transform):
         if all(map(_is_for_one_row, _leaves(transform))):

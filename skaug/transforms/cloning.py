@@ -8,12 +8,36 @@ import copy
 
 from sklearn.base import clone
 
-from skaug.transforms.calling import is_torchvisions
+from skaug.transforms.calling import is_torchvisions, parts_of
 
-__all__ = ["HoldsTransforms"]
+__all__ = ["HoldsTransforms", "ReadThroughTheDoor"]
 
 
-class HoldsTransforms:
+class ReadThroughTheDoor:
+    """Mixin for objects that may hold transforms of torchvision's, in pickles too.
+
+    Reading such a pickle in another process must import torchvision as skaug does,
+    before anything else.
+    """
+
+    def __reduce_ex__(self, protocol):
+        function, arguments, *state = super().__reduce_ex__(protocol)
+        first = None
+        if any(map(_holds_torchvisions, vars(self).values())):
+            from skaug.transforms.torchvision import imported as first
+        return _rebuilt, (first, function, arguments), *state
+
+
+def _rebuilt(first, function, arguments):
+    return function(*arguments)
+
+
+def _holds_torchvisions(value):
+    inside = value if isinstance(value, (list, tuple)) else parts_of(value)
+    return is_torchvisions(value) or any(map(_holds_torchvisions, inside))
+
+
+class HoldsTransforms(ReadThroughTheDoor):
     """Mixin, left of ``BaseEstimator``, that copies torchvision's transforms whole."""
 
     def get_params(self, deep=True):

@@ -58,9 +58,6 @@ class _Factor(ColourTransform):
 
     _rules = {"strength": Number(0, 1, hint="1 draws factors from 0 to 2.")}
 
-    def __init__(self, strength=0.2):
-        self.strength = strength
-
     def _transform(self, X):
         return self._function(X, 1 + self.strength * (2 * _uniform(X) - 1))
 
@@ -86,6 +83,9 @@ class Brightness(_Factor):
     >>> bool((0.2 <= brighter).all() and (brighter <= 0.6).all())
     True
     """
+
+    def __init__(self, strength=0.2):
+        self.strength = strength
 
     def _function(self, X, factor):
         return (X * factor).clamp(0, 1)
@@ -116,6 +116,9 @@ class Contrast(_Factor):
 
     _function = staticmethod(contrasted)
 
+    def __init__(self, strength=0.2):
+        self.strength = strength
+
 
 class Saturation(_Factor):
     """Move the colours of each image away from grey, or towards it.
@@ -140,6 +143,9 @@ class Saturation(_Factor):
     """
 
     _function = staticmethod(saturated)
+
+    def __init__(self, strength=0.2):
+        self.strength = strength
 
 
 class Hue(ColourTransform):
@@ -278,9 +284,6 @@ class _Chance(ColourTransform):
 
     _rules = {"strength": Number(0, 1, hint="It is a probability.")}
 
-    def __init__(self, strength=0.5):
-        self.strength = strength
-
     def _transform(self, X):
         own = _uniform(X) < self.strength
         return torch.where(own, self._function(X), X)
@@ -312,6 +315,9 @@ class Equalize(_Chance):
 
     _function = staticmethod(equalized)
 
+    def __init__(self, strength=0.5):
+        self.strength = strength
+
 
 class Invert(_Chance):
     """Make a negative of some images.
@@ -333,6 +339,9 @@ class Invert(_Chance):
     >>> Invert(1.0)(torch.tensor([[[[0.25, 1.0]]]]))
     tensor([[[[0.7500, 0.0000]]]])
     """
+
+    def __init__(self, strength=0.5):
+        self.strength = strength
 
     def _function(self, X):
         return 1 - X

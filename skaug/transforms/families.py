@@ -14,10 +14,7 @@ __all__ = ["families_of", "of_rows"]
 
 
 def families_of(transforms):
-    """Return the number of its family for each of some transforms.
-
-    Beside the list of numbers stand those of transforms that have no family.
-    """
+    """Numbers of the families of some transforms, and which numbers are of one only."""
     numbers, seen, of_one = [], {}, set()
     for place, transform in enumerate(transforms):
         key = _key(transform)

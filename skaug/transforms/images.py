@@ -117,20 +117,9 @@ class PerSample(HoldsTransforms, RowTransform):
         """What to call it in messages and tables."""
         return f"PerSample({name_of(self.transform)})"
 
-    def __reduce__(self):
-        # Reading it in another process must import torchvision as skaug does, first.
-        first = None
-        if is_torchvisions(self.transform):
-            from skaug.transforms.torchvision import imported as first
-        return _per_sample, (first, type(self), self.transform)
-
     def _transform(self, X):
         check_is_for_images(self.transform, X, "PerSample")
         return torch.stack([self.transform(row) for row in X])
-
-
-def _per_sample(first, kind, transform):
-    return kind(transform)
 
 
 def row_by_row(transform):

@@ -1,6 +1,7 @@
 """Lists of transforms to choose from, and a mild transform, for each kind of rows."""
 
 from skaug.transforms.calling import apply
+from skaug.transforms.cloning import ReadThroughTheDoor
 from skaug.transforms.colour import Brightness, Colour, Contrast, Invert
 from skaug.transforms.geometry import HorizontalFlip, RandomAffine, VerticalFlip
 from skaug.transforms.images import Cutout
@@ -18,7 +19,7 @@ from skaug.transforms.rows import (
 __all__ = ["baseline_transform", "default_transforms"]
 
 
-class Chain:
+class Chain(ReadThroughTheDoor):
     """One transform of a list after the other; labels are passed on."""
 
     def __init__(self, transforms):

@@ -79,13 +79,13 @@ def _matrices(operations, sizes, height, width):
 
 
 class _OfOperations(ColourTransform):
-    """Does the operations that ``draws`` yields, one after the other."""
+    """Does the operations that ``_draws`` yields, one after the other."""
 
     _by_row = None
 
     def _transform(self, X):
         new_X = X.clone()
-        for operations, sizes in self.draws(len(X), *X.shape[2:]):
+        for operations, sizes in self._draws(len(X), *X.shape[2:]):
             new_X = operated(new_X, operations, sizes)
         return new_X
 
@@ -131,7 +131,7 @@ class TrivialAugment(_OfOperations):
 
     _rules = {}
 
-    def draws(self, n, height, width):
+    def _draws(self, n, height, width):
         """Yield operations and their sizes for n images."""
         magnitudes = magnitudes_of(
             shear=0.99, shift=(32, 32), turn=135, change=0.99, lost_bits=6
@@ -177,7 +177,7 @@ class RandAugment(_OfOperations):
         self.n_transforms = n_transforms
         self.magnitude = magnitude
 
-    def draws(self, n, height, width):
+    def _draws(self, n, height, width):
         """Yield operations and their sizes for n images."""
         share = 150 / 331
         magnitudes = magnitudes_of(

@@ -5,10 +5,9 @@ here. Images from 0 to 255 are scaled for such a transform, and back afterwards.
 images, such as standardised ones, are refused: brightness means nothing there.
 """
 
-from torch import nn
-
-from skaug.transforms.calling import apply, is_torchvisions, name_of
-from skaug.transforms.images import PerSample, row_by_row
+from skaug.transforms.calling import apply, is_torchvisions, name_of, parts_of
+from skaug.transforms.cloning import HoldsTransforms
+from skaug.transforms.images import row_by_row
 from skaug.transforms.rows import RowTransform
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "in_units",
     "largest_value",
     "needs_unit_range",
-    "parts_of",
 ]
 
 TORCHVISIONS = (
@@ -39,7 +37,7 @@ TORCHVISIONS = (
 SLACK = 1e-3
 
 
-class InUnits(RowTransform):
+class InUnits(HoldsTransforms, RowTransform):
     """A transform that needs numbers from 0 to 1, for images from 0 to another number.
 
     Parameters
@@ -68,18 +66,10 @@ class InUnits(RowTransform):
         return new_X if y is None else (new_X, y)
 
 
-def parts_of(transform):
-    """Transforms that a transform is made of; none of a simple one."""
-    if isinstance(transform, nn.Sequential):
-        return list(transform)
-    if isinstance(transform, PerSample):
-        return [transform.transform]
-    inside = getattr(transform, "transforms", None)
-    return list(inside) if isinstance(inside, (list, tuple, nn.ModuleList)) else []
-
-
 def needs_unit_range(transform):
     """Whether a transform, or one that it is made of, needs numbers from 0 to 1."""
+    if isinstance(transform, InUnits):
+        return False
     if getattr(transform, "value_range", None) == (0, 1):
         return True
     if is_torchvisions(transform) and type(transform).__name__ in TORCHVISIONS:
@@ -88,27 +78,20 @@ def needs_unit_range(transform):
 
 
 def largest_value(X, what, name):
-    """The end of the range of images, 1 or 255, for what has to know it.
-
-    Raises a ValueError for images of another range.
-    """
+    """The end of the range of images, 1 or 255; others are refused."""
     low, high = float(X.min()), float(X.max())
     for largest in (1.0, 255.0):
         if low >= -SLACK and high <= largest + SLACK:
             return largest
     raise ValueError(
         f"{name} needs images with numbers from 0 to 1, or from 0 to 255, for "
-        f"{what}; got {low:g} to {high:g}. Augment before you "
-        "standardise: the default networks standardise by themselves."
+        f"{what}; got {low:g} to {high:g}. Augment before you standardise: the "
+        " default networks standardise by themselves."
     )
 
 
 def fitted_to(X, transform, name):
-    """Make a transform ready for rows like X, which a policy draws from a list.
-
-    torchvision's are put into a PerSample, and those that need numbers from 0 to 1 are
-    scaled to images from 0 to 255.
-    """
+    """Make a transform of a list ready for rows like X: row by row, in their range."""
     transform = row_by_row(transform)
     if X.ndim != 4 or not needs_unit_range(transform):
         return transform

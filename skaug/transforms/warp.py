@@ -37,10 +37,8 @@ class Limits(NamedTuple):
 
 
 def affine_matrices(degrees=0.0, shift=(0.0, 0.0), scale=1.0, shear=(0.0, 0.0)):
-    """Matrices (n, 2, 3) of torchvision's ``affine``, around the centres of images.
-
-    `shift` and `shear` have x and y. All are arrays of shape (n,) or numbers.
-    """
+    """Matrices (n, 2, 3) of torchvision's ``affine``, around the centres of images."""
+    # All are arrays of shape (n,) or numbers; shift and shear have x and y.
     turn, (tan_x, tan_y) = np.radians(degrees), np.tan(np.radians(shear))
     cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
     # The image moves by R(turn) SHy SHx, and places are read off by the inverse of it.
@@ -57,10 +55,8 @@ def affine_matrices(degrees=0.0, shift=(0.0, 0.0), scale=1.0, shear=(0.0, 0.0)):
 
 
 def draw_matrices(limits):
-    """Draw a matrix for each row of `limits` (n, 7): moved first, then flipped.
-
-    Shifts are whole pixels, as torchvision's are: a shift alone blurs nothing.
-    """
+    """Draw a matrix for each row of `limits` (n, 7): moved first, then flipped."""
+    # Shifts are whole pixels, as torchvision's are: a shift alone blurs nothing.
     draws = torch.rand(len(limits), 8).double().numpy().T
     degrees, x, y, scale, shear, *flips = limits.T
     turned, right, down, larger, shear_x, shear_y = 2 * draws[:6] - 1
@@ -82,11 +78,9 @@ def composed(first, second):
 
 
 def warp(X, matrices, mode="bilinear"):
-    """Return images (n, channels, height, width) whose pixels are moved.
-
-    Flips and shifts by whole pixels are copies, so that their values are the same to
-    the last digit. Other images are interpolated, or read at the nearest pixel.
-    """
+    """Return images (n, channels, height, width) whose pixels are moved."""
+    # Flips and shifts by whole pixels are copies, the same to the last digit. Other
+    # images are interpolated, or read at the nearest pixel.
     if mode == "nearest":
         return _read(X, matrices, mode)
     whole = _are_whole(matrices)

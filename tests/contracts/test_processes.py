@@ -32,6 +32,7 @@ from torch import nn
 
 import bench_methods
 from skaug import (
+    BatchAugmentation,
     HardPoints,
     HardRegionSampler,
     ISDAClassifier,
@@ -39,8 +40,13 @@ from skaug import (
     NetClassifier,
     ResampledClassifier,
 )
+from skaug.influence import Policy
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum, frame_segments
+from skaug.transforms import PerSample, RandomAffine, RandomCropFlip
+from skaug.transforms.lists import Chain
+from skaug.transforms.ranges import InUnits
+from skaug.transforms.torchvision import v2
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"max_epochs": 10, "random_state": 0}
@@ -52,6 +58,37 @@ def pipeline(model):
 
 def search_over(pipe, grid, cv, n_jobs=2):
     return GridSearchCV(pipe, grid, cv=cv, n_jobs=n_jobs, error_score="raise")
+
+
+def transformed(transform, X):
+    torch.manual_seed(0)
+    return transform(X)
+
+
+def test_torchvisions_transforms_are_read_in_worker_processes():
+    X = torch.rand(6, 1, 8, 8)
+    transforms = [
+        PerSample(v2.RandomAffine(20)),
+        InUnits(PerSample(v2.RandAugment())),
+        Chain([PerSample(v2.RandomCrop(8, padding=2)), RandomCropFlip()]),
+        Policy([PerSample(v2.RandomCrop(8, padding=2)), RandomAffine(20)], [0.5, 0.5]),
+    ]
+    there = Parallel(n_jobs=2)(delayed(transformed)(one, X) for one in transforms)
+    for one, new_X in zip(transforms, there):
+        assert torch.equal(new_X, transformed(one, X))
+
+
+def test_a_callback_with_torchvisions_is_read_in_worker_processes():
+    X = np.random.default_rng(0).random((60, 1, 8, 8), dtype=np.float32)
+    y = np.arange(60) % 2
+    mixup = BatchAugmentation(v2.MixUp(num_classes=2), random_state=0)
+    net = NetClassifier(callbacks=[("augment", mixup)], max_epochs=1, random_state=0)
+    grid = {"callbacks__augment__probability": [0.5, 1.0]}
+    scores = [
+        search_over(net, grid, 2, n_jobs).fit(X, y).cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_two_processes_search_as_one_does(table):

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from torch import nn
 
@@ -31,6 +32,10 @@ from skaug import (
 from skaug.influence import LastLayerInfluence
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
 from skaug.transforms.torchvision import v2
+
+# Trainings here are short on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+
 
 SMALL = NetClassifier(max_epochs=1, module__widths=(4,))
 SHORTEST = NetClassifier(max_epochs=1, module__hidden=(4,))
@@ -499,3 +504,26 @@ def test_warnings_say_why(rows):
         alone(cv=0.2).fit(X, y)
     with pytest.warns(UserWarning, match=r"every class .* got none of \[2\]"):
         alone().fit(X, y, X_val=X[:120], y_val=np.minimum(y[:120], 1))
+
+
+def test_rows_that_float32_is_too_coarse_for_stay_float64(rows):
+    X, y = np.float64(rows[0]), rows[1]
+    X[:, 0] += 1.7e9  # seconds since 1970
+    net = clone(SHORTEST).set_params(random_state=3)
+    augmenter = policy(net, transforms=[Scaling(0.1), Jitter(0.1)]).fit(X, y)
+    assert augmenter.input_dtype_ == np.float64
+    views = augmenter.augment(X)
+    assert views.dtype == np.float64 and np.isfinite(views).all()
+    left_alone = (views == X).all(axis=1)
+    assert 0.02 < left_alone.mean() < 0.3
+    # What is refused leaves plain training on the same numbers.
+    blank_only = policy(net, transforms=[blank], guard=True)
+    with pytest.warns(UserWarning, match="lower the held-out loss"):
+        refused = blank_only.fit(X, y).estimator_
+    plain = clone(net).fit(X, y)
+    assert np.array_equal(refused.predict_proba(X), plain.predict_proba(X))
+    # Other nets of skorch take float32 only.
+    other = NeuralNetClassifier(
+        nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
+    )
+    assert policy(other, transforms=[Jitter()]).fit(X, y).input_dtype_ == np.float32

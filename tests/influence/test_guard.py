@@ -15,6 +15,9 @@ from skaug import (
 )
 from skaug.influence.guard import compared, is_lower
 
+# Trainings here are short on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+
 refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 NET = NetClassifier(max_epochs=40, module__hidden=(32,))
 

@@ -26,6 +26,9 @@ from skaug import (
 from skaug.influence.memory import content_hash
 from skaug.transforms import Jitter, Scaling
 
+# Trainings here are short on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+
 refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
 few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")

@@ -10,6 +10,9 @@ from torch import nn
 from skaug import InfluenceAugmenter, NetClassifier, NetworkAugmentation
 from skaug.influence.objectives import OBJECTIVES
 
+# Trainings here are short on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+
 
 def tiny():
     return NetClassifier(max_epochs=8, module__hidden=(16, 8))

@@ -780,9 +780,7 @@ def test_torchvisions_choices_are_made_for_each_row():
     X, y, _ = shades()
     X = np.repeat(np.arange(8.0)[None, None, None] / 8, 60, axis=0).repeat(8, axis=2)
     transform = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomCrop(8, padding=2)])
-    with pytest.warns(
-        UserWarning, match="a choice for each row; got torchvision's Ran"
-    ):
+    with pytest.warns(UserWarning, match="a choice for each row; got torch"):
         seen = trained_on(transform, X, y)
     assert len(seen.flatten(1).unique(dim=0)) > 20
     assert not any(isinstance(one, PerSample) for one in transform.transforms)

@@ -1,11 +1,15 @@
 """Objects that hold torchvision's transforms can be cloned and searched over."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from sklearn.base import clone
 
 from skaug import BatchAugmentation, NetworkAugmentation, TransformPolicy
 from skaug.transforms import Jitter, PerSample
+from skaug.transforms.lists import Chain
 from skaug.transforms.torchvision import v2
 
 affine = v2.RandomAffine(10)  # which has a get_params of its own
@@ -30,3 +34,19 @@ def test_clones_and_parameters(holder):
     images = torch.rand(3, 1, 8, 8)
     if isinstance(holder, PerSample):
         assert copied(images).shape == images.shape
+
+
+def test_pickles_open_the_door_only_where_they_have_to():
+    # What a pickle reads first, before any class of torchvision's.
+    door = b"skaug.transforms.torchvision"
+    for holder in (
+        PerSample(affine),
+        BatchAugmentation(affine),
+        TransformPolicy([("affine", 10, affine)]),
+        Chain([Jitter(), PerSample(affine)]),
+    ):
+        text = pickle.dumps(holder)
+        assert 0 < text.index(door) < text.index(b"torchvision.transforms.v2")
+        assert type(copy.deepcopy(holder)) is type(pickle.loads(text)) is type(holder)
+    for holder in (BatchAugmentation(Jitter()), Chain([Jitter()])):
+        assert door not in pickle.dumps(holder)

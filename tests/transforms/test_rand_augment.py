@@ -35,7 +35,7 @@ def test_the_operations_and_their_ranges_are_torchvisions(ours, theirs):
     n = 20_000
     space = theirs._AUGMENTATION_SPACE
     assert sorted(map(ours_for, space)) == list(range(len(OPERATIONS)))
-    operations, sizes = next(ours().draws(n, 20, 30))
+    operations, sizes = next(ours()._draws(n, 20, 30))
     counts = np.bincount(operations, minlength=len(OPERATIONS))
     assert counts == pytest.approx(n / len(OPERATIONS), rel=0.12)
     for name, (magnitudes, signed) in space.items():
@@ -90,7 +90,7 @@ def test_limiting_cases():
     line[..., 0] = 1
     sheared = operated(line, np.array([OPERATIONS.index("shear x")]), np.array([-1.0]))
     assert sheared[0, 0].diagonal().all() and not sheared[0, 0].tril(-1).any()
-    assert len(list(RandAugment(3).draws(4, 8, 8))) == 3
+    assert len(list(RandAugment(3)._draws(4, 8, 8))) == 3
 
 
 def test_bad_parameters():
