@@ -175,7 +175,7 @@ def main():
         folder = Path(options.output)
     claims = []
     if options.claims:
-        claims = claims_of(Differences(data["cells"], data["overlapping"]))
+        claims = list(claims_of(Differences(data["cells"], data["overlapping"])))
     print(render(data, folder, claims))
     print(f"Written to {folder}: methods.md, methods.json, methods.png")
     n_failed = sum("error" in cell for cell in data["cells"])

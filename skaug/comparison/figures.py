@@ -68,4 +68,4 @@ def _panel(ax, found, arms, twin, metric):
     ax.set_xticks(range(len(found.sets)), found.sets)
     ax.set_yticks(range(len(arms)), arms)
     ax.tick_params(length=0)
-    ax.set_title(f"{metric}: arm - {twin}")
+    ax.set_title(f"{metric}\narm - {twin}", fontsize=10)

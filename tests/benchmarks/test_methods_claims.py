@@ -1,8 +1,12 @@
 """What the comparison claims: held with room, missed by a little, told with figures."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 
+import bench_methods
 from methods_claims import DEFAULTS, ON_TOP, claims_of
 from skaug.comparison import Differences
 from skaug.comparison.methods import BEST, PLAIN, of_steps
@@ -11,8 +15,13 @@ SETS = ("digits", "mnist", "fashion_mnist", "cifar10", "har")
 NOISE = 0.01 * np.array([1.0, -1.0, 0.5, -0.5, 0.2])
 
 
-def found_with(gains, below=0.0):
-    """Differences where (set, arm) gains points and loses a tenth of them in loss."""
+def found_with(gains):
+    """Differences of the cells."""
+    return Differences(cells_with(gains))
+
+
+def cells_with(gains):
+    """Cells where (set, arm) gains points and loses a tenth of them in log-loss."""
     cells = []
     for name in SETS:
         for seed in range(5):
@@ -30,12 +39,10 @@ def found_with(gains, below=0.0):
             plain = {BEST: arm(0.0), of_steps(300): arm(0.0)}
             cells.append({**place, "method": PLAIN, "arms": plain})
             for method in ("heuristics", *DEFAULTS):
-                base = below if method == "heuristics" else 0.0
-                points = gains.get((name, method), base) + NOISE[seed] * (
-                    1 + (method == ON_TOP)
-                )
+                noise = NOISE[seed] * (1 + (method == ON_TOP))
+                points = gains.get((name, method), 0.0) + noise
                 cells.append({**place, "method": method, "arms": {method: arm(points)}})
-    return Differences(cells)
+    return cells
 
 
 GOOD = {
@@ -80,3 +87,24 @@ def test_without_a_set_nothing_is_claimed_to_hold():
     claims = list(claims_of(found))
     assert "no cells, MISSED" in claims[3][0]
     assert "no cells of policy by influence on har, MISSED" in claims[6][0]
+
+
+@pytest.mark.parametrize("change, status", [({}, None), ({("mnist", ON_TOP): 1.9}, 1)])
+def test_the_script_ends_with_an_error_if_a_claim_is_missed(
+    change, status, tmp_path, monkeypatch, capsys
+):
+    cells = cells_with({**GOOD, **change})
+    data = {"cells": cells, "overlapping": [], "origin": "Made up"}
+    (tmp_path / "kept.json").write_text(json.dumps(data))
+    options = ["--summary", str(tmp_path / "kept.json"), "--claims"]
+    monkeypatch.setattr(sys, "argv", ["bench_methods.py", *options])
+    monkeypatch.setattr(bench_methods, "RESULTS", tmp_path / "results")
+    if status is None:
+        bench_methods.main()
+    else:
+        with pytest.raises(SystemExit) as error:
+            bench_methods.main()
+        assert error.value.code == status
+    page = (tmp_path / "results" / "methods.md").read_text()
+    assert page.count("MISSED") == (status or 0)
+    assert "Made up." in capsys.readouterr().out
