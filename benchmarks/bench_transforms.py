@@ -30,7 +30,7 @@ from skaug.transforms.calling import apply
 from skaug.transforms.torchvision import v2
 
 SHAPES = [(64, 3, 32, 32), (128, 1, 28, 28)]
-TURNS, CALLS = 30, 5
+TURNS, CALLS = 10, 20
 GOALS = {"crop + flip": 15, "affine": 20, "policy": 8}
 
 

@@ -30,13 +30,15 @@ def of_rows(transforms, X):
     if isinstance(first, InUnits):
         inner = of_rows([transform.transform for transform in transforms], X)
         return InUnits(inner, first.largest)
-    if not all(transform is first for transform in transforms):
-        name = first._by_row
-        values = torch.tensor([getattr(transform, name) for transform in transforms])
-        values = values.to(X) if values.is_floating_point() else values.to(X.device)
-        values = values.view(-1, *[1] * (X.ndim - 1))
-        first = type(first)(**{**first.get_params(deep=False), name: values})
-    return first
+    if all(transform is first for transform in transforms):
+        return first
+    values = torch.tensor([getattr(one, first._by_row) for one in transforms])
+    values = values.to(X) if values.is_floating_point() else values.to(X.device)
+    # clone and copy take longer than most transforms of a few rows.
+    transform = type(first).__new__(type(first))
+    vars(transform).update(vars(first))
+    setattr(transform, first._by_row, values.view(-1, *[1] * (X.ndim - 1)))
+    return transform
 
 
 def _key(transform):

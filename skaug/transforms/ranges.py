@@ -84,9 +84,9 @@ def largest_value(X, what, name):
         if low >= -SLACK and high <= largest + SLACK:
             return largest
     raise ValueError(
-        f"{name} needs images with numbers from 0 to 1, or from 0 to 255, for "
-        f"{what}; got {low:g} to {high:g}. Augment before you standardise: the "
-        " default networks standardise by themselves."
+        f"{name} needs images with numbers from 0 to 1, or from 0 to 255, for {what}; "
+        f"got {low:g} to {high:g}. Augment before you standardise: the default "
+        "networks standardise by themselves."
     )
 
 

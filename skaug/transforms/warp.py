@@ -81,14 +81,14 @@ def warp(X, matrices, mode="bilinear"):
     """Return images (n, channels, height, width) whose pixels are moved."""
     # Flips and shifts by whole pixels are copies, the same to the last digit. Other
     # images are interpolated, or read at the nearest pixel.
-    if mode == "nearest":
+    whole = mode == "nearest" or _are_whole(matrices)
+    if np.all(whole):
+        return _read(X, matrices, "nearest")
+    if not whole.any():
         return _read(X, matrices, mode)
-    whole = _are_whole(matrices)
     new_X = X.clone()
-    still = whole & (matrices == STILL).all(axis=(1, 2))
-    for rows, of_rows in ((whole & ~still, "nearest"), (~whole, mode)):
-        if rows.all():
-            return _read(X, matrices, of_rows)
+    moved = (matrices != STILL).any(axis=(1, 2))
+    for rows, of_rows in ((whole & moved, "nearest"), (~whole, mode)):
         if rows.any():
             own = torch.from_numpy(rows.nonzero()[0]).to(X.device)
             new_rows = _read(X.index_select(0, own), matrices[rows], of_rows)

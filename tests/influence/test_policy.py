@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import refuses
 
+from skaug import InfluenceAugmenter, NetClassifier, TransformPolicy
 from skaug.influence import Policy
 from skaug.influence.policy import softmax_of_scores
 from skaug.transforms import (
@@ -172,3 +173,32 @@ def test_what_has_no_family_is_checked():
         Policy([Jitter(), lambda X: X / 0], [0.5, 0.5], 1, 1.0)(rows(50, 3))
     with refuses("RandomAffine needs degrees"):
         Policy([RandomAffine(degrees=-1)], [1.0])
+
+
+def test_policies_of_bytes_are_those_of_numbers_from_0_to_1():
+    X, y = (
+        np.random.default_rng(0).integers(256, size=(260, 3, 8, 8)),
+        np.arange(260) % 2,
+    )
+    X[y == 1, :, :4] //= 2
+
+    def learned(X):
+        policy = TransformPolicy(n_networks=1, n_draws=1)
+        net = NetClassifier(max_epochs=3)
+        augmenter = InfluenceAugmenter(
+            net, augmentation=policy, refit=False, random_state=0
+        )
+        return {
+            (row.transform, row.strength): row.weight
+            for row in augmenter.fit(X, y).policy_
+        }
+
+    weights = learned(np.float32(X / 255))
+    of_bytes = learned(np.uint8(X))
+    assert of_bytes == learned(np.float32(X))
+    assert of_bytes == pytest.approx(weights, abs=0.01)
+    assert max(weights.values()) - min(weights.values()) > 0.03
+    with refuses(
+        "needs images with numbers from 0 to 1, .* Augment before you standard"
+    ):
+        learned(np.float32(X / 60 - 2))
