@@ -1,4 +1,4 @@
-"""How strong should ISDA be, alone and beside augmentation by hand? A table for each set.
+"""How strong should ISDA be, alone and beside augmentation by hand? On five sets.
 
 Default networks are trained with each strength on the draws of bench_methods.py, by
 themselves for 200 gradient steps and with the heuristics that suit the set for 600.
@@ -28,7 +28,7 @@ from runs import (
     study_parser,
 )
 from skaug import ISDAClassifier
-from skaug.comparison import draw, log_probabilities, scores
+from skaug.comparison import Budgets, draw, log_probabilities, scores
 from skaug.comparison.cell import one_thread, setup_of
 from skaug.comparison.methods import augmented_net, heuristic, plain_net
 from skaug.net.temperature import best_temperature
@@ -45,7 +45,7 @@ def run_seed(name, seed):
     """Scores of every strength on one draw, alone and beside heuristics."""
     drawn, arms = draw(task_of(name), seed), {}
     for side, steps in STEPS.items():
-        setup = setup_of(drawn)._replace(steps=steps, decay=0.01)
+        setup = setup_of(drawn, Budgets())._replace(steps=steps, decay=0.01)
         for strength in STRENGTHS:
             of_isda = {"kind": ISDAClassifier, "strength": strength}
             if side == "alone":

@@ -34,6 +34,7 @@ from skaug.comparison.methods import (
     BEST,
     METHODS,
     PLAIN,
+    GuardedPolicy,
     Setup,
     of_steps,
     plain_net,
@@ -106,14 +107,14 @@ def run_cell(method, drawn, budgets, found=None):
 
 def run_plain(drawn, budgets):
     """Figures of the best plain network, and of one for each budget of the arms."""
-    base = setup_of(drawn)
+    base = setup_of(drawn, budgets)
     inner = []
-    for steps in sorted({*budgets.plain, *budgets.augmented}):
+    for steps in sorted({*budgets.plain, *budgets.twins}):
         for decay in budgets.decays:
             setup = base._replace(steps=steps, decay=decay)
             inner.append(tried(make_plain, setup, drawn))
     choices = {BEST: [one for one in inner if one["steps"] in budgets.plain]}
-    for steps in budgets.augmented:
+    for steps in budgets.twins:
         choices[of_steps(steps)] = [one for one in inner if one["steps"] == steps]
     arms, fits = {}, {}
     for name, among in choices.items():
@@ -129,7 +130,7 @@ def run_plain(drawn, budgets):
 def run_arm(name, drawn, budgets, found):
     """Figures of one arm, in the settings that the held-out rows choose."""
     method = METHODS[name]
-    setups = setups_of(method, setup_of(drawn), budgets, found)
+    setups = setups_of(method, setup_of(drawn, budgets), budgets, found)
     with TemporaryDirectory() as memory:
         setups = [setup._replace(memory=memory) for setup in setups]
         tries = list(product(setups, method.values_for(setups[0])))
@@ -151,13 +152,14 @@ def setups_of(method, base, budgets, found):
     plain = found[PLAIN]["arms"]
     return [
         base._replace(steps=steps, decay=plain[of_steps(steps)]["decay"])
-        for steps in budgets.augmented
+        for steps in (budgets.augmented[-1:] if method.longest else budgets.augmented)
     ]
 
 
-def setup_of(drawn):
+def setup_of(drawn, budgets):
     """What all estimators of a draw have in common."""
     return Setup(
+        refused=budgets.refused,
         shape=drawn.train.X.shape[1:],
         n_rows=len(drawn.train.y),
         n_classes=len(drawn.classes),
@@ -205,8 +207,11 @@ def fitted_and_scored(make, setup, chosen, drawn):
     found = scores(log_p, drawn.test, drawn.classes, chosen["temperature"])
     figures = {name: round(float(figure), 6) for name, figure in found.items()}
     record = {name: chosen[name] for name in ("steps", "decay", "value", "temperature")}
-    if isinstance(getattr(model, "accepted_", None), (bool, np.bool_)):
+    record["twin_steps"] = setup.steps
+    if isinstance(model, GuardedPolicy):
         record["accepted"] = bool(model.accepted_)
+        if not model.accepted_:
+            record["twin_steps"] = setup.refused
     return {**record, "seconds": round(seconds, 3), **figures}
 
 

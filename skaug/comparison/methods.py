@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -72,19 +72,31 @@ class Budgets:
         augmentation, as the twin of equal steps.
     decays : tuple of float, default=(0.0, 0.01, 0.1, 0.5)
         Weight decays that plain networks choose among.
+    refused : int, default=200
+        Steps of the plain network that is left where a guard refuses an augmentation:
+        those of a plain :class:`NetClassifier` by default. One of `plain`.
     """
 
     plain: tuple = (100, 200, 600)
     augmented: tuple = (300, 600)
     decays: tuple = (0.0, 0.01, 0.1, 0.5)
+    refused: int = 200
+
+    @property
+    def twins(self):
+        """Steps of the plain networks that arms of equal steps are compared to."""
+        return sorted({*self.augmented, self.refused})
 
     def shorter(self, factor):
         """Divide all steps by a factor, for a trial."""
-        shorter = [
-            tuple(max(1, round(steps / factor)) for steps in budget)
-            for budget in (self.plain, self.augmented)
-        ]
-        return Budgets(*shorter, self.decays)
+
+        def divided(steps):
+            return max(1, round(steps / factor))
+
+        plain, augmented = (
+            tuple(map(divided, budget)) for budget in (self.plain, self.augmented)
+        )
+        return Budgets(plain, augmented, self.decays, divided(self.refused))
 
 
 def of_steps(steps):
@@ -102,6 +114,7 @@ class Setup(NamedTuple):
     seed: int
     heuristic: str | None = None  # augmentation by hand, if that is known
     steps: int = 0
+    refused: int = 0  # steps of what is left where a guard refuses an augmentation
     decay: float = 0.0
     below: object = None  # setting of the arm that this one is put on top of
     memory: str | None = None  # folder for what several settings share
@@ -121,6 +134,8 @@ class Method:
         The arm that this one adds something to.
     is_network : bool, default=True
         Whether the arm is a network, which is compared to the plain ones.
+    longest : bool, default=False
+        Whether the arm takes the largest budget in place of choosing one.
     kinds : tuple of str
         Kinds of rows that the arm is for. "colours" are images with numbers from 0 to
         1, which transforms of colour need.
@@ -132,6 +147,7 @@ class Method:
     values: tuple | Callable = (None,)
     on_top_of: str | None = None
     is_network: bool = True
+    longest: bool = False
     kinds: tuple = ("table", "signals", "images")
     needs: str | None = None
 
@@ -165,14 +181,41 @@ def augmented_net(setup, transform, refined=0, probability=1.0, **parameters):
     return plain_net(setup, callbacks=[("augment", augment)], **parameters)
 
 
+class GuardedPolicy(ClassifierMixin, BaseEstimator):
+    """The network that an augmenter trains, or a plain one if its guard refuses.
+
+    This is what InfluenceAugmenter gives by default, ``max_epochs="auto"``, with
+    budgets that are given: many steps with a policy, and fewer without.
+    """
+
+    def __init__(self, augmenter, plain):
+        self.augmenter = augmenter
+        self.plain = plain
+
+    def fit(self, X, y, groups=None):
+        """Fit the augmenter, and the plain network if it is needed."""
+        augmenter = clone(self.augmenter).fit(X, y, groups=groups)
+        self.accepted_, self.estimator_ = augmenter.accepted_, augmenter.estimator_
+        if not self.accepted_:
+            self.estimator_ = clone(self.plain).fit(X, y, groups=groups)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X):
+        """Predict probabilities."""
+        return self.estimator_.predict_proba(X)
+
+
 def with_policy(setup, on_scores, **parameters):
-    """Make an augmenter whose last training is the network, behind its guard."""
-    return InfluenceAugmenter(
+    """Make a network with a policy behind its guard."""
+    augmenter = InfluenceAugmenter(
         plain_net(setup, **parameters),
         augmentation=TransformPolicy(strength=on_scores),
         memory=setup.memory,
         random_state=setup.seed,
     )
+    plain = plain_net(setup._replace(steps=setup.refused), **parameters)
+    return GuardedPolicy(augmenter, plain)
 
 
 def finetuned(setup, base, tune_lr):
@@ -340,7 +383,7 @@ METHODS = {
         lambda s, v: augmented_net(s, heuristic(s, s.below), REFINED),
         on_top_of="heuristics",
     ),
-    "policy by influence": Method(with_policy, (0.5, 1.0)),
+    "policy by influence": Method(with_policy, (0.5, 1.0), longest=True),
     "policy + ISDA 1": Method(
         lambda s, v: with_policy(s, s.below, **ISDA1), on_top_of="policy by influence"
     ),

@@ -181,7 +181,7 @@ class Differences:
             return self.values(name, twins_of(arm)[twin], metric)
         values = []
         for seed in self.seeds:
-            steps = self.figures.get((name, arm, seed), {}).get("steps")
+            steps = self.figures.get((name, arm, seed), {}).get("twin_steps")
             found = self.figures.get((name, of_steps(steps), seed), {})
             values.append(found.get(metric, np.nan))
         return np.array(values, dtype=float)

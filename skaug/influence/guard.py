@@ -56,7 +56,12 @@ class HeldOutLosses:
         self.trainings = trainings
         self.split = split
         self.seed = trainings.new_seed()
-        self.max_epochs = None
+        self.max_epochs = trainings.estimator.max_epochs
+        if self.max_epochs == "auto":
+            self.max_epochs = None
+        else:  # as many steps as those epochs are with all rows, in the last training
+            n_train, n_held_out = (len(part.y) for part in split)
+            self.max_epochs = round(self.max_epochs * (1 + n_held_out / n_train))
 
     def of(self, augmentation):
         """Losses (n_held_out,) of F after a training with an augmentation."""

@@ -9,7 +9,7 @@ from skaug.comparison import Budgets, Task, draw
 
 @pytest.fixture(scope="package")
 def budgets():
-    return Budgets(plain=(4, 8), augmented=(6, 10), decays=(0.0, 0.5))
+    return Budgets(plain=(4, 8), augmented=(6, 10), decays=(0.0, 0.5), refused=4)
 
 
 @pytest.fixture(scope="package")

@@ -12,7 +12,14 @@ from sklearn.utils import Bunch
 
 from skaug import ISDAClassifier, NetClassifier
 from skaug.card.twin import fit_with_groups
-from skaug.comparison import METHODS, Setup, log_probabilities, run_cell, scores
+from skaug.comparison import (
+    METHODS,
+    Budgets,
+    Setup,
+    log_probabilities,
+    run_cell,
+    scores,
+)
 from skaug.comparison import cell as cell_module
 from skaug.comparison.cell import keep_cell, mean_loss, setup_of, tried
 from skaug.comparison.methods import BEST, PLAIN, epochs_of, of_steps
@@ -27,7 +34,7 @@ def plain(drawn, budgets):
 def test_one_cell_has_all_plain_networks(plain, budgets):
     steps = [4, 6, 8, 10]
     assert [one["steps"] for one in plain["inner"]] == np.repeat(steps, 2).tolist()
-    assert list(plain["arms"]) == [BEST, of_steps(6), of_steps(10)]
+    assert list(plain["arms"]) == [BEST, of_steps(4), of_steps(6), of_steps(10)]
     losses = {(one["steps"], one["decay"]): one["log-loss"] for one in plain["inner"]}
     best = plain["arms"][BEST]
     assert best["steps"] in budgets.plain
@@ -63,7 +70,7 @@ def test_what_is_on_top_takes_everything_from_below(plain, drawn, budgets):
         chosen[key] for key in ("steps", "decay")
     ]
     # With strength 0 it is the arm below, bit for bit.
-    setup = setup_of(drawn)._replace(steps=10, below="jitter")
+    setup = setup_of(drawn, Budgets())._replace(steps=10, below="jitter")
     with_isda = METHODS["heuristics + ISDA 1"].make(setup, None).set_params(strength=0)
     alone = METHODS["heuristics"].make(setup, "jitter")
     both = [
@@ -88,7 +95,9 @@ def test_epochs_are_the_steps_wanted_or_a_few_more(n_rows, steps, epochs):
 def test_temperature_is_that_of_the_rows_held_out_and_on_both_sides(
     plain, drawn, budgets
 ):
-    setup = setup_of(drawn)._replace(n_rows=len(drawn.inner.y), steps=6, decay=0.5)
+    setup = setup_of(drawn, Budgets())._replace(
+        n_rows=len(drawn.inner.y), steps=6, decay=0.5
+    )
     isda = METHODS["ISDA"].make(setup, 1.0)
     net = isda.fit(drawn.inner.X, drawn.inner.y)
     logits, target = net.forward(drawn.held_out.X), torch.from_numpy(drawn.held_out.y)
@@ -191,5 +200,5 @@ def test_smote_has_neighbours_in_the_smallest_class(n_rows, k):
     drawn = Bunch(
         train=train, inner=inner, classes=np.arange(3), seed=0, heuristic=None
     )
-    model = METHODS["SMOTE, logistic regression"].make(setup_of(drawn), 1.0)
+    model = METHODS["SMOTE, logistic regression"].make(setup_of(drawn, Budgets()), 1.0)
     assert model[-1].sampler.k_neighbors == k
