@@ -52,11 +52,11 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
 
         If the guard refuses what was learned, there are no views. What a network gains
         from may harm another classifier: on 400 digits as images, logistic regression
-        lost 2.3 points with views beside the rows. So a classifier is trained on the training part of the first split, with views and without. With
-        ``guard=True`` it is a logistic regression, whose held-out loss must not be
-        higher by more than its standard error. With ``guard=classifier`` that one's
-        loss alone decides and has to be lower by more than its standard error. No
-        ``estimator_`` is trained.
+        lost 2.3 points with views beside the rows. So a classifier is trained on the
+        training part of the first split, with views and without. With ``guard=True`` it
+        is a logistic regression, whose held-out loss must not be higher by more than
+        its standard error. With ``guard=classifier`` that one's loss alone decides and
+        has to be lower by more than its standard error. No ``estimator_`` is trained.
 
         Parameters
         ----------
