@@ -194,8 +194,9 @@ class GuardedPolicy(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y, groups=None):
         """Fit the augmenter, and the plain network if it is needed."""
-        augmenter = clone(self.augmenter).fit(X, y, groups=groups)
-        self.accepted_, self.estimator_ = augmenter.accepted_, augmenter.estimator_
+        self.augmenter_ = clone(self.augmenter).fit(X, y, groups=groups)
+        self.accepted_ = self.augmenter_.accepted_
+        self.estimator_ = self.augmenter_.estimator_
         if not self.accepted_:
             self.estimator_ = clone(self.plain).fit(X, y, groups=groups)
         self.classes_ = self.estimator_.classes_

@@ -22,7 +22,7 @@ from skaug.comparison import (
 )
 from skaug.comparison import cell as cell_module
 from skaug.comparison.cell import keep_cell, mean_loss, setup_of, tried
-from skaug.comparison.methods import BEST, PLAIN, epochs_of, of_steps
+from skaug.comparison.methods import BEST, PLAIN, epochs_of, of_steps, plain_net
 from skaug.net import best_temperature
 
 
@@ -180,15 +180,35 @@ def test_samplers_and_networks_are_given_groups():
     y = np.arange(180) % 3
     X[:, 0] += y
     X = X.astype(np.float32)
-    setup, both = Setup((4,), 180, 3, 60, seed=0, steps=6), (groups, None)
+    setup = Setup((4,), 180, 3, 60, seed=0, steps=6, refused=3)
+    both = groups, None
     sampler = METHODS["hard regions, logistic regression"].make(setup, 1.0)
     found = [
         fit_with_groups(clone(sampler), X, y, one).predict_proba(X) for one in both
     ]
     assert not np.array_equal(*found)
     policy = METHODS["policy by influence"].make(setup, 1.0)
-    found = [fit_with_groups(clone(policy), X, y, one).held_out_loss_ for one in both]
-    assert found[0].plain != found[1].plain
+    losses = [
+        fit_with_groups(clone(policy), X, y, one).augmenter_.held_out_loss_.plain
+        for one in both
+    ]
+    assert losses[0] != losses[1]
+
+
+def exchanged(X):
+    """Rows of other classes under the label of this one."""
+    return X[torch.randperm(len(X))]
+
+
+def test_a_refused_policy_leaves_a_plain_network_of_plain_steps(drawn, budgets):
+    setup = setup_of(drawn, budgets)._replace(steps=100)
+    policy = METHODS["policy by influence"].make(setup, 1.0)
+    policy.set_params(augmenter__augmentation__transforms=[exchanged])
+    X, y = drawn.train.X, drawn.train.y
+    assert not policy.fit(X, y).accepted_
+    plain = plain_net(setup._replace(steps=budgets.refused)).fit(X, y)
+    of_both = (model.predict_proba(drawn.test.X) for model in (policy, plain))
+    np.testing.assert_array_equal(*of_both)
 
 
 @pytest.mark.parametrize("n_rows, k", [(18, 3), (21, 3), (27, 5), (45, 5)])

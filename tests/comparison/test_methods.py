@@ -28,7 +28,7 @@ def test_every_arm_is_made_for_its_rows(kind):
         if method.is_network:
             net = made[0]
             while not hasattr(net, "max_epochs"):
-                net = net.estimator
+                net = getattr(net, "augmenter", net).estimator
             assert net.max_epochs == 8 and net.get_params()[
                 "optimizer__weight_decay"
             ] == (0.1)

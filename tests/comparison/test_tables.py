@@ -11,6 +11,7 @@ from skaug.comparison.methods import BEST, PLAIN, of_steps
 def arm(accuracy, steps=300, **more):
     """Figures of an arm."""
     figures = {"accuracy": accuracy, "log-loss": -accuracy, "steps": steps}
+    figures["twin_steps"] = steps
     figures |= {"log-loss at temperature": -accuracy / 2, "decay": 0.1, "value": None}
     return figures | {"seconds": steps / 100, "temperature": 2.0} | more
 
