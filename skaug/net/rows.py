@@ -1,11 +1,18 @@
-"""The type of numbers that rows have when they reach a network."""
+"""Rows and labels on their way to a network: checked, coded, of a type that suits."""
+
+import warnings
 
 import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+from skorch.utils import data_from_dataset, is_dataset, to_numpy
 
+from skaug._checks import check_shape_of_fit
 from skaug.net.batches import as_tensor
 from skaug.net.input_norm import InputNorm
 
-__all__ = ["coarse_columns", "type_of_rows"]
+__all__ = ["TakesRows", "coarse_columns", "type_of_rows"]
 
 # Rounding errors above this share of a column's standard deviation are too coarse.
 COARSE = 1e-3
@@ -30,3 +37,118 @@ def coarse_columns(X):
     error = error.max(axis=tuple(axis for axis in range(X.ndim) if axis != 1))
     spread = norm.deviation.double().numpy()
     return np.flatnonzero((spread > 0) & (error > COARSE * spread)).tolist()
+
+
+class TakesRows:
+    """What :class:`NetClassifier` does to arrays, frames and data sets that it gets."""
+
+    def _check_training_data(self, X, y, classes, *, reset):
+        """Check rows and labels, and return rows as they are trained on, and codes."""
+        if is_dataset(X):
+            if reset:
+                self._learn_shape_and_classes(X, classes)
+            return X, y
+        X, y = validate_data(self, X, y, dtype="numeric", allow_nd=True, reset=reset)
+        check_classification_targets(y)
+        if reset:
+            self.classes_inferred_ = np.unique(y if classes is None else classes)
+            if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
+                raise ValueError(
+                    f"{type(self).__name__} needs at least two classes, each named "
+                    f"once; got {self.classes_.tolist()}, one class or one repeated. "
+                    "Give rows of another class too, or name all with classes=."
+                )
+            self.input_shape_ = X.shape[1:]
+            self.input_dtype_ = self._choose_dtype(X)
+        else:
+            self._check_shape_of_fit(X)
+        return self._converted(X), self._encode(y)
+
+    def _choose_dtype(self, X):
+        """Choose the type of the rows; networks of the user's take float32 only."""
+        if self.module is None:
+            return type_of_rows(X)
+        columns = coarse_columns(X)
+        if columns:
+            warnings.warn(
+                f"{type(self).__name__} needs columns whose values float32 can tell "
+                f"apart for a module of your own; got {columns[:5]}. Subtract their "
+                "means, or leave module=None.",
+                stacklevel=5,
+            )
+        return np.float32
+
+    def _converted(self, X):
+        """Return rows in the type of those of fit."""
+        with np.errstate(over="ignore"):
+            X = X.astype(getattr(self, "input_dtype_", np.float32), copy=False)
+        if not np.isfinite(X).all():
+            raise ValueError(
+                f"{type(self).__name__} needs numbers that float32 can hold; got some "
+                "beyond 3.4e38. Take another unit."
+            )
+        return X
+
+    def encode(self, X, y):
+        """Convert rows and labels to what the network is trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows, signals or images shaped like those of ``fit``.
+        y : array-like of shape (n,)
+            Labels among ``classes_``.
+
+        Returns
+        -------
+        X : ndarray of shape (n, ...)
+            The rows, of type ``input_dtype_``.
+        codes : ndarray of shape (n,)
+            The place of each label in ``classes_``, 0 ... n_classes - 1.
+        """
+        return self._check_training_data(X, y, None, reset=False)
+
+    def _encode(self, y):
+        """Return the place of each label in ``classes_``."""
+        code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
+        codes = np.array([code_of.get(label, -1) for label in y.tolist()])
+        if codes.min() < 0:
+            raise ValueError(
+                f"{type(self).__name__} needs labels among its classes {list(code_of)};"
+                f" got {np.unique(y[codes < 0]).tolist()}. Name all with classes=."
+            )
+        return codes
+
+    def _learn_shape_and_classes(self, dataset, classes):
+        """Read the shape of a row and the classes off a data set."""
+        self.input_shape_ = tuple(np.shape(dataset[0][0]))
+        self.n_features_in_ = self.input_shape_[0]
+        if self.classes is not None:
+            return
+        try:
+            labels = data_from_dataset(dataset)[1] if classes is None else classes
+        except AttributeError:
+            raise ValueError(
+                f"{type(self).__name__} needs classes= for a data set without X and y; "
+                f"got {type(dataset).__name__}. Name all labels, 0 ... n_classes - 1."
+            ) from None
+        self.classes_inferred_ = np.unique(to_numpy(labels))
+        if not np.array_equal(self.classes_, np.arange(len(self.classes_))):
+            raise ValueError(
+                f"{type(self).__name__} needs a data set with labels 0 ... n_classes - "
+                f"1; got {self.classes_.tolist()}. Give arrays X and y to have labels "
+                "coded, or name them with classes=."
+            )
+
+    def _check_input(self, X):
+        """Check rows to predict, and return them as those of fit."""
+        if is_dataset(X):
+            return X
+        if not hasattr(self, "input_shape_"):  # The net was initialised by hand.
+            return self._converted(check_array(X, allow_nd=True))
+        X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=False)
+        self._check_shape_of_fit(X)
+        return self._converted(X)
+
+    def _check_shape_of_fit(self, X):
+        check_shape_of_fit(X, self.input_shape_, type(self).__name__, "Reshape X.")
