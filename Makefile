@@ -38,6 +38,7 @@ bench: .venv/bench-installed
 		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
 		benchmarks/bench_influence.py \
 		benchmarks/bench_signals.py benchmarks/bench_wearable.py \
+		benchmarks/bench_transforms.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \

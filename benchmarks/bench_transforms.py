@@ -10,6 +10,7 @@ over turns.
 """
 
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -73,8 +74,9 @@ class OneByOne(Policy):
         for chosen in self._chosen(len(X)):
             for number in np.unique(chosen[chosen >= 0]):
                 own = torch.from_numpy((chosen == number).nonzero()[0])
-                transform = self.transforms[number]
-                new_X[own] = apply(transform, new_X, None, own, name="Policy")
+                # A function's signature is read at each call, as all were then.
+                function = partial(self.transforms[number].__call__)
+                new_X[own] = apply(function, new_X, None, own, name="Policy")
         return new_X
 
 

@@ -89,14 +89,15 @@ class PerSample(HoldsTransforms, RowTransform):
 
     torchvision's flips, crops, AutoAugment and the like make one random choice per
     call. Called with a batch they flip all of its images or none. This calls them image
-    by image, which costs a call each.
+    by image, which costs a call each. :class:`RandomCropFlip`, :class:`RandomAffine`
+    and others transform a whole batch at once, with a draw for each image.
 
     Parameters
     ----------
     transform : callable
         Function of one row without the batch axis, such as an image (channels, height,
-        width); all results must have one shape. AutoAugment and RandAugment expect
-        numbers between 0 and 1 in images that are not uint8.
+        width); all results must have one shape. AutoAugment and others expect numbers
+        from 0 to 1, to which BatchAugmentation scales images from 0 to 255.
 
     Examples
     --------

@@ -29,7 +29,7 @@ BYTES = 256 - 1e-3
 
 def blended(X, other, share):
     """A `share` of the images and the rest of `other`; shares above 1 go beyond X."""
-    return (X * share + other * (1 - share)).clamp(0, 1)
+    return torch.lerp(other, X, share).clamp_(0, 1)
 
 
 def grey(X):

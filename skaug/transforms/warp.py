@@ -106,14 +106,15 @@ def _are_whole(matrices):
 def _read(X, matrices, mode):
     """Values of X at the places of all pixels; integers and halves go by float32."""
     real = X if X.dtype in (torch.float32, torch.float64) else X.float()
-    places = torch.from_numpy(_places(matrices, *X.shape[2:])).to(real)
+    kind = np.float64 if real.dtype == torch.float64 else np.float32
+    places = torch.from_numpy(_places(matrices, *X.shape[2:], kind)).to(real.device)
     along_x, along_y = places.split([X.shape[3], X.shape[2]], dim=2)
     grid = (along_x[:, :, None] + along_y[..., None]).permute(0, 2, 3, 1)
     moved = functional.grid_sample(real, grid, mode=mode, align_corners=False)
     return (moved if X.is_floating_point() else moved.round()).to(X.dtype)
 
 
-def _places(matrices, height, width):
+def _places(matrices, height, width, kind):
     """Where pixels are read, with borders of images at -1 and 1, as a sum of two parts.
 
     The parts, (n, 2, width + height), are one for each column and one for each row.
@@ -122,8 +123,8 @@ def _places(matrices, height, width):
     x = np.arange(width) - (width - 1) / 2
     y = np.arange(height) - (height - 1) / 2
     matrices = matrices * [[2 / width], [2 / height]]
-    places = np.empty((len(matrices), 2, width + height))
+    places = np.empty((len(matrices), 2, width + height), kind)
     np.multiply(matrices[:, :, :1], x, out=places[:, :, :width])
     np.multiply(matrices[:, :, 1:2], y, out=places[:, :, width:])
-    places[:, :, width:] += matrices[:, :, 2:]
+    places[:, :, width:] += matrices[:, :, 2:].astype(kind)
     return places

@@ -14,6 +14,7 @@ from skaug.transforms import (
     Scaling,
     SensorRotation,
     TimeWarp,
+    default_transforms,
 )
 
 
@@ -149,3 +150,29 @@ def test_labels_pass_through_and_parameters_clone(transform):
 def test_bad_input(transform, shape, message):
     with refuses(message):
         transform(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+@pytest.mark.parametrize(
+    "transform", [Jitter(0.3), Scaling(0.3), TimeWarp(0.3), SensorRotation(30.0)]
+)
+def test_any_unit_is_transformed_alike(transform, unit):
+    X = torch.randn(6, 3, 20)
+    torch.manual_seed(1)
+    expected = transform(X)
+    torch.manual_seed(1)
+    new_X = transform(X * unit)
+    assert new_X.dtype == X.dtype
+    torch.testing.assert_close(new_X / unit, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+@pytest.mark.parametrize("shape", [(9, 3), (9, 3, 20)])
+def test_noise_of_the_lists_has_the_unit_of_the_rows(unit, shape):
+    X = torch.randn(shape) * unit
+    for name, strength, transform in default_transforms(X):
+        new_X, _ = transform(X, torch.zeros(len(X)))
+        assert torch.isfinite(new_X).all() and not torch.equal(new_X, X), name
+        if name in ("noise", "jitter"):
+            noise = (new_X - X).std(dim=0) / strength / unit
+            assert 0.2 < float(noise.mean()) < 2
