@@ -7,7 +7,6 @@ purpose. None of this is in the paper.
 """
 
 from functools import reduce
-from itertools import compress
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from skaug.influence.guard import (
 from skaug.influence.scores import cosines
 from skaug.transforms.calling import apply, name_of
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.families import families_of, of_rows
+from skaug.transforms.families import family_of, of_rows
 from skaug.transforms.geometry import Affine
 from skaug.transforms.lists import default_transforms
 from skaug.transforms.ranges import fitted_to
@@ -146,15 +145,14 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         splits = list(splits)
         candidates = self._candidates(torch.from_numpy(splits[0][0].X))
         numbers = self.n_networks, self.n_draws
-        scores = np.concatenate(
-            [
-                trainings.remembered(
-                    cosines, candidates, split, *numbers, trainings.new_seed()
-                )
-                for split in splits
-            ]
-        )
-        score = scores.mean(axis=0)
+        of_splits = [
+            trainings.remembered(
+                cosines, candidates, split, *numbers, trainings.new_seed()
+            )
+            for split in splits
+        ]
+        scores = np.concatenate(of_splits)  # (n_splits * n_networks, n_candidates)
+        score, std = scores.mean(axis=0), scores.std(axis=0)
         weight = self._weights(score)
         self.augmentation_ = Policy(
             [transform for *_, transform in candidates],
@@ -162,11 +160,15 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
             self.n_transforms,
             self.probability,
         )
-        names = ("transform", "strength", "score", "std", "weight")
-        columns = zip(candidates, score, np.std(scores, axis=0), weight)
         self.policy_ = [
-            Bunch(**dict(zip(names, (name, strength, *map(float, numbers)))))
-            for (name, strength, _), *numbers in columns
+            Bunch(
+                transform=name,
+                strength=strength,
+                score=float(score[i]),
+                std=float(std[i]),
+                weight=float(weight[i]),
+            )
+            for i, (name, strength, _) in enumerate(candidates)
         ]
         self.policy_.sort(key=lambda row: -row.score)
         self.accepted_ = True
@@ -253,22 +255,30 @@ class Policy:
         self.weights = torch.as_tensor(weights, dtype=torch.float64)
         self.n_transforms = n_transforms
         self.probability = probability
-        self.affine = [isinstance(transform, Affine) for transform in transforms]
-        for transform in compress(transforms, self.affine):
+        self.affine = {
+            number: transform
+            for number, transform in enumerate(transforms)
+            if isinstance(transform, Affine)
+        }
+        for transform in self.affine.values():
             check_parameters(transform, transform._rules)
-        # -1 is for what moves pixels, and at the end for no transform.
-        families, self.of_one = families_of(transforms)
-        self.families = np.append(np.where(self.affine, -1, families), -1)
+        self.keys = [family_of(transform) for transform in transforms]
+        # A family goes by the number of its first transform. -1 is for what moves
+        # pixels, and at the end for no transform.
+        self.families = np.full(len(transforms) + 1, -1)
+        for number, key in enumerate(self.keys):
+            if number not in self.affine:
+                first = number if key is None else self.keys.index(key)
+                self.families[number] = first
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
         chosen = self._chosen(len(X))
         new_X = self._moved(X, chosen)
-        for turn, family in self._turns(chosen):
-            draws, own = turn.nonzero()
-            transforms = [self.transforms[number] for number in chosen[draws, own]]
+        for family, numbers, own in self._groups(chosen):
+            transforms = [self.transforms[number] for number in numbers]
             own = torch.from_numpy(own).to(X.device)
-            if family in self.of_one:
+            if self.keys[family] is None:
                 new_rows = apply(transforms[0], new_X, y, own, name="Policy")
             else:
                 new_rows = of_rows(transforms, X)(new_X.index_select(0, own))
@@ -282,24 +292,27 @@ class Policy:
         chosen[torch.rand(chosen.shape) >= self.probability] = -1
         return chosen.numpy()
 
-    def _turns(self, chosen):
-        """Yield masks (n_transforms, n) of draws of one family, one a row at most."""
-        families = self.families[chosen]
-        earlier = np.zeros_like(families)  # draws of the same family for the row
-        for draw in range(1, len(chosen)):
-            earlier[draw] = (families[:draw] == families[draw]).sum(axis=0)
-        for turn in range(len(chosen)):
-            for family in np.unique(families[(families >= 0) & (earlier == turn)]):
-                yield (families == family) & (earlier == turn), family
-
     def _moved(self, X, chosen):
         """Rows with all that moves pixels done by one matrix; never X itself."""
-        if not any(self.affine):
+        if not self.affine:
             return X.clone()
         limits = np.zeros((len(self.transforms) + 1, len(Limits())))
-        for number in compress(range(len(self.transforms)), self.affine):
-            limits[number] = self.transforms[number].limits(*X.shape[2:])
+        for number, transform in self.affine.items():
+            limits[number] = transform.limits(*X.shape[2:])
         return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
+
+    def _groups(self, chosen):
+        """Yield families with numbers of their transforms and of the rows that drew them."""
+        families = self.families[chosen]
+        # What a row has drawn twice is done twice, so that no group has a row twice.
+        earlier = [
+            (families[:i] == drawn).sum(axis=0) for i, drawn in enumerate(families)
+        ]
+        for turn in range(len(chosen)):
+            has_turn = (families >= 0) & (np.array(earlier) == turn)
+            for family in np.unique(families[has_turn]):
+                draws, own = (has_turn & (families == family)).nonzero()
+                yield family, chosen[draws, own], own
 
 
 def softmax_of_scores(scores, strength=1.0):

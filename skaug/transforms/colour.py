@@ -1,8 +1,9 @@
 """Transforms that change the values of images, each row by a draw of its own.
 
-All of them need numbers from 0 to 1, which ``value_range`` says: BatchAugmentation
-scales images from 0 to 255 for them. A new transform is a subclass of
-:class:`ColourTransform` with a method ``_transform(X)``; ``pixels`` has the functions.
+All of them refuse images that do not have 1 or 3 channels of floating point. Numbers
+have to go from 0 to 1, which ``value_range`` says: BatchAugmentation scales images from
+0 to 255 for them. A new transform is a subclass of :class:`ColourTransform` with a
+method ``_transform(X)``; ``pixels`` has the functions.
 """
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from skaug._checks import Number
 from skaug.transforms.images import ImageTransform
 from skaug.transforms.pixels import (
+    brightened,
     contrasted,
     equalized,
     hue_shifted,
@@ -70,11 +72,6 @@ class Brightness(_Factor):
     strength : float, default=0.2
         Factors are drawn from [1 - strength, 1 + strength].
 
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
-
     Examples
     --------
     >>> import torch
@@ -84,11 +81,10 @@ class Brightness(_Factor):
     True
     """
 
+    _function = staticmethod(brightened)
+
     def __init__(self, strength=0.2):
         self.strength = strength
-
-    def _function(self, X, factor):
-        return (X * factor).clamp(0, 1)
 
 
 class Contrast(_Factor):
@@ -99,11 +95,6 @@ class Contrast(_Factor):
     strength : float, default=0.2
         Distances from the mean are multiplied by factors from [1 - strength, 1 +
         strength].
-
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
 
     Examples
     --------
@@ -129,11 +120,6 @@ class Saturation(_Factor):
         Distances from grey are multiplied by factors from [1 - strength, 1 + strength].
         Images of one channel stay as they are.
 
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
-
     Examples
     --------
     >>> import torch
@@ -156,11 +142,6 @@ class Hue(ColourTransform):
     strength : float, default=0.1
         Largest turn in both directions, as a share of the circle: .5 gives any colour.
         Images of one channel stay as they are.
-
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
 
     Examples
     --------
@@ -189,11 +170,6 @@ class Colour(ColourTransform):
         That of :class:`Saturation`; half of it is that of :class:`Hue`. Images of one
         channel stay as they are.
 
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
-
     Examples
     --------
     >>> import torch
@@ -208,9 +184,8 @@ class Colour(ColourTransform):
         self.strength = strength
 
     def _transform(self, X):
-        return Hue(self.strength / 2)._transform(
-            Saturation(self.strength)._transform(X)
-        )
+        X = Saturation(self.strength)._transform(X)
+        return Hue(self.strength / 2)._transform(X)
 
 
 class Posterize(ColourTransform):
@@ -221,11 +196,6 @@ class Posterize(ColourTransform):
     strength : float, default=0.5
         Images keep 8 bits of each value, which is all of them, down to
         ``8 - round(7 * strength)``; each number is equally likely.
-
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
 
     Examples
     --------
@@ -253,11 +223,6 @@ class Solarize(ColourTransform):
     ----------
     strength : float, default=0.5
         Thresholds are drawn from [1 - strength, 1].
-
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
 
     Examples
     --------
@@ -299,11 +264,6 @@ class Equalize(_Chance):
     strength : float, default=0.5
         Probability that an image is changed.
 
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
-
     Examples
     --------
     >>> import torch
@@ -326,11 +286,6 @@ class Invert(_Chance):
     ----------
     strength : float, default=0.5
         Probability that an image is changed.
-
-    Raises
-    ------
-    ValueError
-        When called: if X is not (n, 1 or 3, height, width), or not of floating point.
 
     Examples
     --------

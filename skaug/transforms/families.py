@@ -10,18 +10,20 @@ import torch
 from skaug.transforms.ranges import InUnits
 from skaug.transforms.rows import RowTransform
 
-__all__ = ["families_of", "of_rows"]
+__all__ = ["family_of", "of_rows"]
 
 
-def families_of(transforms):
-    """Numbers of the families of some transforms, and which numbers are of one only."""
-    numbers, seen, of_one = [], {}, set()
-    for place, transform in enumerate(transforms):
-        key = _key(transform)
-        numbers.append(seen.setdefault(place if key is None else key, len(seen)))
-        if key is None:
-            of_one.add(numbers[-1])
-    return numbers, of_one
+def family_of(transform):
+    """What a transform shares with its family; None if it has no family."""
+    if isinstance(transform, InUnits):
+        inner = family_of(transform.transform)
+        return None if inner is None else (InUnits, transform.largest, inner)
+    if not isinstance(transform, RowTransform) or transform._by_row is None:
+        return None
+    others = transform.get_params(deep=False)
+    del others[transform._by_row]
+    # Tensors are the same only as objects.
+    return type(transform), *((name, id(value)) for name, value in others.items())
 
 
 def of_rows(transforms, X):
@@ -32,22 +34,11 @@ def of_rows(transforms, X):
         return InUnits(inner, first.largest)
     if all(transform is first for transform in transforms):
         return first
-    values = torch.tensor([getattr(one, first._by_row) for one in transforms])
+    name = first._by_row
+    values = torch.tensor([getattr(transform, name) for transform in transforms])
     values = values.to(X) if values.is_floating_point() else values.to(X.device)
     # clone and copy take longer than most transforms of a few rows.
     transform = type(first).__new__(type(first))
     vars(transform).update(vars(first))
-    setattr(transform, first._by_row, values.view(-1, *[1] * (X.ndim - 1)))
+    setattr(transform, name, values.view(-1, *[1] * (X.ndim - 1)))
     return transform
-
-
-def _key(transform):
-    """What members of a family share; None for a transform that has no family."""
-    if isinstance(transform, InUnits):
-        key = _key(transform.transform)
-        return None if key is None else (InUnits, transform.largest, key)
-    if not isinstance(transform, RowTransform) or transform._by_row is None:
-        return None
-    others = transform.get_params(deep=False)
-    del others[transform._by_row]
-    return type(transform), *((name, id(value)) for name, value in others.items())

@@ -101,11 +101,9 @@ class RandomAffine(Affine):
     @property
     def mild(self):
         """Whether it changes images no more than the baseline."""
-        tenth = 0.1 + 1e-9
-        within = self.degrees * self.magnitude <= 100 * tenth
-        for range_ in (self.translate, self.scale):
-            within = within and range_ * self.magnitude <= tenth
-        return within and not self.shear * self.magnitude
+        widest = max(self.degrees / 100, self.translate, self.scale)
+        is_sheared = self.magnitude * self.shear > 0
+        return self.magnitude * widest <= 0.1 + 1e-9 and not is_sheared
 
     def limits(self, height, width):
         """Return how far pixels of images of a size are moved at most."""

@@ -11,6 +11,7 @@ from torch.nn import functional
 __all__ = [
     "autocontrasted",
     "blended",
+    "brightened",
     "contrasted",
     "equalized",
     "grey",
@@ -38,6 +39,11 @@ def grey(X):
         return X
     red, green, blue = X.unbind(dim=1)
     return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)[:, None]
+
+
+def brightened(X, factor):
+    """Multiply all values."""
+    return (X * factor).clamp(0, 1)
 
 
 def contrasted(X, factor):

@@ -13,6 +13,7 @@ from skaug._checks import Whole
 from skaug.transforms.colour import ColourTransform
 from skaug.transforms.pixels import (
     autocontrasted,
+    brightened,
     contrasted,
     equalized,
     posterized,
@@ -27,7 +28,7 @@ __all__ = ["RandAugment", "TrivialAugment"]
 BINS = 31  # magnitudes of each operation
 # Functions of images and of a magnitude for each (n, 1, 1, 1).
 VALUES = {
-    "brightness": lambda X, size: (X * (1 + size)).clamp(0, 1),
+    "brightness": lambda X, size: brightened(X, 1 + size),
     "colour": lambda X, size: saturated(X, 1 + size),
     "contrast": lambda X, size: contrasted(X, 1 + size),
     "sharpness": lambda X, size: sharpened(X, 1 + size),

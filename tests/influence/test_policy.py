@@ -22,7 +22,7 @@ from skaug.transforms import (
     TimeWarp,
     VerticalFlip,
 )
-from skaug.transforms.families import families_of, of_rows
+from skaug.transforms.families import family_of, of_rows
 from skaug.transforms.lists import Chain
 from skaug.transforms.ranges import InUnits
 
@@ -138,7 +138,7 @@ def test_rows_of_a_family_have_their_own_strengths(alike):
     torch.manual_seed(0)
     images = isinstance(alike[0], (Cutout, InUnits))
     X = rows(2000, 3, 9, 9) + 1 if images else rows(2000, 3, 30) + 1
-    assert families_of(alike) == ([0, 0], set())
+    assert family_of(alike[0]) == family_of(alike[1]) is not None
     weak = torch.arange(2000) % 3 > 0
     both = of_rows([alike[0] if one else alike[1] for one in weak], X)
     change = (both(X) - X).abs().flatten(1).mean(dim=1)
@@ -149,23 +149,23 @@ def test_rows_of_a_family_have_their_own_strengths(alike):
 
 def test_families_differ_in_one_number_only():
     scale = torch.ones(3)
-    function = torch.sin
-    numbers, of_one = families_of(
+    policy = Policy(
         [
             Jitter(0.1, scale),
             Jitter(0.2, scale),
             Jitter(0.2, scale.clone()),
-            function,
-            function,
+            torch.sin,
+            torch.sin,
             TimeWarp(0.1, 4),
             TimeWarp(0.2, 5),
             InUnits(Brightness(0.1)),
             InUnits(Brightness(0.2)),
             Brightness(0.2),
-        ]
+            HorizontalFlip(),
+        ],
+        torch.ones(11),
     )
-    assert numbers == [0, 0, 1, 2, 3, 4, 5, 6, 6, 7]
-    assert of_one == {2, 3}
+    assert policy.families.tolist() == [0, 0, 2, 3, 4, 5, 6, 7, 7, 9, -1, -1]
 
 
 def test_what_has_no_family_is_checked():
