@@ -66,7 +66,7 @@ class HeldOutLosses:
     def of(self, augmentation):
         """Losses (n_held_out,) of F after a training with an augmentation."""
         losses, self.max_epochs = losses_and_epochs(
-            None, self.trainings, self.split, augmentation, self.seed, self.max_epochs
+            self.trainings, self.split, augmentation, self.seed, self.max_epochs
         )
         return losses
 
@@ -80,9 +80,8 @@ class HeldOutLosses:
         return compared(plain, augmented, self.split[1].groups)
 
 
-def losses_and_epochs(key, trainings, split, augmentation, seed, max_epochs):
+def losses_and_epochs(trainings, split, augmentation, seed, max_epochs):
     """Losses of held-out rows after a training, and the epochs that it took."""
-    # By the key, a memory knows the result.
     train, held_out = split
     net = trainings.train(train, augmentation, seed, max_epochs)
     codes = trainings.codes(held_out.y)

@@ -1,6 +1,5 @@
 """A memory of results, by what they depend on, that other processes read as well."""
 
-import inspect
 import os
 import pickle
 
@@ -34,18 +33,21 @@ def memory_of(memory):
     )
 
 
-# The result may depend on nothing but the objects `depends_on`, whose hash is the key.
-def remembered(memory, function, depends_on, *arguments):
-    """Call ``function(key, *arguments)``, or read what it has returned before."""
+def remembered(memory, function, *arguments, depends_on):
+    """Call a function, or read what it has returned for equal ``depends_on``."""
     if getattr(memory, "location", "somewhere") is None:
-        return function(None, *arguments)
+        return function(*arguments)
     try:
-        key = content_hash(depends_on)
+        key = content_hash((function, depends_on))
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise ValueError(
             "InfluenceAugmenter needs transforms and an estimator that can be pickled, "
             f"for its memory; got {error}. Define functions and classes in a module, "
             "or leave memory out."
         ) from error
-    others = [name for name in inspect.signature(function).parameters if name != "key"]
-    return memory.cache(function, ignore=others)(key, *arguments)
+    kept = memory.cache(_result, ignore=["function", "arguments"])
+    return kept(key, function, arguments)
+
+
+def _result(key, function, arguments):
+    return function(*arguments)

@@ -262,14 +262,14 @@ class Policy:
         }
         for transform in self.affine.values():
             check_parameters(transform, transform._rules)
-        self.keys = [family_of(transform) for transform in transforms]
+        keys = [family_of(transform) for transform in transforms]
+        self.has_family = [key is not None for key in keys]
         # A family goes by the number of its first transform. -1 is for what moves
         # pixels, and at the end for no transform.
         self.families = np.full(len(transforms) + 1, -1)
-        for number, key in enumerate(self.keys):
+        for number, key in enumerate(keys):
             if number not in self.affine:
-                first = number if key is None else self.keys.index(key)
-                self.families[number] = first
+                self.families[number] = number if key is None else keys.index(key)
 
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
@@ -278,10 +278,10 @@ class Policy:
         for family, numbers, own in self._groups(chosen):
             transforms = [self.transforms[number] for number in numbers]
             own = torch.from_numpy(own).to(X.device)
-            if self.keys[family] is None:
-                new_rows = apply(transforms[0], new_X, y, own, name="Policy")
-            else:
+            if self.has_family[family]:
                 new_rows = of_rows(transforms, X)(new_X.index_select(0, own))
+            else:
+                new_rows = apply(transforms[0], new_X, y, own, name="Policy")
             new_X.index_copy_(0, own, new_rows)
         return new_X if y is None else (new_X, y)
 
@@ -302,16 +302,14 @@ class Policy:
         return warp(X, reduce(composed, map(draw_matrices, limits[chosen])))
 
     def _groups(self, chosen):
-        """Yield families with numbers of their transforms and of the rows that drew them."""
+        """Yield a family, numbers of its transforms, and the rows that drew them."""
         families = self.families[chosen]
-        # What a row has drawn twice is done twice, so that no group has a row twice.
-        earlier = [
-            (families[:i] == drawn).sum(axis=0) for i, drawn in enumerate(families)
-        ]
+        # A row that has drawn a family again is transformed in a later turn.
+        turns = np.array([(families[:i] == x).sum(0) for i, x in enumerate(families)])
         for turn in range(len(chosen)):
-            has_turn = (families >= 0) & (np.array(earlier) == turn)
-            for family in np.unique(families[has_turn]):
-                draws, own = (has_turn & (families == family)).nonzero()
+            now = (families >= 0) & (turns == turn)
+            for family in np.unique(families[now]):
+                draws, own = (now & (families == family)).nonzero()
                 yield family, chosen[draws, own], own
 
 

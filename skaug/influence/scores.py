@@ -12,9 +12,8 @@ __all__ = ["cosines"]
 MOST_SCORED = 2000
 
 
-# Candidates are names, strengths and functions of transforms. By the key, a memory
-# knows the result.
-def cosines(key, trainings, candidates, split, n_networks, n_draws, seed):
+# Candidates are names, strengths and functions of transforms.
+def cosines(trainings, candidates, split, n_networks, n_draws, seed):
     """Cosines of candidates by networks of a split, (n_networks, n_candidates)."""
     train, held_out = split
     random = np.random.RandomState(seed)

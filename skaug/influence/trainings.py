@@ -98,10 +98,12 @@ class Trainings:
         return influence.fit(data.X, data.y)
 
     def remembered(self, function, *arguments):
-        """Call ``function(key, self, *arguments)``, or read it from the memory."""
+        """Call ``function(self, *arguments)``, or read its result from the memory."""
         # The function may draw only by seeds that are among its arguments.
         net = clone(self.estimator)
         if "random_state" in net.get_params():
             net.set_params(random_state=None)  # a training has a seed of its own
         depends_on = net, self.classes, self.damping, self.calibrate, arguments
-        return remembered(self.memory, function, depends_on, self, *arguments)
+        return remembered(
+            self.memory, function, self, *arguments, depends_on=depends_on
+        )
