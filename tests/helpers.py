@@ -13,6 +13,37 @@ def refuses(message, error=ValueError):
     return pytest.raises(error, match=message)
 
 
+def ignores(message):
+    """Let warnings with a message pass that are tested elsewhere."""
+    return pytest.mark.filterwarnings(f"ignore:{message}:UserWarning")
+
+
+# Of an augmenter on small data, and trainings that are short on purpose.
+few_steps = ignores(".*gradient steps to gain")
+few_rows = ignores(".*held-out rows or more")
+few_for_influence = ignores("LastLayerInfluence")
+refused = ignores(".*lower the held-out")
+takes_rows_away = ignores(".*clean rows beside")
+
+# Those that imbalanced-learn runs for any sampler, but those for sparse input and that
+# of sample_indices_, which asks for a kind of tags that scikit-learn lacks.
+IMBALANCED_LEARNS_CHECKS = [
+    "check_target_type",
+    "check_samplers_one_label",
+    "check_samplers_fit",
+    "check_samplers_fit_resample",
+    "check_samplers_sampling_strategy_fit_resample",
+    "check_samplers_pandas",
+    "check_samplers_list",
+    "check_samplers_multiclass_ova",
+    "check_samplers_preserve_dtype",
+    "check_samplers_2d_target",
+    "check_sampler_get_feature_names_out",
+    "check_sampler_get_feature_names_out_pandas",
+    "check_dataframe_column_names_consistency",
+]
+
+
 def legend_of(display):
     """Texts in the legend of a display."""
     return [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -40,9 +71,11 @@ def mirror(X):
     return X * (1 - 2 * torch.randint(2, (len(X), *[1] * (X.ndim - 1))))
 
 
-def mirrored_rows(n=300):
+def mirrored_rows(n=300, n_one_sided=0):
     """Rows (n, 20) of three classes, each of them around two opposite points."""
+    # The first rows are around one of the two.
     rng = np.random.default_rng(0)
     y, centres = np.arange(n) % 3, rng.normal(size=(3, 20))
     signs = rng.choice([-1, 1], size=(n, 1))
+    signs[:n_one_sided] = 1
     return np.float32(signs * centres[y] + 1.5 * rng.normal(size=(n, 20))), y

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers import refused, takes_rows_away
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import StandardScaler
@@ -30,8 +31,8 @@ TITLES = {
 
 @pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs 100:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*held out:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*clean rows beside:UserWarning")
+@refused
+@takes_rows_away
 @pytest.mark.parametrize("name", TITLES)
 def test_card_of_each_kind_of_estimator(name, data, estimators, check_page, request):
     if name not in ("ihda", "resampled"):  # which have all figures of tables

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import refuses
+from helpers import IMBALANCED_LEARNS_CHECKS, refuses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imblearn import pipeline as imblearn_pipeline
@@ -307,23 +307,6 @@ def test_arrays_keep_their_dtype(mixed, dtype):
     assert X_new.dtype == dtype and y_new.dtype == np.int8 and len(X_new) > len(X)
 
 
-# Those that imbalanced-learn runs for any sampler, but those for sparse input and that
-# of sample_indices_, which asks for a kind of tags that scikit-learn lacks.
-IMBALANCED_LEARNS_CHECKS = [
-    "check_target_type",
-    "check_samplers_one_label",
-    "check_samplers_fit",
-    "check_samplers_fit_resample",
-    "check_samplers_sampling_strategy_fit_resample",
-    "check_samplers_pandas",
-    "check_samplers_list",
-    "check_samplers_multiclass_ova",
-    "check_samplers_preserve_dtype",
-    "check_samplers_2d_target",
-    "check_sampler_get_feature_names_out",
-    "check_sampler_get_feature_names_out_pandas",
-    "check_dataframe_column_names_consistency",
-]
 CONFIGURATIONS = {
     "vae": {"generator": VAEGenerator(steps=50)},
     "noise": {"generator": "noise", "sources": "all", "sampling_strategy": "auto"},

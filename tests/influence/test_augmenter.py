@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import refuses
+from helpers import (
+    few_for_influence,
+    few_rows,
+    few_steps,
+    refused,
+    refuses,
+    takes_rows_away,
+)
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -33,18 +40,12 @@ from skaug.influence import LastLayerInfluence
 from skaug.transforms import Jitter, SameClassInterpolation, Scaling
 from skaug.transforms.torchvision import v2
 
-# Trainings here are short on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+pytestmark = few_steps
 
 
 SMALL = NetClassifier(max_epochs=1, module__widths=(4,))
 SHORTEST = NetClassifier(max_epochs=1, module__hidden=(4,))
 SHARED = inspect.signature(InfluenceAugmenter).parameters
-
-few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
-takes_rows_away = pytest.mark.filterwarnings("ignore:.*clean rows beside:UserWarning")
-few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
-not_accepted = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 
 
 def tiny(**params):
@@ -185,12 +186,6 @@ def test_training_rows_are_augmented_and_others_are_not(rows):
     pipe = make_pipeline(clone(augmenter), LogisticRegression(max_iter=1000))
     twin = LogisticRegression(max_iter=1000).fit(augmented, y)
     assert np.array_equal(pipe.fit(X, y).predict_proba(X), twin.predict_proba(X))
-    # Rows that are left alone keep their digits.
-    X = np.float64(X) + 1e-12
-    augmenter = alone(output="views", probability=0.3).fit(X, y)
-    views = augmenter.augment(X, y=y)
-    assert 0.3 < (views == X).all(axis=1).mean() < 0.7
-    assert np.array_equal(augmenter.transform(X), X)
 
 
 def test_views(rows):
@@ -201,6 +196,8 @@ def test_views(rows):
     first, second, _ = np.split(views, 3)
     assert not np.array_equal(first, second)
     assert np.array_equal(augmenter.augment(X, 3, y), views)
+    other = clone(augmenter).set_params(random_state=1).fit(X, y)
+    assert not np.array_equal(other.augment(X, 3, y), views)
     fresh = clone(augmenter).set_params(random_state=None).fit(X, y)
     assert not np.array_equal(fresh.augment(X, y=y), fresh.augment(X, y=y))
     with refuses("n_views to be a whole number >= 1; got 0"):
@@ -276,26 +273,6 @@ def test_fresh_views_in_every_epoch(make, rows):
     # A clone, as a grid search makes, keeps augmentation_ as it is.
     cloned = clone(net).fit(X, y)
     assert np.array_equal(cloned.predict_proba(X), net.predict_proba(X))
-
-
-@pytest.mark.parametrize("make", [policy, network])
-def test_same_state_same_views_and_nothing_outside_is_touched(make, rows):
-    # The contracts fit frames and draw no views.
-    X, y = rows
-    before = X.copy()
-    torch.manual_seed(5), np.random.seed(5)
-    state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    first = make().fit(X, y)
-    second = pickle.loads(pickle.dumps(make().fit(X, y)))
-    views = first.augment(X, y=y)
-    assert np.array_equal(views, second.augment(X, y=y))
-    proba = first.estimator_.predict_proba(X)
-    assert np.array_equal(proba, second.estimator_.predict_proba(X))
-    other = make(random_state=1, refit=False).fit(X, y)
-    assert not np.array_equal(views, other.augment(X, y=y))
-    assert torch.equal(torch.get_rng_state(), state[0])
-    assert np.array_equal(np.random.get_state()[1], state[1])
-    assert np.array_equal(X, before)
 
 
 @few_rows
@@ -402,7 +379,7 @@ def test_groups_are_never_on_both_sides(rows):
 
 @few_rows
 @few_for_influence
-@not_accepted
+@refused
 @takes_rows_away
 @pytest.mark.filterwarnings("ignore:.*every class among the held-out:UserWarning")
 @parametrize_with_checks(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import mirror, mirrored_rows
+from helpers import few_steps, mirror, mirrored_rows, refused
 from sklearn.base import clone
 
 from skaug import (
@@ -15,10 +15,8 @@ from skaug import (
 )
 from skaug.influence.guard import compared, is_lower
 
-# Trainings here are short on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+pytestmark = few_steps
 
-refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 NET = NetClassifier(max_epochs=40, module__hidden=(32,))
 
 

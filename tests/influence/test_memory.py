@@ -7,9 +7,8 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pytest
 import torch
-from helpers import refuses
+from helpers import few_for_influence, few_rows, few_steps, refused, refuses
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -26,12 +25,8 @@ from skaug import (
 from skaug.influence.memory import content_hash
 from skaug.transforms import Jitter, Scaling
 
-# Trainings here are short on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+pytestmark = few_steps
 
-refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
-few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
-few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
 NET = NetClassifier(max_epochs=2, module__hidden=(8,))
 
 

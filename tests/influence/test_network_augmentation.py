@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from helpers import mirror, mirrored_rows
+from helpers import few_steps, mirror, mirrored_rows, refused
 from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import InfluenceAugmenter, NetClassifier, NetworkAugmentation
 from skaug.influence.objectives import OBJECTIVES
 
-# Trainings here are short on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+pytestmark = few_steps
 
 
 def tiny():
@@ -33,7 +32,7 @@ def test_training_raises_the_objective(rows, objective):
     assert np.mean(losses[-10:]) > np.mean(losses[:10])
 
 
-@pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
+@refused
 def test_the_gan_is_trained_when_it_is_asked_for(rows):
     # Steps of pretraining, weight of the GAN, and steps that train the GAN.
     for pretrain_steps, gan_weight, expected in [
@@ -53,7 +52,7 @@ def test_the_gan_is_trained_when_it_is_asked_for(rows):
     assert np.array_equal(still.augment(X), X)
 
 
-@pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
+@refused
 def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatch):
     X, y = rows
     seen = []

@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import mirror, mirrored_rows, refuses
+from helpers import (
+    IMBALANCED_LEARNS_CHECKS,
+    few_for_influence,
+    few_rows,
+    few_steps,
+    mirror,
+    mirrored_rows,
+    refused,
+    refuses,
+)
 from imblearn.pipeline import Pipeline as ResamplingPipeline
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from imblearn.utils import estimator_checks
@@ -28,15 +37,10 @@ from skaug import (
 )
 from skaug.transforms import Jitter, SameClassInterpolation
 
-# Trainings here are short on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:.*gradient steps to gain:UserWarning")
+pytestmark = few_steps
 
 NET = NetClassifier(max_epochs=2, module__hidden=(8,))
 NAMES = np.array(["walk", "run", "sit"])
-
-few_rows = pytest.mark.filterwarnings("ignore:.*held-out rows or more:UserWarning")
-few_for_influence = pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
-refused = pytest.mark.filterwarnings("ignore:.*lower the held-out:UserWarning")
 
 
 def blank(X):
@@ -123,8 +127,9 @@ def test_views_that_harm_a_linear_classifier_are_refused():
 
 
 def test_a_classifier_given_as_guard_decides_alone():
-    X, y = mirrored_rows()
-    helped = augmenter(mirror, guard=SVC(), n_views=3)
+    X, y = mirrored_rows(n_one_sided=180)
+    split = [np.split(np.arange(300), [180])]
+    helped = augmenter(mirror, guard=SVC(), n_views=3, cv=split)
     assert len(helped.fit_resample(X, y)[0]) == 4 * len(X)
     assert helped.held_out_loss_ == helped.classifier_loss_
     # The losses are shares of errors, since SVC has no probabilities.
@@ -218,25 +223,6 @@ def test_groups_go_to_the_sampler_in_imbalanced_learns_pipeline(rows):
     assert np.array_equal(pipe[0].groups_, np.tile(person, 2))
     resampled = ResampledClassifier(augmenter(), SVC()).fit(*rows, groups=person)
     assert np.array_equal(resampled.sampler_.groups_, np.tile(person, 2))
-
-
-# All that imbalanced-learn runs for any sampler, but those for sparse input and that of
-# sample_indices_, which asks for a kind of tags that scikit-learn lacks.
-IMBALANCED_LEARNS_CHECKS = [
-    "check_target_type",
-    "check_samplers_one_label",
-    "check_samplers_fit",
-    "check_samplers_fit_resample",
-    "check_samplers_sampling_strategy_fit_resample",
-    "check_samplers_pandas",
-    "check_samplers_list",
-    "check_samplers_multiclass_ova",
-    "check_samplers_preserve_dtype",
-    "check_samplers_2d_target",
-    "check_sampler_get_feature_names_out",
-    "check_sampler_get_feature_names_out_pandas",
-    "check_dataframe_column_names_consistency",
-]
 
 
 @few_rows

@@ -23,11 +23,6 @@ SHAPES = [(5, 3, 16, 16), (5, 1, 9, 14)]
 each_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 def by_row(low, high, n=5):
     return torch.rand(n, 1, 1, 1) * (high - low) + low
 

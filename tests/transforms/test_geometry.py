@@ -26,11 +26,6 @@ SHAPES = [(5, 3, 16, 16), (5, 1, 9, 14), (5, 2, 15, 8)]
 each_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 def drawn(n, *spreads):
     """An array (n,) of uniform numbers for each spread."""
     return [s * (2 * torch.rand(n).double().numpy() - 1) for s in spreads]

@@ -8,11 +8,6 @@ from skaug.transforms import PerSample
 from skaug.transforms.torchvision import v2
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_squares_are_uniform_and_clipped_at_the_border(size):
     height, width = 6, 9

@@ -25,11 +25,6 @@ def ours_for(name):
     return OPERATIONS.index(THEIRS.get(name, name.lower()))
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize(("ours", "theirs"), KINDS)
 def test_the_operations_and_their_ranges_are_torchvisions(ours, theirs):
     n = 20_000

@@ -18,11 +18,6 @@ from skaug.transforms import (
 )
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
-
-
 def test_jitter_is_white_noise_in_units_of_the_channel_or_as_given():
     X = torch.randn(400, 3, 50) * torch.tensor([1.0, 10.0, 0.1])[:, None] + 5
     noise = Jitter(0.2)(X) - X
