@@ -5,10 +5,18 @@ object first.
 """
 
 from sklearn.base import clone
+from sklearn.utils._metadata_requests import RequestMethod
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["ComponentsMixin", "InnerEstimatorMixin", "inner_has", "methods_only_if"]
+__all__ = [
+    "ComponentsMixin",
+    "InnerEstimatorMixin",
+    "SamplerMixin",
+    "inner_has",
+    "makes_samples",
+    "transforms_unless_samples",
+]
 
 
 class ComponentsMixin:
@@ -73,15 +81,28 @@ def inner_has(method):
     return check
 
 
-def methods_only_if(kind, check, names):
-    """Let objects of a class have methods only while the method `check` says so.
+class SamplerMixin:
+    """Mixin for samplers whose parameter ``output`` can make transformers of them."""
+
+    # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
+    # that are defined afterwards.
+    set_fit_resample_request = RequestMethod("fit_resample", ["groups"])
+
+
+def makes_samples(estimator):
+    """Whether an estimator is a sampler; a check for ``available_if``."""
+    return estimator.output == "samples"
+
+
+def transforms_unless_samples(kind):
+    """Let objects of a class be transformers only while they are no samplers.
 
     To be called after the class is made: TransformerMixin wraps methods while it is
     made, and a wrapped method is there whatever a guard says. imbalanced-learn asks
     with hasattr.
     """
-    guard = available_if(getattr(kind, check))
-    for name in names:
+    guard = available_if(lambda estimator: not makes_samples(estimator))
+    for name in ("transform", "fit_transform", "set_output"):
         setattr(kind, name, guard(getattr(kind, name)))
 
 

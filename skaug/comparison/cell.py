@@ -108,17 +108,16 @@ def run_cell(method, drawn, budgets, found=None):
 def run_plain(drawn, budgets):
     """Figures of the best plain network, and of one for each budget of the arms."""
     base = setup_of(drawn, budgets)
-    inner = []
-    for steps in sorted({*budgets.plain, *budgets.twins}):
-        for decay in budgets.decays:
-            setup = base._replace(steps=steps, decay=decay)
-            inner.append(tried(make_plain, setup, drawn))
-    choices = {BEST: [one for one in inner if one["steps"] in budgets.plain]}
-    for steps in budgets.twins:
-        choices[of_steps(steps)] = [one for one in inner if one["steps"] == steps]
+    inner = [
+        tried(make_plain, base._replace(steps=steps, decay=decay), drawn)
+        for steps in sorted({*budgets.plain, *budgets.twins})
+        for decay in budgets.decays
+    ]
+    allowed = {BEST: budgets.plain}
+    allowed |= {of_steps(steps): (steps,) for steps in budgets.twins}
     arms, fits = {}, {}
-    for name, among in choices.items():
-        chosen = lowest(among)
+    for name, of_arm in allowed.items():
+        chosen = lowest([one for one in inner if one["steps"] in of_arm])
         place = chosen["steps"], chosen["decay"]
         if place not in fits:
             setup = base._replace(steps=chosen["steps"], decay=chosen["decay"])

@@ -45,19 +45,19 @@ class Job(NamedTuple):
         return {"set": self.task.name, "method": self.method, "seed": self.seed}
 
     @property
-    def needs(self):
-        """Methods whose cells of the same draw have to be there first."""
+    def below(self):
+        """Method whose cell of the same draw has to be there first, or None."""
         method = METHODS.get(self.method)
         if method is None or not method.is_network:
-            return []
-        return [method.on_top_of or PLAIN]
+            return None
+        return method.on_top_of or PLAIN
 
     @property
     def level(self):
         """How many cells have to come one after the other before this one."""
-        if not self.needs:
+        if self.below is None:
             return 0
-        return 1 if self.needs == [PLAIN] else 2
+        return 1 if self.below == PLAIN else 2
 
     def beside(self, method):
         """Path of the cell of another method on the same draw."""
@@ -161,7 +161,7 @@ def is_done(path):
 
 def needed(job):
     """Cells of the same draw that a job needs, by method."""
-    return {name: read(job.beside(name)) for name in job.needs}
+    return {} if job.below is None else {job.below: read(job.beside(job.below))}
 
 
 def estimate(jobs, missing, n_jobs):

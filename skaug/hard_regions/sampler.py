@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._metadata_requests import RequestMethod
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_feature_names_in,
@@ -22,7 +21,12 @@ from skaug._checks import (
     check_two_classes,
     is_whole,
 )
-from skaug._components import ComponentsMixin, methods_only_if
+from skaug._components import (
+    ComponentsMixin,
+    SamplerMixin,
+    makes_samples,
+    transforms_unless_samples,
+)
 from skaug._random import new_generator
 from skaug._rows import check_columns, take_rows, with_new_rows
 from skaug.hard_regions.counts import samples_to_add
@@ -52,7 +56,7 @@ OF_SAMPLES = (
 )
 
 
-class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
+class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEstimator):
     """Find the points of hard regions and make new samples of them.
 
     A point lies in a hard region if its :func:`potential` is positive: within a radius,
@@ -361,17 +365,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         (code,) = np.flatnonzero(self.classes_ == label)
         return _evenly(self._sources[code], number, self._seeds[1])
 
-    # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
-    # that are defined afterwards.
-    set_fit_resample_request = RequestMethod("fit_resample", ["groups"])
-
-    def _makes_samples(self):
-        return self.output == "samples"
-
-    def _makes_potentials(self):
-        return self.output == "potentials"
-
-    @available_if(_makes_samples)
+    @available_if(makes_samples)
     def fit_resample(self, X, y, groups=None):
         """Fit, and return the given rows with new ones after them.
 
@@ -401,7 +395,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         X_resampled = with_new_rows(X, self.source_index_, new)
         return X_resampled, take_rows(y, self.source_index_)
 
-    @available_if(_makes_samples)
+    @available_if(makes_samples)
     def sample(self, n_samples=1):
         """Make new samples of the sources of all classes.
 
@@ -514,9 +508,7 @@ class HardRegionSampler(ComponentsMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-methods_only_if(
-    HardRegionSampler, "_makes_potentials", ("transform", "fit_transform", "set_output")
-)
+transforms_unless_samples(HardRegionSampler)
 
 
 def _evenly(rows, number, seed):

@@ -21,7 +21,6 @@ __all__ = [
     "Unchanged",
     "compared",
     "is_lower",
-    "swapped",
     "warn_of_refusal",
 ]
 
@@ -102,11 +101,6 @@ def is_lower(loss):
     """Whether a loss is lower with the augmentation by more than the standard error."""
     # No error, NaN, is no reason to accept anything.
     return bool(loss.augmented - loss.plain < -loss.se)
-
-
-def swapped(loss):
-    """The same comparison from the other side."""
-    return Bunch(plain=loss.augmented, augmented=loss.plain, se=loss.se)
 
 
 def warn_of_refusal(what, loss, result, advice, stacklevel=6):

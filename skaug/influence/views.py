@@ -10,12 +10,11 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils._metadata_requests import RequestMethod
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import Whole, check_value
-from skaug._components import methods_only_if
+from skaug._components import SamplerMixin, makes_samples, transforms_unless_samples
 from skaug._random import draw_seed, own_generators
 from skaug._rows import check_columns, take_rows, with_new_rows
 from skaug.influence.guard import (
@@ -23,7 +22,6 @@ from skaug.influence.guard import (
     Unchanged,
     compared,
     is_lower,
-    swapped,
     warn_of_refusal,
 )
 from skaug.influence.reader import default_reader, losses_of_reader
@@ -33,20 +31,10 @@ __all__ = ["N_VIEWS", "ViewsMixin"]
 N_VIEWS = Whole(1, hint="1 is a view of each row.")
 
 
-class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
+class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
     """Mixin for an augmenter whose ``_fit`` learns ``augmentation_``."""
 
-    # imbalanced-learn teaches scikit-learn to route to fit_resample, but only classes
-    # that are defined afterwards.
-    set_fit_resample_request = RequestMethod("fit_resample", ["groups"])
-
-    def _makes_samples(self):
-        return self.output == "samples"
-
-    def _makes_views(self):
-        return self.output == "views"
-
-    @available_if(_makes_samples)
+    @available_if(makes_samples)
     def fit_resample(self, X, y, groups=None):
         """Learn the augmentation, and return the given rows with views after them.
 
@@ -103,7 +91,7 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
             self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
             what = f"the views to lower the held-out loss of {type(reader).__name__}"
         else:
-            self.accepted_ = not is_lower(swapped(loss))
+            self.accepted_ = not loss.augmented - loss.plain > loss.se
             what = "the views not to raise the held-out loss of a logistic regression"
         if not self.accepted_:
             self.augmentation_ = Unchanged()
@@ -214,6 +202,4 @@ class ViewsMixin(OneToOneFeatureMixin, TransformerMixin):
         return self.augmentation_(X, y)
 
 
-methods_only_if(
-    ViewsMixin, "_makes_views", ("transform", "fit_transform", "set_output")
-)
+transforms_unless_samples(ViewsMixin)
