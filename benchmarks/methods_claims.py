@@ -5,7 +5,7 @@ of the metric and the twin.
 """
 
 from runs import claim
-from skaug.comparison.tables import twins_of
+from skaug.comparison.differences import twins_of
 
 # Arms that a user gets by default, behind a guard or known to suit.
 DEFAULTS = ("policy by influence", "IHDA", "heuristics + ISDA 1")

@@ -20,11 +20,8 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from tqdm import tqdm
 
 from skaug.comparison.cell import write
-from skaug.comparison.tables import (
-    markdown,  # noqa: F401  (for the scripts, with the others)
-    mean_and_error,
-    plus_minus,
-)
+from skaug.comparison.differences import mean_and_error, plus_minus
+from skaug.comparison.tables import markdown  # noqa: F401  (for the scripts)
 
 START = time.time()
 ROOT = Path(__file__).resolve().parents[1]

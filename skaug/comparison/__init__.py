@@ -1,9 +1,10 @@
 """Which method helps on my data? Arms beside their plain twins, on many draws.
 
-A :class:`Task` is what methods are compared on (``data``). A draw of its rows is
-divided once more, and the smaller part chooses settings. ``methods`` has the arms, and
-``cell`` fits one arm to one draw. :func:`run_study` runs all cells and keeps them as
-files (``study``). ``tables`` and ``figures`` say what came out.
+A :class:`Task` is what methods are compared on (``data``); ``files`` reads one. A draw
+of its rows is divided once more, and the smaller part chooses settings. ``methods`` has
+the arms, and ``cell`` fits one arm to one draw. :func:`run_study` runs all cells and
+keeps them as files (``study``). ``differences``, ``tables`` and ``figures`` say what
+came out.
 
 Augmented networks need more gradient steps than plain ones. So budgets are steps, and
 each arm has two twins: the best plain network, which chose its own steps and weight
@@ -13,18 +14,13 @@ of what augmentation does to log-loss is done by a temperature as well.
 """
 
 from skaug.comparison.cell import log_probabilities, run_cell, scores
-from skaug.comparison.data import (
-    Task,
-    columns_as_numbers,
-    draw,
-    fold_maker,
-    read_file,
-    read_table,
-)
+from skaug.comparison.data import Task, columns_as_numbers, draw, fold_maker
+from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
+from skaug.comparison.files import read_file, read_table
 from skaug.comparison.methods import METHODS, Budgets, Method, Setup, methods_for
 from skaug.comparison.study import run_study
-from skaug.comparison.tables import Differences, holm, summary
+from skaug.comparison.tables import summary
 
 __all__ = [
     "METHODS",

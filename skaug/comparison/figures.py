@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skaug.comparison.tables import METRICS, TESTED, Differences, twins_of
+from skaug.comparison.differences import METRICS, TESTED, Differences, twins_of
 
 __all__ = ["heat_map"]
 

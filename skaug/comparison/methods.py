@@ -186,6 +186,13 @@ class GuardedPolicy(ClassifierMixin, BaseEstimator):
 
     This is what InfluenceAugmenter gives by default, ``max_epochs="auto"``, with
     budgets that are given: many steps with a policy, and fewer without.
+
+    Parameters
+    ----------
+    augmenter : InfluenceAugmenter
+        With the network of many steps.
+    plain : NetClassifier
+        The network of fewer steps.
     """
 
     def __init__(self, augmenter, plain):

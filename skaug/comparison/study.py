@@ -27,7 +27,7 @@ __all__ = ["run_study"]
 PACKAGES = ("torch", "torchvision", "scikit-learn", "skorch", "numpy", "scipy")
 PACKAGES += ("imbalanced-learn",)
 # Files of skaug that show results and decide nothing about them, by parts of names.
-SHOWS = ("display", "figures", "tables", "study", "_plots", "_table")
+SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
 SHOWS += ("page", "parts", "report", "sides", "model_card")
 
 

@@ -1,43 +1,14 @@
-"""What cells say: paired differences, their errors, tables and words.
-
-A network arm is compared to the best plain network of the same draw, and to the plain
-one of equal steps; what is put on top of an arm, or of a classifier, is compared to
-that as well. ± is one standard error over the draws, everywhere.
-"""
+"""Differences between arms as tables and words, in Markdown."""
 
 import warnings
 
 import numpy as np
-from scipy.stats import t as student
 
-from skaug.comparison.data import LEFT_OUT
-from skaug.comparison.methods import BEST, METHODS, PLAIN, of_steps
+from skaug.comparison.differences import METRICS, TESTED, Differences, twins_of
+from skaug.comparison.methods import BEST, METHODS
 
-__all__ = [
-    "METRICS",
-    "TESTED",
-    "TWINS",
-    "Differences",
-    "holm",
-    "markdown",
-    "mean_and_error",
-    "plus_minus",
-    "summary",
-]
+__all__ = ["markdown", "summary"]
 
-# Decimals that are printed, and whether more is better.
-METRICS = {
-    "accuracy": (2, True),
-    "log-loss": (3, False),
-    "log-loss at temperature": (3, False),
-    "balanced accuracy": (2, True),
-    "calibration error": (2, False),
-    "worst class": (1, True),
-    "worst group": (1, True),
-}
-TESTED = ["accuracy", "log-loss", "log-loss at temperature"]
-# What an arm is compared to. Each kind with each metric is a panel of its own.
-TWINS = ("best plain", "equal steps", "without it", "classifier")
 STARS = (
     "± is one standard error over the draws, everywhere. Differences are paired over "
     "the draws. \\*: p < 0.05 in the t test; \\*\\*: also after Holm's correction over "
@@ -45,230 +16,11 @@ STARS = (
 )
 
 
-def mean_and_error(gaps, overlap=0):
-    """Mean of paired differences over their first axis, and its standard error.
-
-    Where training parts overlap, the mean is less sure than s / sqrt(n). The size of a
-    test part over that of a training part is added to 1 / n (Nadeau and Bengio, 2003).
-
-    Parameters
-    ----------
-    gaps : array-like of shape (n, ...)
-        Differences.
-    overlap : float, default=0
-        Size of a test part over that of a training part. It is 0 for draws of few rows,
-        which hardly overlap.
-
-    Returns
-    -------
-    mean : float or ndarray
-        Mean difference.
-    error : float or ndarray
-        Its standard error, NaN for one difference.
-    """
-    n, mean = len(gaps), np.mean(gaps, axis=0)
-    if n < 2:
-        return mean, np.full_like(mean, np.nan)
-    return mean, np.std(gaps, axis=0, ddof=1) * np.sqrt(1 / n + overlap)
-
-
-def plus_minus(mean, error, digits, sign="+"):
-    """A mean with its error, unless that is unknown."""
-    text = f"{mean:{sign}.{digits}f}"
-    return text if np.isnan(error) else f"{text} ± {error:.{digits}f}"
-
-
 def markdown(lines):
     """Lines of a table in Markdown; the first line is its head."""
     head, *lines = lines
     rule = "| --- |" + " --- |" * (len(head) - 1)
     return [f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(x)} |" for x in lines)]
-
-
-def holm(p_values, level=0.05):
-    """Keys whose p is below the level after Holm's correction.
-
-    Parameters
-    ----------
-    p_values : dict
-        p of each test, by key.
-    level : float, default=0.05
-        Probability of one false key or more.
-
-    Returns
-    -------
-    keys : list
-        From the smallest p on.
-
-    Examples
-    --------
-    >>> from skaug.comparison import holm
-    >>> holm({"a": 0.02, "b": 0.01, "c": 0.2})  # below .05 / 3, .05 / 2, and so on
-    ['b', 'a']
-    """
-    ordered = sorted(p_values, key=p_values.get)
-    for i, key in enumerate(ordered):
-        if p_values[key] >= level / (len(ordered) - i):
-            return ordered[:i]
-    return ordered
-
-
-class Differences:
-    """Paired differences of arms to their twins, and which are beyond doubt.
-
-    Parameters
-    ----------
-    cells : list of dict
-        Of :func:`~skaug.comparison.run_study`.
-    overlapping : tuple of str, default=()
-        Names of the sets whose draws leave out a quarter of the rows, and so share most
-        of them.
-
-    Attributes
-    ----------
-    sets, arms, seeds : list
-        Names of sets and arms, numbers of seeds.
-    compared : list of str
-        Arms that have a twin.
-    stars : dict
-        "*" or "**" by (set, arm, twin, metric), where there are any.
-    """
-
-    def __init__(self, cells, overlapping=()):
-        self.overlapping = set(overlapping)
-        self.failed = [cell for cell in cells if "error" in cell]
-        self.figures = {
-            (cell["set"], name, cell["seed"]): {
-                "n_train": cell["n_train"],
-                "n_test": cell["n_test"],
-                **arm,
-            }
-            for cell in cells
-            for name, arm in cell.get("arms", {}).items()
-        }
-        self.sets = list(dict.fromkeys(cell["set"] for cell in cells))
-        self.seeds = sorted({cell["seed"] for cell in cells})
-        there = {name for _, name, _ in self.figures}
-        there |= {cell["method"] for cell in cells} - {PLAIN}
-        plain = sorted(there - set(METHODS), key=_place)
-        self.arms = plain + [name for name in METHODS if name in there]
-        self.compared = [arm for arm in self.arms if twins_of(arm)]
-        self.stars = {}
-        for twin in TWINS:
-            for metric in TESTED:
-                self._add_stars(twin, metric)
-
-    def _add_stars(self, twin, metric):
-        """Test all arms and sets of a panel."""
-        found = {
-            (name, arm, twin, metric): self.difference(name, arm, twin, metric)[2]
-            for name in self.sets
-            for arm in self.compared
-            if twin in twins_of(arm)
-        }
-        known = {key: p for key, p in found.items() if not np.isnan(p)}
-        self.stars |= {key: "*" for key, p in known.items() if p < 0.05}
-        self.stars |= dict.fromkeys(holm(known), "**")
-
-    def values(self, name, arm, metric):
-        """A figure for every seed; NaN where there is none."""
-        arms = (self.figures.get((name, arm, seed), {}) for seed in self.seeds)
-        return np.array([found.get(metric, np.nan) for found in arms], dtype=float)
-
-    def twin_values(self, name, arm, twin, metric):
-        """The figure of an arm's twin for every seed; NaN where there is none."""
-        if twin != "equal steps":
-            return self.values(name, twins_of(arm)[twin], metric)
-        values = []
-        for seed in self.seeds:
-            steps = self.figures.get((name, arm, seed), {}).get("twin_steps")
-            found = self.figures.get((name, of_steps(steps), seed), {})
-            values.append(found.get(metric, np.nan))
-        return np.array(values, dtype=float)
-
-    def gaps(self, name, arm, twin, metric):
-        """Differences of the seeds that have both sides."""
-        gaps = self.values(name, arm, metric)
-        gaps = gaps - self.twin_values(name, arm, twin, metric)
-        return gaps[~np.isnan(gaps)]
-
-    def difference(self, name, arm, twin, metric):
-        """Mean difference of an arm to a twin.
-
-        Parameters
-        ----------
-        name : str
-            The set.
-        arm : str
-            The arm.
-        twin : str
-            One of ``TWINS``.
-        metric : str
-            One of ``METRICS``.
-
-        Returns
-        -------
-        mean : float
-            Mean over the seeds, NaN without any.
-        error : float
-            Standard error, NaN for one seed.
-        p : float
-            Of the two-sided t test, NaN for one seed.
-        """
-        gaps = self.gaps(name, arm, twin, metric)
-        if not len(gaps):
-            return np.nan, np.nan, np.nan
-        overlap = LEFT_OUT / (1 - LEFT_OUT) if name in self.overlapping else 0.0
-        mean, error = mean_and_error(gaps, overlap)
-        if np.isnan(error):
-            return float(mean), np.nan, np.nan
-        if error < 1e-9:
-            # Scores are coarse on few test rows: equal gaps are not without doubt.
-            return float(mean), 0.0, 1.0
-        p = 2 * student.sf(abs(mean) / error, len(gaps) - 1)
-        return float(mean), float(error), float(p)
-
-    def text(self, name, arm, twin, metric):
-        """A difference as it is printed; "" where the arm has no such twin."""
-        if twin not in twins_of(arm):
-            return ""
-        mean, error, _ = self.difference(name, arm, twin, metric)
-        if np.isnan(mean):
-            return "-"
-        stars = self.stars.get((name, arm, twin, metric), "")
-        return f"{plus_minus(mean, error, METRICS[metric][0])} {stars}".rstrip()
-
-    def is_better(self, name, arm, twin, metric):
-        """Whether the mean difference is to the good."""
-        return (self.difference(name, arm, twin, metric)[0] > 0) == METRICS[metric][1]
-
-    def beyond_doubt(self, name, arm, twin, metric):
-        """Whether the difference withstands Holm's correction."""
-        return self.stars.get((name, arm, twin, metric)) == "**"
-
-    def time(self, name, arm):
-        """CPU time of the last fit over that of the twin of equal steps."""
-        twin = "equal steps" if METHODS[arm].is_network else "classifier"
-        own = self.values(name, arm, "seconds")
-        other = self.twin_values(name, arm, twin, "seconds")
-        known = ~np.isnan(own + other)
-        return own[known].sum() / other[known].sum() if known.any() else np.nan
-
-
-def _place(plain):
-    """Order of plain arms: the best one, then by steps."""
-    return [int(part) for part in plain.split() if part.isdigit()]
-
-
-def twins_of(arm):
-    """What an arm is compared to, by kind; no kind for plain ones."""
-    method = METHODS.get(arm)
-    if method is None or not (method.is_network or method.on_top_of):
-        return {}
-    if not method.is_network:
-        return {"classifier": method.on_top_of}
-    twins = {"best plain": BEST, "equal steps": "plain of equal steps"}
-    return twins | ({"without it": method.on_top_of} if method.on_top_of else {})
 
 
 def _levels(found, name):
@@ -401,15 +153,8 @@ def _lines(found, origin):
     )
     yield from _reading(found)
     yield ""
-    for twin, title in [
-        ("without it", "On top of another arm"),
-        ("classifier", "Samplers before a classifier"),
-    ]:
-        lines = list(_added_table(found, twin))
-        if len(lines) > 1:
-            yield f"## {title}\n"
-            yield from markdown(lines)
-            yield ""
+    yield from _table(_added_table(found, "without it"), "On top of another arm")
+    yield from _table(_added_table(found, "classifier"), "Samplers before a classifier")
     for name in found.sets:
         sizes = [
             (arm["n_train"], arm["n_test"])
@@ -423,16 +168,22 @@ def _lines(found, origin):
         n_seeds = len({seed for one, _, seed in found.figures if one == name})
         yield f"## {name}: {trained} training rows, {tested} test rows, {n_seeds} draws"
         yield ""
-        yield from markdown(list(_levels(found, name)))
-        yield ""
-        lines = list(_gaps_table(found, name))
-        if len(lines) > 1:
-            yield from markdown(lines)
-            yield ""
+        yield from _table(_levels(found, name))
+        yield from _table(_gaps_table(found, name))
     if found.failed:
         yield "## Cells that failed\n"
         for cell in found.failed:
             yield "- {set}, {method}, seed {seed}: {error}".format(**cell)
+
+
+def _table(lines, title=None):
+    """A table under its title; nothing if it has no line below its head."""
+    lines = list(lines)
+    if len(lines) > 1:
+        if title is not None:
+            yield f"## {title}\n"
+        yield from markdown(lines)
+        yield ""
 
 
 def as_range(low, high):

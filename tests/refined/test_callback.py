@@ -518,34 +518,6 @@ def test_equal_transforms_in_both_phases_change_the_rate_only(table):
     assert same(held.fit(*table), free.fit(*table))
 
 
-def test_transforms_of_one_and_of_two_arguments(table):
-    seen = []
-
-    def with_default(X, strength=0.1):
-        seen.append(strength)
-        return X
-
-    def with_labels(X, y=None):
-        seen.append(y is not None)
-        return X
-
-    class Module(nn.Module):
-        def forward(self, X):
-            seen.append(type(self))
-            return X
-
-    for transform, expected in [
-        (with_default, 0.1),
-        (with_labels, True),
-        (Module(), Module),
-        (torch.sin, None),
-        (lambda *args: seen.append(len(args)) or args, 2),
-    ]:
-        seen.clear()
-        net(BatchAugmentation(transform), max_epochs=1).fit(*table)
-        assert set(seen) == ({expected} if expected is not None else set())
-
-
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "patience, refine_epochs, epochs, n_trained",
@@ -785,7 +757,7 @@ def test_torchvisions_choices_are_made_for_each_row():
     assert len(seen.flatten(1).unique(dim=0)) > 20
     assert not any(isinstance(one, PerSample) for one in transform.transforms)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", ".*a choice for each row")
         seen = trained_on(PerSample(transform), X, y)
     assert len(seen.flatten(1).unique(dim=0)) > 20
 
@@ -933,13 +905,9 @@ def not_a_number(X):
     [
         (lambda X: X[:3], ValueError, "one target per row; got 3 rows and 64 targets"),
         (not_a_number, ValueError, "finite numbers; got NaN .* from not_a_number"),
-        (lambda X: X * torch.inf, ValueError, "finite numbers; got NaN or infinity"),
         (v2.MixUp(num_classes=3), ValueError, r"torchvision's MixUp; got .* \(64, 8\)"),
-        (v2.RandomHorizontalFlip(), ValueError, "torchvision's RandomHorizontalFlip"),
         (Cutout(3), ValueError, "got ValueError from Cutout: Cutout needs im"),
-        (lambda X: X.numpy(), TypeError, "returns a tensor X, or X and y; got a ndarr"),
         (lambda X: None, TypeError, "returns a tensor X, or X and y; got a NoneType"),
-        (lambda X: X.byte(), ValueError, "keeps rows torch.float32; got torch.uint8"),
         (in_place, ValueError, "finite numbers; got NaN or infinity from in_place"),
         (PerSample(v2.RandomHorizontalFlip()), ValueError, "PerSample needs images"),
         (lambda X, y: (X, y, y), TypeError, "a tensor X, or X and y; got a tuple"),

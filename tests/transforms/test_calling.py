@@ -19,10 +19,16 @@ def test_how_to_call():
     def with_network(X, y, module):
         return X
 
+    class Module(torch.nn.Module):
+        def forward(self, X, y):
+            return X, y
+
     assert how_to_call(with_label) == (True, ())
     assert how_to_call(with_option) == (False, ())
     assert how_to_call(with_network) == (True, ("module",))
-    assert how_to_call(Cutout(2)) == (True, ())
+    assert how_to_call(Cutout(2)) == how_to_call(Module()) == (True, ())
+    assert how_to_call(lambda *args: args) == (True, ())
+    assert how_to_call(torch.sin) == (False, ())  # built in: it has no signature
     assert name_of(PerSample(torch.sin)) == "PerSample(sin)"
 
 
