@@ -179,18 +179,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         return self
 
     def set_params(self, **params):
-        """Set parameters, also those of a transform that has some.
-
-        Parameters
-        ----------
-        **params
-            ``refine_epochs``, ``transform__alpha`` ...
-
-        Returns
-        -------
-        self : BatchAugmentation
-            The callback itself.
-        """
+        """Set parameters, also those of a transform, such as ``transform__alpha``."""
         for name in ("transform", "refine_transform"):
             if any(key.startswith(f"{name}__") for key in params):
                 # The transform may be the user's, or that of another net.
@@ -213,37 +202,16 @@ class BatchAugmentation(HoldsTransforms, Callback):
         let_go(net)
 
     def phases(self, n_epochs):
-        """Split a number of epochs into augmented ones and ones of refinement.
-
-        Parameters
-        ----------
-        n_epochs : int
-            Epochs of a training.
-
-        Returns
-        -------
-        n_augmented, n_refined : int
-            They add up to `n_epochs`; a share of refinement is at least one epoch.
-        """
+        """Split a number of epochs into augmented ones and ones of refinement."""
+        # A share of refinement is at least one epoch.
         n_refined = self.refine_epochs
         if not isinstance(n_refined, Integral):
             n_refined = max(round(n_refined * n_epochs), math.ceil(n_refined))
         return n_epochs - n_refined, n_refined
 
     def advised_steps(self, max_epochs):
-        """Return how many gradient steps a training with this callback needs.
-
-        Parameters
-        ----------
-        max_epochs : int or "auto"
-            Epochs of the training.
-
-        Returns
-        -------
-        steps : int
-            300 for a transform that declares itself mild, which has a true attribute
-            ``mild``; 600 for another; 0 if no batch is augmented.
-        """
+        """Gradient steps that a training of so many epochs, or "auto", should have."""
+        # A transform that declares itself mild has a true attribute ``mild``.
         known = isinstance(max_epochs, Integral)
         if self.probability == 0 or (known and self.phases(max_epochs)[0] <= 0):
             return 0
