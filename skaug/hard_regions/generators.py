@@ -364,20 +364,8 @@ class CVAEGenerator(VAEGenerator):
 
 
 def collapse(generator, least_r2):
-    """Say what is wrong with a trained autoencoder, if its latent space is empty.
-
-    Parameters
-    ----------
-    generator : object
-        A fitted generator; one without an autoencoder is never at fault.
-    least_r2 : float
-        Share of the variance that the latent space has to explain.
-
-    Returns
-    -------
-    sentence : str or None
-        What was found and what to do.
-    """
+    """Say what is wrong with a trained autoencoder, if its latent space is empty."""
+    # A generator without an autoencoder is never at fault.
     r2 = getattr(generator, "r2_", math.inf)
     units = getattr(generator, "active_units_", math.inf)
     if r2 >= least_r2 and units:
