@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skaug._checks import Number, Rule, Whole, check_value
 from skaug.hard_regions.resample import ResampledClassifier
 from skaug.hard_regions.sampler import HardRegionSampler
 from skaug.ihda.finetuner import IHDAFinetuner
@@ -48,6 +49,7 @@ __all__ = [
     "Method",
     "Setup",
     "epochs_of",
+    "heuristics_for",
     "methods_for",
     "of_steps",
     "plain_net",
@@ -75,12 +77,23 @@ class Budgets:
     refused : int, default=200
         Steps of the plain network that is left where a guard refuses an augmentation:
         those of a plain :class:`NetClassifier` by default. One of `plain`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose from, or a number is out of range.
     """
 
     plain: tuple = (100, 200, 600)
     augmented: tuple = (300, 600)
     decays: tuple = (0.0, 0.01, 0.1, 0.5)
     refused: int = 200
+
+    def __post_init__(self):
+        steps, decays = Whole(1), Number(0)
+        for name, rule in ("plain", steps), ("augmented", steps), ("decays", decays):
+            check_value("Budgets", name, getattr(self, name), _several(rule))
+        check_value("Budgets", "refused", self.refused, steps)
 
     @property
     def twins(self):
@@ -97,6 +110,18 @@ class Budgets:
             tuple(map(divided, budget)) for budget in (self.plain, self.augmented)
         )
         return Budgets(plain, augmented, self.decays, divided(self.refused))
+
+
+def _several(rule):
+    """Rule of a sequence with one value or more."""
+    return Rule(
+        lambda values: (
+            isinstance(values, (list, tuple))
+            and len(values) > 0
+            and all(map(rule.allows, values))
+        ),
+        f"a tuple of one or more, each {rule.words}",
+    )
 
 
 def of_steps(steps):
@@ -254,6 +279,12 @@ HEURISTICS = {
     "warps": warps,
     "jitter": lambda s: Jitter(),
 }
+
+
+def heuristics_for(kind):
+    """Names of the heuristics that take rows of a kind."""
+    own = {"table": ("jitter",), "signals": ("warps", "jitter")}
+    return own.get(kind, tuple(name for name in HEURISTICS if name != "warps"))
 
 
 def heuristics_of(setup):
