@@ -18,6 +18,7 @@ from sklearn.utils import Bunch
 
 from skaug._checks import Whole, check_groups, check_value
 from skaug.comparison.methods import heuristics_for
+from skaug.transforms.ranges import range_of
 
 __all__ = [
     "Task",
@@ -106,11 +107,14 @@ class Task:
 
     @property
     def kind(self):
-        """Kind of the rows: "table", "signals", "images", or "colours" from 0 to 1."""
-        n_axes = len(np.shape(self.X))
-        if n_axes == 4 and self.X.min() >= 0 and self.X.max() <= 1:
+        """Kind of the rows: "table", "signals", "images", or "colours".
+
+        The last are images of 1 or 3 channels with numbers from 0 to 1 or to 255.
+        """
+        shape = np.shape(self.X)
+        if len(shape) == 4 and shape[1] in (1, 3) and range_of(self.X) is not None:
             return "colours"
-        return {2: "table", 3: "signals", 4: "images"}[n_axes]
+        return {2: "table", 3: "signals", 4: "images"}[len(shape)]
 
 
 def as_arrays(X, y, groups):

@@ -35,8 +35,8 @@ from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.mixing import TableMixup
 from skaug.signals.spectrum import MagnitudeSpectrum
+from skaug.transforms.chain import Chain
 from skaug.transforms.geometry import RandomAffine, RandomCropFlip
-from skaug.transforms.lists import Chain
 from skaug.transforms.rand_augment import RandAugment, TrivialAugment
 from skaug.transforms.rows import Jitter, Scaling, SensorRotation, TimeWarp
 
@@ -162,8 +162,8 @@ class Method:
     longest : bool, default=False
         Whether the arm takes the largest budget in place of choosing one.
     kinds : tuple of str
-        Kinds of rows that the arm is for. "colours" are images with numbers from 0 to
-        1, which transforms of colour need.
+        Kinds of rows that the arm is for. "colours" are images of 1 or 3 channels with
+        numbers from 0 to 1 or to 255, which transforms of colour need.
     needs : str, default=None
         Package that the arm needs and skaug does not.
     """
@@ -456,7 +456,7 @@ def methods_for(kind, names=None):
     Parameters
     ----------
     kind : {"table", "signals", "images", "colours"}
-        Kind of the rows; "colours" are images with numbers from 0 to 1.
+        Kind of the rows; "colours" are images with numbers from 0 to 1 or to 255.
     names : list of str, default=None
         Which methods; all by default, without those whose package is not installed.
 

@@ -57,7 +57,8 @@ def test_a_table_of_words_and_gaps(tmp_path):
         (np.zeros((30, 4)), "table"),
         (np.zeros((30, 4, 9)), "signals"),
         (np.full((30, 8, 8), 255, np.uint8), "colours"),
-        (np.full((30, 1, 8, 8), 255.0), "images"),
+        (np.full((30, 1, 8, 8), 255.0), "colours"),
+        (np.full((30, 1, 8, 8), 16.0), "images"),
         (np.full((30, 1, 8, 8), -0.5), "images"),
     ],
 )
