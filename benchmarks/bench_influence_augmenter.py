@@ -51,11 +51,11 @@ from runs import (
     interval,
     levels,
     list_of_claims,
-    markdown,
     origins,
     rounded,
     say,
     scores_of,
+    section,
     study,
     study_parser,
     values,
@@ -350,14 +350,11 @@ def summary(results):
     lines = []
     for name, runs in by_set(results, SETS).items():
         n, epochs = runs[0]["setting"]
-        lines += [
-            f"## {name}: {n} training rows, {n} for validation, {len(runs)} seeds"
-        ]
-        lines += ["", f"{epochs} epochs; {origins(runs)}", ""]
+        heading = f"{name}: {n} training rows, {n} for validation, {len(runs)} seeds"
         of_arms = levels(runs, {**METRICS, "trainings": 0, "cost": 1})
         of_pairs = differences(runs, pairs(), METRICS, head="arms")
-        for table in (of_arms, of_pairs, guards(runs)):
-            lines += [*markdown(table), ""]
+        about = f"{epochs} epochs; {origins(runs)}"
+        lines += section(heading, about, of_arms, of_pairs, guards(runs))
         lines += ["Transforms by mean score, with their mean weight:\n"]
         lines += [*(f"- {line}" for line in liked(runs)), ""]
     return "\n".join([*lines, *list_of_claims(claims(results))])

@@ -42,11 +42,11 @@ from runs import (
     differences,
     levels,
     list_of_claims,
-    markdown,
     origins,
     rounded,
     say,
     scores_of,
+    section,
     study,
     study_parser,
     values,
@@ -195,12 +195,10 @@ def summary(results):
     lines = []
     for name, runs in by_set(results, SETS).items():
         n, epochs, refine_epochs = runs[0]["setting"]
-        lines += [f"## {name}: {n} training rows, {len(runs)} seeds\n"]
-        lines += [f"{epochs} epochs, {refine_epochs} of refinement; {origins(runs)}"]
+        heading = f"{name}: {n} training rows, {len(runs)} seeds"
+        about = f"{epochs} epochs, {refine_epochs} of refinement; {origins(runs)}"
         tables = levels(runs, METRICS), differences(runs, dict(pairs(runs)), METRICS)
-        for table in tables:
-            lines += ["", *markdown(table)]
-        lines.append("")
+        lines += section(heading, about, *tables)
     return "\n".join([*lines, *list_of_claims(claims(results))])
 
 

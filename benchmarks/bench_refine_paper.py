@@ -16,30 +16,17 @@ import time
 import numpy as np
 import torch
 from skorch.callbacks import Callback, LRScheduler
-from torch.nn.functional import pad
 from torch.optim.lr_scheduler import MultiStepLR
 
 from data import load, take
 from networks import PreActResNet18
 from runs import markdown, origin, parser_of, write
 from skaug import BatchAugmentation, NetClassifier
+from skaug.transforms import RandomCropFlip
 from skaug.transforms.torchvision import v2
 
 PAPER = {"mixup": 95.92, "refined": 96.26}
 LAST = 10  # epochs of a phase over which the median is taken
-
-
-def crop_and_flip(X, y):
-    """Shift each image by up to 4 pixels and flip half of them, at random."""
-    n, _, height, width = X.shape
-    top, left = torch.randint(9, (2, n, 1), device=X.device)
-    rows = top + torch.arange(height, device=X.device)
-    columns = left + torch.arange(width, device=X.device)
-    flipped = torch.rand(n, 1, device=X.device) < 0.5
-    columns = torch.where(flipped, columns.flip(1), columns)
-    image = torch.arange(n, device=X.device)[:, None, None]
-    X = pad(X, (4, 4, 4, 4))[image, :, rows[:, :, None], columns[:, None, :]]
-    return X.permute(0, 3, 1, 2), y
 
 
 def some(X, y, options):
@@ -86,6 +73,7 @@ def main():
     first = options.epochs - refine_epochs
     phases = {"mixup": (0, first), "refined": (first, options.epochs)}
     last = {k: range(max(a, b - LAST) + 1, b + 1) for k, (a, b) in phases.items()}
+    crop_and_flip = RandomCropFlip(padding=4)
     mixup = v2.Compose([crop_and_flip, v2.MixUp(alpha=1.0, num_classes=10)])
     steps = [round(first * 150 / 400), round(first * 275 / 400)]
     start = time.perf_counter()

@@ -41,10 +41,10 @@ from runs import (
     half_width,
     levels,
     list_of_claims,
-    markdown,
     mean_and_error,
     origins,
     say,
+    section,
     study,
     study_parser,
     values,
@@ -148,19 +148,10 @@ def summary(results):
     """The tables of every set, how they were made, and the claims."""
     lines = []
     for name, runs in by_set(results, SETS).items():
-        lines += [
-            f"## {name}: {N_ROWS} rows, {len(runs)} splits",
-            "",
-            origins(runs),
-            "",
-        ]
-        tables = (
-            guards(runs),
-            levels(runs, DECIMALS),
-            differences(runs, pairs(), DECIMALS),
-        )
-        for table in tables:
-            lines += [*markdown(table), ""]
+        heading = f"{name}: {N_ROWS} rows, {len(runs)} splits"
+        gaps = differences(runs, pairs(), DECIMALS)
+        tables = guards(runs), levels(runs, DECIMALS), gaps
+        lines += section(heading, origins(runs), *tables)
     return "\n".join([*lines, *list_of_claims(claims(results))])
 
 

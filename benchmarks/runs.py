@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from skaug.comparison.cell import write
 from skaug.comparison.differences import mean_and_error, plus_minus
-from skaug.comparison.tables import markdown  # noqa: F401  (for the scripts)
+from skaug.comparison.tables import markdown
 
 START = time.time()
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,6 +213,14 @@ def check(claims):
     missed = [text for text, held in found if not held]
     if missed:
         raise AssertionError(f"claims missed: {missed}")
+
+
+def section(heading, about, *tables):
+    """Lines of a page: a heading, what there is to say, and tables."""
+    lines = [f"## {heading}\n", about, ""]
+    for table in tables:
+        lines += [*markdown(table), ""]
+    return lines
 
 
 def list_of_claims(claims):

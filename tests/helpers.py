@@ -25,24 +25,6 @@ few_for_influence = ignores("LastLayerInfluence")
 refused = ignores(".*lower the held-out")
 takes_rows_away = ignores(".*clean rows beside")
 
-# Those that imbalanced-learn runs for any sampler, but those for sparse input and that
-# of sample_indices_, which asks for a kind of tags that scikit-learn lacks.
-IMBALANCED_LEARNS_CHECKS = [
-    "check_target_type",
-    "check_samplers_one_label",
-    "check_samplers_fit",
-    "check_samplers_fit_resample",
-    "check_samplers_sampling_strategy_fit_resample",
-    "check_samplers_pandas",
-    "check_samplers_list",
-    "check_samplers_multiclass_ova",
-    "check_samplers_preserve_dtype",
-    "check_samplers_2d_target",
-    "check_sampler_get_feature_names_out",
-    "check_sampler_get_feature_names_out_pandas",
-    "check_dataframe_column_names_consistency",
-]
-
 
 def legend_of(display):
     """Texts in the legend of a display."""

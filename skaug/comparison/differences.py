@@ -38,26 +38,10 @@ TWINS = ("best plain", "equal steps", "without it", "classifier")
 
 
 def mean_and_error(gaps, overlap=0):
-    """Mean of paired differences over their first axis, and its standard error.
-
-    Where training parts overlap, the mean is less sure than s / sqrt(n). The size of a
-    test part over that of a training part is added to 1 / n (Nadeau and Bengio, 2003).
-
-    Parameters
-    ----------
-    gaps : array-like of shape (n, ...)
-        Differences.
-    overlap : float, default=0
-        Size of a test part over that of a training part. It is 0 for draws of few rows,
-        which hardly overlap.
-
-    Returns
-    -------
-    mean : float or ndarray
-        Mean difference.
-    error : float or ndarray
-        Its standard error, NaN for one difference.
-    """
+    """Mean of paired differences (n, ...), and its standard error, NaN for one."""
+    # Where training parts overlap, the mean is less sure than s / sqrt(n). `overlap`
+    # is the size of a test part over that of a training part (Nadeau and Bengio,
+    # 2003), and 0 for draws of few rows, which hardly overlap.
     n, mean = len(gaps), np.mean(gaps, axis=0)
     if n < 2:
         return mean, np.full_like(mean, np.nan)
@@ -178,28 +162,8 @@ class Differences:
         return gaps[~np.isnan(gaps)]
 
     def difference(self, name, arm, twin, metric):
-        """Mean difference of an arm to a twin.
-
-        Parameters
-        ----------
-        name : str
-            The set.
-        arm : str
-            The arm.
-        twin : str
-            One of ``TWINS``.
-        metric : str
-            One of ``METRICS``.
-
-        Returns
-        -------
-        mean : float
-            Mean over the seeds, NaN without any.
-        error : float
-            Standard error, NaN for one seed.
-        p : float
-            Of the two-sided t test, NaN for one seed.
-        """
+        """Mean difference to a twin, its standard error, and the p of its t test."""
+        # NaN where there is no difference, or no error of a single one.
         gaps = self.gaps(name, arm, twin, metric)
         if not len(gaps):
             return np.nan, np.nan, np.nan

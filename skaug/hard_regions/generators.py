@@ -123,37 +123,13 @@ class NoiseGenerator(_Generator):
         self.spread = spread
 
     def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
-        """Measure the standard deviations.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors to learn from.
-        codes, groups, random_state, verbose : objects
-            As for :meth:`VAEGenerator.fit`; not looked at.
-
-        Returns
-        -------
-        self : NoiseGenerator
-            The fitted generator.
-        """
+        """Measure the standard deviations; only X is looked at."""
         self.check()
         self.deviation_ = X.std(0, correction=0)
         return self
 
     def draw(self, X, codes, generator):
-        """Draw one new vector per source.
-
-        Parameters
-        ----------
-        X, codes, generator : objects
-            As for :meth:`VAEGenerator.draw`.
-
-        Returns
-        -------
-        new, spreads : torch.Tensor
-            As from :meth:`VAEGenerator.draw`.
-        """
+        """Draw one new vector per source, as :meth:`VAEGenerator.draw` does."""
         return sample_latent(X, self.deviation_, self.spread, generator=generator)
 
 
@@ -190,22 +166,7 @@ class GaussianGenerator(_Generator):
         self.spread = spread
 
     def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
-        """Measure the covariances.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors to learn from.
-        codes : torch.Tensor of shape (n,)
-            Their classes.
-        groups, random_state, verbose : objects
-            As for :meth:`VAEGenerator.fit`; not looked at.
-
-        Returns
-        -------
-        self : GaussianGenerator
-            The fitted generator.
-        """
+        """Measure the covariances; only X and `codes` are looked at."""
         self.check()
         self.factors_ = {}
         for code in codes.unique().tolist():
@@ -217,19 +178,8 @@ class GaussianGenerator(_Generator):
         return self
 
     def draw(self, X, codes, generator):
-        """Draw one new vector per source.
-
-        Parameters
-        ----------
-        X, codes, generator : objects
-            As for :meth:`VAEGenerator.draw`.
-
-        Returns
-        -------
-        new, spreads : torch.Tensor
-            As from :meth:`VAEGenerator.draw`. A source of a class that was not there in
-            ``fit`` comes back as it is.
-        """
+        """Draw one new vector per source, as :meth:`VAEGenerator.draw` does."""
+        # A source of a class that was not there in ``fit`` comes back as it is.
         spreads, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
         for code in codes.unique().tolist():
             factor = self.factors_.get(code)
@@ -414,20 +364,8 @@ class CVAEGenerator(VAEGenerator):
 
 
 def collapse(generator, least_r2):
-    """Say what is wrong with a trained autoencoder, if its latent space is empty.
-
-    Parameters
-    ----------
-    generator : object
-        A fitted generator; one without an autoencoder is never at fault.
-    least_r2 : float
-        Share of the variance that the latent space has to explain.
-
-    Returns
-    -------
-    sentence : str or None
-        What was found and what to do.
-    """
+    """Say what is wrong with a trained autoencoder, if its latent space is empty."""
+    # A generator without an autoencoder is never at fault.
     r2 = getattr(generator, "r2_", math.inf)
     units = getattr(generator, "active_units_", math.inf)
     if r2 >= least_r2 and units:

@@ -188,35 +188,13 @@ class ResampledClassifier(
 
     @available_if(inner_has("predict_log_proba"))
     def predict_log_proba(self, X):
-        """Logarithms of class probabilities from the fitted classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n, n_classes)
-            In the order of `classes_`.
-        """
+        """Logarithms of class probabilities, from the fitted classifier."""
         check_is_fitted(self)
         return self.estimator_.predict_log_proba(X)
 
     @available_if(inner_has("decision_function"))
     def decision_function(self, X):
-        """Decision values of the fitted classifier.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Rows.
-
-        Returns
-        -------
-        decision : ndarray of shape (n,) or (n, n_classes)
-            As the classifier gives them.
-        """
+        """Decision values of the fitted classifier, as it gives them."""
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 

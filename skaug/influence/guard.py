@@ -29,15 +29,7 @@ PLAIN = "plain training, and rows stay as they are"
 
 
 class Unchanged:
-    """An augmentation that leaves rows alone: what a guard leaves of a refused one.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skaug.influence.guard import Unchanged
-    >>> Unchanged()(torch.ones(2))
-    tensor([1., 1.])
-    """
+    """An augmentation that leaves rows alone: what a guard leaves of a refused one."""
 
     mild = True  # as few steps as there are for an augmentation
 

@@ -132,18 +132,7 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
         return self._views(X, 1, data.y[: len(X)])
 
     def transform(self, X):
-        """Return rows as they are, since predictions are made on real rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Rows.
-
-        Returns
-        -------
-        X : ndarray of shape (n, ...)
-            The same.
-        """
+        """Return rows as they are, since predictions are made on real rows."""
         check_is_fitted(self, "augmentation_")
         return self._checked_rows(X)
 

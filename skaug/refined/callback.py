@@ -176,18 +176,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         return self
 
     def set_params(self, **params):
-        """Set parameters, also those of a transform that has some.
-
-        Parameters
-        ----------
-        **params
-            ``refine_epochs``, ``transform__alpha`` ...
-
-        Returns
-        -------
-        self : BatchAugmentation
-            The callback itself.
-        """
+        """Set parameters, also those of a transform, such as ``transform__alpha``."""
         for name in ("transform", "refine_transform"):
             if any(key.startswith(f"{name}__") for key in params):
                 # The transform may be the user's, or that of another net.
@@ -214,19 +203,8 @@ class BatchAugmentation(HoldsTransforms, Callback):
         check_parameters(self, {**rules, **self._rules})
 
     def phases(self, n_epochs):
-        """Split a number of epochs into augmented ones and ones of refinement.
-
-        Parameters
-        ----------
-        n_epochs : int
-            Epochs of a training.
-
-        Returns
-        -------
-        n_augmented, n_refined : int
-            They add up to `n_epochs`. A share leaves at least one epoch to each, if
-            there are two.
-        """
+        """Split a number of epochs into augmented ones and ones of refinement."""
+        # A share leaves at least one epoch to each, if there are two.
         n_refined = self.refine_epochs
         if not isinstance(n_refined, Integral):
             share, most = n_refined, n_epochs if n_refined == 1 else n_epochs - 1
@@ -234,22 +212,11 @@ class BatchAugmentation(HoldsTransforms, Callback):
         return n_epochs - n_refined, n_refined
 
     def advised_steps(self, max_epochs):
-        """Return how many gradient steps a training with this callback needs.
-
-        Parameters
-        ----------
-        max_epochs : int or "auto"
-            Epochs of the training.
-
-        Returns
-        -------
-        steps : int
-            300 for a transform that declares itself mild, which has a true attribute
-            ``mild``; 600 for another; 0 if no batch is augmented.
-        """
+        """Gradient steps that a training of so many epochs, or "auto", should have."""
         self._check_parameters()
         # Any number of epochs tells whether a share is all of them.
         n_epochs = 1000 if max_epochs == "auto" else max_epochs
+        # A transform that declares itself mild has a true attribute ``mild``.
         if self.probability == 0 or self.phases(n_epochs)[0] <= 0:
             return 0
         return MILD_STEPS if getattr(self.transform, "mild", False) else OTHER_STEPS

@@ -8,6 +8,10 @@ them draw from torch's global generators, which BatchAugmentation seeds.
 A new transform is a subclass of :class:`RowTransform` with a method ``_transform(X)``.
 Those for images only have files of their own: see ``images.py``. A transform that a
 policy should find also needs a line in ``lists.py``.
+
+Jitter, scaling, warps of time and turns of sensors are those of T. T. Um et al., "Data
+Augmentation of Wearable Sensor Data for Parkinson's Disease Monitoring using
+Convolutional Neural Networks", ICMI 2017.
 """
 
 import math
@@ -59,10 +63,6 @@ class Jitter(RowTransform):
         Standard deviation of each channel (feature of a table). ``None`` takes it from
         the batch.
 
-    References
-    ----------
-    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
-
     Examples
     --------
     >>> import torch
@@ -92,10 +92,6 @@ class Scaling(RowTransform):
     strength : float, default=0.1
         Factors are drawn from a normal distribution of mean 1 with this standard
         deviation.
-
-    References
-    ----------
-    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
 
     Examples
     --------
@@ -136,10 +132,6 @@ class TimeWarp(RowTransform):
     ------
     ValueError
         When called: if X is not (n, channels, time), or a parameter is out of range.
-
-    References
-    ----------
-    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
 
     Examples
     --------
@@ -200,10 +192,6 @@ class SensorRotation(RowTransform):
     ------
     ValueError
         When called: if X is not (n, channels, time) with a multiple of three channels.
-
-    References
-    ----------
-    .. [1] T. T. Um et al., "Data Augmentation of Wearable Sensor Data ...", ICMI 2017.
 
     Examples
     --------

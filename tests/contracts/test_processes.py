@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
+from helpers import few_steps
 from imblearn.over_sampling import SMOTE
 from joblib import Parallel, delayed
 from sklearn.base import clone
@@ -35,15 +36,17 @@ from skaug import (
     BatchAugmentation,
     HardPoints,
     HardRegionSampler,
+    InfluenceAugmenter,
     ISDAClassifier,
     ISDALoss,
     NetClassifier,
     ResampledClassifier,
+    TransformPolicy,
 )
 from skaug.influence import Policy
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum, frame_segments
-from skaug.transforms import PerSample, RandomAffine, RandomCropFlip
+from skaug.transforms import Jitter, PerSample, RandomAffine, RandomCropFlip, Scaling
 from skaug.transforms.lists import Chain
 from skaug.transforms.ranges import InUnits
 from skaug.transforms.torchvision import v2
@@ -91,7 +94,10 @@ def test_a_callback_with_torchvisions_is_read_in_worker_processes():
     np.testing.assert_array_equal(*scores)
 
 
-def test_two_processes_search_as_one_does(table):
+@pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs:UserWarning")
+@pytest.mark.filterwarnings("ignore:LastLayerInfluence:UserWarning")
+@few_steps
+def test_two_processes_search_as_one_does(table, tmp_path):
     X, y = table
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
     labels = pd.Series(np.array(["run", "sit", "walk"])[y])
@@ -101,6 +107,10 @@ def test_two_processes_search_as_one_does(table):
         ),
         SMOTE(random_state=0),
     ]
+    policy = TransformPolicy([Jitter(), Scaling()], n_networks=1)
+    views = InfluenceAugmenter(
+        NetClassifier(**SHORT), augmentation=policy, memory=tmp_path, random_state=0
+    )
     grid = [
         {
             "model": [NetClassifier(**SHORT)],
@@ -120,6 +130,10 @@ def test_two_processes_search_as_one_does(table):
             ],
             "model__sampler__sampling_strategy": ["auto", "all"],
             "model__estimator__C": [0.1, 1],
+        },
+        {
+            "model": [ResampledClassifier(views, LogisticRegression())],
+            "model__sampler__augmentation__strength": [0.0, 3.0],
         },
     ]
     one, two = (

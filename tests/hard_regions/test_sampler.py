@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import IMBALANCED_LEARNS_CHECKS, refuses
+from helpers import refuses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imblearn import pipeline as imblearn_pipeline
-from imblearn.utils import check_sampling_strategy, estimator_checks
+from imblearn.utils import check_sampling_strategy
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -245,31 +245,6 @@ def test_potentials_as_features(mixed):
     np.testing.assert_allclose(own, potential(X, y, radius=0.3, groups=groups))
 
 
-def test_an_object_is_a_sampler_or_a_transformer_never_both():
-    samples, potentials = sampler(), sampler(output="potentials")
-    for name in ("transform", "fit_transform", "set_output"):
-        assert not hasattr(samples, name) and hasattr(potentials, name)
-    for name in ("fit_resample", "sample"):
-        assert hasattr(samples, name) and not hasattr(potentials, name)
-
-
-def test_frames_keep_columns_and_dtypes(mixed):
-    X, y = mixed
-    frame = pd.DataFrame(X, columns=["x", "y", "z", "w"], index=np.arange(180) + 1000)
-    frame["steps"] = np.arange(180)
-    frame["small"] = frame["x"].astype(np.float32)
-    frame["nullable"] = pd.array(np.arange(180), dtype="Int64")
-    labels = pd.Series(NAMES[y], name="activity")
-    hard = noise(sources=HardPoints("hard", 50.0, 1e6, "euclidean"))
-    frame_new, labels_new = hard.fit_resample(frame, labels)
-    assert frame_new.dtypes.tolist() == frame.dtypes.tolist()
-    assert frame_new.columns.tolist() == frame.columns.tolist()
-    pd.testing.assert_frame_equal(frame_new[:180], frame.reset_index(drop=True))
-    assert labels_new.name == "activity" and len(frame_new) == len(labels_new) > 180
-    assert frame_new.index.tolist() == list(range(len(frame_new)))
-    assert hard.feature_names_in_.tolist() == frame.columns.tolist()
-
-
 def test_whole_numbers_stay_in_the_range_of_their_dtype(mixed):
     X, y = mixed
     rows = np.clip(100 * X + 128, 0, 255).astype(np.uint8)
@@ -290,35 +265,6 @@ def test_constant_columns_stay_constant(mixed):
     for generator in (VAEGenerator(steps=50), "noise"):
         X_new, _ = sampler(generator=generator, n_samples=2).fit_resample(X, y)
         np.testing.assert_allclose(X_new[:, 4:], np.tile([0, 0.1], (len(X_new), 1)))
-
-
-@pytest.mark.parametrize("dtype", ["category", "string"])
-def test_columns_that_are_no_numbers_are_refused_at_once(mixed, dtype):
-    X, y = mixed
-    frame = pd.DataFrame(X).assign(cat=pd.Series(y.astype(str)).astype(dtype))
-    with refuses(r"column 'cat' of dtype .* Encode it"):
-        sampler().fit_resample(frame, y)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
-def test_arrays_keep_their_dtype(mixed, dtype):
-    X, y = (10 * mixed[0]).astype(dtype), mixed[1].astype(np.int8)
-    X_new, y_new = noise().fit_resample(X, y)
-    assert X_new.dtype == dtype and y_new.dtype == np.int8 and len(X_new) > len(X)
-
-
-CONFIGURATIONS = {
-    "vae": {"generator": VAEGenerator(steps=50)},
-    "noise": {"generator": "noise", "sources": "all", "sampling_strategy": "auto"},
-}
-
-
-@pytest.mark.filterwarnings("ignore:HardRegionSampler:UserWarning")
-@pytest.mark.parametrize("check", IMBALANCED_LEARNS_CHECKS)
-@pytest.mark.parametrize("kind", CONFIGURATIONS)
-def test_imbalanced_learns_checks(check, kind):
-    hard = HardRegionSampler(random_state=0, **CONFIGURATIONS[kind])
-    getattr(estimator_checks, check)("HardRegionSampler", hard)
 
 
 def test_either_output_in_either_pipeline(mixed):
