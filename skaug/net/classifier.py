@@ -119,15 +119,15 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
-    See Also
-    --------
-    skaug.ISDAClassifier : The same network trained on augmented features.
-
     Warns
     -----
     UserWarning
         If `max_epochs` leaves an augmented training fewer steps than are advised, or
         if float32 is too coarse for a column and `module` is not a default network.
+
+    See Also
+    --------
+    skaug.ISDAClassifier : The same network trained on augmented features.
 
     Notes
     -----

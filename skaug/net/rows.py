@@ -29,10 +29,8 @@ def type_of_rows(X):
 
 
 def coarse_columns(X):
-    """List the columns of X (n, columns, ...) whose values float32 is too coarse for.
-
-    Seconds since 1970 are an example: numbers of float32 are 128 of them apart.
-    """
+    """List the columns of X (n, columns, ...) that vary too little for float32."""
+    # Seconds since 1970 are an example: numbers of float32 are 128 of them apart.
     if np.can_cast(X.dtype, np.float32) or not len(X):
         return []
     norm = InputNorm(X.shape[1])
