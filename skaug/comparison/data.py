@@ -107,10 +107,8 @@ class Task:
 
     @property
     def kind(self):
-        """Kind of the rows: "table", "signals", "images", or "colours".
-
-        The last are images of 1 or 3 channels with numbers from 0 to 1 or to 255.
-        """
+        """Kind of the rows: "table", "signals", "images" or "colours"."""
+        # Colours are images of a range that transforms of colour take.
         shape = np.shape(self.X)
         if len(shape) == 4 and shape[1] in (1, 3) and range_of(self.X) is not None:
             return "colours"
