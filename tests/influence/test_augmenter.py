@@ -283,7 +283,7 @@ def test_fresh_views_in_every_epoch(make, rows):
 def test_signals_and_images(make, shape):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 60)
-    X = np.float32(rng.random((120, *shape)) + y.reshape(-1, *[1] * len(shape)) / 4)
+    X = np.float32(4 * rng.random((120, *shape)) + y.reshape(-1, *[1] * len(shape))) / 5
     net = NetClassifier(max_epochs=2, module__widths=(4, 8))
     augmenter = make(net, output="views", n_views=2)
     augmented = augmenter.fit_transform(X, y)

@@ -780,7 +780,7 @@ def test_a_data_set_shows_its_range_batch_by_batch():
     X[15] = -9
     with refuses("BatchAugmentation needs images .* for Invert; got -9 to 25"):
         train_on_data_set(X, Invert(1.0))
-    with refuses("BatchAugmentation needs images .* for Invert; got 0 to 16."):
+    with refuses("BatchAugmentation needs images .* for Invert; got 16 to 16"):
         train_on_data_set(np.repeat([0, 16], 20).reshape(-1, 1, 1, 1) * X**0, Invert())
 
 
