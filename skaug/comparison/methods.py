@@ -22,8 +22,9 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skaug._rows import as_table
 from skaug.hard_regions.resample import ResampledClassifier
 from skaug.hard_regions.sampler import HardRegionSampler
 from skaug.ihda.finetuner import IHDAFinetuner
@@ -275,21 +276,6 @@ def cutmix(setup):
     return v2.CutMix(num_classes=setup.n_classes)
 
 
-class Flatten(BaseEstimator):
-    """Rows of any shape as a table."""
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
-
-    def transform(self, X):
-        """Give each row one axis."""
-        return np.reshape(X, (len(X), -1))
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-
 def classical(setup, classifier, sampler=None):
     """Make a classifier on features that nothing learned, oversampled or not."""
     if sampler is not None:
@@ -301,7 +287,10 @@ def classical(setup, classifier, sampler=None):
         steps.insert(0, MagnitudeSpectrum(sensors=sensors, log=True))
     if len(setup.shape) == 3:
         n_components = min(50, setup.n_rows // 2, int(np.prod(setup.shape)))
-        steps[:1] = [Flatten(), PCA(n_components, random_state=setup.seed)]
+        steps[:1] = [
+            FunctionTransformer(as_table),
+            PCA(n_components, random_state=setup.seed),
+        ]
     return make_pipeline(*steps)
 
 
