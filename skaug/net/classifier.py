@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
+from sklearn.utils._metadata_requests import _routing_enabled, process_routing
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
@@ -26,7 +27,7 @@ from skaug.net.input_norm import InputNorm
 from skaug.net.networks import MLP, ConvNet, SignalNet
 from skaug.net.rows import TakesRows
 from skaug.net.splits import hold_out
-from skaug.net.steps import epochs_for, warn_of_few_steps
+from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
 
 __all__ = ["NetClassifier"]
 
@@ -118,15 +119,15 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
-    See Also
-    --------
-    skaug.ISDAClassifier : The same network trained on augmented features.
-
     Warns
     -----
     UserWarning
         If `max_epochs` leaves an augmented training fewer steps than are advised, or
         if float32 is too coarse for a column and `module` is not a default network.
+
+    See Also
+    --------
+    skaug.ISDAClassifier : The same network trained on augmented features.
 
     Notes
     -----
@@ -246,8 +247,9 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         groups : array-like of shape (n,), default=None
             As in :meth:`fit`.
         **fit_params
-            ``epochs`` is the number of passes, ``n_epochs_`` by default. All others are
-            passed to the module's ``forward``.
+            ``epochs`` is the number of passes, ``n_epochs_`` by default, which "auto"
+            finds for the rows of the first call. All others are passed to the module's
+            ``forward``.
 
         Returns
         -------
@@ -273,26 +275,27 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
             with self._own_generators():
                 if first:
                     self._check_module(X, fit_params)
-                rows = self._rows_to_train_on(X, codes)
-                self._learn_input(rows)
-                self._plan(rows, method)
+                split_params = self._split_params(method, fit_params)
+                self._split = self.get_split_datasets(X, codes, **split_params)
+                self._learn_input(self._split[0])
+                self._plan(self._split[0], method)
                 fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
         finally:
             del self._groups, self._split
         return self
 
-    def _rows_to_train_on(self, X, codes):
-        """Split the rows if this net does that itself, and return those to train on."""
-        if self.train_split and not hasattr(self.train_split, "cv"):
-            return self.get_dataset(X, codes)  # A callable of the user is called later.
-        self._split = self.get_split_datasets(X, codes)
-        return self._split[0]
+    def _split_params(self, method, fit_params):
+        """What skorch hands to `train_split` of the parameters of fit."""
+        if not _routing_enabled():
+            return {key: v for key, v in fit_params.items() if key != "epochs"}
+        routed = process_routing(self, method, **fit_params)
+        return routed.get("splitter", {"split": {}})["split"]
 
     def _learn_input(self, rows):
         """Give a network that standardises its input the statistics of the rows."""
         norm, (arrays, indices) = self._input_norm(), arrays_of(rows)
-        if norm is not None and not norm.n_rows and arrays is not None:
+        if norm is not None and arrays is not None:
             X = as_tensor(arrays[0])
             norm.learn(X if indices is None else X[indices])
 
@@ -315,6 +318,12 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         if method == "fit":
             name = type(self).__name__
             warn_of_few_steps(self.n_epochs_, n_batches, self.callbacks_, name)
+
+    def fit_loop(self, X, y=None, epochs=None, **kwargs):
+        """Train for `epochs`, by default those of `max_epochs`; skorch's own loop."""
+        if epochs is None and self.max_epochs == "auto":
+            epochs = planned_epochs(self)
+        return super().fit_loop(X, y, epochs, **kwargs)
 
     def _check_parameters(self):
         """Refuse parameters that cannot be used."""

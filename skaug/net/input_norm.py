@@ -12,8 +12,8 @@ from torch import nn
 
 __all__ = ["InputNorm"]
 
-# Rows whose moments are computed at once.
-CHUNK = 4096
+# Numbers whose moments are computed at once.
+CHUNK = 2**22
 # A column that hardly varied in training may be thousands of deviations away later, and
 # would outweigh all others.
 FARTHEST = 10.0
@@ -29,7 +29,8 @@ class InputNorm(nn.Module):
     about it, so what it becomes later has no say.
 
     :meth:`learn` takes the statistics from rows, as :class:`NetClassifier` does before
-    the first step. Otherwise they are those of all rows seen in training so far.
+    the first step; other rows that are learned later count as well. Otherwise the
+    statistics are those of all rows seen in training so far.
 
     Parameters
     ----------
@@ -66,27 +67,24 @@ class InputNorm(nn.Module):
 
     def learn(self, X):
         """Take the statistics of rows (n, n_inputs, ...), computed in float64."""
-        moments = reduce(_merged, (_moments(rows.double()) for rows in X.split(CHUNK)))
-        self._keep(moments, _eps(X))
+        n_at_once = max(1, CHUNK // max(1, X[0].numel()))
+        parts = (_moments(rows.double()) for rows in X.split(n_at_once))
+        moments, precision = reduce(_merged, parts), self._precision(X)
+        if not self._knows(moments, precision):
+            self._keep(self._with_own(moments), precision)
         self.learned = True
 
     def forward(self, X):
         """Standardise a batch; the result has the type of the network's weights."""
         if self.training and not self.learned:
-            moments = _moments(X.detach())
-            if self.n_rows:
-                mean = self.mean.to(X) + self.mean_rest.to(X)
-                own = self.n_rows, mean, self.deviation.to(X)
-                moments = _merged(own, moments)
-            # Statistics kept from batch to batch are rounded to two parts of float32.
-            self._keep(moments, max(_eps(X), _eps(self.mean) ** 2))
+            self._keep(self._with_own(_moments(X.detach())), self._precision(X))
         by_column = (-1, *[1] * (X.ndim - 2))
         mean, rest = self.mean.view(by_column), self.mean_rest.view(by_column)
         # A difference first: rows in float64 are told apart before they are rounded.
         centred = (X - mean - rest).to(self.mean.dtype)
         scaled = centred * self._factor().view(by_column)
         # Infinity becomes NaN: a bound must not hide what a transform has broken.
-        return scaled.clamp(-FARTHEST, FARTHEST) + 0 * scaled
+        return scaled.clamp(-FARTHEST, FARTHEST) + (0 * X).to(scaled.dtype)
 
     def get_extra_state(self):
         """What ``state_dict`` holds beside the statistics."""
@@ -102,19 +100,35 @@ class InputNorm(nn.Module):
         factor = torch.where(varies, self.deviation, 1).reciprocal()
         return torch.where(varies, factor.clamp(max=torch.finfo(factor.dtype).max), 0)
 
+    def _precision(self, X):
+        """Rounding error of rows, and of statistics in two parts, each of float32."""
+        return max(torch.finfo(X.dtype).eps, torch.finfo(self.mean.dtype).eps ** 2)
+
+    def _own(self, like):
+        """What is known so far, in the type of a tensor."""
+        mean = self.mean.to(like) + self.mean_rest.to(like)
+        return self.n_rows, mean, self.deviation.to(like)
+
+    def _with_own(self, moments):
+        """Moments of some rows and of those that are known together."""
+        return _merged(self._own(moments[1]), moments) if self.n_rows else moments
+
+    def _knows(self, moments, precision):
+        """Whether the statistics are those of these rows, as when training goes on."""
+        n_rows, mean, deviation = self._own(moments[1])
+        gaps = torch.stack([moments[1] - mean, moments[2] - deviation]).abs()
+        rounding = 1e-6 * deviation + precision * mean.abs()
+        return n_rows == moments[0] and bool((gaps <= rounding).all())
+
     def _keep(self, moments, precision):
         """Keep a number of rows, a mean and a deviation."""
         self.n_rows, mean, deviation = moments
         # Differences of the size of rounding errors are no variation.
-        varies = deviation > 10 * precision * mean.abs()
+        varies = deviation > precision * mean.abs()
         self.mean.copy_(mean)
         # What float32 leaves of a mean matters if it is large beside the deviation.
         self.mean_rest.copy_(mean - mean.to(self.mean.dtype).to(mean.dtype))
         self.deviation.copy_(torch.where(varies, deviation, 0))
-
-
-def _eps(X):
-    return torch.finfo(X.dtype).eps
 
 
 def _moments(X):

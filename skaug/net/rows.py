@@ -7,15 +7,20 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from skorch.utils import data_from_dataset, is_dataset, to_numpy
+from torch.utils.data import IterableDataset
 
 from skaug._checks import check_shape_of_fit
 from skaug.net.batches import as_tensor
 from skaug.net.input_norm import InputNorm
+from skaug.net.networks import MLP, ConvNet, SignalNet
 
 __all__ = ["TakesRows", "coarse_columns", "type_of_rows"]
 
-# Rounding errors above this share of a column's standard deviation are too coarse.
-COARSE = 1e-3
+# Float32 rounds numbers by 6e-8 of their size at most. Where a column's deviation is a
+# smaller share of its mean than this, rounding errors are a thousandth of it or more.
+NARROW = 6e-5
+# Range of the largest number of a column.
+SMALLEST, LARGEST = 1e-37, float(np.finfo(np.float32).max)
 
 
 def type_of_rows(X):
@@ -24,19 +29,22 @@ def type_of_rows(X):
 
 
 def coarse_columns(X):
-    """List the columns of X (n, columns, ...) whose values float32 is too coarse for.
-
-    Seconds since 1970 are an example: numbers of float32 are 128 of them apart.
-    """
+    """List the columns of X (n, columns, ...) that vary too little for float32."""
+    # Seconds since 1970 are an example: numbers of float32 are 128 of them apart.
     if np.can_cast(X.dtype, np.float32) or not len(X):
         return []
     norm = InputNorm(X.shape[1])
     norm.learn(as_tensor(X.astype(np.float64, copy=False)))
-    with np.errstate(over="ignore"):
-        error = np.abs(X - X.astype(np.float32))
-    error = error.max(axis=tuple(axis for axis in range(X.ndim) if axis != 1))
-    spread = norm.deviation.double().numpy()
-    return np.flatnonzero((spread > 0) & (error > COARSE * spread)).tolist()
+    return is_narrow(norm).nonzero()[:, 0].tolist()
+
+
+def is_narrow(norm):
+    """Which columns of an InputNorm vary too little beside their mean for float32."""
+    return (norm.deviation > 0) & (norm.deviation <= NARROW * norm.mean.abs())
+
+
+def _other_axes(X):
+    return tuple(axis for axis in range(X.ndim) if axis != 1)
 
 
 class TakesRows:
@@ -49,6 +57,7 @@ class TakesRows:
                 self._learn_shape_and_classes(X, classes)
             return X, y
         X, y = validate_data(self, X, y, dtype="numeric", allow_nd=True, reset=reset)
+        self._check_numbers(X, fitting=reset)
         check_classification_targets(y)
         if reset:
             self.classes_inferred_ = np.unique(y if classes is None else classes)
@@ -66,7 +75,9 @@ class TakesRows:
 
     def _choose_dtype(self, X):
         """Choose the type of the rows; networks of the user's take float32 only."""
-        if self.module is None:
+        norm = getattr(self.module, "input_norm", None)
+        defaults = (None, MLP, SignalNet, ConvNet)
+        if self.module in defaults or isinstance(norm, InputNorm):
             return type_of_rows(X)
         columns = coarse_columns(X)
         if columns:
@@ -78,16 +89,34 @@ class TakesRows:
             )
         return np.float32
 
+    def _check_numbers(self, X, *, fitting=False):
+        """Refuse what is no number, and numbers that no network could compute with."""
+        if X.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{type(self).__name__} needs rows of numbers; got {X.dtype}. Convert "
+                "them, such as dates to seconds."
+            )
+        if X.dtype.kind != "f" or not len(X):
+            return
+        largest = np.abs(X).max(axis=_other_axes(X))
+        wrong = largest > LARGEST
+        if fitting:
+            wrong |= (largest > 0) & (largest < SMALLEST)
+        if wrong.any():
+            raise ValueError(
+                f"{type(self).__name__} needs numbers that float32 can hold; got "
+                f"{largest[wrong][0]:.3g} in column {np.flatnonzero(wrong)[0]}. Take "
+                "another unit."
+            )
+
     def _converted(self, X):
         """Return rows in the type of those of fit."""
-        with np.errstate(over="ignore"):
-            X = X.astype(getattr(self, "input_dtype_", np.float32), copy=False)
-        if not np.isfinite(X).all():
-            raise ValueError(
-                f"{type(self).__name__} needs numbers that float32 can hold; got some "
-                "beyond 3.4e38. Take another unit."
-            )
-        return X
+        dtype = getattr(self, "input_dtype_", None)
+        if dtype is None:  # The net was loaded, or fitted to a data set.
+            norm = self._input_norm()
+            is_wide = norm is not None and is_narrow(norm).any()
+            dtype = np.float64 if is_wide else np.float32
+        return X.astype(dtype, copy=False)
 
     def encode(self, X, y):
         """Convert rows and labels to what the network is trained on.
@@ -121,6 +150,12 @@ class TakesRows:
 
     def _learn_shape_and_classes(self, dataset, classes):
         """Read the shape of a row and the classes off a data set."""
+        if isinstance(dataset, IterableDataset):
+            raise ValueError(
+                f"{type(self).__name__} needs a data set that gives rows by number; "
+                f"got {type(dataset).__name__}, which only iterates. Write a class "
+                "with __len__ and __getitem__."
+            )
         self.input_shape_ = tuple(np.shape(dataset[0][0]))
         self.n_features_in_ = self.input_shape_[0]
         if self.classes is not None:
@@ -145,9 +180,11 @@ class TakesRows:
         if is_dataset(X):
             return X
         if not hasattr(self, "input_shape_"):  # The net was initialised by hand.
-            return self._converted(check_array(X, allow_nd=True))
-        X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=False)
-        self._check_shape_of_fit(X)
+            X = check_array(X, allow_nd=True)
+        else:
+            X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=False)
+            self._check_shape_of_fit(X)
+        self._check_numbers(X)
         return self._converted(X)
 
     def _check_shape_of_fit(self, X):

@@ -135,12 +135,9 @@ class BatchAugmentation(HoldsTransforms, Callback):
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skaug import BatchAugmentation, NetClassifier, TableMixup
     >>> X, y = load_iris(return_X_y=True)
-    >>> augment = BatchAugmentation(TableMixup(alpha=1.0), refine_epochs=5)
+    >>> augment = BatchAugmentation(TableMixup(alpha=1.0), refine_epochs=0.15)
     >>> net = NetClassifier(callbacks=[("augment", augment)], random_state=0)
-    >>> grid = {
-    ...     "callbacks__augment__refine_epochs": [0, 5, 30],  # 30: the plain twin
-    ...     "callbacks__augment__transform__alpha": [0.2, 1.0],
-    ... }
+    >>> grid = {"callbacks__augment__refine_epochs": [0.15, 1.0]}  # 1.0: all are clean
     >>> round(GridSearchCV(net, grid, cv=3).fit(X, y).best_score_, 1)
     np.float64(1.0)
     """
@@ -190,30 +187,37 @@ class BatchAugmentation(HoldsTransforms, Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Check the parameters."""
-        most = Whole(
-            0,
-            planned_epochs(net),
-            hint="Refinement is the end of max_epochs, not more of them.",
-        )
-        rules = {"refine_epochs": most | Number(0, 1, hint="It is a share of epochs.")}
-        check_parameters(self, {**rules, **self._rules})
+        self._check_parameters(planned_epochs(net))
         self._check_order(net)
         self._make_ready(X)
         let_go(net)
 
+    def _check_parameters(self, n_epochs=None):
+        """Refuse parameters out of range, as far as the epochs are known."""
+        most = Whole(
+            0,
+            n_epochs,
+            hint="Refinement is the end of max_epochs, not more of them.",
+        )
+        rules = {"refine_epochs": most | Number(0, 1, hint="It is a share of epochs.")}
+        check_parameters(self, {**rules, **self._rules})
+
     def phases(self, n_epochs):
         """Split a number of epochs into augmented ones and ones of refinement."""
-        # A share of refinement is at least one epoch.
+        # A share leaves at least one epoch to each, if there are two.
         n_refined = self.refine_epochs
         if not isinstance(n_refined, Integral):
-            n_refined = max(round(n_refined * n_epochs), math.ceil(n_refined))
+            share, most = n_refined, n_epochs if n_refined == 1 else n_epochs - 1
+            n_refined = min(max(round(share * n_epochs), math.ceil(share)), most)
         return n_epochs - n_refined, n_refined
 
     def advised_steps(self, max_epochs):
         """Gradient steps that a training of so many epochs, or "auto", should have."""
+        self._check_parameters()
+        # Any number of epochs tells whether a share is all of them.
+        n_epochs = 1000 if max_epochs == "auto" else max_epochs
         # A transform that declares itself mild has a true attribute ``mild``.
-        known = isinstance(max_epochs, Integral)
-        if self.probability == 0 or (known and self.phases(max_epochs)[0] <= 0):
+        if self.probability == 0 or self.phases(n_epochs)[0] <= 0:
             return 0
         return MILD_STEPS if getattr(self.transform, "mild", False) else OTHER_STEPS
 
@@ -258,7 +262,7 @@ class BatchAugmentation(HoldsTransforms, Callback):
         n_epochs = planned_epochs(net)
         switch, _ = self.phases(n_epochs)
         epoch = done % n_epochs
-        self.refining_ = epoch >= switch
+        self.refining_ = bool(epoch >= switch)  # a search may set NumPy's numbers
         if self.refining_ and (switch > 0 or self.refine_lr is not None):
             hold_rates(
                 net, refinement_rates(net, self.refine_lr, first=epoch == switch)

@@ -1,5 +1,7 @@
 """Standardised input: moments against NumPy's, units, columns that do not vary."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +102,17 @@ def test_what_was_learned_is_not_changed_by_training():
     assert torch.equal(norm(X), before)
 
 
+def test_rows_that_come_later_count_as_well():
+    first, later = np.zeros((50, 2)), np.random.default_rng(0).normal(size=(80, 2))
+    norm = learned(first)
+    norm.learn(torch.from_numpy(later))
+    both = learned(np.concatenate([first, later]))
+    torch.testing.assert_close(norm.deviation, both.deviation)
+    before = norm.state_dict()
+    norm.learn(torch.from_numpy(np.concatenate([later, first])))  # the same, again
+    torch.testing.assert_close(norm.state_dict(), before, rtol=0, atol=0)
+
+
 def test_a_state_dict_holds_all_of_it():
     batches = torch.randn(60, 2).split(20)
     norm, other = seen(batches), InputNorm(2)
@@ -120,8 +133,9 @@ def test_scale_and_offset_do_not_matter_to_a_network(net, shape):
     X = torch.randn(64, *shape)
     logits = []
     for rows in (X, 1000 * X + 500, 1e-20 * X):
-        net.input_norm.learn(rows)
+        one = copy.deepcopy(net).eval()
+        one.input_norm.learn(rows)
         with torch.no_grad():
-            logits.append(net.eval()(rows))
+            logits.append(one(rows))
     torch.testing.assert_close(logits[1], logits[0], rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(logits[2], logits[0], rtol=1e-3, atol=1e-4)

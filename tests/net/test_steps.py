@@ -43,14 +43,15 @@ def test_rows_held_out_are_not_counted(share):
     assert net.n_epochs_ == 67 and steps(net) == 201  # three batches of 64
 
 
-def test_a_split_of_ones_own_is_called_once_and_not_counted():
+def test_a_split_of_ones_own_is_called_once():
     def halves(dataset, y):
         calls.append(len(dataset))
         return torch.utils.data.random_split(dataset, [128, 128])
 
     calls = []
     net = NetClassifier(train_split=halves, **TINY).fit(*rows(256))
-    assert calls == [256] and net.n_epochs_ == 50
+    assert calls == [256] and net.n_epochs_ == 100
+    assert net.module_.input_norm.n_rows == 128
 
 
 def test_any_iterator_is_counted():
@@ -137,7 +138,7 @@ def test_partial_fit_goes_on_along_the_schedule():
 
 
 @pytest.mark.parametrize(
-    "share, n_refined", [(0.15, 6), (0.01, 1), (0.0, 0), (1.0, 40)]
+    "share, n_refined", [(0.15, 6), (0.01, 1), (0.999, 39), (0.0, 0), (1.0, 40)]
 )
 def test_refinement_takes_a_share_of_the_epochs(share, n_refined):
     augment = BatchAugmentation(Mild(), refine_epochs=share)
@@ -156,6 +157,34 @@ def test_a_search_chooses_the_length_and_the_share():
     grid = {"max_epochs": ["auto"], "callbacks__augment__refine_epochs": [0.15, 0.5]}
     search = GridSearchCV(net, grid, cv=2, n_jobs=2).fit(*rows(200))
     assert search.best_estimator_.n_epochs_ == 150
+
+
+def test_a_share_of_all_epochs_is_the_plain_training():
+    augment = BatchAugmentation(TableMixup(), refine_epochs=1.0)
+    net = NetClassifier(callbacks=[augment], **TINY).fit(*rows(300))
+    plain = NetClassifier(**TINY).fit(*rows(300))
+    assert np.array_equal(weights(net), weights(plain))
+
+
+@pytest.mark.parametrize("share", ["a", None, np.nan, -0.1])
+@pytest.mark.parametrize("max_epochs", [3, "auto"])
+def test_shares_that_are_none_are_refused(share, max_epochs):
+    augment = BatchAugmentation(TableMixup(), refine_epochs=share)
+    net = NetClassifier(callbacks=[augment], max_epochs=max_epochs, **TINY)
+    with refuses("BatchAugmentation needs refine_epochs to be a whole number"):
+        net.fit(*rows(300))
+
+
+def test_numbers_of_numpy_are_numbers():
+    augment = BatchAugmentation(Mild(), refine_epochs=np.arange(3)[2])
+    net = NetClassifier(callbacks=[augment], max_epochs=60, **TINY).fit(*rows(300))
+    assert sum(net.history[:, "refining"]) == 2
+
+
+def test_skorchs_own_loop_knows_auto():
+    net = NetClassifier(**TINY).fit(*rows(300))
+    net.fit_loop(np.float32(rows(300)[0]), rows(300)[1])
+    assert len(net.history) == 2 * net.n_epochs_
 
 
 def test_other_words_than_auto_are_refused():

@@ -869,7 +869,7 @@ def test_refinement_lowers_the_loss_on_clean_rows(digits):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"refine_epochs": -1}, "refine_epochs to be .* from 0 to 6 or .*; got -1"),
+        ({"refine_epochs": -1}, "refine_epochs to be a whole number .*; got -1"),
         ({"refine_epochs": 7}, "refine_epochs to be .* from 0 to 6 or .*; got 7"),
         ({"refine_epochs": 1.5}, "or a number from 0 to 1; got 1.5"),
         ({"refine_lr": 0}, "needs refine_lr to be a finite number > 0 or None; got 0"),
