@@ -69,7 +69,7 @@ from skaug import (
 )
 from skaug.influence import Policy, TrainedNetwork
 from skaug.transforms import PerSample, baseline_transform
-from skaug.transforms.lists import Chain
+from skaug.transforms.chain import Chain
 from skaug.transforms.torchvision import v2
 
 # Training rows, as many for validation, and epochs.

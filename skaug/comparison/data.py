@@ -16,6 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import Bunch
 
+from skaug._checks import Whole, check_groups, check_value
+from skaug.comparison.methods import heuristics_for
+from skaug.transforms.ranges import range_of
+
 __all__ = [
     "Task",
     "columns_as_numbers",
@@ -39,13 +43,13 @@ class Task:
     ----------
     name : str
         What the tables call it.
-    X : ndarray of shape (n, ...) or DataFrame
+    X : array-like of shape (n, ...) or DataFrame
         A table, signals (n, channels, times), images (n, channels, height, width), or
         a frame with columns of any type.
-    y : ndarray of shape (n,)
-        Labels, numbers or texts.
-    groups : ndarray of shape (n,), default=None
-        Subject, segment or the like of each row.
+    y : array-like of shape (n,)
+        Labels, numbers or texts; kept as an array.
+    groups : array-like of shape (n,), default=None
+        Subject, segment or the like of each row; kept as an array.
     test : Bunch, default=None
         Other rows to test with: ``X``, ``y`` and ``groups``, None if there are none.
     n_rows : int, default=500
@@ -54,14 +58,14 @@ class Task:
         How many draws are made.
     heuristic : str, default=None
         The augmentation by hand that suits the rows, a name of
-        ``skaug.comparison.methods.HEURISTICS``. ``None`` leaves the choice to the
-        held-out rows of each draw.
+        ``skaug.comparison.methods.HEURISTICS`` for such rows. ``None`` leaves the
+        choice to the held-out rows of each draw.
 
     Raises
     ------
     ValueError
-        If rows, labels and groups do not belong together, or there are too few rows of
-        a class or too few groups; says what to do.
+        If rows, labels and groups do not belong together, there are too few rows of a
+        class or too few groups, or the heuristic is not for such rows; says what to do.
 
     Examples
     --------
@@ -84,9 +88,17 @@ class Task:
     heuristic: str | None = None
 
     def __post_init__(self):
+        for name in ("n_rows", "n_seeds"):
+            check_value("Task", name, getattr(self, name), Whole(1))
+        part = as_arrays(self.X, self.y, self.groups)
+        self.X, self.y, self.groups = part.X, part.y, part.groups
         check_labels(self.y, self.groups, self.n_rows)
         if self.test is not None:
+            other = self.test
+            self.test = as_arrays(other["X"], other["y"], other.get("groups"))
             check_test_rows(self)
+        if self.heuristic is not None:
+            check_heuristic(self)
 
     @property
     def leaves_out(self):
@@ -95,11 +107,43 @@ class Task:
 
     @property
     def kind(self):
-        """Kind of the rows: "table", "signals", "images", or "colours" from 0 to 1."""
-        n_axes = len(np.shape(self.X))
-        if n_axes == 4 and self.X.min() >= 0 and self.X.max() <= 1:
+        """Kind of the rows: "table", "signals", "images" or "colours"."""
+        # Colours are images of a range that transforms of colour take.
+        shape = np.shape(self.X)
+        if len(shape) == 4 and shape[1] in (1, 3) and range_of(self.X) is not None:
             return "colours"
-        return {2: "table", 3: "signals", 4: "images"}[n_axes]
+        return {2: "table", 3: "signals", 4: "images"}[len(shape)]
+
+
+def as_arrays(X, y, groups):
+    """Rows, a frame or an array, with one label and perhaps one group for each."""
+    X = X if hasattr(X, "iloc") else np.asarray(X)
+    if X.ndim not in (2, 3, 4):
+        raise ValueError(
+            f"Task needs X with 2 to 4 axes; got shape {X.shape}. Reshape it: one row "
+            "for each label."
+        )
+    y, n = np.asarray(y), len(X)
+    if y.shape not in ((n,), (n, 1)):
+        raise ValueError(
+            f"Task needs one label per row, shape ({n},); got y of shape {y.shape}. "
+            "Give as many labels as rows."
+        )
+    y = y.ravel()
+    if y.dtype == object and all(isinstance(label, str) for label in y):
+        y = y.astype(str)  # as columns of a frame come
+    return Bunch(X=X, y=y, groups=check_groups(groups, n, "Task"))
+
+
+def check_heuristic(task):
+    """Refuse an augmentation by hand that is not for such rows."""
+    names = heuristics_for(task.kind)
+    if task.heuristic not in names:
+        raise ValueError(
+            f"Task needs a heuristic for {task.kind}, which {task.name} has, among "
+            f"{', '.join(names)}; got {task.heuristic!r}. Leave it out, and each draw "
+            "chooses one."
+        )
 
 
 def check_labels(y, groups, n_rows):
@@ -188,9 +232,10 @@ def draw(task, seed):
         order = mixed_order(test.y, seed if task.test is None else 0)
         test = some(test, order[:N_TEST])
     if hasattr(train.X, "columns"):
+        # In float64: float32 may not tell the values of a column apart, such as times.
         columns = columns_as_numbers(scaled=False)
-        train.X = columns.fit_transform(train.X).astype(np.float32)
-        test = Bunch(**test | {"X": columns.transform(test.X).astype(np.float32)})
+        train.X = columns.fit_transform(train.X).astype(np.float64)
+        test = Bunch(**test | {"X": columns.transform(test.X).astype(np.float64)})
     inner, held_out = split_for_choice(train, seed)
     return Bunch(
         train=train,

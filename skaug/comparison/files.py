@@ -1,6 +1,7 @@
 """Files that people have, as tasks: arrays in .npz and tables in .csv."""
 
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,11 @@ def read_file(path, target=None, groups=None, **options):
         raise ValueError(
             f"read_file needs a file that exists; got {path}. Check its path."
         )
-    if path.suffix == ".csv":
+    ending = path.suffix.lower()
+    if ending == ".csv":
         X, y, groups = read_table(path, target, groups)
-        return Task(path.stem, X, y, groups, **options)
-    if path.suffix != ".npz":
+        return _as_task(path.stem, {"X": X, "y": y, "groups": groups}, options)
+    if ending != ".npz":
         raise ValueError(
             f"read_file needs a file that ends in .npz or .csv; got {path.name}. Save "
             "it as one of them."
@@ -59,7 +61,19 @@ def read_file(path, target=None, groups=None, **options):
             f"read_file needs a .csv file for columns of target and groups; got "
             f"{path.name}. Name its arrays y and groups."
         )
-    return Task(path.stem, **read_arrays(path), **options)
+    return _as_task(path.stem, read_arrays(path), options)
+
+
+def _as_task(name, rows, options):
+    """Task of the rows of a file, with other parameters that the user has given."""
+    known = [f.name for f in fields(Task) if f.name != "name" and f.name not in rows]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"read_file needs options among {', '.join(known)}; got {unknown}. All "
+            "else is read from the file."
+        )
+    return Task(name, **rows, **options)
 
 
 def read_table(path, target, groups=None):
@@ -216,7 +230,7 @@ def _part(arrays, ending):
 
 
 def as_rows(X):
-    """Float32 rows: a table, signals (n, channels, times) or images, channels first."""
+    """Rows as floats: a table, signals, or images with channels first."""
     is_image = X.dtype == np.uint8 and X.ndim in (3, 4)
     if X.dtype.kind not in "fiub" or X.ndim not in (2, 3, 4):
         raise ValueError(
@@ -227,7 +241,9 @@ def as_rows(X):
         X = X[:, None]
     elif X.ndim == 4 and X.shape[3] in (1, 3, 4) and X.shape[1] not in (1, 3, 4):
         X = X.transpose(0, 3, 1, 2)
-    X = np.ascontiguousarray(X, dtype=np.float32)
+    # In float64: float32 may not tell large numbers apart. Bytes it does.
+    is_small = is_image or X.dtype in (np.float16, np.float32)
+    X = np.ascontiguousarray(X, dtype=np.float32 if is_small else np.float64)
     if not np.isfinite(X).all():
         raise ValueError(
             "read_file needs finite x; got NaN or infinity. Impute it, or leave such "

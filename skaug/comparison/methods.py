@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skaug._checks import Number, Rule, Whole, check_value
 from skaug._rows import as_table
 from skaug.hard_regions.resample import ResampledClassifier
 from skaug.hard_regions.sampler import HardRegionSampler
@@ -35,8 +36,8 @@ from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.mixing import TableMixup
 from skaug.signals.spectrum import MagnitudeSpectrum
+from skaug.transforms.chain import Chain
 from skaug.transforms.geometry import RandomAffine, RandomCropFlip
-from skaug.transforms.lists import Chain
 from skaug.transforms.rand_augment import RandAugment, TrivialAugment
 from skaug.transforms.rows import Jitter, Scaling, SensorRotation, TimeWarp
 
@@ -49,6 +50,7 @@ __all__ = [
     "Method",
     "Setup",
     "epochs_of",
+    "heuristics_for",
     "methods_for",
     "of_steps",
     "plain_net",
@@ -76,12 +78,23 @@ class Budgets:
     refused : int, default=200
         Steps of the plain network that is left where a guard refuses an augmentation:
         those of a plain :class:`NetClassifier` by default. One of `plain`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose from, or a number is out of range.
     """
 
     plain: tuple = (100, 200, 600)
     augmented: tuple = (300, 600)
     decays: tuple = (0.0, 0.01, 0.1, 0.5)
     refused: int = 200
+
+    def __post_init__(self):
+        steps, decays = Whole(1), Number(0)
+        for name, rule in ("plain", steps), ("augmented", steps), ("decays", decays):
+            check_value("Budgets", name, getattr(self, name), _several(rule))
+        check_value("Budgets", "refused", self.refused, steps)
 
     @property
     def twins(self):
@@ -98,6 +111,18 @@ class Budgets:
             tuple(map(divided, budget)) for budget in (self.plain, self.augmented)
         )
         return Budgets(plain, augmented, self.decays, divided(self.refused))
+
+
+def _several(rule):
+    """Rule of a sequence with one value or more."""
+    return Rule(
+        lambda values: (
+            isinstance(values, (list, tuple))
+            and len(values) > 0
+            and all(map(rule.allows, values))
+        ),
+        f"a tuple of one or more, each {rule.words}",
+    )
 
 
 def of_steps(steps):
@@ -138,8 +163,8 @@ class Method:
     longest : bool, default=False
         Whether the arm takes the largest budget in place of choosing one.
     kinds : tuple of str
-        Kinds of rows that the arm is for. "colours" are images with numbers from 0 to
-        1, which transforms of colour need.
+        Kinds of rows that the arm is for. "colours" are images of 1 or 3 channels with
+        numbers from 0 to 1 or to 255, which transforms of colour need.
     needs : str, default=None
         Package that the arm needs and skaug does not.
     """
@@ -255,6 +280,12 @@ HEURISTICS = {
     "warps": warps,
     "jitter": lambda s: Jitter(),
 }
+
+
+def heuristics_for(kind):
+    """Names of the heuristics that take rows of a kind."""
+    own = {"table": ("jitter",), "signals": ("warps", "jitter")}
+    return own.get(kind, tuple(name for name in HEURISTICS if name != "warps"))
 
 
 def heuristics_of(setup):
@@ -414,7 +445,7 @@ def methods_for(kind, names=None):
     Parameters
     ----------
     kind : {"table", "signals", "images", "colours"}
-        Kind of the rows; "colours" are images with numbers from 0 to 1.
+        Kind of the rows; "colours" are images with numbers from 0 to 1 or to 255.
     names : list of str, default=None
         Which methods; all by default, without those whose package is not installed.
 

@@ -8,6 +8,7 @@ first, then what is compared to them, then what is put on top of other arms.
 import ast
 import hashlib
 import json
+import warnings
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -98,11 +99,16 @@ def run_study(tasks, folder, methods=None, budgets=None, n_jobs=1, verbose=0):
     ------
     ValueError
         If a method is unknown, or none is for such rows.
+
+    Warns
+    -----
+    UserWarning
+        If a method that is named is not for the rows of some task.
     """
     budgets = Budgets() if budgets is None else budgets
-    jobs = [
-        job for task in tasks for job in jobs_of(task, Path(folder), methods, budgets)
-    ]
+    jobs = []
+    for task in tasks:
+        jobs += jobs_of(task, Path(folder), methods, budgets)
     missing = [job for job in jobs if not is_done(job.path)]
     if verbose and len(missing) < len(jobs):
         print(f"{len(jobs) - len(missing)} of {len(jobs)} cells are there already.")
@@ -132,6 +138,13 @@ def jobs_of(task, folder, methods, budgets):
         raise ValueError(
             f"run_study needs a method for {task.kind}, which {task.name} has; got "
             f"{methods}. Name others."
+        )
+    dropped = [name for name in methods or () if name not in names]
+    if dropped:
+        warnings.warn(
+            f"run_study needs methods for {task.kind}, which {task.name} has; got "
+            f"{dropped}, which are for others. There are no cells of these.",
+            stacklevel=3,
         )
     if any(METHODS[name].is_network for name in names):
         names = [PLAIN, *names]

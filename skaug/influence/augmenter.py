@@ -9,7 +9,7 @@ kinds of augmentation share: rows to hold out, trainings of F, views, the last t
 import os
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
@@ -34,6 +34,12 @@ from skaug.net.rows import type_of_rows
 from skaug.net.splits import all_splits
 
 __all__ = ["InfluenceAugmenter"]
+
+
+def _is_classifier(value):
+    # A class has the method too, and cannot be cloned.
+    is_object = hasattr(value, "__sklearn_tags__") and not isinstance(value, type)
+    return is_object and is_classifier(value)
 
 
 class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
@@ -84,7 +90,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         held-out loss is lower by more than its standard error. With groups, the error
         is over groups. ``fit_resample`` also asks a logistic regression whether views
         harm it; a classifier given here, such as the one that comes after, decides
-        there alone.
+        there alone. It gets rows in the container that X has.
     refit : bool, default=True
         Whether ``fit`` trains ``estimator_`` in the end, with what was learned, on
         training and held-out rows. ``fit_resample`` and ``fit_transform`` train none,
@@ -206,9 +212,10 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         "n_views": N_VIEWS,
         "guard": OneOf(True, False)
         | Rule(
-            lambda value: hasattr(value, "fit") and hasattr(value, "predict"),
+            _is_classifier,
             "a classifier",
-            "True asks the network, and a logistic regression for fit_resample.",
+            "Give an object such as LogisticRegression(), or True, which asks one for "
+            "fit_resample.",
         ),
         "memory": Rule(
             lambda value: (
@@ -309,7 +316,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 used = self.augmentation_ if self.accepted_ else None
                 self.estimator_ = trainings.train_last(data, used)
         self.n_trainings_ = trainings.n_trainings
-        data.first_split = next(taken(data, splits))
+        data.first_split = splits[0]
         return data
 
     def _checked_rows(self, X, *, reset=False):

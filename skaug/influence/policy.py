@@ -6,6 +6,7 @@ strengths, has a weight. :class:`TransformPolicy` finds out which transforms har
 purpose. None of this is in the paper.
 """
 
+import warnings
 from functools import reduce
 
 import numpy as np
@@ -13,7 +14,14 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
+from skaug._checks import (
+    Instance,
+    Number,
+    OneOf,
+    Whole,
+    check_parameters,
+    check_value,
+)
 from skaug.influence.guard import (
     LOWER,
     PLAIN,
@@ -23,7 +31,8 @@ from skaug.influence.guard import (
     warn_of_refusal,
 )
 from skaug.influence.scores import cosines
-from skaug.transforms.calling import apply, name_of
+from skaug.transforms.calling import FUNCTION, apply, name_of
+from skaug.transforms.choices import chosen_by_row, mixes_rows, words_on
 from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.families import family_of, of_rows
 from skaug.transforms.geometry import Affine
@@ -32,6 +41,8 @@ from skaug.transforms.ranges import fitted_to
 from skaug.transforms.warp import Limits, composed, draw_matrices, warp
 
 __all__ = ["Policy", "TransformPolicy", "softmax_of_scores"]
+
+WORDS = "transforms that are functions of a batch and keep its labels"
 
 
 class TransformPolicy(HoldsTransforms, BaseEstimator):
@@ -201,18 +212,17 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         for one in given:
             if isinstance(one, str) and one == "auto":
                 candidates += default_transforms(X)
-            elif callable(one):
+            elif keeps_labels(one):
                 strength = getattr(one, "strength", None)
                 function = fitted_to(X, one, "TransformPolicy")
                 candidates.append((name_of(one), strength, function))
-            elif isinstance(one, tuple) and len(one) == 3 and callable(one[2]):
+            elif isinstance(one, tuple) and len(one) == 3 and keeps_labels(one[2]):
                 function = fitted_to(X, one[2], "TransformPolicy")
                 candidates.append((*one[:2], function))
             else:
                 raise ValueError(
-                    "TransformPolicy needs transforms that are functions of a batch "
-                    f"or (name, strength, function); got {one!r}. 'auto' is the list "
-                    "for this kind of rows."
+                    f"TransformPolicy needs {WORDS}, or (name, strength, function); "
+                    f"got {one!r}. 'auto' is the list for this kind of rows."
                 )
         if not candidates:
             raise ValueError(
@@ -233,13 +243,27 @@ class Policy:
     Parameters
     ----------
     transforms : list of callable
-        Functions of a batch X, or of X and y, that keep the shape and the labels.
-    weights : array-like of shape (n_transforms,)
-        Probability of each to be drawn.
+        Functions of a batch X, or of X and y, that keep the shape and the labels. Those
+        of torchvision's that make one random choice at each call are called row by row,
+        with a warning; a :class:`skaug.transforms.PerSample` around them says that this
+        is meant.
+    weights : array-like of shape (len(transforms),)
+        How likely each is drawn, relative to the others: finite numbers from 0 on.
     n_transforms : int, default=2
         How many are drawn for a row.
     probability : float, default=0.7
         How likely each of them is applied.
+
+    Raises
+    ------
+    ValueError
+        If there is no transform, one is no function that keeps labels, or there is not
+        one weight for each.
+
+    Warns
+    -----
+    UserWarning
+        If a transform of torchvision's is called row by row.
 
     Examples
     --------
@@ -251,8 +275,10 @@ class Policy:
     """
 
     def __init__(self, transforms, weights, n_transforms=2, probability=0.7):
-        self.transforms = transforms
-        self.weights = torch.as_tensor(weights, dtype=torch.float64)
+        check_value("Policy", "n_transforms", n_transforms, Whole(1))
+        check_value("Policy", "probability", probability, Number(0, 1))
+        self.transforms = transforms = _choosing_by_row(transforms)
+        self.weights = _checked_weights(weights, len(transforms))
         self.n_transforms = n_transforms
         self.probability = probability
         self.affine = {
@@ -271,6 +297,10 @@ class Policy:
             if number not in self.affine:
                 self.families[number] = number if key is None else keys.index(key)
 
+    def with_parts(self, parts):
+        """Make a policy that draws other transforms in the same way."""
+        return type(self)(parts, self.weights, self.n_transforms, self.probability)
+
     def __call__(self, X, y=None):
         """Return a batch of transformed rows, and labels as they came if given."""
         chosen = self._chosen(len(X))
@@ -288,6 +318,8 @@ class Policy:
     def _chosen(self, n):
         """Numbers of the transforms (n_transforms, n); -1 stands for none."""
         number = self.n_transforms * n
+        if number == 0:
+            return np.empty((self.n_transforms, 0), int)
         chosen = torch.multinomial(self.weights, number, True).view(-1, n)
         chosen[torch.rand(chosen.shape) >= self.probability] = -1
         return chosen.numpy()
@@ -311,6 +343,49 @@ class Policy:
             for family in np.unique(families[now]):
                 draws, own = (now & (families == family)).nonzero()
                 yield family, chosen[draws, own], own
+
+
+def keeps_labels(transform):
+    """Whether it may be a function of a batch that keeps the labels."""
+    return FUNCTION.allows(transform) and not mixes_rows(transform)
+
+
+def _choosing_by_row(transforms):
+    """Check transforms of a policy, and have torchvision's choose for each row."""
+    ready, chosen = [], []
+    for transform in transforms:
+        if not keeps_labels(transform):
+            raise ValueError(
+                f"Policy needs {WORDS}; got {transform!r}. Give an object such as "
+                "Jitter(), and what mixes rows a BatchAugmentation of its own."
+            )
+        by_row, names = chosen_by_row(transform)
+        ready.append(by_row)
+        chosen += names
+    if chosen:
+        warnings.warn(words_on(chosen, "Policy"), stacklevel=3)
+    if not ready:
+        raise ValueError(
+            "Policy needs one transform or more; got an empty list. Give some, such as "
+            "those of default_transforms."
+        )
+    return ready
+
+
+def _checked_weights(weights, n):
+    """Weights (n,) of float64, one for each transform, of which one is not 0."""
+    weights = torch.as_tensor(weights, dtype=torch.float64)
+    if weights.shape != (n,):
+        raise ValueError(
+            f"Policy needs one weight for each transform, shape ({n},); got shape "
+            f"{tuple(weights.shape)}. Give as many weights as transforms."
+        )
+    if not (torch.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError(
+            "Policy needs finite weights from 0 on, not all of them 0; got "
+            f"{weights.tolist()}. Equal weights draw all transforms equally often."
+        )
+    return weights
 
 
 def softmax_of_scores(scores, strength=1.0):

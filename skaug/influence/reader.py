@@ -32,6 +32,19 @@ def losses_of_reader(reader, train, held_out, seed):
     reader = clone(reader)
     if "random_state" in reader.get_params():
         reader.set_params(random_state=seed)
+    try:
+        return _losses(reader, train, held_out)
+    except Exception as error:
+        text = str(error).strip().rstrip(".")
+        raise ValueError(
+            "InfluenceAugmenter needs guard to be a classifier that takes rows as they "
+            f"come out of fit_resample; got {type(error).__name__} from "
+            f"{type(reader).__name__}: {text}. Give the classifier that comes after, "
+            "with the steps before it, or guard=True."
+        ) from error
+
+
+def _losses(reader, train, held_out):
     with everything_kept():
         reader.fit(*train)
         if not hasattr(reader, "predict_proba"):

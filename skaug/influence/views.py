@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -62,8 +63,9 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
         """
         check_columns(X, type(self).__name__)
         data = self._fit(X, y, groups, guard=self.guard is True)
+        values = self._checked_rows(X)
         if self.guard is not False and self.accepted_:
-            self._ask_classifier(*data.first_split)
+            self._ask_classifier(X, values, data)
         n, n_views = len(data.y), self.n_views if self.accepted_ else 0
         rows = np.arange(n)
         self.source_index_ = np.tile(rows, 1 + n_views)
@@ -72,22 +74,29 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
         self.sampling_strategy_ = {k: n_views * int(count) for k, count in counts}
         if groups is not None:
             self.groups_ = data.groups[self.source_index_]
-        views = self._views(self._checked_rows(X), n_views, data.y)
+        views = self._views(values, n_views, data.y)
         X_resampled = with_new_rows(X, self.source_index_, views)
         return X_resampled, take_rows(y, self.source_index_)
 
-    def _ask_classifier(self, train, held_out):
+    def _ask_classifier(self, X, values, data):
         """Refuse views that harm a classifier, or that do not help the one given."""
         given = self.guard is not True
         reader = self.guard if given else default_reader()
-        views = self._views(train.X, self.n_views, train.y)
-        more = np.concatenate([train.X, views]), np.tile(train.y, 1 + self.n_views)
+        if not given:  # it takes rows as networks do, the others as the user has them
+            X = values = data.X
+        train, held_out = (
+            Bunch(X=take_rows(X, rows), y=data.y[rows]) for rows in data.first_split
+        )
+        views = self._views(values[data.first_split[0]], self.n_views, train.y)
+        source = np.tile(np.arange(len(train.y)), 1 + self.n_views)
+        more = with_new_rows(train.X, source, views), train.y[source]
         seed = draw_seed(self.random_state)
         plain, augmented = (
             losses_of_reader(reader, rows, held_out, seed)
             for rows in ((train.X, train.y), more)
         )
-        loss = self.classifier_loss_ = compared(plain, augmented, held_out.groups)
+        groups = None if data.groups is None else data.groups[data.first_split[1]]
+        loss = self.classifier_loss_ = compared(plain, augmented, groups)
         if given:
             self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
             what = f"the views to lower the held-out loss of {type(reader).__name__}"

@@ -24,7 +24,12 @@ from skaug.transforms.calling import (
 )
 from skaug.transforms.choices import chosen_by_row, words_on
 from skaug.transforms.cloning import HoldsTransforms
-from skaug.transforms.ranges import largest_value, needs_unit_range
+from skaug.transforms.ranges import (
+    in_units,
+    is_within,
+    largest_value,
+    needs_unit_range,
+)
 
 __all__ = ["BatchAugmentation"]
 
@@ -118,8 +123,10 @@ class BatchAugmentation(HoldsTransforms, Callback):
 
     Transforms of colour, and torchvision's policies, need numbers from 0 to 1. If the
     training images go from 0 to 255, as bytes do, they are scaled for such a transform,
-    and back. Other images are refused: augment before you standardise. The range is
-    found at the beginning of ``fit``, or from the first batch of a data set.
+    and back; what stands beside it in a Compose gets them as they are. Images are taken
+    for such if they are of uint8 or have a number above 127. Other images are refused:
+    augment before you standardise. The range is found at the beginning of ``fit``; that
+    of a data set in its first batch, and again in a batch that goes beyond it.
 
     Several of these callbacks work one after the other, in the order of the list;
     :class:`ManifoldMixup` has to come last.
@@ -223,23 +230,27 @@ class BatchAugmentation(HoldsTransforms, Callback):
 
     def _make_ready(self, X):
         """Let torchvision's choose for each row, and find the range of the images."""
-        self.ready_, chosen = [], []
+        self.by_row_, chosen = [], []
         for transform in (self.transform, self.refine_transform):
-            ready, names = chosen_by_row(transform)
-            self.ready_.append(ready)
+            by_row, names = chosen_by_row(transform)
+            self.by_row_.append(by_row)
             chosen += names
         if chosen:
             warnings.warn(words_on(chosen, type(self).__name__), stacklevel=3)
-        self.largest_ = None
-        if isinstance(X, (np.ndarray, torch.Tensor)):
+        self.largest_, self.ready_ = None, self.by_row_
+        # A data set shows the range of its images batch by batch.
+        self.by_batch_ = not isinstance(X, (np.ndarray, torch.Tensor))
+        if not self.by_batch_:
             self._find_range(X)
 
     def _find_range(self, X):
-        self.largest_ = 1.0
-        for transform in self.ready_:
-            if X.ndim == 4 and needs_unit_range(transform):
-                name = type(self).__name__
-                self.largest_ = largest_value(X, name_of(transform), name)
+        """Scale images for what needs numbers from 0 to 1, if X shows others."""
+        needing = [name_of(one) for one in self.by_row_ if needs_unit_range(one)]
+        if X.ndim != 4 or not needing:
+            return
+        if self.largest_ is None or not is_within(X, self.largest_):
+            self.largest_ = largest_value(X, needing[0], type(self).__name__)
+            self.ready_ = [in_units(one, self.largest_) for one in self.by_row_]
 
     def _check_order(self, net):
         """Refuse what would move rows or labels before the network mixes them."""
@@ -314,12 +325,10 @@ class BatchAugmentation(HoldsTransforms, Callback):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
             name = type(self).__name__
-            if self.largest_ is None:
+            if self.by_batch_:
                 self._find_range(X)
-            scaled = self.largest_ != 1 and needs_unit_range(self.transform_)
-            seen_X = X / self.largest_ if scaled else X
-            new_X, new_y = call(self.transform_, seen_X, y, name=name, **offered)
-            new_X = new_X * self.largest_ if scaled else new_X
+                self.transform_ = self.ready_[self.refining_]
+            new_X, new_y = call(self.transform_, X, y, name=name, **offered)
         batch[0] = self.new_X_ = new_X
         batch[1] = checked_targets(
             y,

@@ -39,6 +39,7 @@ FUNCTION = Rule(
 
 def how_to_call(transform):
     """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
+    transform = getattr(transform, "called_like", transform)
     if isinstance(transform, BaseEstimator):  # asked for many small groups of rows
         return _how_to_call_objects_of(type(transform))
     # All modules have the same __call__.

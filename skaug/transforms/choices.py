@@ -4,15 +4,13 @@ Called with a batch, ``RandomCrop`` crops all images at one place. For training,
 row has to have a choice of its own.
 """
 
-import copy
-
 from torch import nn
 
 from skaug.transforms.calling import is_torchvisions, name_of, parts_of
+from skaug.transforms.chain import Chain, with_parts
 from skaug.transforms.images import PerSample
-from skaug.transforms.lists import Chain
 
-__all__ = ["chosen_by_row", "words_on"]
+__all__ = ["chosen_by_row", "mixes_rows", "words_on"]
 
 # Which of skaug.transforms does the same for a batch, if any. MixUp and CutMix mix the
 # rows of a batch, and those that change the size have to do so for all rows alike.
@@ -21,6 +19,8 @@ OURS = {
     "AutoAugment": None,
     "ColorJitter": "Brightness, Contrast, Saturation or Hue",
     "ElasticTransform": None,
+    "GaussianBlur": None,
+    "JPEG": None,
     "RandAugment": "RandAugment",
     "RandomAdjustSharpness": None,
     "RandomAffine": "RandomAffine",
@@ -57,6 +57,9 @@ BY_CHANCE = (
     "RandomSolarize",
     "RandomVerticalFlip",
 )
+# These draw one number between two, which may be the same.
+RANGES = {"GaussianBlur": "sigma", "JPEG": "quality"}
+MIX_ROWS = ("CutMix", "MixUp")
 
 
 def chosen_by_row(transform):
@@ -66,7 +69,7 @@ def chosen_by_row(transform):
         if all(map(_is_for_one_row, _leaves(transform))):
             return PerSample(transform), [name_of(transform)]
         return transform, []  # it chooses among others, such as MixUp and CutMix
-    in_order = isinstance(transform, nn.Sequential) or (
+    in_order = isinstance(transform, (nn.Sequential, Chain)) or (
         is_torchvisions(transform) and name_of(transform) == "Compose"
     )
     new_parts, names = [], []
@@ -74,13 +77,15 @@ def chosen_by_row(transform):
         new_part, of_part = chosen_by_row(part)
         new_parts.append(new_part)
         names += of_part
-    if not names:
-        return transform, []
-    if isinstance(transform, nn.Sequential):
-        return Chain(new_parts), names
-    new_transform = copy.copy(transform)
-    new_transform.transforms = new_parts
-    return new_transform, names
+    return (with_parts(transform, new_parts) if names else transform), names
+
+
+def mixes_rows(transform):
+    """Whether it is one of torchvision's that mixes the rows of a batch and labels."""
+    return any(
+        is_torchvisions(leaf) and type(leaf).__name__ in MIX_ROWS
+        for leaf in _leaves(transform)
+    )
 
 
 def words_on(names, owner):
@@ -99,6 +104,9 @@ def _chooses(transform):
     name = type(transform).__name__
     if not is_torchvisions(transform) or name not in OURS:
         return False
+    if name in RANGES:
+        low, high = getattr(transform, RANGES[name])
+        return low < high
     return name not in BY_CHANCE or 0 < transform.p < 1
 
 
@@ -108,7 +116,4 @@ def _leaves(transform):
 
 
 def _is_for_one_row(transform):
-    return is_torchvisions(transform) and type(transform).__name__ not in (
-        "CutMix",
-        "MixUp",
-    )
+    return is_torchvisions(transform) and type(transform).__name__ not in MIX_ROWS

@@ -2,7 +2,8 @@
 
 All of them refuse images that do not have 1 or 3 channels of floating point. Numbers
 have to go from 0 to 1, which ``value_range`` says: BatchAugmentation scales images from
-0 to 255 for them. A new transform is a subclass of :class:`ColourTransform` with a
+0 to 255 for them. Called directly, they refuse images that are far from that; noise may
+have come before. A new transform is a subclass of :class:`ColourTransform` with a
 method ``_transform(X)``; ``pixels`` has the functions.
 """
 
@@ -19,6 +20,7 @@ from skaug.transforms.pixels import (
     saturated,
     solarized,
 )
+from skaug.transforms.ranges import check_is_near_units
 
 __all__ = [
     "Brightness",
@@ -41,13 +43,18 @@ class ColourTransform(ImageTransform):
 
     def __call__(self, X, y=None):
         """Return a transformed batch, and the labels as they came if they are given."""
-        if X.ndim == 4 and (X.shape[1] not in (1, 3) or not X.is_floating_point()):
+        if X.ndim == 4:
+            self._check_colours(X)
+        return super().__call__(X, y)
+
+    def _check_colours(self, X):
+        if X.shape[1] not in (1, 3) or not X.is_floating_point():
             raise ValueError(
                 f"{type(self).__name__} needs images of 1 or 3 channels with numbers "
                 f"from 0 to 1; got shape {tuple(X.shape)} of {X.dtype}. Take another "
                 "transform, or convert X."
             )
-        return super().__call__(X, y)
+        check_is_near_units(X, type(self).__name__)
 
 
 def _uniform(X):

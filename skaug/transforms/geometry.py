@@ -137,8 +137,8 @@ class RandomCropFlip(Affine):
     Raises
     ------
     ValueError
-        When called: if X is not (n, channels, height, width) or a parameter is out of
-        range.
+        When called: if X is not (n, channels, height, width), a parameter is out of
+        range, or the padding is not below both sides.
 
     See Also
     --------
@@ -166,11 +166,21 @@ class RandomCropFlip(Affine):
 
     def limits(self, height, width):
         """Return how far pixels of images of a size are moved at most."""
+        self._check_padding(height, width)
         # Shifts are rounded: with the half, all of them are equally likely.
         most = self.padding + 0.5 if self.padding else 0.0
         return Limits(shift_x=most, shift_y=most, horizontal_flip=self.flip)
 
+    def _check_padding(self, height, width):
+        if self.padding >= min(height, width):
+            raise ValueError(
+                "RandomCropFlip needs padding below the sides of the images; got "
+                f"{self.padding} for {height} x {width} pixels, which leaves nothing "
+                "of some. Take an eighth of the side."
+            )
+
     def _transform(self, X):
+        self._check_padding(*X.shape[2:])
         # The same as by limits, in a third of the time.
         matrices = np.tile(STILL, (len(X), 1, 1))
         matrices[torch.rand(len(X)).numpy() < self.flip, 0, 0] = -1

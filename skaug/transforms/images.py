@@ -118,6 +118,10 @@ class PerSample(HoldsTransforms, RowTransform):
         """What to call it in messages and tables."""
         return f"PerSample({name_of(self.transform)})"
 
+    def with_parts(self, parts):
+        """Make one that applies another transform."""
+        return type(self)(*parts)
+
     def _transform(self, X):
         check_is_for_images(self.transform, X, "PerSample")
         return torch.stack([self.transform(row) for row in X])

@@ -1,7 +1,6 @@
 """Lists of transforms to choose from, and a mild transform, for each kind of rows."""
 
-from skaug.transforms.calling import apply
-from skaug.transforms.cloning import ReadThroughTheDoor
+from skaug.transforms.chain import Chain
 from skaug.transforms.colour import Brightness, Colour, Contrast, Invert
 from skaug.transforms.geometry import HorizontalFlip, RandomAffine, VerticalFlip
 from skaug.transforms.images import Cutout
@@ -17,24 +16,6 @@ from skaug.transforms.rows import (
 )
 
 __all__ = ["baseline_transform", "default_transforms"]
-
-
-class Chain(ReadThroughTheDoor):
-    """One transform of a list after the other; labels are passed on."""
-
-    def __init__(self, transforms):
-        self.transforms = transforms
-
-    @property
-    def mild(self):
-        """Whether all of them are mild."""
-        return all(getattr(one, "mild", False) for one in self.transforms)
-
-    def __call__(self, X, y=None):
-        """Transform a batch."""
-        for transform in self.transforms:
-            X = apply(transform, X, y, name="Chain")
-        return X if y is None else (X, y)
 
 
 def default_transforms(X):

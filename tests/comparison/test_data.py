@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers import refuses
 from sklearn.datasets import load_iris
 from sklearn.utils import Bunch
 
+from skaug import NetClassifier
 from skaug.comparison import Task, draw
 from skaug.comparison.data import mixed_order, split_for_choice
 
@@ -67,3 +69,61 @@ def test_rows_to_choose_with_have_all_classes_where_groups_allow():
         inner, held_out = split_for_choice(train, seed)
         assert set(inner.y) == {0, 1}
         assert not set(inner.groups) & set(held_out.groups)
+
+
+def seconds_apart(n):
+    """Seconds since 1970 of which some decide about the label, and the labels."""
+    random = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    return np.stack([1.7e9 + 5 * y + 5 * random.random(n), random.random(n)], 1), y
+
+
+def test_wide_columns_keep_their_digits():
+    pd = pytest.importorskip("pandas")
+    rows, y = seconds_apart(150)
+    frame = pd.DataFrame(rows, columns=["time", "noise"])
+    drawn = draw(Task("frame", frame, y, n_rows=100), 0)
+    same = draw(Task("array", rows, y, n_rows=100), 0)
+    np.testing.assert_array_equal(drawn.train.X, same.train.X)
+    np.testing.assert_array_equal(drawn.test.X, same.test.X)
+    net = NetClassifier(random_state=0).fit(drawn.train.X, drawn.train.y)
+    assert net.score(drawn.test.X, drawn.test.y) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["Series", "list", "column", "array"])
+def test_labels_and_groups_come_in_any_container(kind):
+    pd = pytest.importorskip("pandas")
+    to_kind = {
+        # Of rows that were mixed, whose index says nothing.
+        "Series": lambda values: pd.Series(values, index=np.arange(150)[::-1]),
+        "list": lambda values: values.tolist(),
+        "column": lambda values: values[:, None],
+        "array": lambda values: values,
+    }[kind]
+    y, groups = np.array(["a", "b", "c"])[Y], np.arange(150) // 3 % 10
+    test = Bunch(X=X, y=to_kind(y), groups=to_kind(groups + 10))
+    given = Task("any", X, to_kind(y), to_kind(groups), test, n_rows=40)
+    known = Task("any", X, y, groups, Bunch(X=X, y=y, groups=groups + 10), n_rows=40)
+    one, other = draw(given, 0), draw(known, 0)
+    for part in ("train", "test"):
+        for name in ("X", "y", "groups"):
+            np.testing.assert_array_equal(one[part][name], other[part][name])
+    assert given.test is not test and isinstance(test.y, type(to_kind(y)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"X": X[:100]}, r"one label per row, shape \(100,\); got y of shape \(150,\)"),
+        ({"X": Y}, r"X with 2 to 4 axes; got shape \(150,\)"),
+        ({"groups": Y[:100]}, "one group per row"),
+        ({"test": Bunch(X=X, y=Y[1:])}, "one label per row"),
+        ({"heuristic": "nonsense"}, "a heuristic for table, .* among jitter; got"),
+        ({"heuristic": "affine"}, "a heuristic for table"),
+        ({"n_rows": 0}, "n_rows to be a whole number >= 1; got 0"),
+        ({"n_seeds": 2.5}, "n_seeds to be a whole number >= 1; got 2.5"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(changed, message):
+    with refuses(f"Task needs {message}"):
+        Task(**{"name": "bad", "X": X, "y": Y} | changed)

@@ -29,13 +29,22 @@ def test_images_come_in_with_channels_first():
     assert as_rows(np.zeros((3, 2, 50))).shape == (3, 2, 50)  # signals
 
 
+def test_numbers_keep_their_digits(saved):
+    times = 1.7e9 + np.arange(60.0).reshape(30, 2)
+    task = read_file(saved(x=times, y=np.arange(30) % 2))
+    np.testing.assert_array_equal(task.X, times)
+    assert as_rows(times.astype(np.float32)).dtype == np.float32
+    assert as_rows(times.astype(int)).dtype == np.float64
+    assert as_rows(np.zeros((3, 8, 6), np.uint8)).dtype == np.float32
+
+
 def test_a_table_of_words_and_gaps(tmp_path):
     pd = pytest.importorskip("pandas")
     names = ["None", "NA"] * 20  # these are no gaps in the target
     frame = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20, "c": names})
     frame.loc[3, "a"] = np.nan
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    task = read_file(tmp_path / "t.csv", "c", n_rows=20)
+    frame.to_csv(tmp_path / "t.CSV", index=False)
+    task = read_file(tmp_path / "t.CSV", "c", n_rows=20)
     drawn = draw(task, seed=0)
     assert task.kind == "table"
     assert drawn.train.X.shape == (20, 3) and drawn.test.X.shape[1] == 3
@@ -48,7 +57,8 @@ def test_a_table_of_words_and_gaps(tmp_path):
         (np.zeros((30, 4)), "table"),
         (np.zeros((30, 4, 9)), "signals"),
         (np.full((30, 8, 8), 255, np.uint8), "colours"),
-        (np.full((30, 1, 8, 8), 255.0), "images"),
+        (np.full((30, 1, 8, 8), 255.0), "colours"),
+        (np.full((30, 1, 8, 8), 16.0), "images"),
         (np.full((30, 1, 8, 8), -0.5), "images"),
     ],
 )
@@ -95,6 +105,8 @@ def test_options_that_do_not_fit_the_file(tmp_path, saved):
     path.rename(tmp_path / "f.txt")
     with refuses(r"ends in .npz or .csv; got f.txt"):
         read_file(tmp_path / "f.txt")
+    with refuses(r"options among test, n_rows, n_seeds, heuristic; got \['nrows'\]"):
+        read_file(saved(**TWO), nrows=3)
     np.save(tmp_path / "f.npy", np.zeros(3))
     (tmp_path / "f.npy").rename(tmp_path / "g.npz")
     with refuses(r"needs a file of numpy\.savez; got g"):

@@ -7,8 +7,13 @@ import pytest
 import torch
 from helpers import refuses
 
-from skaug.comparison import METHODS, Setup, methods_for
-from skaug.comparison.methods import HEURISTICS, heuristic, heuristics_of
+from skaug.comparison import METHODS, Budgets, Setup, methods_for
+from skaug.comparison.methods import (
+    HEURISTICS,
+    heuristic,
+    heuristics_for,
+    heuristics_of,
+)
 
 SHAPES = {"table": (5,), "signals": (6, 32), "colours": (1, 8, 8)}
 
@@ -73,8 +78,24 @@ def test_heuristics_keep_the_shape_and_change_rows(name):
     setup = Setup(shape, 60, 3, 20, seed=0)
     assert name in heuristics_of(setup) or len(shape) == 3
     assert heuristics_of(setup._replace(heuristic=name)) == [name]
+    assert name in heuristics_for(["table", "signals", "images"][len(shape) - 1])
     X = torch.from_numpy(np.random.default_rng(0).random((16, *shape))).float()
     new = heuristic(setup, name)(X.clone())
     assert new.shape == X.shape and new.dtype == X.dtype
     changed = (new != X).flatten(1).any(dim=1)
     assert changed.float().mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("budgets", "message"),
+    [
+        ({"plain": ()}, "plain to be a tuple of one or more, each a whole number >= 1"),
+        ({"augmented": 300}, "augmented to be a tuple"),
+        ({"augmented": (300, 0)}, "augmented to be a tuple"),
+        ({"decays": (-1,)}, "decays to be a tuple of one or more, each a finite"),
+        ({"refused": 0}, "refused to be a whole number >= 1; got 0"),
+    ],
+)
+def test_budgets_have_something_to_choose_from(budgets, message):
+    with refuses(f"Budgets needs {message}"):
+        Budgets(**budgets)

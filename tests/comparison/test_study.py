@@ -4,6 +4,7 @@ tests/contracts/test_processes.py has the run of two processes, and one that is 
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,3 +109,22 @@ def test_what_only_shows_results_decides_nothing():
 def test_arms_for_other_rows_are_refused(task, tmp_path):
     with refuses("run_study needs a method for table, which iris has; got"):
         run_study([task], tmp_path, ["refined CutMix"])
+
+
+def test_methods_that_are_left_out_are_named(task, budgets, tmp_path):
+    few = replace(task, n_seeds=1)
+    methods = ["logistic regression", "refined CutMix", "RandAugment"]
+    with pytest.warns(UserWarning, match="methods for table, .* 'RandAugment'.,") as w:
+        cells = run_study([few], tmp_path, methods, budgets)
+    assert [cell["method"] for cell in cells] == ["logistic regression"]
+    assert len(w) == 1 and w[0].filename == __file__
+
+
+@pytest.mark.parametrize("largest", [1, 255])
+def test_transforms_of_colour_take_bytes(budgets, tmp_path, largest):
+    X = np.random.default_rng(0).random((80, 3, 8, 8), np.float32) * largest
+    task = Task("images", X, np.arange(80) % 2, n_rows=48, n_seeds=1)
+    _, arm = run_study([task], tmp_path, ["TrivialAugment"], budgets)
+    assert arm["method"] == "TrivialAugment" and "error" not in arm
+    assert Task("grey", X - 9, task.y, n_rows=48).kind == "images"
+    assert Task("four", X[:, [0, 1, 2, 0]], task.y, n_rows=48).kind == "images"

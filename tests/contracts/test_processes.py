@@ -47,7 +47,7 @@ from skaug.influence import Policy
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum, frame_segments
 from skaug.transforms import Jitter, PerSample, RandomAffine, RandomCropFlip, Scaling
-from skaug.transforms.lists import Chain
+from skaug.transforms.chain import Chain
 from skaug.transforms.ranges import InUnits
 from skaug.transforms.torchvision import v2
 

@@ -22,9 +22,10 @@ from skaug.transforms import (
     TimeWarp,
     VerticalFlip,
 )
+from skaug.transforms.chain import Chain
 from skaug.transforms.families import family_of, of_rows
-from skaug.transforms.lists import Chain
 from skaug.transforms.ranges import InUnits
+from skaug.transforms.torchvision import v2
 
 
 def rows(*shape):
@@ -173,6 +174,50 @@ def test_what_has_no_family_is_checked():
         Policy([Jitter(), lambda X: X / 0], [0.5, 0.5], 1, 1.0)(rows(50, 3))
     with refuses("RandomAffine needs degrees"):
         Policy([RandomAffine(degrees=-1)], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([Jitter()], [0.5, 0.5]), r"one weight for each .* got shape \(2,\)"),
+        (([Jitter()], 1.0), r"one weight for each .* got shape \(\)"),
+        (([Jitter()], [0.0]), r"finite weights from 0 on, .* got \[0.0\]"),
+        (([Jitter(), Scaling()], [2.0, -1.0]), "finite weights from 0 on"),
+        (([Jitter()], [np.nan]), "finite weights from 0 on"),
+        (([], []), "one transform or more; got an empty list"),
+        (([Brightness], [1.0]), "keep its labels; got <class .*Brightness"),
+        (([v2.CutMix(num_classes=2)], [1.0]), "keep its labels; got CutMix"),
+        (([Jitter()], [1.0], 0), "n_transforms to be a whole number >= 1; got 0"),
+        (([Jitter()], [1.0], 1, 1.1), "probability to be a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments, message):
+    with refuses(f"Policy needs .*{message}"):
+        Policy(*arguments)
+
+
+@pytest.mark.parametrize("transform", [Brightness, v2.CutMix(num_classes=2)])
+def test_a_policy_to_be_learned_has_functions_that_keep_labels(transform):
+    X, y = np.random.default_rng(0).random((200, 1, 8, 8)), np.arange(200) % 2
+    for transforms in ([transform], [("name", 1.0, transform)]):
+        learner = TransformPolicy(transforms, n_networks=1)
+        with refuses("TransformPolicy needs transforms that are functions .* keep its"):
+            InfluenceAugmenter(augmentation=learner).fit(X, y)
+
+
+def test_no_rows_are_no_rows():
+    X, y = torch.zeros(0, 1, 8, 8), torch.zeros(0)
+    new_X, new_y = Policy([RandomAffine(10), Jitter()], [0.5, 0.5])(X, y)
+    assert new_X.shape == X.shape and new_y is y
+
+
+def test_torchvisions_choices_are_made_for_each_row():
+    X = torch.arange(8.0).expand(64, 1, 8, 8) / 8
+    with pytest.warns(UserWarning, match="Policy needs a choice for each row") as w:
+        policy = Policy([v2.RandomHorizontalFlip()], [1.0], 1, 1.0)
+    assert len(w) == 1 and w[0].filename == __file__
+    torch.manual_seed(0)
+    assert len(policy(X).flatten(1).unique(dim=0)) == 2
 
 
 def test_policies_of_bytes_are_those_of_numbers_from_0_to_1():

@@ -12,12 +12,14 @@ from helpers import (
     mirror,
     mirrored_rows,
     refused,
+    refuses,
 )
 from imblearn.pipeline import Pipeline as ResamplingPipeline
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -137,6 +139,39 @@ def test_a_classifier_given_as_guard_decides_alone():
     # A fit has no views, and there the network decides.
     with pytest.warns(UserWarning, match="the policy to lower the held-out loss"):
         not_helped.set_params(augmentation__transforms=[blank]).fit(X, y)
+
+
+def test_a_guard_reads_rows_in_their_container():
+    X, y = mirrored_rows(n_one_sided=180)
+    frame = pd.DataFrame(X).add_prefix("x").astype({"x0": np.float64})
+    scaled = make_column_transformer(
+        (StandardScaler(), ["x0"]), remainder="passthrough"
+    )
+    helped, same = (
+        augmenter(mirror, guard=guard, cv=[np.split(np.arange(300), [180])])
+        for guard in (make_pipeline(scaled, SVC()), SVC())
+    )
+    X_new, _ = helped.fit_resample(frame, NAMES[y])
+    assert helped.accepted_ and X_new.dtypes.equals(frame.dtypes)
+    # Standardised and not, one column of many makes a small difference.
+    same.fit_resample(frame, NAMES[y])
+    assert helped.classifier_loss_.augmented == pytest.approx(
+        same.classifier_loss_.augmented, abs=0.05
+    )
+
+
+def test_a_guard_that_cannot_read_the_rows_is_named():
+    X, y = mirrored_rows()
+    sampler = augmenter(lambda X: X, guard=LogisticRegression())
+    sampler.set_params(estimator=NetClassifier(max_epochs=2))
+    with refuses("needs guard to .*; got ValueError from LogisticRegression: Found "):
+        sampler.fit_resample(X.reshape(len(X), 1, 2, -1), y)
+
+
+@pytest.mark.parametrize("guard", [LogisticRegression, Ridge(), StandardScaler(), "no"])
+def test_a_guard_has_to_be_a_classifier(rows, guard):
+    with refuses("InfluenceAugmenter needs guard to be .* or a classifier; got "):
+        augmenter(guard=guard).fit_resample(*rows)
 
 
 @refused

@@ -748,6 +748,42 @@ def test_standardised_images_are_refused_where_numbers_from_0_to_1_are_needed():
     fit_of(BatchAugmentation(RandomCropFlip(2)), standardised, y, 1)
 
 
+def test_fills_beside_a_transform_of_colour_are_in_the_range_of_the_images():
+    X, y, _ = shades()
+    X = np.float32(255 * X.round())
+    seen = trained_on(v2.Compose([Invert(1.0), Cutout(4, fill=127.0)]), X, y)
+    assert set(seen.unique().tolist()) == {0, 127, 255}
+
+
+def test_images_of_another_range_are_refused():
+    X, y, _ = shades()
+    for largest in (1.01, 16):
+        with refuses("BatchAugmentation needs .* for Brightness; got .* Divide X by"):
+            fit_of(BatchAugmentation(Brightness()), X / X.max() * largest, y, 1)
+
+
+def train_on_data_set(X, transform):
+    """Rows (n, 1, 8, 8) that a network saw, of a data set in batches of 10."""
+    params = {"classes": [0, 1], "train_split": None, "module__n_channels": 1}
+    params |= {"module__n_classes": 2, "max_epochs": 1, "batch_size": 10}
+    dataset = TensorDataset(torch.from_numpy(np.float32(X)), torch.arange(len(X)) % 2)
+    augment = BatchAugmentation(transform, random_state=0)
+    return skorch_net(SpyConvNet, augment, **params).fit(dataset, None)
+
+
+def test_a_data_set_shows_its_range_batch_by_batch():
+    X = (255 * np.random.default_rng(0).random((40, 1, 8, 8))).round()
+    X[:10], X[30:] = 0, X[30:] // 4  # black at first, and dark at the end
+    net = train_on_data_set(X, Invert(1.0))
+    seen = torch.cat(net.module_.trained_on).numpy()
+    assert np.allclose(seen[10:], 255 - X[10:], atol=1e-4)
+    X[15] = -9
+    with refuses("BatchAugmentation needs images .* for Invert; got -9 to 25"):
+        train_on_data_set(X, Invert(1.0))
+    with refuses("BatchAugmentation needs images .* for Invert; got 0 to 16."):
+        train_on_data_set(np.repeat([0, 16], 20).reshape(-1, 1, 1, 1) * X**0, Invert())
+
+
 def test_torchvisions_choices_are_made_for_each_row():
     X, y, _ = shades()
     X = np.repeat(np.arange(8.0)[None, None, None] / 8, 60, axis=0).repeat(8, axis=2)

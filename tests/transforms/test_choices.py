@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from skaug.transforms import Cutout, Jitter, PerSample
-from skaug.transforms.choices import chosen_by_row, words_on
+from skaug.transforms.chain import Chain
+from skaug.transforms.choices import chosen_by_row, mixes_rows, words_on
 from skaug.transforms.torchvision import v2
 
 X = torch.arange(64.0).view(1, 1, 8, 8).expand(64, 1, 8, 8).contiguous() / 64
@@ -26,6 +27,8 @@ def n_different(transform):
         v2.AutoAugment(),
         v2.ColorJitter(0.5),
         v2.RandomErasing(),
+        v2.GaussianBlur(3, (0.1, 3.0)),
+        Chain([v2.GaussianBlur(3)]),
         v2.RandomApply([v2.GaussianBlur(3, 1.0)]),
         v2.RandomChoice([v2.RandomCrop(8, padding=2), v2.RandomHorizontalFlip()]),
         v2.Compose([v2.RandomCrop(8, padding=2), v2.Normalize([0.5], [0.5])]),
@@ -58,6 +61,8 @@ def test_each_row_has_a_choice(transform):
         v2.Compose([v2.Resize(4), v2.ToDtype(torch.float32)]),
         v2.RandomHorizontalFlip(1.0),
         v2.RandomInvert(0.0),
+        v2.GaussianBlur(3, 1.0),
+        v2.JPEG(50),
         v2.RandomShortestSize([6, 8]),
         PerSample(v2.RandomCrop(8)),
         v2.Compose([PerSample(v2.RandomCrop(8)), v2.CutMix(num_classes=3)]),
@@ -66,6 +71,12 @@ def test_each_row_has_a_choice(transform):
 )
 def test_what_stays_as_it_is(transform):
     assert chosen_by_row(transform) == (transform, [])
+
+
+def test_what_mixes_rows():
+    cutmix = v2.CutMix(num_classes=3)
+    assert mixes_rows(cutmix) and mixes_rows(v2.Compose([Jitter(), cutmix]))
+    assert not mixes_rows(Jitter()) and not mixes_rows(v2.RandomCrop(8))
 
 
 def test_words():

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from skaug import BatchAugmentation, NetworkAugmentation, TransformPolicy
 from skaug.transforms import Jitter, PerSample
-from skaug.transforms.lists import Chain
+from skaug.transforms.chain import Chain
 from skaug.transforms.torchvision import v2
 
 affine = v2.RandomAffine(10)  # which has a get_params of its own

@@ -11,7 +11,9 @@ from skaug.transforms import (
     Equalize,
     Hue,
     Invert,
+    Jitter,
     Posterize,
+    RandAugment,
     Saturation,
     Solarize,
     pixels,
@@ -116,6 +118,22 @@ def test_chances_are_as_asked():
     shares = levels.bincount()[levels.unique()] / len(X)
     assert levels.unique().tolist() == [2**bits for bits in range(1, 9)]
     assert shares.tolist() == pytest.approx([1 / 8] * 8, abs=0.02)
+
+
+@pytest.mark.parametrize("shape", [(6, 3, 9, 9), (1, 1, 28, 28)])
+def test_images_of_another_range_are_refused(shape):
+    X = torch.rand(shape)
+    for other in (255 * X, 16 * X, 2 * X - 1, (X - X.mean()) / X.std()):
+        for transform in (Invert(1.0), Colour(), RandAugment()):
+            with refuses("needs images with numbers from 0 to 1; got .* Divide bytes"):
+                transform(other)
+    # Noise may come before, in images of black and white too.
+    noise = Jitter(0.5, torch.tensor(0.5).expand(shape[1]))
+    noisy = noise(noise(X.round()))
+    assert noisy.max() > 1.3 and noisy.min() < -0.3
+    assert torch.equal(Invert(1.0)(noisy), 1 - noisy)
+    assert Invert()(X[:0]).shape == (0, *shape[1:])
+    assert Invert()(torch.full_like(X, torch.nan)).isnan().all()
 
 
 def test_bad_input():

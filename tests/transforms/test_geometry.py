@@ -193,6 +193,7 @@ def test_what_is_mild():
     [
         (RandomCropFlip(-1), "RandomCropFlip needs padding to be a whole number >= 0"),
         (RandomCropFlip(flip=2), "needs flip to be a number from 0 to 1; got 2"),
+        (RandomCropFlip(4), "padding below the sides of the images; got 4 for 4 x 4"),
         (RandomAffine(scale=1), "scale to be a number from 0 to below 1; got 1"),
         (
             RandomAffine(scale=0.5, magnitude=2),

@@ -4,13 +4,10 @@ import pytest
 import torch
 
 from skaug.transforms import (
-    SameClassInterpolation,
-    Scaling,
     baseline_transform,
     default_transforms,
 )
 from skaug.transforms.calling import apply
-from skaug.transforms.lists import Chain
 
 
 def rows(*shape):
@@ -57,10 +54,3 @@ def test_lists_follow_the_rows():
     assert not {"brightness", "contrast"} & names(rows(10, 4, 8, 8))
     assert names(255 * KINDS["colour images"]) == names(KINDS["colour images"])
     assert {"colour", "inversion"} < names(KINDS["colour images"])
-
-
-def test_a_chain_passes_labels_on():
-    X, y = rows(12, 3), torch.arange(12) % 2
-    chain = Chain([SameClassInterpolation(), Scaling(0.0)])
-    new_X, new_y = chain(X, y)
-    assert new_X.shape == X.shape and new_y is y

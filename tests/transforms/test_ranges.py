@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import refuses
+from torch import nn
 
 from skaug.influence import Policy
 from skaug.transforms import (
@@ -14,9 +15,16 @@ from skaug.transforms import (
     RandomCropFlip,
     default_transforms,
 )
-from skaug.transforms.calling import name_of
-from skaug.transforms.lists import Chain
-from skaug.transforms.ranges import fitted_to, largest_value, needs_unit_range
+from skaug.transforms.calling import how_to_call, name_of
+from skaug.transforms.chain import Chain
+from skaug.transforms.ranges import (
+    InUnits,
+    fitted_to,
+    in_units,
+    largest_value,
+    needs_unit_range,
+    range_of,
+)
 from skaug.transforms.torchvision import v2
 
 
@@ -64,8 +72,14 @@ def test_the_largest_value_is_read_off(kind):
     assert largest_value(kind(X + 1e-7), "colours", "Test") == 1  # rounding
     assert largest_value(kind(255 * X), "colours", "Test") == 255
     assert largest_value(kind(np.uint8(255 * X)), "colours", "Test") == 255
-    for other in ((X - X.mean()) / X.std(), 65535 * X, X * np.nan):
-        with refuses("Test needs images with numbers from 0 to 1, or from 0 to 255, "):
+    assert largest_value(kind(np.uint8(9 * X)), "colours", "Test") == 255  # dark
+    start = "Test needs images with numbers from 0 to 1, or from 0 to 255, "
+    for other in ((X - X.mean()) / X.std(), X * np.nan):
+        with refuses(f"{start}.* Augment before you standardise"):
+            largest_value(kind(other), "colours", "Test")
+    for other in (65535 * X, 1.01 * X, 16 * X, 127 * X):
+        assert range_of(kind(other)) is None
+        with refuses(f"{start}for colours; got 0 to .* Divide X by"):
             largest_value(kind(other), "colours", "Test")
 
 
@@ -74,6 +88,59 @@ def test_only_images_are_looked_at():
     assert isinstance(fitted_to(table, Brightness(), "Test"), Brightness)
     with refuses("for Brightness; got -.*Augment before you standardise"):
         fitted_to(torch.randn(5, 3, 8, 8), Brightness(), "Test")
+
+
+def still(X):
+    """Do nothing to numbers from 0 to 1."""
+    assert X.min() >= 0 and 0.4 < X.max() <= 1
+    return X.clone()
+
+
+still.value_range = (0, 1)
+FILLS = [
+    v2.Compose([still, v2.RandomErasing(1.0, value=127)]),
+    v2.RandomApply([still, v2.RandomErasing(1.0, value=127)], p=1.0),
+    PerSample(v2.Compose([still, v2.RandomErasing(1.0, value=127)])),
+    PerSample(v2.Compose([nn.Sequential(v2.RandomErasing(1.0, value=127)), still])),
+    nn.Sequential(v2.RandomInvert(1.0), v2.RandomErasing(1.0, value=127)),
+    Chain([still, Cutout(4, fill=127.0)]),
+    Policy([still, Cutout(4, fill=127.0)], [0.5, 0.5], 8, 1.0),
+]
+
+
+@pytest.mark.parametrize("transform", FILLS, ids=name_of)
+def test_what_stands_beside_it_gets_images_as_they_are(transform):
+    # Black and white, and squares of grey.
+    X = 255 * images(40, 3, 8, 8).round()
+    ready = in_units(transform, 255.0)
+    assert set(ready(X).unique().tolist()) == {0, 127, 255}
+    assert in_units(transform, 1.0) is transform
+    assert needs_unit_range(transform) and not needs_unit_range(ready)
+
+
+def test_what_is_not_known_is_scaled_as_a_whole():
+    class Both:
+        transforms = [Brightness(0.0), Jitter(0.0)]
+
+        def __call__(self, X):
+            assert X.max() <= 1
+            return X
+
+    X = 255 * images(4, 3, 8, 8)
+    torch.testing.assert_close(in_units(Both(), 255.0)(X), X)
+
+
+def test_bytes_stay_bytes_and_labels_go_through():
+    def mixing(X, y, n_classes):
+        return 1 - X, y + n_classes
+
+    X, y = (255 * images(4, 3, 8, 8)).to(torch.uint8), torch.arange(4)
+    scaled = InUnits(mixing)
+    assert how_to_call(scaled) == (True, ("n_classes",))
+    new_X, new_y = scaled(X, y, n_classes=3)
+    assert torch.equal(new_X, 255 - X) and torch.equal(new_y, y + 3)
+    new_X, new_y = InUnits(v2.RandomInvert(1.0))(X, y)
+    assert torch.equal(new_X, 255 - X) and new_y is y
 
 
 @pytest.mark.parametrize("channels", [1, 3])
