@@ -50,6 +50,7 @@ from runs import (
     values,
 )
 from skaug import InfluenceAugmenter
+from skaug._rows import as_table
 
 N_ROWS = 400
 SETS = {"table": (N_ROWS, (64,)), "images": (N_ROWS, (1, 8, 8))}
@@ -93,16 +94,11 @@ def made_of(X, y, seed):
         rows["unguarded"] = augmenter.set_params(guard=False).fit_resample(X, y)
         of_kind = {}
         for kind, classifier in classifiers(seed).items():
-            guard = make_pipeline(FunctionTransformer(flat), classifier)
+            guard = make_pipeline(FunctionTransformer(as_table), classifier)
             of_kind[kind] = augmenter.set_params(guard=guard).fit_resample(X, y)
             known[kind] = augmenter.accepted_
     rows["in place"] = tuple(part[len(y) :] for part in rows["unguarded"])
     return rows, of_kind, {**known, "seconds": round(seconds, 1)}
-
-
-def flat(X):
-    """Rows as those of a table."""
-    return X.reshape(len(X), -1)
 
 
 def run_seed(name, seed):
@@ -113,8 +109,8 @@ def run_seed(name, seed):
     arms = {}
     for kind, classifier in classifiers(seed).items():
         for arm, (X_of_arm, y_of_arm) in {**rows, "own guard": of_kind[kind]}.items():
-            classifier.fit(flat(X_of_arm), y_of_arm)
-            right = classifier.score(flat(X_test), y_test)
+            classifier.fit(as_table(X_of_arm), y_of_arm)
+            right = classifier.score(as_table(X_test), y_test)
             arms[f"{kind}, {arm}"] = {"accuracy": round(100 * right, 4)}
     say(name, seed, known)
     return {"arms": arms, "guard": known}

@@ -4,8 +4,9 @@ A difference is beyond doubt if it withstands Holm's correction over all arms an
 of the metric and the twin.
 """
 
+import numpy as np
+
 from runs import claim
-from skaug.comparison.differences import twins_of
 
 # Arms that a user gets by default, behind a guard or known to suit.
 DEFAULTS = ("policy by influence", "IHDA", "heuristics + ISDA 1")
@@ -37,10 +38,10 @@ def gains(found, name, metric, least):
     text = f"{name}: an arm's {metric} - best plain {at_least} {least:g} beyond doubt"
     gaps = {
         arm: sign * found.difference(name, arm, "best plain", metric)[0]
-        for arm in network_arms(found)
+        for arm in found.network_arms
     }
-    gaps = {arm: gap for arm, gap in gaps.items() if gap == gap}
-    ranked = sorted(gaps, key=gaps.get, reverse=True)
+    known = [arm for arm in gaps if not np.isnan(gaps[arm])]
+    ranked = sorted(known, key=gaps.get, reverse=True)
     held = [
         arm
         for arm in ranked
@@ -66,8 +67,10 @@ def adds_log_loss(found):
     """ISDA on top of heuristics lowers the log-loss on two sets or more."""
     text = f"{ON_TOP} - heuristics alone, log-loss < 0 beyond doubt on two sets or more"
     held = [name for name in found.sets if gains_on_top(found, name, "log-loss")]
-    seen = on_sets(found, found.sets, ON_TOP, "without it", "log-loss")
-    return told(text, seen, len(held) >= 2)
+    seen = [
+        f"{n} {found.text(n, ON_TOP, 'without it', 'log-loss')}" for n in found.sets
+    ]
+    return told(text, ", ".join(seen), len(held) >= 2)
 
 
 def gains_on_top(found, name, metric):
@@ -79,28 +82,19 @@ def gains_on_top(found, name, metric):
 def does_no_harm(found, metric):
     """No arm of the defaults is worse than the best plain network beyond doubt."""
     text = f"{', '.join(DEFAULTS)}: on no set worse beyond doubt in {metric}"
-    lowest, harmed = [], []
+    worse, harmed = [], []
     for arm in DEFAULTS:
         for name in found.sets:
             place = name, arm, "best plain", metric
-            if found.difference(*place)[0] != found.difference(*place)[0]:
+            gap = found.difference(*place)[0]
+            if np.isnan(gap):
                 return told(text, f"no cells of {arm} on {name}", False)
-            if found.is_better(*place) or found.difference(*place)[0] == 0:
-                continue
-            lowest.append(f"{arm} on {name} {found.text(*place)}")
-            harmed += [lowest[-1]] * found.beyond_doubt(*place)
-    seen = ", ".join(harmed or lowest) or "none is worse"
-    return told(text, f"below: {seen}" if lowest else seen, not harmed)
-
-
-def network_arms(found):
-    """Arms that are compared to the best plain network."""
-    return [arm for arm in found.compared if "best plain" in twins_of(arm)]
-
-
-def on_sets(found, names, arm, twin, metric):
-    """The differences of an arm on several sets, in words."""
-    return ", ".join(f"{n} {found.text(n, arm, twin, metric)}" for n in names)
+            if gap != 0 and not found.is_better(*place):
+                worse.append(f"{arm} on {name} {found.text(*place)}")
+                if found.beyond_doubt(*place):
+                    harmed.append(worse[-1])
+    seen = ", ".join(harmed or worse)
+    return told(text, f"below: {seen}" if seen else "none is worse", not harmed)
 
 
 def told(text, seen, held):

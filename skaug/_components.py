@@ -31,18 +31,7 @@ class ComponentsMixin:
     _needed_methods = {}
 
     def set_params(self, **params):
-        """Set parameters, also those of components that are given as short forms.
-
-        Parameters
-        ----------
-        **params
-            Names and values; ``generator__latent_dim`` is a parameter of a component.
-
-        Returns
-        -------
-        self : object
-            The estimator itself.
-        """
+        """Set parameters, also of components, such as ``generator__latent_dim``."""
         for name, objects in self._short_forms.items():
             value = params.get(name, getattr(self, name))
             reaches_in = any(key.startswith(f"{name}__") for key in params)

@@ -3,7 +3,12 @@
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-__all__ = ["check_columns", "take_rows", "with_new_rows"]
+__all__ = ["as_table", "check_columns", "take_rows", "with_new_rows"]
+
+
+def as_table(X):
+    """Give rows of any shape one axis each."""
+    return np.reshape(X, (len(X), -1))
 
 
 def take_rows(values, rows):

@@ -44,7 +44,7 @@ from skaug.net.temperature import best_temperature
 
 __all__ = ["keep_cell", "log_probabilities", "run_cell", "scores", "write"]
 
-# Of a class that a model has not seen, or holds for impossible.
+# Log-probability of a class that a model has not seen or rules out.
 LOWEST = float(np.log(np.finfo(float).eps))
 
 

@@ -250,7 +250,7 @@ def draw(task, seed):
 
 def split_for_choice(train, seed):
     """Two thirds of the rows to fit settings to, and the rows to choose them by."""
-    # Of three ways to divide whole groups, the first that leaves most classes inside.
+    # Whole groups may take a class along: the fold with most classes inside is taken.
     splitter = fold_maker(3, train.groups, seed)
     folds = list(splitter.split(train.y, train.y, train.groups))
     n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]

@@ -99,6 +99,8 @@ class Differences:
         Names of sets and arms, numbers of seeds.
     compared : list of str
         Arms that have a twin.
+    network_arms : list of str
+        Arms that are compared to the plain networks.
     stars : dict
         "*" or "**" by (set, arm, twin, metric), where there are any.
     """
@@ -122,6 +124,7 @@ class Differences:
         plain = sorted(there - set(METHODS), key=_place)
         self.arms = plain + [name for name in METHODS if name in there]
         self.compared = [arm for arm in self.arms if twins_of(arm)]
+        self.network_arms = [arm for arm in self.compared if METHODS[arm].is_network]
         self.stars = {}
         for twin in TWINS:
             for metric in TESTED:

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skaug.comparison.differences import METRICS, TESTED, Differences, twins_of
+from skaug.comparison.differences import METRICS, TESTED, Differences
 
 __all__ = ["heat_map"]
 
@@ -27,7 +27,7 @@ def heat_map(cells, path, overlapping=()):
     from matplotlib.figure import Figure
 
     found = Differences(cells, overlapping)
-    arms = [arm for arm in found.compared if "best plain" in twins_of(arm)]
+    arms = found.network_arms
     width = 2.2 + 2 * (0.6 + 1.25 * len(found.sets))
     height = (0.7 + 0.3 * max(len(arms), 1)) * len(TESTED)
     figure = Figure(figsize=(width, height), layout="constrained")

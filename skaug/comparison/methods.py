@@ -22,9 +22,10 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skaug._checks import Number, Rule, Whole, check_value
+from skaug._rows import as_table
 from skaug.hard_regions.resample import ResampledClassifier
 from skaug.hard_regions.sampler import HardRegionSampler
 from skaug.ihda.finetuner import IHDAFinetuner
@@ -306,21 +307,6 @@ def cutmix(setup):
     return v2.CutMix(num_classes=setup.n_classes)
 
 
-class Flatten(BaseEstimator):
-    """Rows of any shape as a table."""
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
-
-    def transform(self, X):
-        """Give each row one axis."""
-        return np.reshape(X, (len(X), -1))
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-
 def classical(setup, classifier, sampler=None):
     """Make a classifier on features that nothing learned, oversampled or not."""
     if sampler is not None:
@@ -332,7 +318,10 @@ def classical(setup, classifier, sampler=None):
         steps.insert(0, MagnitudeSpectrum(sensors=sensors, log=True))
     if len(setup.shape) == 3:
         n_components = min(50, setup.n_rows // 2, int(np.prod(setup.shape)))
-        steps[:1] = [Flatten(), PCA(n_components, random_state=setup.seed)]
+        steps[:1] = [
+            FunctionTransformer(as_table),
+            PCA(n_components, random_state=setup.seed),
+        ]
     return make_pipeline(*steps)
 
 

@@ -73,15 +73,12 @@ def _gaps_table(found, name):
     """Lines of the differences of the network arms of a set to the plain ones."""
     twins = ("best plain", "equal steps")
     yield ["arm", *(f"{metric}: - {twin}" for metric in TESTED for twin in twins)]
-    for arm in found.compared:
-        if "best plain" in twins_of(arm):
-            texts = [
-                found.text(name, arm, twin, metric)
-                for metric in TESTED
-                for twin in twins
-            ]
-            if set(texts) != {"-"}:
-                yield [arm, *texts]
+    for arm in found.network_arms:
+        texts = [
+            found.text(name, arm, twin, metric) for metric in TESTED for twin in twins
+        ]
+        if set(texts) != {"-"}:
+            yield [arm, *texts]
 
 
 def _added_table(found, twin):

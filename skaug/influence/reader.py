@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skaug._paired import log_losses
 from skaug._random import everything_kept
+from skaug._rows import as_table
 
 __all__ = ["default_reader", "losses_of_reader"]
 
@@ -20,12 +21,10 @@ __all__ = ["default_reader", "losses_of_reader"]
 def default_reader():
     """A logistic regression on rows of any shape."""
     return make_pipeline(
-        FunctionTransformer(_flat), StandardScaler(), LogisticRegression(max_iter=1000)
+        FunctionTransformer(as_table),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
     )
-
-
-def _flat(X):
-    return X.reshape(len(X), -1)
 
 
 def losses_of_reader(reader, train, held_out, seed):

@@ -44,8 +44,9 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
         lost 2.3 points with views beside the rows. So a classifier is trained on the
         training part of the first split, with views and without. With ``guard=True`` it
         is a logistic regression, whose held-out loss must not be higher by more than
-        its standard error. With ``guard=classifier`` that one's loss alone decides and
-        has to be lower by more than its standard error. No ``estimator_`` is trained.
+        its standard error. With ``guard=classifier``, the loss of that classifier
+        decides alone, and has to be lower by more than its standard error. No
+        ``estimator_`` is trained.
 
         Parameters
         ----------

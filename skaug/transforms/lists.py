@@ -33,7 +33,7 @@ def default_transforms(X):
     -------
     transforms : list of (str, float, callable)
         Name, strength, transform. Images of 1 or 3 channels have transforms of colour.
-        They are scaled to images from 0 to 255, if these are such.
+        If the images go from 0 to 255, they are scaled for these transforms, and back.
 
     Raises
     ------

@@ -112,7 +112,7 @@ def test_chances_are_as_asked():
     for kind in (Invert, Equalize):
         changed = (kind(0.3)(X) != X).flatten(1).any(dim=1)
         assert float(changed.float().mean()) == pytest.approx(0.3, abs=0.03)
-    # Of 0 to 7 bits that are lost, each is as likely.
+    # Each number of lost bits from 0 to 7 is equally likely.
     X = torch.linspace(0, 1, 256).expand(4000, 1, 1, 256)
     levels = torch.tensor([len(row.unique()) for row in Posterize(1.0)(X)[:, 0, 0]])
     shares = levels.bincount()[levels.unique()] / len(X)
