@@ -145,7 +145,8 @@ def setups_of(method, base, budgets, found):
     if not method.is_network:
         return [base]
     if method.on_top_of:
-        below = found[method.on_top_of]["arms"][method.on_top_of]
+        of_cell = found[PLAIN if method.on_top_of == BEST else method.on_top_of]
+        below = of_cell["arms"][method.on_top_of]
         own = {"steps": below["steps"], "decay": below["decay"]}
         return [base._replace(below=below["value"], **own)]
     plain = found[PLAIN]["arms"]

@@ -200,7 +200,9 @@ class Differences:
 
     def time(self, name, arm):
         """CPU time of the last fit over that of the twin of equal steps."""
-        twin = "equal steps" if METHODS[arm].is_network else "classifier"
+        known_twins = twins_of(arm)
+        by_compute = ("equal steps", "classifier", "best plain")
+        twin = next(kind for kind in by_compute if kind in known_twins)
         own = self.values(name, arm, "seconds")
         other = self.twin_values(name, arm, twin, "seconds")
         known = ~np.isnan(own + other)
@@ -219,5 +221,7 @@ def twins_of(arm):
         return {}
     if not method.is_network:
         return {"classifier": method.on_top_of}
+    if method.on_top_of == BEST:
+        return {"best plain": BEST}
     twins = {"best plain": BEST, "equal steps": "plain of equal steps"}
     return twins | ({"without it": method.on_top_of} if method.on_top_of else {})

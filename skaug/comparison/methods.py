@@ -157,7 +157,7 @@ class Method:
     values : tuple or callable, default=(None,)
         Strengths or the like to choose from; a callable gets a Setup.
     on_top_of : str, default=None
-        The arm that this one adds something to.
+        The arm that this one adds something to, or ``BEST``, the best plain network.
     is_network : bool, default=True
         Whether the arm is a network, which is compared to the plain ones.
     longest : bool, default=False
@@ -421,7 +421,7 @@ METHODS = {
     "refined CutMix": Method(
         lambda s, v: augmented_net(s, cutmix(s), REFINED, v), (0.5, 1.0), **of_images
     ),
-    "IHDA": Method(lambda s, v: finetuned(s, plain_net(s), v), RATES),
+    "IHDA": Method(lambda s, v: finetuned(s, plain_net(s), v), RATES, on_top_of=BEST),
     "IHDA over heuristics": Method(
         lambda s, v: finetuned(s, augmented_net(s, heuristic(s, s.below)), v),
         RATES,
@@ -472,7 +472,7 @@ def methods_for(kind, names=None):
             "Name others, or none for all."
         )
     wanted = {*(METHODS if names is None else names)}
-    wanted |= {METHODS[name].on_top_of for name in wanted} - {None}
+    wanted |= {METHODS[name].on_top_of for name in wanted} - {None, BEST}
     absent = [name for name in METHODS if name in wanted and _lacks(METHODS[name])]
     if absent and names is not None:
         raise ValueError(

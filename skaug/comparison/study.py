@@ -21,7 +21,7 @@ from tqdm import tqdm
 import skaug
 from skaug.comparison.cell import keep_cell
 from skaug.comparison.data import draw
-from skaug.comparison.methods import METHODS, PLAIN, Budgets, methods_for
+from skaug.comparison.methods import BEST, METHODS, PLAIN, Budgets, methods_for
 
 __all__ = ["run_study"]
 
@@ -51,7 +51,7 @@ class Job(NamedTuple):
         method = METHODS.get(self.method)
         if method is None or not method.is_network:
             return None
-        return method.on_top_of or PLAIN
+        return PLAIN if method.on_top_of in (None, BEST) else method.on_top_of
 
     @property
     def level(self):
