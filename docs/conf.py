@@ -25,6 +25,11 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 nitpicky = True  # a link to a name that is not documented is a warning
+# Annotations of dataclasses, whose pages are elsewhere.
+nitpick_ignore = [
+    ("py:class", "numpy.ndarray"),
+    ("py:class", "sklearn.utils._bunch.Bunch"),
+]
 autosummary_generate = True
 autodoc_inherit_docstrings = False
 # scikit-learn writes these and links into its own pages.

@@ -77,7 +77,7 @@ class Budgets:
         Weight decays that plain networks choose among.
     refused : int, default=200
         Steps of the plain network that is left where a guard refuses an augmentation:
-        those of a plain :class:`NetClassifier` by default. One of `plain`.
+        those of a plain :class:`~skaug.NetClassifier` by default. One of `plain`.
 
     Raises
     ------

@@ -28,8 +28,8 @@ class InputNorm(nn.Module):
     vary in training has the output 0 for any input: the network has learned nothing
     about it, so what it becomes later has no say.
 
-    :meth:`learn` takes the statistics from rows, as :class:`NetClassifier` does before
-    the first step; other rows that are learned later count as well. Otherwise the
+    :meth:`learn` takes the statistics from rows, as :class:`~skaug.NetClassifier` does
+    before the first step; other rows that are learned later count as well. Otherwise the
     statistics are those of all rows seen in training so far.
 
     Parameters
