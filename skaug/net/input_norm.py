@@ -29,8 +29,8 @@ class InputNorm(nn.Module):
     about it, so what it becomes later has no say.
 
     :meth:`learn` takes the statistics from rows, as :class:`~skaug.NetClassifier` does
-    before the first step; other rows that are learned later count as well. Otherwise the
-    statistics are those of all rows seen in training so far.
+    before the first step; other rows that are learned later count as well. Without
+    that, the statistics are those of all rows seen in training so far.
 
     Parameters
     ----------
