@@ -78,7 +78,7 @@ plt.show()
 
 # %%
 # Here nothing is gained. The accuracy ends a standard error below the twin's, the log
-# loss where the twin's does.
+# loss where the twin's does, and both log losses are worse than before fine-tuning.
 #
 # The bands tell how much the repeats differ, part of it in the base training, which
 # both sides share. What the samples do is the paired difference between the curves:
@@ -134,8 +134,8 @@ plt.show()
 
 # %%
 # The accuracy is the same within its error. The log loss is better than the twin's by
-# several standard errors, less because samples improve it than because training on
-# without them makes it worse: compared with the base training, little is gained. The
+# almost three standard errors, not because samples improve it but because training on
+# without them makes it worse: compared with the base training, nothing is gained. The
 # recall of the worst class, which is sitting, falls at the input, most of it taken for
 # standing, and ends below the twin's and that of the base training.
 #
