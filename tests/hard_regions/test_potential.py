@@ -450,7 +450,9 @@ def test_progress(points, capsys, monkeypatch):
     assert "potential: 89% of all pairs in" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a GPU with CUDA; torch finds none"
+)
 @each_space
 def test_cuda_equals_cpu(points, space):
     X, y, groups = points

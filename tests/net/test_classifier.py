@@ -469,7 +469,9 @@ def test_initialize_by_hand_and_load_params(table, tmp_path):
     assert len(loaded.set_params(warm_start=True).fit(X, y).history) == 3
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a GPU with CUDA; torch finds none"
+)
 def test_cuda_needs_nothing_but_device(table):
     X, y = table
     before = torch.cuda.get_rng_state()
