@@ -28,9 +28,9 @@ from runs import (
     study_parser,
 )
 from skaug import ISDAClassifier
-from skaug.comparison import Budgets, draw, log_probabilities, scores
+from skaug.comparison import Budgets, log_probabilities, scores
 from skaug.comparison.cell import one_thread, setup_of
-from skaug.comparison.methods import augmented_net, heuristic, plain_net
+from skaug.comparison.heuristics import heuristic
 from skaug.net.temperature import best_temperature
 
 STRENGTHS = [0, 0.25, 0.5, 1, 2, 4]
@@ -43,16 +43,16 @@ task_of = cache(built_in)
 
 def run_seed(name, seed):
     """Scores of every strength on one draw, alone and beside heuristics."""
-    drawn, arms = draw(task_of(name), seed), {}
+    drawn, arms = task_of(name).draw(seed), {}
     for side, steps in STEPS.items():
         setup = setup_of(drawn, Budgets())._replace(steps=steps, decay=0.01)
         for strength in STRENGTHS:
             of_isda = {"kind": ISDAClassifier, "strength": strength}
             if side == "alone":
-                net = plain_net(setup, **of_isda)
+                net = setup.net(**of_isda)
             else:
                 transform = heuristic(setup, drawn.heuristic)
-                net = augmented_net(setup, transform, **of_isda)
+                net = setup.augmented(transform, **of_isda)
             with one_thread():
                 net.fit(drawn.train.X, drawn.train.y)
                 log_p = log_probabilities(net, drawn.test.X, drawn.classes)

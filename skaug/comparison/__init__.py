@@ -14,11 +14,12 @@ of what augmentation does to log-loss is done by a temperature as well.
 """
 
 from skaug.comparison.cell import log_probabilities, run_cell, scores
-from skaug.comparison.data import Task, columns_as_numbers, draw, fold_maker
+from skaug.comparison.data import Task, columns_as_numbers, fold_maker
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
 from skaug.comparison.files import read_file, read_table
-from skaug.comparison.methods import METHODS, Budgets, Method, Setup, methods_for
+from skaug.comparison.methods import METHODS, Method, methods_for
+from skaug.comparison.setup import Budgets, Setup
 from skaug.comparison.study import run_study
 from skaug.comparison.tables import summary
 
@@ -30,7 +31,6 @@ __all__ = [
     "Setup",
     "Task",
     "columns_as_numbers",
-    "draw",
     "fold_maker",
     "heat_map",
     "holm",

@@ -30,15 +30,9 @@ from skaug.card.scores import (
     worst_group_accuracy,
 )
 from skaug.card.twin import fit_with_groups
-from skaug.comparison.methods import (
-    BEST,
-    METHODS,
-    PLAIN,
-    GuardedPolicy,
-    Setup,
-    of_steps,
-    plain_net,
-)
+from skaug.comparison.guarded import GuardedPolicy
+from skaug.comparison.methods import METHODS
+from skaug.comparison.setup import BEST, PLAIN, Setup, of_steps
 from skaug.net.classifier import NetClassifier
 from skaug.net.temperature import best_temperature
 
@@ -48,8 +42,12 @@ __all__ = ["keep_cell", "log_probabilities", "run_cell", "scores", "write"]
 LOWEST = float(np.log(np.finfo(float).eps))
 
 
-def keep_cell(path, cell, drawn, budgets, found):
-    """Run a cell and write it at once; what it raises is kept until the next run."""
+def keep_cell(path, key, method, drawn, budgets, found):
+    """Run a cell, and write it at once if there is a path.
+
+    An exception becomes the cell's ``error``, so that other cells go on.
+    """
+    cell = dict(zip(("set", "method", "seed"), key))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -59,11 +57,13 @@ def keep_cell(path, cell, drawn, budgets, found):
                     f"{cell['method']} needs a cell of {failed[0]}; got one that "
                     "failed. Run again once its cause is out of the way."
                 )
-            result = run_cell(cell["method"], drawn, budgets, found)
+            cell |= run_cell(method or PLAIN, drawn, budgets, found)
         except Exception as error:
             traceback.print_exc()
-            result = {"error": f"{type(error).__name__}: {error}"}
-    write(path, {**cell, **result})
+            cell["error"] = f"{type(error).__name__}: {error}"
+    if path is not None:
+        write(path, cell)
+    return cell
 
 
 def run_cell(method, drawn, budgets, found=None):
@@ -71,8 +71,8 @@ def run_cell(method, drawn, budgets, found=None):
 
     Parameters
     ----------
-    method : str
-        A name of ``METHODS``, or ``PLAIN`` for the plain networks.
+    method : str or Method
+        A method or its name in ``METHODS``, or ``PLAIN`` for the plain networks.
     drawn : Bunch
         Of :func:`~skaug.comparison.draw`.
     budgets : Budgets
@@ -95,6 +95,7 @@ def run_cell(method, drawn, budgets, found=None):
         if method == PLAIN:
             result = run_plain(drawn, budgets)
         else:
+            method = METHODS[method] if isinstance(method, str) else method
             result = run_arm(method, drawn, budgets, found or {})
         seconds = time.process_time() - start
     return {
@@ -126,9 +127,8 @@ def run_plain(drawn, budgets):
     return {"arms": arms, "inner": inner}
 
 
-def run_arm(name, drawn, budgets, found):
+def run_arm(method, drawn, budgets, found):
     """Figures of one arm, in the settings that the held-out rows choose."""
-    method = METHODS[name]
     setups = setups_of(method, setup_of(drawn, budgets), budgets, found)
     with TemporaryDirectory() as memory:
         setups = [setup._replace(memory=memory) for setup in setups]
@@ -137,16 +137,15 @@ def run_arm(name, drawn, budgets, found):
         chosen = lowest(inner)
         setup, _ = tries[inner.index(chosen)]
         arm = fitted_and_scored(method.make, setup, chosen, drawn)
-    return {"arms": {name: arm}, "inner": inner}
+    return {"arms": {method.name: arm}, "inner": inner}
 
 
 def setups_of(method, base, budgets, found):
     """Steps and weight decays of an arm: those of its twins, or of the arm below it."""
     if not method.is_network:
         return [base]
-    if method.on_top_of:
-        of_cell = found[PLAIN if method.on_top_of == BEST else method.on_top_of]
-        below = of_cell["arms"][method.on_top_of]
+    if method.twin != PLAIN:
+        below = found[method.below or PLAIN]["arms"][method.twin]
         own = {"steps": below["steps"], "decay": below["decay"]}
         return [base._replace(below=below["value"], **own)]
     plain = found[PLAIN]["arms"]
@@ -166,12 +165,13 @@ def setup_of(drawn, budgets):
         n_fewest=int(np.unique(drawn.inner.y, return_counts=True)[1].min()),
         seed=drawn.seed,
         heuristic=drawn.heuristic,
+        base=drawn.get("base"),
     )
 
 
 def make_plain(setup, value):
     """Make a plain network; its settings are all in the setup."""
-    return plain_net(setup)
+    return setup.net()
 
 
 def tried(make, setup, drawn, value=None):

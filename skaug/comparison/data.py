@@ -8,7 +8,9 @@ never trained on and tested with.
 
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
+from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -17,15 +19,17 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import Bunch
 
 from skaug._checks import Whole, check_groups, check_value
-from skaug.comparison.methods import heuristics_for
+from skaug.comparison.heuristics import heuristics_for
 from skaug.transforms.ranges import range_of
 
 __all__ = [
     "Task",
     "columns_as_numbers",
-    "draw",
+    "divided",
     "fold_maker",
+    "kind_of",
     "rows_of",
+    "some",
 ]
 
 N_ROWS = 500  # of a draw, at most
@@ -70,10 +74,10 @@ class Task:
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from skaug.comparison import Task, draw
+    >>> from skaug.comparison import Task
     >>> X, y = load_iris(return_X_y=True)
     >>> task = Task("iris", X, y, n_rows=60)
-    >>> drawn = draw(task, seed=0)
+    >>> drawn = task.draw(seed=0)
     >>> [len(part.y) for part in (drawn.train, drawn.inner, drawn.held_out, drawn.test)]
     [60, 40, 20, 38]
     """
@@ -108,11 +112,52 @@ class Task:
     @property
     def kind(self):
         """Kind of the rows: "table", "signals", "images" or "colours"."""
-        # Colours are images of a range that transforms of colour take.
-        shape = np.shape(self.X)
-        if len(shape) == 4 and shape[1] in (1, 3) and range_of(self.X) is not None:
-            return "colours"
-        return {2: "table", 3: "signals", 4: "images"}[len(shape)]
+        return kind_of(self.X)
+
+    def draw(self, seed):
+        """Draw training and test rows, and divide the training rows for choices.
+
+        Parameters
+        ----------
+        seed : int
+            Decides which rows are drawn, and with which seed methods are fitted to
+            them.
+
+        Returns
+        -------
+        drawn : Bunch
+            ``train`` and ``test``; ``inner``, two thirds of the training rows, of whole
+            groups, and ``held_out``, the rest, which chooses settings. Each is a Bunch
+            of ``X``, ``y`` and ``groups``. Also the labels as ``classes``, ``seed``,
+            and the task's ``heuristic``. Columns of a frame are turned into numbers by
+            what the rows tell that are trained on.
+        """
+        rows, left_out = np.arange(len(self.y)), None
+        if self.leaves_out:
+            rows, left_out = parted(self.y, self.groups, seed)
+        train = some(self, rows)
+        train = some(train, mixed_order(train.y, seed)[: self.n_rows])
+        test = some(self, left_out) if self.test is None else self.test
+        if len(test.y) > N_TEST:
+            # Test rows of their own are the same for all seeds.
+            order = mixed_order(test.y, seed if self.test is None else 0)
+            test = some(test, order[:N_TEST])
+        head = columns_as_numbers(scaled=False) if hasattr(self.X, "columns") else None
+        classes = np.unique(self.y)
+        return divided(train, test, classes, seed, head, heuristic=self.heuristic)
+
+    def identity(self):
+        """Digest of the rows and of how they are drawn."""
+        rows = [self.X, self.y, self.groups, self.test, self.n_rows, self.heuristic]
+        return joblib.hash(rows)
+
+
+def kind_of(X):
+    """Kind of rows; colours are images of a range that transforms of colour take."""
+    shape = np.shape(X)
+    if len(shape) == 4 and shape[1] in (1, 3) and range_of(X) is not None:
+        return "colours"
+    return {2: "table", 3: "signals", 4: "images"}[len(shape)]
 
 
 def as_arrays(X, y, groups):
@@ -202,50 +247,36 @@ def check_test_rows(task):
             )
 
 
-def draw(task, seed):
-    """Draw training and test rows, and divide the training rows for choices.
-
-    Parameters
-    ----------
-    task : Task
-        What to draw from.
-    seed : int
-        Decides which rows are drawn, and with which seed methods are fitted to them.
-
-    Returns
-    -------
-    drawn : Bunch
-        ``train`` and ``test``; ``inner``, two thirds of the training rows, of whole
-        groups, and ``held_out``, the rest, which chooses settings. Each is a Bunch of
-        ``X``, ``y`` and ``groups``. Also the labels as ``classes``, ``seed``, and the
-        task's ``heuristic``. Columns of a frame are turned into numbers by what the
-        training rows tell.
-    """
-    rows, left_out = np.arange(len(task.y)), None
-    if task.leaves_out:
-        rows, left_out = parted(task.y, task.groups, seed)
-    train = some(task, rows)
-    train = some(train, mixed_order(train.y, seed)[: task.n_rows])
-    test = some(task, left_out) if task.test is None else task.test
-    if len(test.y) > N_TEST:
-        # Test rows of their own are the same for all seeds.
-        order = mixed_order(test.y, seed if task.test is None else 0)
-        test = some(test, order[:N_TEST])
-    if hasattr(train.X, "columns"):
-        # In float64: float32 may not tell the values of a column apart, such as times.
-        columns = columns_as_numbers(scaled=False)
-        train.X = columns.fit_transform(train.X).astype(np.float64)
-        test = Bunch(**test | {"X": columns.transform(test.X).astype(np.float64)})
+def divided(train, test, classes, seed, head=None, **known):
+    """Divide training rows for choices, and let a head turn all rows into numbers."""
+    # The head learns from the rows that are trained on: the inner ones in a choice.
     inner, held_out = split_for_choice(train, seed)
+    if head is not None:
+        inner, held_out = through(head, inner, held_out)
+        train, test = through(head, train, test)
     return Bunch(
         train=train,
         test=test,
         inner=inner,
         held_out=held_out,
-        classes=np.unique(task.y),
+        classes=classes,
         seed=seed,
-        heuristic=task.heuristic,
+        **known,
     )
+
+
+def through(head, train, test):
+    """Rows of both parts after a transformer that learns from the first."""
+    head = clone(head)
+    new = dense(head.fit_transform(train.X, train.y)), dense(head.transform(test.X))
+    return [Bunch(**part | {"X": X}) for part, X in zip((train, test), new)]
+
+
+def dense(X):
+    """Rows as an array of floats, whatever a transformer gives."""
+    X = np.asarray(X.toarray() if hasattr(X, "toarray") else X)
+    # In float64: float32 may not tell the values of a column apart, such as times.
+    return X if X.dtype == np.float32 else X.astype(np.float64)
 
 
 def split_for_choice(train, seed):

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from skaug.comparison.data import LEFT_OUT
-from skaug.comparison.methods import BEST, METHODS, PLAIN, of_steps
+from skaug.comparison.methods import METHODS
+from skaug.comparison.setup import BEST, PLAIN, of_steps
 
 __all__ = [
     "METRICS",
@@ -19,7 +20,6 @@ __all__ = [
     "holm",
     "mean_and_error",
     "plus_minus",
-    "twins_of",
 ]
 
 # Decimals that are printed, and whether more is better.
@@ -92,6 +92,8 @@ class Differences:
     overlapping : tuple of str, default=()
         Names of the sets whose draws leave out a quarter of the rows, and so share most
         of them.
+    methods : list of Method, default=()
+        Those of your own, beside ``METHODS``.
 
     Attributes
     ----------
@@ -105,8 +107,9 @@ class Differences:
         "*" or "**" by (set, arm, twin, metric), where there are any.
     """
 
-    def __init__(self, cells, overlapping=()):
+    def __init__(self, cells, overlapping=(), methods=()):
         self.overlapping = set(overlapping)
+        self.methods = METHODS | {method.name: method for method in methods}
         self.failed = [cell for cell in cells if "error" in cell]
         self.figures = {
             (cell["set"], name, cell["seed"]): {
@@ -121,10 +124,12 @@ class Differences:
         self.seeds = sorted({cell["seed"] for cell in cells})
         there = {name for _, name, _ in self.figures}
         there |= {cell["method"] for cell in cells} - {PLAIN}
-        plain = sorted(there - set(METHODS), key=_place)
-        self.arms = plain + [name for name in METHODS if name in there]
-        self.compared = [arm for arm in self.arms if twins_of(arm)]
-        self.network_arms = [arm for arm in self.compared if METHODS[arm].is_network]
+        plain = sorted(there - set(self.methods), key=_place)
+        self.arms = plain + [name for name in self.methods if name in there]
+        self.compared = [arm for arm in self.arms if self.twins_of(arm)]
+        self.network_arms = [
+            arm for arm in self.compared if self.methods[arm].is_network
+        ]
         self.stars = {}
         for twin in TWINS:
             for metric in TESTED:
@@ -136,11 +141,23 @@ class Differences:
             (name, arm, twin, metric): self.difference(name, arm, twin, metric)[2]
             for name in self.sets
             for arm in self.compared
-            if twin in twins_of(arm)
+            if twin in self.twins_of(arm)
         }
         known = {key: p for key, p in found.items() if not np.isnan(p)}
         self.stars |= {key: "*" for key, p in known.items() if p < 0.05}
         self.stars |= dict.fromkeys(holm(known), "**")
+
+    def twins_of(self, arm):
+        """What an arm is compared to, by kind; no kind for plain ones."""
+        method = self.methods.get(arm)
+        if method is None or method.twin is None:
+            return {}
+        if not method.is_network:
+            return {"classifier": method.twin}
+        if method.twin == BEST:
+            return {"best plain": BEST}
+        twins = {"best plain": BEST, "equal steps": "plain of equal steps"}
+        return twins | ({"without it": method.below} if method.below else {})
 
     def values(self, name, arm, metric):
         """A figure for every seed; NaN where there is none."""
@@ -150,7 +167,7 @@ class Differences:
     def twin_values(self, name, arm, twin, metric):
         """The figure of an arm's twin for every seed; NaN where there is none."""
         if twin != "equal steps":
-            return self.values(name, twins_of(arm)[twin], metric)
+            return self.values(name, self.twins_of(arm)[twin], metric)
         values = []
         for seed in self.seeds:
             steps = self.figures.get((name, arm, seed), {}).get("twin_steps")
@@ -182,7 +199,7 @@ class Differences:
 
     def text(self, name, arm, twin, metric):
         """A difference as it is printed; "" where the arm has no such twin."""
-        if twin not in twins_of(arm):
+        if twin not in self.twins_of(arm):
             return ""
         mean, error, _ = self.difference(name, arm, twin, metric)
         if np.isnan(mean):
@@ -200,7 +217,7 @@ class Differences:
 
     def time(self, name, arm):
         """CPU time of the last fit over that of the twin of equal steps."""
-        known_twins = twins_of(arm)
+        known_twins = self.twins_of(arm)
         by_compute = ("equal steps", "classifier", "best plain")
         twin = next(kind for kind in by_compute if kind in known_twins)
         own = self.values(name, arm, "seconds")
@@ -212,16 +229,3 @@ class Differences:
 def _place(plain):
     """Order of plain arms: the best one, then by steps."""
     return [int(part) for part in plain.split() if part.isdigit()]
-
-
-def twins_of(arm):
-    """What an arm is compared to, by kind; no kind for plain ones."""
-    method = METHODS.get(arm)
-    if method is None or not (method.is_network or method.on_top_of):
-        return {}
-    if not method.is_network:
-        return {"classifier": method.on_top_of}
-    if method.on_top_of == BEST:
-        return {"best plain": BEST}
-    twins = {"best plain": BEST, "equal steps": "plain of equal steps"}
-    return twins | ({"without it": method.on_top_of} if method.on_top_of else {})

@@ -5,86 +5,65 @@ others will take. Within a draw the plain networks and the classical classifiers
 first, then what is compared to them, then what is put on top of other arms.
 """
 
-import ast
-import hashlib
 import json
 import warnings
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
-import skaug
 from skaug.comparison.cell import keep_cell
-from skaug.comparison.data import draw
-from skaug.comparison.methods import BEST, METHODS, PLAIN, Budgets, methods_for
+from skaug.comparison.digests import code_digest, digest
+from skaug.comparison.methods import METHODS, methods_for
+from skaug.comparison.setup import PLAIN, Budgets
 
 __all__ = ["run_study"]
 
-PACKAGES = ("torch", "torchvision", "scikit-learn", "skorch", "numpy", "scipy")
-PACKAGES += ("imbalanced-learn",)
-# Files of skaug that show results and decide nothing about them, by parts of names.
-SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
-SHOWS += ("page", "parts", "report", "sides", "model_card")
-
 
 class Job(NamedTuple):
-    """A cell that is to be had, and where it is kept."""
+    """A cell that is to be had, and the file where it is kept, if it is."""
 
     task: object
-    method: str
+    method: object  # a Method, or None for the plain networks
     seed: int
-    path: Path
+    path: Path | None
 
     @property
-    def cell(self):
-        """What the cell says about itself."""
-        return {"set": self.task.name, "method": self.method, "seed": self.seed}
+    def key(self):
+        """What tells the cell from others."""
+        name = PLAIN if self.method is None else self.method.name
+        return self.task.name, name, self.seed
 
     @property
     def below(self):
-        """Method whose cell of the same draw has to be there first, or None."""
-        method = METHODS.get(self.method)
-        if method is None or not method.is_network:
+        """Key of the cell of the same draw that has to be there first, or None."""
+        if self.method is None or not self.method.is_network:
             return None
-        return PLAIN if method.on_top_of in (None, BEST) else method.on_top_of
-
-    @property
-    def level(self):
-        """How many cells have to come one after the other before this one."""
-        if self.below is None:
-            return 0
-        return 1 if self.below == PLAIN else 2
-
-    def beside(self, method):
-        """Path of the cell of another method on the same draw."""
-        return self.path.with_name(file_name(method, self.seed))
+        return self.task.name, self.method.below or PLAIN, self.seed
 
 
-def run_study(tasks, folder, methods=None, budgets=None, n_jobs=1, verbose=0):
+def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=0):
     """Run the cells that are missing, and return all of them.
 
-    Each cell is a file in the folder, written as the cell ends and never computed
+    With a folder each cell is a file, written as the cell ends and never computed
     again: after a kill, the same call goes on. A folder's cells are of the same rows,
     versions and sources, comments and docstrings aside. Cells that failed are tried
     again.
 
     Parameters
     ----------
-    tasks : list of Task
+    tasks : list of Task or Folds
         What to compare on.
-    folder : path
-        Where the cells are kept.
-    methods : list of str, default=None
-        Names of ``METHODS``; by default all.
+    folder : path, default=None
+        Where the cells are kept; by default they are not.
+    methods : list of str or Method, default=None
+        Names of ``METHODS``, and methods of your own; by default all of ``METHODS``.
     budgets : Budgets, default=None
         Steps and weight decays to choose from; by default those of :class:`Budgets`.
     n_jobs : int, default=1
-        Cells at a time, each with one thread.
+        Cells at a time, each with one thread; ``None`` is 1, unless joblib's
+        ``parallel_config`` says otherwise.
     verbose : int, default=0
         1 shows a bar and, after the first draw of every task, how long the others will
         take.
@@ -108,58 +87,72 @@ def run_study(tasks, folder, methods=None, budgets=None, n_jobs=1, verbose=0):
     budgets = Budgets() if budgets is None else budgets
     jobs = []
     for task in tasks:
-        jobs += jobs_of(task, Path(folder), methods, budgets)
-    missing = [job for job in jobs if not is_done(job.path)]
-    if verbose and len(missing) < len(jobs):
-        print(f"{len(jobs) - len(missing)} of {len(jobs)} cells are there already.")
+        jobs += jobs_of(task, folder, methods, budgets)
+    cells = {job.key: read(job.path) for job in jobs if is_done(job.path)}
+    missing = [job for job in jobs if job.key not in cells]
+    if verbose and cells:
+        print(f"{len(cells)} of {len(jobs)} cells are there already.")
     bar = tqdm(total=len(missing), unit="cell", smoothing=0.05, disable=not verbose)
     for first in True, False:
         of_phase = [job for job in missing if (job.seed == 0) == first]
         if verbose and not first:
-            bar.write(estimate(jobs, of_phase, n_jobs))
-        for level in range(3):
+            bar.write(estimate(cells, of_phase, n_jobs))
+        while of_phase:
+            # Those whose cells below are there; the next round has what waits for them.
+            ready = [job for job in of_phase if job.below is None or job.below in cells]
             work = Parallel(n_jobs, return_as="generator_unordered")(
                 delayed(keep_cell)(
-                    job.path, job.cell, draw(job.task, job.seed), budgets, needed(job)
+                    job.path,
+                    job.key,
+                    job.method,
+                    job.task.draw(job.seed),
+                    budgets,
+                    {} if job.below is None else {job.below[1]: cells[job.below]},
                 )
-                for job in of_phase
-                if job.level == level
+                for job in ready
             )
-            for _ in work:
+            for cell in work:
+                cells[cell["set"], cell["method"], cell["seed"]] = cell
                 bar.update()
+            of_phase = [job for job in of_phase if job.key not in cells]
     bar.close()
-    return [read(job.path) for job in jobs]
+    return [cells[job.key] for job in jobs]
 
 
 def jobs_of(task, folder, methods, budgets):
     """All cells of a task, seed by seed."""
-    names = methods_for(task.kind, methods)
-    if not names:
+    found = methods_for(task.kind, methods)
+    if not found:
         raise ValueError(
             f"run_study needs a method for {task.kind}, which {task.name} has; got "
             f"{methods}. Name others."
         )
-    dropped = [name for name in methods or () if name not in names]
+    names = [getattr(one, "name", one) for one in methods or ()]
+    dropped = [name for name in names if name not in [one.name for one in found]]
     if dropped:
         warnings.warn(
             f"run_study needs methods for {task.kind}, which {task.name} has; got "
             f"{dropped}, which are for others. There are no cells of these.",
             stacklevel=3,
         )
-    if any(METHODS[name].is_network for name in names):
-        names = [PLAIN, *names]
-    folder = folder / f"{task.name} {digest(task, budgets)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    if any(method.is_network for method in found):
+        found = [None, *found]
+    if folder is not None:
+        folder = Path(folder) / f"{task.name} {digest(task.identity(), budgets)}"
+        folder.mkdir(parents=True, exist_ok=True)
     return [
-        Job(task, name, seed, folder / file_name(name, seed))
+        Job(task, method, seed, folder and folder / file_name(method, seed))
         for seed in range(task.n_seeds)
-        for name in names
+        for method in found
     ]
 
 
 def file_name(method, seed):
-    """Name of the file of a cell."""
-    return f"{method} {seed}.json".replace("/", "-")
+    """Name of the file of a cell; methods of one's own are told apart by their code."""
+    name = PLAIN if method is None else method.name
+    if method is not None and METHODS.get(name) is not method:
+        name += f" {code_digest(method.make)}"
+    return f"{name} {seed}.json".replace("/", "-")
 
 
 def read(path):
@@ -169,62 +162,20 @@ def read(path):
 
 def is_done(path):
     """Whether there is a cell, and it did not fail."""
-    return path.exists() and "error" not in read(path)
+    return path is not None and path.exists() and "error" not in read(path)
 
 
-def needed(job):
-    """Cells of the same draw that a job needs, by method."""
-    return {} if job.below is None else {job.below: read(job.beside(job.below))}
-
-
-def estimate(jobs, missing, n_jobs):
+def estimate(cells, missing, n_jobs):
     """How long the missing cells will take, in words, from those of the first draw."""
-    seconds = {}
-    for job in jobs:
-        if job.seed == 0 and is_done(job.path):
-            seconds[job.task.name, job.method] = read(job.path)["seconds"]
-    known = [seconds.get((job.task.name, job.method)) for job in missing]
-    total = sum(filter(None, known))
+    seconds = {
+        key[:2]: cell["seconds"]
+        for key, cell in cells.items()
+        if key[2] == 0 and "error" not in cell
+    }
+    total = sum(seconds.get(job.key[:2], 0) for job in missing)
+    n_jobs = effective_n_jobs(n_jobs)
     return (
         f"The first draws took {sum(seconds.values()) / 60:.1f} minutes of CPU time. "
         f"{len(missing)} cells are left, for about {total / 60:.1f} minutes, or "
-        f"{total / 60 / max(n_jobs, 1):.1f} with {n_jobs} at a time."
+        f"{total / 60 / n_jobs:.1f} with {n_jobs} at a time."
     )
-
-
-def digest(task, budgets):
-    """Digest of all that decides about cells, besides method and seed."""
-    found = hashlib.sha256(sources().encode())
-    rows = [task.X, task.y, task.groups, task.test, task.n_rows, task.heuristic]
-    found.update(joblib.hash(rows).encode())
-    found.update(repr((budgets, *map(installed, PACKAGES))).encode())
-    return found.hexdigest()[:12]
-
-
-def installed(package):
-    """Version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-@cache
-def sources():
-    """Code of skaug without comments and docstrings, which decide nothing."""
-    folder = Path(skaug.__file__).parent
-    texts = []
-    for path in sorted(folder.rglob("*.py")):
-        if not any(part in path.stem for part in SHOWS):
-            texts.append(f"{path.relative_to(folder)}\n{code_of(path.read_text())}")
-    return "\n".join(texts)
-
-
-def code_of(source):
-    """Source without comments and docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        match getattr(node, "body", None):
-            case [ast.Expr(ast.Constant(str()) as docstring), *_]:
-                docstring.value = ""
-    return ast.unparse(tree)

@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 
-from skaug.comparison.differences import METRICS, TESTED, Differences, twins_of
-from skaug.comparison.methods import BEST, METHODS
+from skaug.comparison.differences import METRICS, TESTED, Differences
+from skaug.comparison.setup import BEST
 
 __all__ = ["markdown", "summary"]
 
@@ -53,7 +53,7 @@ def chosen_by(found, name, arm):
     words = []
     for key in ("steps", "decay", "value"):
         chosen = [record[key] for record in records]
-        is_plain = arm not in METHODS
+        is_plain = arm not in found.methods
         if is_plain if key == "decay" else any(chosen):
             counts = sorted({(one, chosen.count(one)) for one in chosen}, key=str)
             shown = ", ".join(f"{as_text(one)}: {n}" for one, n in counts)
@@ -85,17 +85,17 @@ def _added_table(found, twin):
     """Lines of the differences between an arm and what it is put on top of."""
     yield ["arm", "over", "set", *TESTED]
     for arm in found.compared:
-        if twin in twins_of(arm):
+        if twin in found.twins_of(arm):
             for name in found.sets:
                 texts = [found.text(name, arm, twin, metric) for metric in TESTED]
                 if set(texts) != {"-"}:
-                    yield [arm, twins_of(arm)[twin], name, *texts]
+                    yield [arm, found.twins_of(arm)[twin], name, *texts]
 
 
 def _reading(found):
     """Lines in words: where each arm helps or harms, with a star, and what it costs."""
     for arm in found.compared:
-        twin = BEST if METHODS[arm].is_network else "classifier"
+        twin = BEST if found.methods[arm].is_network else "classifier"
         parts = []
         for metric in TESTED:
             for better, word in (True, "better"), (False, "worse"):

@@ -9,7 +9,7 @@ import pytest
 import bench_methods
 from methods_claims import DEFAULTS, ON_TOP, claims_of
 from skaug.comparison import Differences
-from skaug.comparison.methods import BEST, PLAIN, of_steps
+from skaug.comparison.setup import BEST, PLAIN, of_steps
 
 SETS = ("digits", "mnist", "fashion_mnist", "cifar10", "har")
 NOISE = 0.01 * np.array([1.0, -1.0, 0.5, -0.5, 0.2])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from skaug.comparison import Budgets, Task, draw
+from skaug.comparison import Budgets, Task
 
 
 @pytest.fixture(scope="package")
@@ -21,4 +21,4 @@ def task():
 
 @pytest.fixture(scope="package")
 def drawn(task):
-    return draw(task, seed=0)
+    return task.draw(seed=0)

@@ -22,7 +22,7 @@ from skaug.comparison import (
 )
 from skaug.comparison import cell as cell_module
 from skaug.comparison.cell import keep_cell, mean_loss, setup_of, tried
-from skaug.comparison.methods import BEST, PLAIN, epochs_of, of_steps, plain_net
+from skaug.comparison.setup import BEST, PLAIN, epochs_of, of_steps
 from skaug.net import best_temperature
 
 
@@ -165,8 +165,10 @@ def test_what_is_needed_and_failed_takes_the_arm_along(
     tmp_path, drawn, budgets, capsys
 ):
     path, failed = tmp_path / "cell.json", {PLAIN: {"error": "ValueError: no"}}
-    keep_cell(path, {"set": "s", "method": "ISDA", "seed": 0}, drawn, budgets, failed)
+    key = "s", "ISDA", 0
+    found = keep_cell(path, key, METHODS["ISDA"], drawn, budgets, failed)
     kept = json.loads(path.read_text())
+    assert kept == found
     assert f"RuntimeError: ISDA needs a cell of {PLAIN}; got one" in kept["error"]
     assert kept["method"] == "ISDA"
     assert "got one that failed" in capsys.readouterr().err
@@ -206,7 +208,7 @@ def test_a_refused_policy_leaves_a_plain_network_of_plain_steps(drawn, budgets):
     policy.set_params(augmenter__augmentation__transforms=[exchanged])
     X, y = drawn.train.X, drawn.train.y
     assert not policy.fit(X, y).accepted_
-    plain = plain_net(setup._replace(steps=budgets.refused)).fit(X, y)
+    plain = setup._replace(steps=budgets.refused).net().fit(X, y)
     of_both = (model.predict_proba(drawn.test.X) for model in (policy, plain))
     np.testing.assert_array_equal(*of_both)
 

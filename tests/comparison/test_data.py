@@ -7,7 +7,7 @@ from sklearn.datasets import load_iris
 from sklearn.utils import Bunch
 
 from skaug import NetClassifier
-from skaug.comparison import Task, draw
+from skaug.comparison import Task
 from skaug.comparison.data import mixed_order, split_for_choice
 
 X, Y = load_iris(return_X_y=True)
@@ -18,7 +18,7 @@ def test_groups_are_never_on_both_sides():
     task = Task("few", X, Y, groups, n_rows=60)
     tested = set()
     for seed in range(20):
-        drawn = draw(task, seed)
+        drawn = task.draw(seed)
         assert len(drawn.train.y) == 60 and set(drawn.train.y) == {0, 1, 2}
         assert not set(drawn.train.groups) & set(drawn.test.groups)
         assert not set(drawn.inner.groups) & set(drawn.held_out.groups)
@@ -41,7 +41,7 @@ def test_draws_have_classes_in_proportion(n):
 def test_few_rows_with_test_rows_are_drawn_from():
     test = Bunch(X=X[1::2], y=Y[1::2], groups=None)
     task = Task("few", X[::2], Y[::2], test=test)
-    draws = [draw(task, seed) for seed in range(3)]
+    draws = [task.draw(seed) for seed in range(3)]
     # With fewer rows than a draw may take, each draw leaves out a quarter.
     assert task.leaves_out and {len(drawn.train.y) for drawn in draws} == {56}
     assert len({drawn.train.X.tobytes() for drawn in draws}) == 3
@@ -52,7 +52,7 @@ def test_of_many_rows_with_test_rows_none_are_left_out():
     rows = np.arange(7000, dtype=np.float32)[:, None]
     test = Bunch(X=-rows, y=np.arange(7000) % 2, groups=None)
     task = Task("many", rows, np.arange(7000) % 2, test=test, n_rows=100)
-    first, second = draw(task, 0), draw(task, 1)
+    first, second = task.draw(0), task.draw(1)
     assert not task.leaves_out
     assert len(first.train.y) == 100 and len(first.test.y) == 3000
     assert not np.array_equal(first.train.X, second.train.X)
@@ -82,8 +82,8 @@ def test_wide_columns_keep_their_digits():
     pd = pytest.importorskip("pandas")
     rows, y = seconds_apart(150)
     frame = pd.DataFrame(rows, columns=["time", "noise"])
-    drawn = draw(Task("frame", frame, y, n_rows=100), 0)
-    same = draw(Task("array", rows, y, n_rows=100), 0)
+    drawn = Task("frame", frame, y, n_rows=100).draw(0)
+    same = Task("array", rows, y, n_rows=100).draw(0)
     np.testing.assert_array_equal(drawn.train.X, same.train.X)
     np.testing.assert_array_equal(drawn.test.X, same.test.X)
     net = NetClassifier(random_state=0).fit(drawn.train.X, drawn.train.y)
@@ -104,7 +104,7 @@ def test_labels_and_groups_come_in_any_container(kind):
     test = Bunch(X=X, y=to_kind(y), groups=to_kind(groups + 10))
     given = Task("any", X, to_kind(y), to_kind(groups), test, n_rows=40)
     known = Task("any", X, y, groups, Bunch(X=X, y=y, groups=groups + 10), n_rows=40)
-    one, other = draw(given, 0), draw(known, 0)
+    one, other = given.draw(0), known.draw(0)
     for part in ("train", "test"):
         for name in ("X", "y", "groups"):
             np.testing.assert_array_equal(one[part][name], other[part][name])

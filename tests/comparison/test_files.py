@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import refuses
 
-from skaug.comparison import draw, read_file
+from skaug.comparison import read_file
 from skaug.comparison.files import as_rows
 
 SIDES = {f"x_{side}": np.zeros((30, 2)) for side in ("train", "test")}
@@ -45,7 +45,7 @@ def test_a_table_of_words_and_gaps(tmp_path):
     frame.loc[3, "a"] = np.nan
     frame.to_csv(tmp_path / "t.CSV", index=False)
     task = read_file(tmp_path / "t.CSV", "c", n_rows=20)
-    drawn = draw(task, seed=0)
+    drawn = task.draw(seed=0)
     assert task.kind == "table"
     assert drawn.train.X.shape == (20, 3) and drawn.test.X.shape[1] == 3
     assert np.isfinite(drawn.train.X).all() and set(drawn.train.y) == {"None", "NA"}

@@ -8,13 +8,17 @@ import torch
 from helpers import refuses
 
 from skaug.comparison import METHODS, Budgets, Setup, methods_for
-from skaug.comparison.methods import (
-    BEST,
+from skaug.comparison.heuristics import (
     HEURISTICS,
     heuristic,
     heuristics_for,
     heuristics_of,
 )
+
+
+def names(kind, methods=None):
+    return [method.name for method in methods_for(kind, methods)]
+
 
 SHAPES = {"table": (5,), "signals": (6, 32), "colours": (1, 8, 8)}
 
@@ -22,9 +26,8 @@ SHAPES = {"table": (5,), "signals": (6, 32), "colours": (1, 8, 8)}
 @pytest.mark.parametrize("kind", SHAPES)
 def test_every_arm_is_made_for_its_rows(kind):
     setup = Setup(SHAPES[kind], 60, 3, 20, seed=0, steps=8, decay=0.1)
-    for name in methods_for(kind):
-        method = METHODS[name]
-        below = METHODS.get(method.on_top_of)
+    for method in methods_for(kind):
+        name, below = method.name, METHODS.get(method.below)
         if below is not None:
             setup = setup._replace(below=below.values_for(setup)[0])
         values = method.values_for(setup)
@@ -43,21 +46,21 @@ def test_every_arm_is_made_for_its_rows(kind):
 def test_what_an_arm_is_on_top_of_comes_before_it_and_is_on_top_of_nothing():
     names = list(METHODS)
     for name, method in METHODS.items():
-        if method.on_top_of not in (None, BEST):
-            assert names.index(method.on_top_of) < names.index(name)
-            assert METHODS[method.on_top_of].on_top_of is None
-            assert METHODS[method.on_top_of].is_network == method.is_network
+        if method.below is not None:
+            assert names.index(method.below) < names.index(name)
+            assert METHODS[method.below].below is None
+            assert METHODS[method.below].is_network == method.is_network
 
 
 def test_methods_bring_what_they_are_on_top_of():
-    assert methods_for("table", ["policy + ISDA 1"]) == [
+    assert names("table", ["policy + ISDA 1"]) == [
         "policy by influence",
         "policy + ISDA 1",
     ]
-    assert "refined CutMix" not in methods_for("signals")
-    assert "refined CutMix" in methods_for("images")
-    assert "RandAugment" not in methods_for("images")
-    assert {*methods_for("images"), "RandAugment"} < {*methods_for("colours")}
+    assert "refined CutMix" not in names("signals")
+    assert "refined CutMix" in names("images")
+    assert "RandAugment" not in names("images")
+    assert {*names("images"), "RandAugment"} < {*names("colours")}
     with refuses(r"methods among ISDA, .*; got \['GAN'\]"):
         methods_for("table", ["GAN"])
 
@@ -65,9 +68,9 @@ def test_methods_bring_what_they_are_on_top_of():
 def test_without_imbalanced_learn_its_samplers_are_left_out(monkeypatch):
     there = "skaug.comparison.methods.find_spec"
     monkeypatch.setattr(there, lambda name: None if name == "imblearn" else find_spec)
-    names = methods_for("table")
-    assert "SMOTE, random forest" not in names
-    assert "hard regions, random forest" in names
+    found = names("table")
+    assert "SMOTE, random forest" not in found
+    assert "hard regions, random forest" in found
     with refuses(r"needs imblearn for \['SMOTE, random forest'\]; got none"):
         methods_for("table", ["SMOTE, random forest"])
 

@@ -12,8 +12,8 @@ from helpers import refuses
 
 from skaug.comparison import Task, run_study
 from skaug.comparison import study as study_module
-from skaug.comparison.methods import PLAIN
-from skaug.comparison.study import code_of, digest, sources
+from skaug.comparison.digests import code_of, digest, sources
+from skaug.comparison.setup import PLAIN
 
 ARMS = ["heuristics + ISDA 1", "logistic regression"]
 
@@ -48,11 +48,11 @@ def test_a_study_that_goes_on_equals_one_without_a_break(
     # A cell breaks off, and one failed before.
     real, seen = study_module.keep_cell, []
 
-    def breaks(path, cell, *args):
-        seen.append(cell)
+    def breaks(*args):
+        seen.append(args)
         if len(seen) == 4:
             raise KeyboardInterrupt
-        real(path, cell, *args)
+        return real(*args)
 
     monkeypatch.setattr(study_module, "keep_cell", breaks)
     with pytest.raises(KeyboardInterrupt):
@@ -72,13 +72,13 @@ def test_a_study_that_goes_on_equals_one_without_a_break(
 
 def test_a_study_that_is_done_computes_nothing(whole, task, budgets, monkeypatch):
     folder, cells = whole
-    monkeypatch.setattr(study_module, "draw", lambda *args: 1 / 0)
+    monkeypatch.setattr(Task, "draw", lambda *args: 1 / 0)
     assert run_study([task], folder, ARMS, budgets) == cells
 
 
 def test_folders_tell_rows_and_budgets_apart(task, budgets):
     same = Task(task.name, task.X.copy(), task.y.copy(), n_rows=60, n_seeds=9)
-    assert digest(same, budgets) == digest(task, budgets)  # more draws go on
+    assert same.identity() == task.identity()  # more draws go on
     X = task.X.copy()
     X[0, 0] += 1
     others = [
@@ -87,8 +87,8 @@ def test_folders_tell_rows_and_budgets_apart(task, budgets):
         (Task("iris", task.X, task.y, np.arange(150), n_rows=60), budgets),
         (task, study_module.Budgets()),
     ]
-    digests = {digest(*one) for one in others}
-    assert len(digests) == 4 and digest(task, budgets) not in digests
+    digests = {digest(one.identity(), of_one) for one, of_one in others}
+    assert len(digests) == 4 and digest(task.identity(), budgets) not in digests
 
 
 def test_comments_and_docstrings_decide_nothing():

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from skaug.comparison import Differences, heat_map, holm, summary
-from skaug.comparison.methods import BEST, PLAIN, of_steps
+from skaug.comparison.setup import BEST, PLAIN, of_steps
 
 
 def arm(accuracy, steps=300, **more):
