@@ -19,12 +19,14 @@ from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
 from skaug.comparison.files import read_file, read_table
 from skaug.comparison.methods import METHODS, Method, methods_for
+from skaug.comparison.search import AugmentationSearchCV
 from skaug.comparison.setup import Budgets, Setup
 from skaug.comparison.study import run_study
 from skaug.comparison.tables import summary
 
 __all__ = [
     "METHODS",
+    "AugmentationSearchCV",
     "Budgets",
     "Differences",
     "Method",

@@ -182,6 +182,8 @@ def tried(make, setup, drawn, value=None):
     record = {"steps": setup.steps, "decay": setup.decay, "value": value}
     if not np.isfinite(log_p).all():  # it has diverged
         return {**record, "log-loss": None, "temperature": 1.0}
+    if drawn.get("scorer") is not None:
+        record["score"] = float(drawn.scorer(model, drawn.held_out.X, drawn.held_out.y))
     codes = np.searchsorted(drawn.classes, drawn.held_out.y)
     temperature = best_temperature(torch.from_numpy(log_p), torch.from_numpy(codes))
     return {
@@ -193,8 +195,14 @@ def tried(make, setup, drawn, value=None):
 
 def lowest(inner):
     """Setting of the lowest loss; the first of several."""
-    losses = [np.inf if one["log-loss"] is None else one["log-loss"] for one in inner]
-    return inner[int(np.argmin(losses))]
+    return inner[int(np.argmin([loss_of(one) for one in inner]))]
+
+
+def loss_of(record):
+    """What a setting is judged by: a score of the user's, or the log-loss."""
+    if record["log-loss"] is None:
+        return np.inf
+    return -record["score"] if "score" in record else record["log-loss"]
 
 
 def fitted_and_scored(make, setup, chosen, drawn):
@@ -205,6 +213,8 @@ def fitted_and_scored(make, setup, chosen, drawn):
     seconds = time.process_time() - start
     log_p = log_probabilities(model, drawn.test.X, drawn.classes)
     found = scores(log_p, drawn.test, drawn.classes, chosen["temperature"])
+    if drawn.get("scorer") is not None:
+        found["score"] = drawn.scorer(model, drawn.test.X, drawn.test.y)
     figures = {name: round(float(figure), 6) for name, figure in found.items()}
     record = {name: chosen[name] for name in ("steps", "decay", "value", "temperature")}
     record["twin_steps"] = setup.steps

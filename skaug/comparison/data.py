@@ -25,11 +25,14 @@ from skaug.transforms.ranges import range_of
 __all__ = [
     "Task",
     "columns_as_numbers",
+    "dense",
     "divided",
     "fold_maker",
+    "folds_that_fit",
     "kind_of",
     "rows_of",
     "some",
+    "split_for_choice",
 ]
 
 N_ROWS = 500  # of a draw, at most
@@ -282,7 +285,7 @@ def dense(X):
 def split_for_choice(train, seed):
     """Two thirds of the rows to fit settings to, and the rows to choose them by."""
     # Whole groups may take a class along: the fold with most classes inside is taken.
-    splitter = fold_maker(3, train.groups, seed)
+    splitter = folds_that_fit(3, train.y, train.groups, seed)
     folds = list(splitter.split(train.y, train.y, train.groups))
     n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
     inner, held_out = folds[int(np.argmax(n_classes))]
@@ -354,6 +357,13 @@ def columns_as_numbers(scaled=True):
         (numbers, make_column_selector(dtype_include="number")),
         (categories, make_column_selector(dtype_exclude="number")),
     )
+
+
+def folds_that_fit(n_folds, y, groups, seed):
+    """Make folds that keep groups together; fewer where a class has few rows."""
+    units = np.arange(len(y)) if groups is None else groups
+    spread = [len(np.unique(units[y == label])) for label in np.unique(y)]
+    return fold_maker(max(2, min(n_folds, *spread)), groups, seed)
 
 
 def fold_maker(n_folds, groups, seed):

@@ -31,6 +31,7 @@ METRICS = {
     "calibration error": (2, False),
     "worst class": (1, True),
     "worst group": (1, True),
+    "score": (4, True),  # what a search was told to use in place of these
 }
 TESTED = ["accuracy", "log-loss", "log-loss at temperature"]
 # What an arm is compared to. Each kind with each metric is a panel of its own.
@@ -89,9 +90,9 @@ class Differences:
     ----------
     cells : list of dict
         Of :func:`~skaug.comparison.run_study`.
-    overlapping : tuple of str, default=()
+    overlapping : tuple of str or dict, default=()
         Names of the sets whose draws leave out a quarter of the rows, and so share most
-        of them.
+        of them; or, by name, the size of a test part over that of a training part.
     methods : list of Method, default=()
         Those of your own, beside ``METHODS``.
 
@@ -108,7 +109,10 @@ class Differences:
     """
 
     def __init__(self, cells, overlapping=(), methods=()):
-        self.overlapping = set(overlapping)
+        if not isinstance(overlapping, dict):
+            # A quarter of the rows is left out of each draw.
+            overlapping = dict.fromkeys(overlapping, LEFT_OUT / (1 - LEFT_OUT))
+        self.overlapping = overlapping
         self.methods = METHODS | {method.name: method for method in methods}
         self.failed = [cell for cell in cells if "error" in cell]
         self.figures = {
@@ -184,11 +188,18 @@ class Differences:
     def difference(self, name, arm, twin, metric):
         """Mean difference to a twin, its standard error, and the p of its t test."""
         # NaN where there is no difference, or no error of a single one.
-        gaps = self.gaps(name, arm, twin, metric)
+        return self._tested(name, self.gaps(name, arm, twin, metric))
+
+    def difference_between(self, name, arm, other, metric):
+        """Mean difference of any two arms, its standard error, and p."""
+        gaps = self.values(name, arm, metric) - self.values(name, other, metric)
+        return self._tested(name, gaps[~np.isnan(gaps)])
+
+    def _tested(self, name, gaps):
+        """Mean of paired differences of a set, its standard error, and p."""
         if not len(gaps):
             return np.nan, np.nan, np.nan
-        overlap = LEFT_OUT / (1 - LEFT_OUT) if name in self.overlapping else 0.0
-        mean, error = mean_and_error(gaps, overlap)
+        mean, error = mean_and_error(gaps, self.overlapping.get(name, 0.0))
         if np.isnan(error):
             return float(mean), np.nan, np.nan
         if error < 1e-9:
@@ -196,6 +207,11 @@ class Differences:
             return float(mean), 0.0, 1.0
         p = 2 * student.sf(abs(mean) / error, len(gaps) - 1)
         return float(mean), float(error), float(p)
+
+    def first_twin_of(self, arm):
+        """Name of the arm that an arm is compared to first, or None."""
+        twins = self.twins_of(arm)
+        return twins.get("best plain", twins.get("classifier"))
 
     def text(self, name, arm, twin, metric):
         """A difference as it is printed; "" where the arm has no such twin."""

@@ -36,6 +36,10 @@ class GuardedPolicy(ClassifierMixin, BaseEstimator):
         self.classes_ = self.estimator_.classes_
         return self
 
+    def predict(self, X):
+        """Predict labels."""
+        return self.estimator_.predict(X)
+
     def predict_proba(self, X):
         """Predict probabilities."""
         return self.estimator_.predict_proba(X)

@@ -229,7 +229,7 @@ def _with_those_below(methods):
             f"Method; got {unknown}. Name others, or none for all."
         )
     if len({one.name for one in own}) < len(own) or any(
-        METHODS.get(one.name, one) is not one for one in own
+        METHODS.get(one.name, one) != one for one in own
     ):
         raise ValueError(
             "methods_for needs methods of different names; got "

@@ -150,7 +150,7 @@ def jobs_of(task, folder, methods, budgets):
 def file_name(method, seed):
     """Name of the file of a cell; methods of one's own are told apart by their code."""
     name = PLAIN if method is None else method.name
-    if method is not None and METHODS.get(name) is not method:
+    if method is not None and METHODS.get(name) != method:
         name += f" {code_digest(method.make)}"
     return f"{name} {seed}.json".replace("/", "-")
 

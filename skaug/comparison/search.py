@@ -1,0 +1,341 @@
+"""A search over methods: which augmentation helps on these rows, and a fitted model."""
+
+import warnings
+from os import PathLike
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skaug._checks import (
+    Instance,
+    OneOf,
+    Rule,
+    check_groups,
+    check_labels,
+    check_parameters,
+    check_two_classes,
+    is_whole,
+)
+from skaug.card.twin import fit_with_groups
+from skaug.comparison.cell import setup_of
+from skaug.comparison.data import columns_as_numbers, folds_that_fit
+from skaug.comparison.differences import Differences
+from skaug.comparison.folds import Folds
+from skaug.comparison.methods import METHODS, Method, methods_for
+from skaug.comparison.setup import PLAIN, Budgets
+from skaug.comparison.study import run_study
+from skaug.comparison.verdict import best_method, records, setting_of
+from skaug.net.classifier import NetClassifier
+
+__all__ = ["AugmentationSearchCV"]
+
+NAME = "rows"  # what cells call the rows of a search
+METRIC_OF = {
+    "neg_log_loss": "log-loss",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+}
+BUDGETS = {
+    "quick": Budgets(plain=(200, 600), augmented=(600,), decays=(0.01, 0.1)),
+    "normal": Budgets(),
+    "thorough": Budgets(plain=(100, 200, 600, 1200), augmented=(300, 600, 1200)),
+}
+METHODS_OF = {
+    "quick": ["ISDA", "heuristics", "heuristics + ISDA 1", "refined heuristics"],
+    "normal": [name for name, one in METHODS.items() if one.is_network],
+    "thorough": [name for name, one in METHODS.items() if not one.needs],
+}
+
+
+def _are_methods(value):
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(one, (str, Method)) for one in value
+    )
+
+
+class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Compare methods of augmentation with plain training, and fit the best.
+
+    Every method is fitted in the same folds as its plain twin, which trains without
+    augmentation. Settings are chosen inside each fold, for plain networks too: their
+    gradient steps and their weight decay. The plain network is the answer unless a
+    method is better by more than one standard error of the paired differences.
+
+    Parameters
+    ----------
+    estimator : NetClassifier or Pipeline, default=None
+        The network, or a Pipeline that ends in one; the other steps are fitted inside
+        each fold. The search sets `max_epochs`, the weight decay and `random_state`.
+        ``None`` is the default network. If X is a frame and there are no other steps,
+        columns are turned into numbers: medians are imputed, and texts are coded
+        one-hot.
+    methods : "auto" or list of str or Method, default="auto"
+        What is compared: names of ``skaug.comparison.METHODS``, and methods of your
+        own. "auto" takes those of the `budget` that suit the rows.
+    cv : int, splitter or iterable, default=5
+        Folds, as in scikit-learn. A number of folds keeps groups together if `fit` is
+        given groups, and is lowered if a class has fewer rows or groups.
+    scoring : str or callable, default="neg_log_loss"
+        What methods and settings are judged by, as in scikit-learn.
+    budget : {"quick", "normal", "thorough"} or Budgets, default="normal"
+        Gradient steps and weight decays to choose from. "quick" compares four methods
+        with few budgets, "normal" all networks with the budgets of
+        ``benchmarks/bench_methods.py``, and "thorough" classical classifiers as well,
+        with longer trainings.
+    rule : {"one_standard_error", "best"}, default="one_standard_error"
+        Which method is the best one. "one_standard_error" demands that it be better
+        than the plain network, and than its twin if that is another one, by more than
+        the standard error. "best" takes the best mean score, whatever its error.
+    refit : bool, default=True
+        Whether the best method is fitted to all rows.
+    n_jobs : int, default=None
+        Cells of a method and a fold at a time, as in joblib.
+    cache : path, default=None
+        Folder where each cell is kept as it ends. If `fit` is broken off, it goes on
+        from there, provided that `random_state` is an int.
+    random_state : int, RandomState instance or None, default=None
+        Decides about folds, inner splits and networks.
+    verbose : int, default=0
+        1 shows a progress bar, and how long the other folds will take.
+
+    Attributes
+    ----------
+    results_ : list of dict
+        One record for each method and fold, ready for ``pandas.DataFrame``: score,
+        difference to the twin, setting, metrics, seconds.
+    best_method_ : str
+        Name of the best method; "best plain" if none is better.
+    best_setting_ : dict
+        Its ``steps``, ``decay``, ``value``, and ``below``, the value of the method that
+        it is put on top of: those with the lowest mean loss over all inner splits.
+    best_estimator_ : estimator
+        The best method, fitted to all rows; there is none if `refit` is False.
+    differences_ : Differences
+        Paired differences of all methods to their twins.
+    classes_ : ndarray of shape (n_classes,)
+        Labels in the order of the columns of ``predict_proba``.
+    scorer_ : callable
+        Of `scoring`.
+    n_features_in_, feature_names_in_ : int, ndarray
+        Number and names of the columns seen in fit.
+
+    Raises
+    ------
+    ValueError
+        If a parameter or the rows cannot be used; says what to do.
+
+    Warns
+    -----
+    UserWarning
+        If a method failed in some fold; it is then left out.
+
+    Notes
+    -----
+    Folds share training rows, so that their scores are not independent. Standard errors
+    are widened for that [1]_.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, "Inference for the generalization error", Machine
+       Learning 52, 2003.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skaug.comparison import AugmentationSearchCV, Budgets
+    >>> X, y = load_iris(return_X_y=True)
+    >>> few = Budgets(plain=(20,), augmented=(40,), decays=(0.01,), refused=20)
+    >>> search = AugmentationSearchCV(
+    ...     methods=["ISDA"], cv=3, budget=few, random_state=0
+    ... )
+    >>> search.fit(X, y).predict(X[:1])
+    array([0])
+    >>> len(search.results_)  # the plain network and ISDA in each fold
+    6
+    """
+
+    _rules = {
+        "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
+        "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),
+        "rule": OneOf("one_standard_error", "best"),
+        "cache": OneOf(None) | Instance((str, PathLike), "the path of a folder"),
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        methods="auto",
+        *,
+        cv=5,
+        scoring="neg_log_loss",
+        budget="normal",
+        rule="one_standard_error",
+        refit=True,
+        n_jobs=None,
+        cache=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.methods = methods
+        self.cv = cv
+        self.scoring = scoring
+        self.budget = budget
+        self.rule = rule
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.cache = cache
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, groups=None):
+        """Compare the methods, and fit the best one to all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...) or frame
+            A table, signals or images; with a Pipeline, what its first step takes.
+        y : array-like of shape (n,)
+            Labels.
+        groups : array-like of shape (n,), default=None
+            Subject, segment or the like of each row. No group is on both sides of a
+            fold or of an inner split.
+
+        Returns
+        -------
+        self : AugmentationSearchCV
+            The fitted search.
+        """
+        check_parameters(self, self._rules)
+        base, head = _network_and_head(self.estimator, X)
+        X, y, groups = self._checked(X, y, groups, head)
+        self.scorer_ = check_scoring(base or NetClassifier(), self.scoring)
+        task = self._folds(X, y, groups, base, head)
+        methods, budgets = self._what_is_compared(task.kind)
+        cells = self._cells(task, methods, budgets)
+        metric = METRIC_OF.get(self.scoring, "score")
+        found = Differences(cells, {NAME: task.overlap}, methods)
+        self.differences_ = found
+        self.results_ = records(found, NAME, metric)
+        self.best_method_ = best_method(found, NAME, metric, self.rule)
+        self.best_setting_ = setting_of(
+            self.best_method_, cells, found.methods, budgets
+        )
+        if self.refit:
+            method = found.methods.get(self.best_method_)
+            self.best_estimator_ = _refitted(task, method, self.best_setting_, budgets)
+        return self
+
+    def _checked(self, X, y, groups, head):
+        """Rows, labels and groups that belong together."""
+        name = type(self).__name__
+        if head is None:
+            X = validate_data(self, X, allow_nd=True, dtype="numeric")
+        else:
+            X = X if hasattr(X, "iloc") else np.asarray(X)
+            validate_data(self, X, skip_check_array=True)
+        y = check_labels(y, len(X), name)
+        self.classes_ = np.unique(y)
+        check_two_classes(self.classes_, name)
+        return X, y, check_groups(groups, len(X), name)
+
+    def _folds(self, X, y, groups, base, head):
+        """Folds of the rows, as draws of a study."""
+        random, cv = check_random_state(self.random_state), self.cv
+        if is_whole(cv):
+            cv = folds_that_fit(cv, y, groups, random.randint(2**31 - 1))
+        parts = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        seeds = random.randint(2**31 - 1, size=1 + len(parts)).tolist()
+        scorer = None if self.scoring == "neg_log_loss" else self.scorer_
+        return Folds(NAME, X, y, groups, parts, seeds, head, base, scorer)
+
+    def _what_is_compared(self, kind):
+        """Methods for the kind of rows, and budgets."""
+        budget, names = self.budget, self.methods
+        is_name = isinstance(budget, str)
+        if isinstance(names, str):
+            names = METHODS_OF[budget if is_name else "normal"]
+        return methods_for(kind, names), BUDGETS[budget] if is_name else budget
+
+    def _cells(self, task, methods, budgets):
+        """Cells of all methods and folds; a method that failed in one is left out."""
+        name = type(self).__name__
+        cells = run_study(
+            [task], self.cache, methods, budgets, self.n_jobs, self.verbose
+        )
+        failed = {cell["method"]: cell["error"] for cell in cells if "error" in cell}
+        if PLAIN in failed or len(failed) == len(methods):
+            raise ValueError(
+                f"{name} needs rows and an estimator that can be fitted; got "
+                f"{failed.get(PLAIN) or next(iter(failed.values()))}"
+            )
+        for method, error in failed.items():
+            warnings.warn(
+                f"{name} needs every method to be fitted in every fold; got an error "
+                f"by {method}, which is left out: {error}",
+                stacklevel=3,
+            )
+        return [cell for cell in cells if cell["method"] not in failed]
+
+    def predict(self, X):
+        """Predict labels (n,) by the best method."""
+        return self._best(X).predict(X)
+
+    def predict_proba(self, X):
+        """Predict probabilities (n, n_classes) by the best method."""
+        return self._best(X).predict_proba(X)
+
+    def score(self, X, y):
+        """Score the best method on rows by `scoring`."""
+        return self.scorer_(self._best(X), X, y)
+
+    def _best(self, X):
+        """The fitted best estimator, for rows of as many columns as in fit."""
+        check_is_fitted(self)
+        if not self.refit:
+            raise AttributeError(
+                f"{type(self).__name__} needs refit=True to predict; got refit=False. "
+                "Fit a method by hand, or set refit."
+            )
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return self.best_estimator_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _network_and_head(estimator, X):
+    """The network to start from, and what comes before it in a Pipeline."""
+    head, network = None, estimator
+    if isinstance(estimator, Pipeline):
+        network = estimator.steps[-1][1]
+        head = clone(estimator[:-1]) if len(estimator) > 1 else None
+    if network is not None and not isinstance(network, NetClassifier):
+        raise ValueError(
+            "AugmentationSearchCV needs estimator to be a NetClassifier, or a Pipeline "
+            f"that ends in one; got {estimator!r}. None is the default network."
+        )
+    if head is None and hasattr(X, "columns"):
+        head = columns_as_numbers(scaled=False)
+    return network, head
+
+
+def _refitted(task, method, setting, budgets):
+    """Fit a method, or the plain network, to all rows in a setting."""
+    whole = task.whole()
+    setup = setup_of(whole, budgets)._replace(
+        steps=setting["steps"], decay=setting["decay"], below=setting["below"]
+    )
+    model = setup.net() if method is None else method.make(setup, setting["value"])
+    fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
+    if whole.head is None:
+        return model
+    steps = whole.head.steps if isinstance(whole.head, Pipeline) else None
+    return Pipeline([*(steps or [("columns", whole.head)]), ("classifier", model)])
