@@ -1,12 +1,6 @@
-"""Figures of a model card, as SVG elements of its page.
+"""Figures of a model card, as SVG elements of its page."""
 
-Where a figure is black, it takes the colour of the page's text, light or dark.
-"""
-
-import io
-import re
 from functools import partial
-from html import escape
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -16,25 +10,10 @@ from skaug._plots import DASHED
 from skaug.card.methods import RefineCurveDisplay, card_of
 from skaug.card.parts import fitted_parts
 from skaug.card.scores import confidence_bins, group_means
+from skaug.card.svg import INK, as_svg
 
 __all__ = ["card_figures"]
 
-INK = "#010203"
-STYLE = {
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "svg.hashsalt": "skaug",
-    "text.parse_math": False,  # names may have dollars
-    "savefig.dpi": 200,  # of points, which are too many for a path each
-}
 SIDES = {"twin": ("0.5", "s", "plain twin"), "estimator": ("C0", "o", "estimator")}
 # Figures of more than these would be too small to read.
 MOST_CLASSES, MOST_GROUPS = 20, 40
@@ -42,22 +21,8 @@ MOST_CLASSES, MOST_GROUPS = 20, 40
 
 def card_figures(estimator, X, y, sides, groups=None):
     """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    figures, times = {}, {}
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        draws = [*_of_sides(y, sides, groups), *_of_parts(estimator, X, y)]
-        for caption, draw in draws:
-            figure = Figure(figsize=(5, 3.6), layout="constrained")
-            draw(figure)
-            times[caption] = times.get(caption, 0) + 1
-            if times[caption] > 1:
-                caption += f" #{times[caption]}"
-            figures[caption] = _svg(figure, caption, f"f{len(figures)}-")
-    return figures
+    draws = [*_of_sides(y, sides, groups), *_of_parts(estimator, X, y)]
+    return as_svg(draws)
 
 
 def _of_sides(y, sides, groups):
@@ -157,26 +122,3 @@ def _groups(figure, y, sides, groups):
     ax.margins(y=0.5 / len(names))
     if "twin" in sides:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-
-
-def _svg(figure, caption, prefix):
-    """The figure as an element without metadata; the prefix begins its ids."""
-    file = io.StringIO()
-    none = {"Creator": None, "Date": None, "Format": None, "Type": None}
-    figure.savefig(file, format="svg", metadata=none)
-    svg = file.getvalue()
-    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg[svg.index("<svg") :])
-    svg = svg.replace("xlink:href", "href")
-    # Ids are numbered, because matplotlib's may depend on addresses in memory.
-    used = dict.fromkeys(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
-    ids = {name: f"{prefix}{number}" for number, name in enumerate(used)}
-    svg = re.sub(
-        r' id="([^"]+)"', lambda m: f' id="{ids[m[1]]}"' if m[1] in ids else "", svg
-    )
-    svg = re.sub(r'(url\(#|href="#)([^")]+)', lambda m: m[1] + ids[m[2]], svg)
-    # Text, axes and dark grey lines follow the page.
-    svg = re.sub(f"{INK}|#4[cd]4[cd]4[cd]|#000000", "currentColor", svg)
-    size = re.search(r'width="([\d.]+)pt" height="[\d.]+pt"', svg)
-    width = f'style="width: {float(size[1]):.0f}pt"'
-    label = f'role="img" aria-label="{escape(caption)}"'
-    return svg.replace(size[0], f"{width} {label}", 1)

@@ -1,4 +1,4 @@
-"""What the template ``card.html.jinja`` needs: numbers as text, tables as cells."""
+"""What templates of pages need: numbers as text, tables as cells."""
 
 import math
 from numbers import Integral, Real
@@ -8,7 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skaug.card.sides import SCORES, reading
 
-__all__ = ["cells", "page", "shown"]
+__all__ = ["cells", "page", "render", "shown"]
+
+HERE = Path(__file__).parent
 
 # Longer tables are cut.
 MOST_LINES = 40
@@ -18,8 +20,15 @@ NAMES = ("class", "value")
 
 def page(card):
     """The page of a model card: one HTML document that loads nothing."""
+    return render(
+        "card.html.jinja", card=card, SCORES=SCORES, reading=reading, most=MOST_LINES
+    )
+
+
+def render(name, folder=HERE, **values):
+    """Fill in a template of a folder, which can include those of the model card."""
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([folder, HERE]),
         autoescape=True,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -27,9 +36,7 @@ def page(card):
         undefined=StrictUndefined,
     )
     templates.filters |= {"cells": cells, "lowest": _lowest, "shown": shown}
-    return templates.get_template("card.html.jinja").render(
-        card=card, SCORES=SCORES, reading=reading, most=MOST_LINES
-    )
+    return templates.get_template(name).render(**values)
 
 
 def shown(value, form, times=1, unit=""):

@@ -14,6 +14,7 @@ of what augmentation does to log-loss is done by a temperature as well.
 """
 
 from skaug.comparison.cell import log_probabilities, run_cell, scores
+from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import Task, columns_as_numbers, fold_maker
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
@@ -28,6 +29,7 @@ __all__ = [
     "METHODS",
     "AugmentationSearchCV",
     "Budgets",
+    "Comparison",
     "Differences",
     "Method",
     "Setup",

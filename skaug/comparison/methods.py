@@ -78,6 +78,12 @@ class Method:
     kinds: tuple = ("table", "signals", "images")
     needs: str | None = None
 
+    def __reduce__(self):
+        # Functions in here have no name that pickle could find.
+        if METHODS.get(self.name) == self:
+            return _known, (self.name,)
+        return super().__reduce__()
+
     @property
     def below(self):
         """Name of the method that this one is put on top of, or None."""
@@ -86,6 +92,11 @@ class Method:
     def values_for(self, setup):
         """List the values to choose from."""
         return list(self.grid(setup) if callable(self.grid) else self.grid)
+
+
+def _known(name):
+    """Method of a name, for pickle."""
+    return METHODS[name]
 
 
 def finetuned(setup, base, tune_lr):

@@ -1,6 +1,7 @@
 """A search over methods: which augmentation helps on these rows, and a fitted model."""
 
 import warnings
+from functools import partial
 from os import PathLike
 
 import numpy as np
@@ -23,11 +24,14 @@ from skaug._checks import (
 )
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import setup_of
+from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import columns_as_numbers, folds_that_fit
 from skaug.comparison.differences import Differences
+from skaug.comparison.digests import installed
+from skaug.comparison.exchange import learning_curves
 from skaug.comparison.folds import Folds
 from skaug.comparison.methods import METHODS, Method, methods_for
-from skaug.comparison.setup import PLAIN, Budgets
+from skaug.comparison.setup import BEST, PLAIN, Budgets
 from skaug.comparison.study import run_study
 from skaug.comparison.verdict import best_method, records, setting_of
 from skaug.net.classifier import NetClassifier
@@ -115,8 +119,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         it is put on top of: those with the lowest mean loss over all inner splits.
     best_estimator_ : estimator
         The best method, fitted to all rows; there is none if `refit` is False.
-    differences_ : Differences
-        Paired differences of all methods to their twins.
+    comparison_ : Comparison
+        What was found, as a sentence, a table, a picture and a page.
     classes_ : ndarray of shape (n_classes,)
         Labels in the order of the columns of ``predict_proba``.
     scorer_ : callable
@@ -220,15 +224,19 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         cells = self._cells(task, methods, budgets)
         metric = METRIC_OF.get(self.scoring, "score")
         found = Differences(cells, {NAME: task.overlap}, methods)
-        self.differences_ = found
         self.results_ = records(found, NAME, metric)
-        self.best_method_ = best_method(found, NAME, metric, self.rule)
-        self.best_setting_ = setting_of(
-            self.best_method_, cells, found.methods, budgets
+        best = self.best_method_ = best_method(found, NAME, metric, self.rule)
+        plain, make = (
+            _maker(arm, cells, found.methods, budgets) for arm in (BEST, best)
         )
+        self.best_setting_ = make.keywords["setting"]
+        curves = partial(
+            learning_curves, task, plain, make, best, metric, budgets, self.n_jobs
+        )
+        about = _about(task, self.budget)
+        self.comparison_ = Comparison(found, NAME, metric, best, about, curves)
         if self.refit:
-            method = found.methods.get(self.best_method_)
-            self.best_estimator_ = _refitted(task, method, self.best_setting_, budgets)
+            self.best_estimator_ = _refitted(task, make, budgets)
         return self
 
     def _checked(self, X, y, groups, head):
@@ -327,13 +335,38 @@ def _network_and_head(estimator, X):
     return network, head
 
 
-def _refitted(task, method, setting, budgets):
-    """Fit a method, or the plain network, to all rows in a setting."""
+def _maker(arm, cells, methods, budgets):
+    """What makes an arm in its setting for all rows, or None without its cells."""
+    if arm == BEST and not any(cell["method"] == PLAIN for cell in cells):
+        return None
+    setting = setting_of(arm, cells, methods, budgets)
+    return partial(_made, method=methods.get(arm), setting=setting)
+
+
+def _made(setup, method, setting):
+    """Make a method, or the plain network, in a setting."""
+    place = {key: setting[key] for key in ("steps", "decay", "below")}
+    setup = setup._replace(**place)
+    return setup.net() if method is None else method.make(setup, setting["value"])
+
+
+def _about(task, budget):
+    """Lines on the rows and the folds, for the page."""
+    labels, counts = np.unique(task.y, return_counts=True)
+    about = {"rows": f"{len(task.y):,}", "classes": f"{len(labels)}"}
+    about["smallest class"] = f"{counts.min()} rows"
+    if task.groups is not None:
+        about["groups"] = str(len(np.unique(task.groups)))
+    about["folds"] = str(task.n_seeds)
+    if isinstance(budget, str):
+        about["budget"] = budget
+    return about | {"skaug": installed("skaug"), "torch": installed("torch")}
+
+
+def _refitted(task, make, budgets):
+    """Fit what is made to all rows, behind the head."""
     whole = task.whole()
-    setup = setup_of(whole, budgets)._replace(
-        steps=setting["steps"], decay=setting["decay"], below=setting["below"]
-    )
-    model = setup.net() if method is None else method.make(setup, setting["value"])
+    model = make(setup_of(whole, budgets))
     fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
     if whole.head is None:
         return model

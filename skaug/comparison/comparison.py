@@ -1,0 +1,301 @@
+"""Comparison: what a search has found, as a sentence, a table, a picture and a page."""
+
+from functools import cached_property
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import t as student
+from sklearn.utils import Bunch
+
+from skaug._plots import DASHED, axes_of
+from skaug.comparison.differences import METRICS
+from skaug.comparison.exchange import exchange_rate
+from skaug.comparison.page import page
+from skaug.comparison.setup import BEST
+
+__all__ = ["Comparison"]
+
+UNITS = {"accuracy": " points", "balanced accuracy": " points"}
+NOTE = (
+    "± is one standard error of the paired differences, widened because folds share "
+    "training rows. *: p < 0.05; **: also after Holm's correction over the methods. "
+    "Time is that of a fit over that of the twin."
+)
+HOW = (
+    "Every method was fitted in the same folds as its twin. The twin of a network is "
+    "the best plain network, which is trained without augmentation and chooses its "
+    "gradient steps and its weight decay. A method that is put on top of another also "
+    "takes the settings of that one.",
+    "Settings were chosen inside each fold, on rows held out from its training part. "
+    "Log-loss is also taken at the temperature that these rows choose, on both sides "
+    "of a difference, because much of what augmentation does to log-loss is done by a "
+    "temperature as well.",
+)
+SHOWN = ("accuracy", "log-loss", "log-loss at temperature", "worst group", "score")
+
+
+class Comparison:
+    """What a search has found.
+
+    Parameters
+    ----------
+    differences : Differences
+        Of the cells of all methods and folds.
+    name : str
+        Name of the rows in the cells.
+    metric : str
+        What methods were judged by.
+    best : str
+        Name of the best method.
+    about : dict of str to str
+        Rows, classes, folds, versions and the like, for the page.
+    curves : callable
+        Makes the learning curves of the best method when they are asked for.
+
+    See Also
+    --------
+    AugmentationSearchCV : Makes one.
+    """
+
+    def __init__(self, differences, name, metric, best, about, curves):
+        self.differences = differences
+        self.name = name
+        self.metric = metric
+        self.best = best
+        self.about = about
+        self._curves = curves
+
+    def __getstate__(self):
+        # The curves need all rows, which a saved comparison does not take along.
+        return self.__dict__ | {"_curves": None}
+
+    title = "Which augmentation helps?"
+    note = NOTE
+    how = HOW
+
+    @property
+    def has_curves(self):
+        """Whether learning curves have been asked for."""
+        return self.__dict__.get("curves") is not None
+
+    @property
+    def methods(self):
+        """Names of what is in the table: plain training, then methods by their gain."""
+        found = self.differences
+        names = [arm for arm in found.arms if arm in found.methods]
+        sign = 1 if METRICS[self.metric][1] else -1
+        names.sort(key=lambda arm: -sign * np.mean(self._values(arm)))
+        return [BEST] * (BEST in found.arms) + names
+
+    def _values(self, arm, metric=None):
+        return self.differences.values(self.name, arm, metric or self.metric)
+
+    def table(self):
+        """Make one record for each method, ready for ``pandas.DataFrame``.
+
+        Returns
+        -------
+        records : list of Bunch
+            ``method``, ``twin``, mean of each metric, its paired ``difference`` to the
+            twin with its standard ``error``, whether it is beyond doubt after Holm's
+            correction, and ``time``, that of a fit over that of the twin.
+        """
+        return [self._record(arm) for arm in self.methods]
+
+    def _record(self, arm):
+        found = self.differences
+        twin = found.first_twin_of(arm)
+        record = Bunch(method=arm, twin=twin)
+        for metric in self.metrics:
+            key = metric.replace(" ", "_").replace("-", "_")
+            mean = gap = error = np.nan
+            mean = float(np.mean(self._values(arm, metric)))
+            if twin is not None:
+                gap, error, _ = found.difference_between(self.name, arm, twin, metric)
+            record |= {key: mean, f"{key}_difference": gap, f"{key}_error": error}
+        kind = next(iter(found.twins_of(arm)), None)
+        record["beyond_doubt"] = kind is not None and found.beyond_doubt(
+            self.name, arm, kind, self.metric
+        )
+        record["time"] = float(found.time(self.name, arm)) if twin else 1.0
+        return record
+
+    @property
+    def metrics(self):
+        """Metrics of the table that there are figures of."""
+        known = next(iter(self.differences.figures.values()))
+        return [metric for metric in SHOWN if metric in known]
+
+    @property
+    def sentence(self):
+        """The answer in one sentence."""
+        found, n = self.differences, len(self.differences.seeds)
+        if self.best == BEST:
+            return (
+                "No method of augmentation is better than plain training by more than "
+                f"the standard error of {n} folds: train plainly."
+            )
+        twin = found.first_twin_of(self.best)
+        if twin is None:
+            return f"{self.best} is best; it is no augmentation."
+        gaps = [
+            f"{metric} {self._gap(self.best, metric)}{UNITS.get(metric, '')}"
+            for metric in dict.fromkeys((self.metric, "accuracy"))
+        ]
+        twin = "plain training" if twin == BEST else twin
+        return (
+            f"{self.best} is better than {twin}: {', '.join(gaps)} "
+            f"(means of {n} folds ± one standard error)."
+        )
+
+    def _gap(self, arm, metric):
+        """Difference to the twin as it is printed, "" without a twin."""
+        found = self.differences
+        kind = next(iter(found.twins_of(arm)), None)
+        return "" if kind is None else found.text(self.name, arm, kind, metric)
+
+    def lines(self):
+        """Lines of the table as texts, the headings first."""
+        yield [
+            "method",
+            *(f"{m}{n}" for m in self.metrics for n in ("", " - twin")),
+            "time",
+        ]
+        for record, arm in zip(self.table(), self.methods):
+            cells = [arm]
+            for metric in self.metrics:
+                mean = np.mean(self._values(arm, metric))
+                cells += [f"{mean:.{METRICS[metric][0]}f}", self._gap(arm, metric)]
+            yield [*cells, f"{record.time:.1f}"]
+
+    def __str__(self):
+        lines = list(self.lines())
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        rows = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths))
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*rows, "", NOTE, "", self.sentence])
+
+    def plot(self, ax=None):
+        """Draw the differences to the twins with intervals, and the time beside them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default new axes.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+            Thick lines are one standard error, thin ones 95 % intervals.
+        """
+        ax, _ = axes_of(ax, "Comparison.plot")
+        found = self.differences
+        arms = [arm for arm in self.methods if found.first_twin_of(arm)][::-1]
+        quantile = student.ppf(0.975, max(len(found.seeds) - 1, 1))
+        good = METRICS[self.metric][1]
+        for place, arm in enumerate(arms):
+            twin = found.first_twin_of(arm)
+            mean, error, _ = found.difference_between(self.name, arm, twin, self.metric)
+            color = "C0" if (mean > 0) == good else "C3"
+            for factor, width in (quantile, 1.2), (1, 4):
+                ends = mean - factor * error, mean + factor * error
+                ax.plot(ends, [place] * 2, color=color, linewidth=width)
+            ax.plot(mean, place, "o", color=color)
+            time = found.time(self.name, arm)
+            ax.text(
+                1.02,
+                place,
+                f"{time:.1f}",
+                va="center",
+                transform=ax.get_yaxis_transform(),
+            )
+        ax.text(1.02, len(arms) - 0.4, "time", transform=ax.get_yaxis_transform())
+        ax.axvline(0, **DASHED)
+        ax.set_yticks(range(len(arms)), arms)
+        better = "more" if good else "less"
+        ax.set_xlabel(f"{self.metric} - that of the twin ({better} is better)")
+        return ax
+
+    @cached_property
+    def curves(self):
+        """Learning curves of plain training and of the best method; trains both."""
+        found = self.differences
+        is_network = self.best != BEST and found.methods[self.best].is_network
+        return self._curves() if is_network and self._curves is not None else None
+
+    def learning_curves(self, ax=None):
+        """Draw both learning curves; the networks are trained at the first call.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default new axes.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+            Means over the folds, with their standard errors.
+        """
+        ax, _ = axes_of(ax, "Comparison.learning_curves")
+        curves = self._known_curves()
+        for values, label in (curves.plain, BEST), (curves.augmented, curves.method):
+            error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+            ax.errorbar(
+                curves.n_rows, values.mean(axis=0), error, marker="o", label=label
+            )
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(curves.n_rows, [f"{n:.0f}" for n in curves.n_rows])
+        ax.set_xlabel("training rows")
+        ax.set_ylabel(curves.metric)
+        ax.legend()
+        return ax
+
+    def exchange_rate(self):
+        """How many times as many rows plain training needs for the same score.
+
+        Returns
+        -------
+        rate : ExchangeRate
+            Its ``str`` is a sentence.
+        """
+        return exchange_rate(self._known_curves())
+
+    def _known_curves(self):
+        if self.curves is None:
+            raise ValueError(
+                "Comparison needs a network that is better than plain training, and "
+                f"the rows, for learning curves; got {self.best}. Without a gain there "
+                "is nothing to exchange; a loaded comparison has no rows."
+            )
+        return self.curves
+
+    def __repr__(self):
+        return f"Comparison({self.sentence!r})"
+
+    def _repr_html_(self):
+        # A frame keeps the styles of the page and of a notebook apart.
+        return (
+            '<iframe title="comparison" style="width: 100%; height: 42rem; border: 1px '
+            f'solid #8886; border-radius: 6px" srcdoc="{escape(self.html)}"></iframe>'
+        )
+
+    @cached_property
+    def html(self):
+        """The page: one document that loads nothing."""
+        return page(self)
+
+    def save(self, path):
+        """Write the page to a file.
+
+        Parameters
+        ----------
+        path : path
+            Where to, such as ``"page.html"``.
+        """
+        Path(path).write_text(self.html, encoding="utf-8")

@@ -1,0 +1,186 @@
+"""The exchange rate: how many rows plain training needs for the same score."""
+
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.stats import t as student
+
+from skaug.card.twin import fit_with_groups
+from skaug.comparison.cell import log_probabilities, one_thread, scores, setup_of
+from skaug.comparison.data import mixed_order, some
+from skaug.comparison.differences import METRICS
+
+__all__ = ["ExchangeRate", "LearningCurves", "exchange_rate", "learning_curves"]
+
+SHARES = (0.25, 0.5, 1.0)
+FARTHEST = 4.0  # times the rows there are; farther than that is not told
+
+
+class LearningCurves(NamedTuple):
+    """Scores of plain training and of a method, by the number of training rows.
+
+    Attributes
+    ----------
+    method, metric : str
+        Names.
+    n_rows : ndarray of shape (n_shares,)
+        Mean number of training rows.
+    plain, augmented : ndarray of shape (n_folds, n_shares)
+        Scores on the test rows of each fold.
+    overlap : float
+        Size of a test part over that of a training part.
+    """
+
+    method: str
+    metric: str
+    n_rows: np.ndarray
+    plain: np.ndarray
+    augmented: np.ndarray
+    overlap: float
+
+
+class ExchangeRate(NamedTuple):
+    """How many times as many rows plain training needs, with a 95 % interval.
+
+    Attributes
+    ----------
+    factor : float
+        1 says that the method is worth no rows; NaN if it cannot be told.
+    low, high : float
+        Ends of the interval; `high` is infinite if it is not bounded.
+    """
+
+    factor: float
+    low: float
+    high: float
+
+    def __str__(self):
+        if np.isnan(self.factor):
+            return "It cannot be told how many more rows plain training would need."
+        if self.factor > FARTHEST:
+            told = f"more than {FARTHEST:g} times"
+        else:
+            told = f"{self.factor:.1f} times"
+        high = (
+            f"{self.high:.1f}" if self.high <= FARTHEST else f"more than {FARTHEST:g}"
+        )
+        return (
+            f"Plain training would need {told} as many rows for the same score "
+            f"(95 % interval: {self.low:.1f} to {high})."
+        )
+
+
+def learning_curves(task, make_plain, make_augmented, name, metric, budgets, n_jobs):
+    """Train both on a quarter, a half and all of the training rows of each fold.
+
+    Parameters
+    ----------
+    task : Folds
+        The rows.
+    make_plain, make_augmented : callable
+        Of a Setup: the estimator, in a setting that is the same for all shares.
+    name, metric : str
+        Of the method, and of what counts.
+    budgets : Budgets
+        Those of the search.
+    n_jobs : int or None
+        Folds at a time.
+
+    Returns
+    -------
+    curves : LearningCurves
+        Of both.
+    """
+    found = Parallel(n_jobs)(
+        delayed(_fold)(task.draw(fold), (make_plain, make_augmented), metric, budgets)
+        for fold in range(task.n_seeds)
+    )
+    n_rows, plain, augmented = np.moveaxis(np.array(found), 2, 0)
+    return LearningCurves(
+        name, metric, n_rows.mean(axis=0), plain, augmented, task.overlap
+    )
+
+
+def _fold(drawn, makers, metric, budgets):
+    """Number of rows and both scores, (n_shares, 3), of one fold."""
+    order = _growing(drawn.train, drawn.seed)
+    lines = []
+    with one_thread():
+        for share in SHARES:
+            part = some(drawn.train, order[: round(share * len(order))])
+            setup = setup_of(drawn, budgets)._replace(n_rows=len(part.y))
+            line = [len(part.y)]
+            for make in makers:
+                model = fit_with_groups(make(setup), part.X, part.y, part.groups)
+                if metric == "score":
+                    line.append(drawn.scorer(model, drawn.test.X, drawn.test.y))
+                else:
+                    log_p = log_probabilities(model, drawn.test.X, drawn.classes)
+                    line.append(scores(log_p, drawn.test, drawn.classes)[metric])
+            lines.append(line)
+    return lines
+
+
+def _growing(train, seed):
+    """Order of rows whose beginnings are smaller sets of the same kind."""
+    if train.groups is None:
+        return mixed_order(train.y, seed)
+    # More rows are more groups, as when more people are recorded.
+    groups = np.random.RandomState(seed).permutation(np.unique(train.groups))
+    return np.concatenate([np.flatnonzero(train.groups == group) for group in groups])
+
+
+def exchange_rate(curves):
+    """Estimate how many times as many rows plain training needs for the same score.
+
+    Plain scores are taken to be linear in the logarithm of the number of rows. With the
+    gain g of the method at all rows and the slope b of the plain curve for twice as
+    many rows, the factor is 2^(g / b). The interval is that of Fieller for the ratio of
+    two means, over the folds.
+
+    Parameters
+    ----------
+    curves : LearningCurves
+        Of both.
+
+    Returns
+    -------
+    rate : ExchangeRate
+        NaN if more rows do not clearly help plain training.
+    """
+    sign = 1 if METRICS[curves.metric][1] else -1
+    x = np.log2(curves.n_rows)
+    slopes = sign * np.polyfit(x, curves.plain.T, 1)[0]
+    gains = sign * (curves.augmented[:, -1] - curves.plain[:, -1])
+    low, ratio, high = fieller(gains, slopes, curves.overlap)
+    return ExchangeRate(2.0**ratio, 2.0**low, 2.0**high)
+
+
+def fieller(above, below, overlap=0.0, level=0.95):
+    """Ratio of two paired means with its interval, by Fieller's theorem.
+
+    Parameters
+    ----------
+    above, below : ndarray of shape (n,)
+        Paired values; the ratio is that of their means.
+    overlap : float, default=0.0
+        Size of a test part over that of a training part, see ``mean_and_error``.
+    level : float, default=0.95
+        Of the interval.
+
+    Returns
+    -------
+    low, ratio, high : float
+        NaN if the mean below is not clearly positive.
+    """
+    n = len(above)
+    a, b = np.mean(above), np.mean(below)
+    (aa, ab), (_, bb) = np.cov(above, below) * (1 / n + overlap)
+    t2 = student.ppf((1 + level) / 2, n - 1) ** 2
+    if b <= 0 or b**2 <= t2 * bb:
+        return np.nan, np.nan, np.nan
+    # Ends r of the interval: (a - r b)^2 = t^2 (aa - 2 r ab + r^2 bb).
+    leading, half, last = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
+    root = np.sqrt(max(half**2 - leading * last, 0))
+    return (half - root) / leading, a / b, (half + root) / leading

@@ -1,0 +1,261 @@
+"""The search: the plain network unless a method is better, and nothing leaks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import refuses
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    cross_val_score,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skaug import NetClassifier
+from skaug.comparison import AugmentationSearchCV, Budgets, Method
+from skaug.comparison.setup import BEST
+from skaug.transforms import Jitter
+
+FEW = Budgets(plain=(8, 20), augmented=(20,), decays=(0.01, 0.1), refused=8)
+SEARCH = AugmentationSearchCV(methods=["ISDA"], cv=3, budget=FEW, random_state=0)
+
+
+class Constant(LogisticRegression):
+    """A classifier that knows the right answer with the given probability."""
+
+    def __init__(self, proba=0.5):
+        super().__init__()
+        self.proba = proba
+
+    def predict_proba(self, X):
+        own = np.eye(len(self.classes_))[np.asarray(X)[:, 0].astype(int)]
+        rest = (1 - self.proba) / (len(self.classes_) - 1)
+        return np.where(own == 1, self.proba, rest)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y = load_iris(return_X_y=True)
+    X = X + np.random.default_rng(0).normal(size=X.shape)
+    return X, np.array(["a", "b", "c"])[y]
+
+
+@pytest.fixture(scope="module")
+def fitted(rows):
+    return clone(SEARCH).fit(*rows)
+
+
+SMALL = Budgets(plain=(4,), augmented=(4,), decays=(0.01,), refused=4)
+
+
+@parametrize_with_checks(
+    [AugmentationSearchCV(methods=["ISDA"], cv=2, budget=SMALL, random_state=0)]
+)
+def test_it_is_an_estimator_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_records_are_paired_with_the_twin(fitted):
+    frame = pd.DataFrame(fitted.results_)
+    assert frame.groupby("method").size().to_dict() == {BEST: 3, "ISDA": 3}
+    table = frame.pivot(index="fold", columns="method", values="score")
+    of_isda = frame[frame.method == "ISDA"]
+    gaps = table["ISDA"] - table[BEST]
+    np.testing.assert_allclose(of_isda.difference.to_numpy(), gaps.to_numpy())
+    np.testing.assert_allclose(of_isda.score, -of_isda.log_loss)
+    assert set(of_isda.twin) == {BEST}
+
+
+def test_what_is_chosen_is_refitted_as_by_hand(fitted, rows):
+    setting = fitted.best_setting_
+    assert setting["steps"] in (8, 20) and setting["decay"] in (0.01, 0.1)
+    loss = log_loss(rows[1], fitted.predict_proba(rows[0]))
+    assert fitted.score(*rows) == pytest.approx(-loss, rel=1e-5)
+    other = clone(fitted.best_estimator_).fit(*rows)
+    np.testing.assert_array_equal(
+        other.predict_proba(rows[0]), fitted.predict_proba(rows[0])
+    )
+
+
+def method_of(name, proba):
+    return Method(name, lambda setup, value: Constant(proba))
+
+
+@pytest.mark.parametrize(
+    "probas, best", [({"good": 0.99}, "good"), ({"bad": 0.05}, BEST)]
+)
+def test_a_method_wins_only_if_it_is_better(probas, best):
+    # A column that is the class; networks are trained too briefly to see it.
+    y = np.arange(90) % 3
+    X = np.c_[y, np.random.default_rng(0).normal(size=(90, 2))]
+    methods = [method_of(name, proba) for name, proba in probas.items()]
+    short = Budgets(plain=(1,), augmented=(1,), decays=(0.01,), refused=1)
+    search = clone(SEARCH).set_params(methods=methods, budget=short).fit(X, y)
+    assert search.best_method_ == best
+
+
+def test_a_gain_within_its_error_does_not_win():
+    found = clone(SEARCH)
+    # One fold gains much, the others lose a little: the mean is within its error.
+    y = np.arange(90) % 3
+    X = np.random.default_rng(0).normal(size=(90, 3))
+
+    class Noisy(Constant):
+        def predict_proba(self, X):
+            proba = np.full((len(X), 3), 1 / 3)
+            return proba
+
+    found.set_params(methods=[Method("noise", lambda s, v: Noisy())], budget=SMALL)
+    found.fit(X, y)
+    mean, error, _ = found.comparison_.differences.difference(
+        "rows", "noise", "best plain", "log-loss"
+    )
+    assert (found.best_method_ == "noise") == (-mean > error)
+
+
+def test_methods_of_ones_own_take_two_lines(rows):
+    mine = Method("mine", lambda s, v: s.augmented(Jitter(v)), grid=(0.05, 0.2))
+    search = clone(SEARCH).set_params(methods=["ISDA", mine], cv=2).fit(*rows)
+    values = {one["value"] for one in search.results_ if one["method"] == "mine"}
+    assert values <= {0.05, 0.2} and values
+
+
+def test_groups_are_never_on_both_sides(rows):
+    X, y = rows
+    groups = np.arange(150) // 5
+    seen = []
+
+    class Watching(NetClassifier):
+        def fit(self, X, y=None, groups=None, **params):
+            seen.append(set(groups.tolist()))
+            return super().fit(X, y, groups=groups, **params)
+
+    search = clone(SEARCH).set_params(estimator=Watching(), methods=["heuristics"])
+    search.fit(X, y, groups=groups)
+    sizes = {len(one) for one in seen}
+    # Inner rows are two thirds of two thirds of the groups; then 20 of 30, and all.
+    assert sizes == {13, 14, 20, 30} or sizes <= {12, 13, 14, 15, 19, 20, 21, 30}
+    for cell in search.comparison_.differences.figures.values():
+        assert "worst group" in cell
+
+
+def test_the_head_learns_inside_the_folds(rows):
+    X, y = rows
+    seen = []
+
+    class Counting(StandardScaler):
+        def fit(self, X, y=None, sample_weight=None):
+            seen.append(len(X))
+            return super().fit(X, y, sample_weight)
+
+    pipe = make_pipeline(Counting(), NetClassifier(random_state=0))
+    search = clone(SEARCH).set_params(estimator=pipe).fit(X, y)
+    assert max(seen[:-1]) == 100 and seen[-1] == 150
+    assert isinstance(search.best_estimator_, Pipeline)
+    assert search.predict(X).shape == (150,)
+
+
+def test_frames_of_numbers_texts_and_gaps(rows):
+    X, y = rows
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["colour"] = np.where(frame.a > 6, "red", "blue")
+    frame.loc[::7, "b"] = np.nan
+    search = clone(SEARCH).fit(frame, y)
+    assert list(search.feature_names_in_) == [*"abcd", "colour"]
+    assert search.score(frame, y) > -1.2
+    with pytest.raises(ValueError, match="feature names"):
+        search.predict(frame.drop(columns="a"))
+
+
+def test_texts_by_a_column_transformer():
+    words = {"a": "red hot fire", "b": "cold blue ice"}
+    y = np.array(["a", "b"] * 30)
+    frame = pd.DataFrame(
+        {"text": [f"{words[label]} {i % 5}" for i, label in enumerate(y)], "kind": "x"}
+    )
+    head = make_column_transformer(
+        (TfidfVectorizer(), "text"), (OneHotEncoder(), ["kind"])
+    )
+    pipe = make_pipeline(head, NetClassifier(random_state=0))
+    search = clone(SEARCH).set_params(estimator=pipe).fit(frame, y)
+    assert (search.predict(frame) == y).all()
+
+
+def test_scoring_chooses_and_scores(rows):
+    search = clone(SEARCH).set_params(scoring="accuracy").fit(*rows)
+    frame = pd.DataFrame(search.results_)
+    np.testing.assert_allclose(frame.score, frame.accuracy)
+    search = clone(SEARCH).set_params(scoring="f1_macro").fit(*rows)
+    frame = pd.DataFrame(search.results_)
+    assert ((frame.score >= 0) & (frame.score <= 1)).all()
+
+
+def test_it_works_within_cross_validation(rows):
+    X, y = rows
+    groups = np.arange(150) // 5
+    search = clone(SEARCH).set_params(cv=2)
+    scores = cross_val_score(make_pipeline(StandardScaler(), search), X, y, cv=2)
+    assert scores.shape == (2,) and np.isfinite(scores).all()
+    scores = cross_val_score(
+        search, X, y, cv=GroupKFold(2).split(X, y, groups), params={"groups": groups}
+    )
+    assert scores.shape == (2,) and np.isfinite(scores).all()
+
+
+def test_cells_are_kept_and_found_again(rows, tmp_path, monkeypatch):
+    search = clone(SEARCH).set_params(cache=tmp_path)
+    first = search.fit(*rows).results_
+    monkeypatch.setattr("skaug.comparison.study.keep_cell", lambda *args: 1 / 0)
+    assert clone(search).fit(*rows).results_ == first
+    with pytest.raises(ZeroDivisionError):
+        clone(search).set_params(random_state=1).fit(*rows)
+
+
+def test_folds_adapt_to_small_classes(rows):
+    X, y = rows
+    few = np.r_[:50, 50:53]
+    search = clone(SEARCH).set_params(cv=10).fit(X[few], y[few])
+    assert max(one["fold"] for one in search.results_) == 2
+
+
+def test_given_folds_are_taken(rows):
+    X, y = rows
+    fold = PredefinedSplit(np.where(np.arange(150) % 3 == 0, 0, -1))
+    search = clone(SEARCH).set_params(cv=fold).fit(X, y)
+    assert {one["n_test"] for one in search.results_} == {50}
+    search = clone(SEARCH).set_params(cv=KFold(2, shuffle=True)).fit(X, y)
+    assert {one["n_test"] for one in search.results_} == {75}
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"methods": ["GAN"]}, r"needs methods among ISDA, .*; got \['GAN'\]"),
+        ({"methods": 3}, "methods to be 'auto' or a list of names or methods; got 3"),
+        (
+            {"budget": "big"},
+            "budget to be 'quick', 'normal' or 'thorough' or a Budgets",
+        ),
+        ({"rule": "holm"}, "rule to be 'one_standard_error' or 'best'; got 'holm'"),
+        ({"estimator": LogisticRegression()}, "estimator to be a NetClassifier, or a"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(rows, params, message):
+    with refuses(message):
+        clone(SEARCH).set_params(**params).fit(*rows)
+
+
+def test_without_refit_it_does_not_predict(rows):
+    search = clone(SEARCH).set_params(refit=False).fit(*rows)
+    assert search.best_method_ in (BEST, "ISDA")
+    with pytest.raises(AttributeError, match="needs refit=True to predict"):
+        search.predict(rows[0])
