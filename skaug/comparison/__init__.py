@@ -17,7 +17,7 @@ from skaug.comparison.cell import log_probabilities, run_cell, scores
 from skaug.comparison.data import Task, columns_as_numbers, draw, fold_maker
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
-from skaug.comparison.files import read_file, read_table
+from skaug.comparison.files import Reading, read_file, read_task
 from skaug.comparison.methods import METHODS, Budgets, Method, Setup, methods_for
 from skaug.comparison.study import run_study
 from skaug.comparison.tables import summary
@@ -27,6 +27,7 @@ __all__ = [
     "Budgets",
     "Differences",
     "Method",
+    "Reading",
     "Setup",
     "Task",
     "columns_as_numbers",
@@ -37,7 +38,7 @@ __all__ = [
     "log_probabilities",
     "methods_for",
     "read_file",
-    "read_table",
+    "read_task",
     "run_cell",
     "run_study",
     "scores",

@@ -1,0 +1,180 @@
+"""Texts of a column as numbers, in the forms in which people write them.
+
+A number may have a sign, a currency, separators between thousands, a decimal point or
+comma, an exponent and a unit. What cannot be read as a number is listed, not guessed.
+"""
+
+import re
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+from sklearn.utils import Bunch
+
+__all__ = ["as_numbers", "decimal_signs", "is_missing"]
+
+# In small letters. A minus sign alone, and dashes of other lengths, are also used.
+MISSING = {"", "na", "n/a", "nan", "null", "none", "nil", "?", ".", "..", "-", "--"}
+MISSING |= {"---", "\N{EN DASH}", "\N{EM DASH}", "<na>", "#n/a", "#na", "#div/0!"}
+MISSING |= {"#value!", "missing", "n.a."}
+CURRENCY = "[$€£¥₹]|USD|EUR|GBP|CHF"
+UNIT = "(?:[$€£¥₹%‰]|[^\\W\\d_]|[°µ])[^\\W_²³]{0,3}[\\w°µ/²³^*·%]{0,8}"
+SPACES = " \u00a0\u2009\u202f'\N{RIGHT SINGLE QUOTATION MARK}"
+SIGN = "[-+\N{MINUS SIGN}]"
+BEFORE = rf"(?P<sign>{SIGN}?)\s?(?P<currency>{CURRENCY})?\s?(?P<inner>{SIGN}?)"
+AFTER = rf"(?P<exponent>[eE][-+]?\d+)?\s?(?P<unit>{UNIT})?"
+OTHER = {".": ",", ",": "."}
+ENOUGH = 1000  # cells that tell the decimal sign of a column
+
+
+def _pattern(decimal):
+    """Pattern of a number with this decimal sign."""
+    d, groups = re.escape(decimal), re.escape(OTHER[decimal] + SPACES)
+    grouped = rf"\d{{1,3}}(?P<group>[{groups}])\d{{3}}(?:(?P=group)\d{{3}})*"
+    body = rf"(?:{grouped}|\d+)(?:{d}\d*)?|{d}\d+"
+    return re.compile(rf"{BEFORE}(?P<body>{body}){AFTER}")
+
+
+def _sure_pattern(decimal):
+    """Pattern of a number that tells that this is its decimal sign.
+
+    5.1 does, while 5.100 might as well be five thousand and one hundred.
+    """
+    d, g = re.escape(decimal), re.escape(OTHER[decimal])
+    bodies = [
+        rf"\d{{1,3}}(?:{g}\d{{3}})+{d}\d+",
+        rf"\d{{1,3}}(?:{g}\d{{3}}){{2,}}",
+        rf"\d*{d}(?:\d{{1,2}}|\d{{4,}})",
+        rf"(?:0*|\d{{4,}}){d}\d+",
+        rf"\d+{d}\d+(?=[eE])",
+    ]
+    return re.compile(rf"(?m)^{BEFORE}(?:{'|'.join(bodies)}){AFTER}$")
+
+
+PATTERNS = {decimal: _pattern(decimal) for decimal in OTHER}
+SURE = {decimal: _sure_pattern(decimal) for decimal in OTHER}
+UNSURE = re.compile(r"(?m)^[-+]?\d{1,3}([.,])\d{3}$")
+
+
+def is_missing(text):
+    """Whether a text stands for a missing number."""
+    return text.casefold() in MISSING
+
+
+def decimal_signs(columns, sep=None):
+    """Decimal sign of each column of texts; the usual one where a column tells nothing.
+
+    Returns the signs and the usual one.
+    """
+    joined = ["\n".join(texts) for texts in columns]
+    signs = [_own_sign(cells) for cells in joined]
+    votes = Counter(sign for sign in signs if sign)
+    if votes:
+        usual = "," if votes[","] > votes["."] else "."
+    else:
+        # Beside semicolons, 5,100 is rather a decimal number than five thousand.
+        unsure = {sign for cells in joined for sign in UNSURE.findall(cells)}
+        usual = "," if sep == ";" and unsure == {","} else "."
+    return [sign or usual for sign in signs], usual
+
+
+def _own_sign(joined):
+    """Decimal sign that the cells of a column tell, or None."""
+    counts = {
+        sign: sum(1 for _ in islice(pattern.finditer(joined), ENOUGH))
+        for sign, pattern in SURE.items()
+        if "," in joined or "." in joined
+    }
+    if not any(counts.values()):
+        return None
+    return "," if counts[","] > counts["."] else "."
+
+
+def as_numbers(texts, decimal=".", na=frozenset()):
+    """Read texts as numbers.
+
+    Returns a Bunch: ``numbers`` (n,), NaN where a number is missing or not one;
+    ``n_present``, the texts that are not missing; ``odd``, a Counter of those that are
+    no numbers; ``marks``, a Counter of those that stand for a missing number; ``unit``
+    of the numbers; and ``grouped``, an example of separators between thousands, None
+    without.
+    """
+    values = None if not na.isdisjoint(texts) else _plain(texts, decimal)
+    if values is not None:
+        n_present = len(texts) - int(np.isnan(values).sum())
+        return Bunch(
+            numbers=values,
+            n_present=n_present,
+            odd=Counter(),
+            marks=Counter(),
+            unit="",
+            grouped=None,
+        )
+    counts = Counter(texts)
+    marks = Counter({text: counts[text] for text in counts if text in na})
+    for text in counts:
+        if text not in na and text.casefold() in MISSING:
+            marks[text] = counts[text]
+    found = {t: _number(t, decimal) for t in counts if t not in marks}
+    unit = _common_unit(found, counts)
+    # A number with another unit is another quantity, unless it is 0.
+    right = {
+        text: number
+        for text, number in found.items()
+        if number and (number[1] == unit or number[:2] == (0, ""))
+    }
+    lookup = {text: number[0] for text, number in right.items()}
+    return Bunch(
+        numbers=np.array([lookup.get(text, np.nan) for text in texts], np.float64),
+        n_present=len(texts) - marks.total(),
+        odd=Counter({text: counts[text] for text in found if text not in right}),
+        marks=Counter({text: n for text, n in marks.items() if text}),
+        unit=unit,
+        grouped=next((text for text in right if right[text][2]), None),
+    )
+
+
+def _plain(texts, decimal):
+    """Values of texts that Python reads as they are, or are empty; None if any not."""
+    if decimal == ",":
+        if any("." in text for text in texts):
+            return None
+        texts = [text.replace(",", ".") for text in texts]
+    try:
+        values = np.array([float(text or "nan") for text in texts])
+    except ValueError:
+        return None
+    # Python takes 1_000 for a number, and the marks of missing numbers are counted.
+    empty = sum(not text for text in texts)
+    if np.isnan(values).sum() > empty or "_" in "".join(texts):
+        return None
+    return values
+
+
+def _number(text, decimal):
+    """Value, unit, and whether there are groups of thousands; None if no number."""
+    try:
+        if "_" not in text and (decimal == "." or "." not in text):
+            return float(text.replace(decimal, ".")), "", False
+    except ValueError:
+        pass
+    match = PATTERNS[decimal].fullmatch(text)
+    if not match:
+        return None
+    body, group = match["body"], match["group"]
+    if group:
+        body = body.replace(group, "")
+    signs = match["sign"] + match["inner"]
+    value = float(body.replace(",", ".") + (match["exponent"] or ""))
+    negative = any(sign in "-\N{MINUS SIGN}" for sign in signs)
+    units = [match["currency"] or "", match["unit"] or ""]
+    return -value if negative else value, " ".join(filter(None, units)), bool(group)
+
+
+def _common_unit(found, counts):
+    """Unit of most numbers, which may be none."""
+    units = Counter()
+    for text, number in found.items():
+        if number:
+            units[number[1]] += counts[text]
+    return units.most_common(1)[0][0] if units else ""

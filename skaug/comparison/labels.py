@@ -1,0 +1,84 @@
+"""Labels and groups of the rows: none is missing, and each has one spelling."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from skaug.comparison.cells import is_missing
+
+__all__ = ["check_classes", "groups_of", "labels_of"]
+
+FEWEST = 6  # rows of a class, below which folds may lack it
+
+
+def labels_of(texts, column, place, na=frozenset()):
+    """Labels or groups as an array of texts, and sentences on what was seen.
+
+    ``texts`` may have spaces around them, ``column`` is their name, and ``place`` says
+    where a row is. Texts of nothing, and those of ``na``, are refused.
+    """
+    stripped = [text.strip() for text in texts]
+    empty = [i for i, text in enumerate(stripped) if not text or text in na]
+    if empty:
+        raise ValueError(
+            f"read_file needs {column!r} in every row; got {len(empty)} empty, such as "
+            f"in {place(empty[0])}. Remove these rows, or fill them in."
+        )
+    notes = []
+    counts, spellings = Counter(stripped), defaultdict(set)
+    for text in set(texts):
+        spellings[text.strip()].add(text)
+    for label, others in sorted(spellings.items()):
+        if len(others) > 1:
+            shown = " and ".join(map(repr, sorted(others)))
+            notes.append(f"{shown} of {column!r} are one, {label!r}.")
+        if is_missing(label):
+            notes.append(
+                f"{label!r} is taken for a name in {column!r}, where {counts[label]} "
+                "rows have it. If it stands for a missing one, remove these rows."
+            )
+    alike = defaultdict(list)
+    for label in sorted(counts):
+        alike[label.casefold()].append(label)
+    for labels in alike.values():
+        if len(labels) > 1:
+            shown = " and ".join(map(repr, labels))
+            notes.append(
+                f"{shown} of {column!r} differ in capitals only; both are kept."
+            )
+    return np.array(stripped, dtype=str), notes
+
+
+def check_classes(y, column):
+    """Refuse labels that are no classes; return sentences on small classes."""
+    labels, counts = np.unique(y, return_counts=True)
+    if len(y) < 2:
+        raise ValueError(
+            f"read_file needs two rows or more; got {len(y)}. Add rows to the file."
+        )
+    if len(labels) < 2:
+        raise ValueError(
+            f"read_file needs two classes or more in {column!r}; got {labels[0]!s} "
+            "alone. Add rows of another class, or name another target."
+        )
+    if len(labels) > len(y) / 2:
+        raise ValueError(
+            f"read_file needs a target of classes; got {len(labels)} different values "
+            f"of {column!r} in {len(y)} rows. If they are quantities, bin them first."
+        )
+    return [
+        f"The class '{label}' is rare, with a count of {count}, so that some folds "
+        "lack it. Add rows, merge it with another class, or remove it."
+        for label, count in zip(labels, counts, strict=True)
+        if count < FEWEST
+    ]
+
+
+def groups_of(groups, column):
+    """Groups, or None if each row is a group, with a sentence that says so."""
+    if groups is None or len(np.unique(groups)) < len(groups):
+        return groups, []
+    return None, [
+        f"Each row has another group in {column!r}, so groups are left out and folds "
+        "are drawn from the rows."
+    ]
