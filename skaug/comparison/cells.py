@@ -13,10 +13,11 @@ from sklearn.utils import Bunch
 
 __all__ = ["as_numbers", "decimal_signs", "is_missing"]
 
-# In small letters. A minus sign alone, and dashes of other lengths, are also used.
-MISSING = {"", "na", "n/a", "nan", "null", "none", "nil", "?", ".", "..", "-", "--"}
-MISSING |= {"---", "\N{EN DASH}", "\N{EM DASH}", "<na>", "#n/a", "#na", "#div/0!"}
-MISSING |= {"#value!", "missing", "n.a."}
+_WORDS = ["na", "n/a", "n.a.", "nan", "null", "none", "nil", "missing", "<na>", "#n/a"]
+_WORDS += ["#na", "#div/0!", "#value!"]
+_SIGNS = ["", "?", ".", "..", "-", "--", "---", "\N{EN DASH}", "\N{EM DASH}"]
+MISSING = {form(word) for word in _WORDS for form in (str, str.upper, str.capitalize)}
+MISSING |= {"NaN", *_SIGNS}
 CURRENCY = "[$€£¥₹]|USD|EUR|GBP|CHF"
 UNIT = "(?:[$€£¥₹%‰]|[^\\W\\d_]|[°µ])[^\\W_²³]{0,3}[\\w°µ/²³^*·%]{0,8}"
 SPACES = " \u00a0\u2009\u202f'\N{RIGHT SINGLE QUOTATION MARK}"
@@ -24,7 +25,7 @@ SIGN = "[-+\N{MINUS SIGN}]"
 BEFORE = rf"(?P<sign>{SIGN}?)\s?(?P<currency>{CURRENCY})?\s?(?P<inner>{SIGN}?)"
 AFTER = rf"(?P<exponent>[eE][-+]?\d+)?\s?(?P<unit>{UNIT})?"
 OTHER = {".": ",", ",": "."}
-ENOUGH = 1000  # cells that tell the decimal sign of a column
+ENOUGH = 1000  # cells that tell the decimal sign of a column, if they tell any
 
 
 def _pattern(decimal):
@@ -58,36 +59,41 @@ UNSURE = re.compile(r"(?m)^[-+]?\d{1,3}([.,])\d{3}$")
 
 def is_missing(text):
     """Whether a text stands for a missing number."""
-    return text.casefold() in MISSING
+    return text in MISSING
 
 
 def decimal_signs(columns, sep=None):
     """Decimal sign of each column of texts; the usual one where a column tells nothing.
 
-    Returns the signs and the usual one.
+    Returns the signs, the usual one, and whether any column tells.
     """
-    joined = ["\n".join(texts) for texts in columns]
-    signs = [_own_sign(cells) for cells in joined]
+    columns = list(columns)
+    signs = [_own_sign(texts) for texts in columns]
     votes = Counter(sign for sign in signs if sign)
     if votes:
         usual = "," if votes[","] > votes["."] else "."
     else:
         # Beside semicolons, 5,100 is rather a decimal number than five thousand.
-        unsure = {sign for cells in joined for sign in UNSURE.findall(cells)}
+        unsure = {
+            sign for texts in columns for sign in UNSURE.findall("\n".join(texts))
+        }
         usual = "," if sep == ";" and unsure == {","} else "."
-    return [sign or usual for sign in signs], usual
+    return [sign or usual for sign in signs], usual, bool(votes)
 
 
-def _own_sign(joined):
+def _own_sign(texts):
     """Decimal sign that the cells of a column tell, or None."""
-    counts = {
-        sign: sum(1 for _ in islice(pattern.finditer(joined), ENOUGH))
-        for sign, pattern in SURE.items()
-        if "," in joined or "." in joined
-    }
-    if not any(counts.values()):
-        return None
-    return "," if counts[","] > counts["."] else "."
+    for some in (texts[:ENOUGH], texts[ENOUGH:]):
+        joined = "\n".join(some)
+        if "," not in joined and "." not in joined:
+            continue
+        counts = {
+            sign: sum(1 for _ in islice(pattern.finditer(joined), ENOUGH))
+            for sign, pattern in SURE.items()
+        }
+        if any(counts.values()):
+            return "," if counts[","] > counts["."] else "."
+    return None
 
 
 def as_numbers(texts, decimal=".", na=frozenset()):
@@ -99,23 +105,43 @@ def as_numbers(texts, decimal=".", na=frozenset()):
     of the numbers; and ``grouped``, an example of separators between thousands, None
     without.
     """
-    values = None if not na.isdisjoint(texts) else _plain(texts, decimal)
-    if values is not None:
-        n_present = len(texts) - int(np.isnan(values).sum())
-        return Bunch(
-            numbers=values,
-            n_present=n_present,
-            odd=Counter(),
-            marks=Counter(),
-            unit="",
-            grouped=None,
-        )
+    marks = (MISSING | na).intersection(texts)
+    values = _plain(texts, marks, decimal)
+    marks = Counter({text: texts.count(text) for text in marks})
+    found = Bunch(
+        numbers=values,
+        n_present=len(texts) - marks.total(),
+        odd=Counter(),
+        marks=Counter({text: n for text, n in marks.items() if text}),
+        unit="",
+        grouped=None,
+    )
+    if values is None:
+        found.update(_one_by_one(texts, marks, decimal))
+    return found
+
+
+def _plain(texts, marks, decimal):
+    """Values of texts that Python reads as they are, but for marks; None if any not."""
+    if marks:
+        texts = ["nan" if text in marks else text for text in texts]
+    joined = "\n".join(texts)
+    if "_" in joined:  # Python takes 1_000 for a number.
+        return None
+    if decimal == ",":
+        if "." in joined or joined.count("\n") >= len(texts):
+            return None
+        texts = joined.replace(",", ".").split("\n")
+    try:
+        return np.array(list(map(float, texts)))
+    except ValueError:
+        return None
+
+
+def _one_by_one(texts, marks, decimal):
+    """Numbers, odd texts, unit and example of groups, each text read by itself."""
     counts = Counter(texts)
-    marks = Counter({text: counts[text] for text in counts if text in na})
-    for text in counts:
-        if text not in na and text.casefold() in MISSING:
-            marks[text] = counts[text]
-    found = {t: _number(t, decimal) for t in counts if t not in marks}
+    found = {text: _number(text, decimal) for text in counts if text not in marks}
     unit = _common_unit(found, counts)
     # A number with another unit is another quantity, unless it is 0.
     right = {
@@ -124,31 +150,12 @@ def as_numbers(texts, decimal=".", na=frozenset()):
         if number and (number[1] == unit or number[:2] == (0, ""))
     }
     lookup = {text: number[0] for text, number in right.items()}
-    return Bunch(
-        numbers=np.array([lookup.get(text, np.nan) for text in texts], np.float64),
-        n_present=len(texts) - marks.total(),
-        odd=Counter({text: counts[text] for text in found if text not in right}),
-        marks=Counter({text: n for text, n in marks.items() if text}),
-        unit=unit,
-        grouped=next((text for text in right if right[text][2]), None),
-    )
-
-
-def _plain(texts, decimal):
-    """Values of texts that Python reads as they are, or are empty; None if any not."""
-    if decimal == ",":
-        if any("." in text for text in texts):
-            return None
-        texts = [text.replace(",", ".") for text in texts]
-    try:
-        values = np.array([float(text or "nan") for text in texts])
-    except ValueError:
-        return None
-    # Python takes 1_000 for a number, and the marks of missing numbers are counted.
-    empty = sum(not text for text in texts)
-    if np.isnan(values).sum() > empty or "_" in "".join(texts):
-        return None
-    return values
+    return {
+        "numbers": np.array([lookup.get(text, np.nan) for text in texts], np.float64),
+        "odd": Counter({text: counts[text] for text in found if text not in right}),
+        "unit": unit,
+        "grouped": next((text for text in right if right[text][2]), None),
+    }
 
 
 def _number(text, decimal):

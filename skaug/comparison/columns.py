@@ -63,7 +63,7 @@ def second_header(columns, labels, na=frozenset()):
     if not words or any(not as_numbers([t], sign).odd for t in words for sign in OTHER):
         return False
     rest = [texts[1:] for texts, text in zip(columns, first, strict=True) if text]
-    signs, _ = decimal_signs(rest)
+    signs = decimal_signs(rest)[0]
     return any(
         _is_numbers(as_numbers(t, s, na)) for t, s in zip(rest, signs, strict=True)
     )
@@ -84,7 +84,7 @@ def read_columns(cells, place, *, sep=None, decimal=None, na=frozenset()):
     ``notes``, sentences on what was seen.
     """
     of_texts = {name: c for name, c in cells.items() if not isinstance(c, np.ndarray)}
-    signs, usual = decimal_signs(of_texts.values(), sep)
+    signs, usual, is_told = decimal_signs(of_texts.values(), sep)
     if decimal is not None:
         signs, usual = [decimal] * len(signs), decimal
     signs = dict(zip(of_texts, signs, strict=True))
@@ -104,6 +104,12 @@ def read_columns(cells, place, *, sep=None, decimal=None, na=frozenset()):
         for sentence in seen:
             notes[sentence].append(name)
     sentences = _sentences(columns, notes)
+    if usual == "," and not is_told and decimal is None:
+        sentences.append(
+            "No number tells the decimal sign for sure. Fields are separated by "
+            "semicolons, so commas were taken for it; if they separate thousands, give "
+            "decimal='.' (--decimal .)."
+        )
     return Bunch(columns=columns, kept=kept, decimal=usual, notes=sentences)
 
 
@@ -160,20 +166,19 @@ def _counts_rows(name, values):
     n, has_name = len(values), bool(ROW_NAMES.fullmatch(name))
     if np.isnan(values).any() or (n < FEW and not has_name):
         return False
-    steps = np.diff(values)
+    with np.errstate(over="ignore"):
+        steps, extent = np.diff(values), np.ptp(values)
     if np.allclose(steps, steps[0], rtol=1e-6, atol=0):
         return True  # such as moments, too
     is_whole = (values == np.round(values)).all()
     if not is_whole or len(np.unique(values)) < n:
         return False
-    return has_name or np.ptp(values) == n - 1
+    return has_name or extent == n - 1
 
 
 def _seen_in(cells, sign):
     """What is special about the cells of a column of numbers."""
-    seen = []
-    if cells.marks:
-        seen.append(f"has {_listed(cells.marks)}, taken as missing")
+    seen = _seen_marks(cells)
     if cells.odd:
         seen.append(
             f"has {_listed(cells.odd)} among its numbers, taken as missing for that"
@@ -188,20 +193,26 @@ def _seen_in(cells, sign):
     return seen
 
 
+def _seen_marks(cells):
+    """What stands for missing values in a column, if anything but nothing does."""
+    return [f"has {_listed(cells.marks)}, taken as missing"] if cells.marks else []
+
+
 def _column_of_texts(name, texts, cells):
     """Column of texts: answers as 0 and 1, dates, or categories."""
-    counts = Counter(texts)
-    n_empty = counts.pop("", 0)
-    small = {text.casefold() for text in counts}
+    small = {text.casefold() for text in cells.odd}
     for positive, negative in ANSWERS:
         if small == {positive, negative}:
             numbers = {positive: 1.0, negative: 0.0}
             values = [numbers.get(text.casefold(), np.nan) for text in texts]
             note = f"1 for {positive}, 0 for {negative}"
-            return Column(name, "numbers", note), np.array(values), [f"is {note}"]
+            seen = [f"is {note}", *_seen_marks(cells)]
+            return Column(name, "numbers", note), np.array(values), seen
+    counts = Counter(texts)
+    n_empty = counts.pop("", 0)
     n = len(texts) - n_empty
-    dates = sum(counts[text] for text in counts if DATE.fullmatch(text))
-    if dates >= MOSTLY * n:
+    dates = sum(n for text, n in cells.odd.items() if DATE.fullmatch(text))
+    if dates >= MOSTLY * cells.n_present:
         return Column(name, "left out", "it has dates or times"), None, []
     if len(counts) == 1:
         return Column(name, "left out", "it is constant"), None, []

@@ -7,6 +7,7 @@ them, ``columns`` tells what each column is, ``labels`` checks labels and groups
 what is no table.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,7 +27,7 @@ __all__ = ["Reading", "read_file", "read_task"]
 N_LISTED = 30
 TABS = ("tab", "\\t")  # as people type it
 SEPARATOR = Rule(
-    lambda sep: sep is None or (isinstance(sep, str) and len(sep) == 1),
+    lambda sep: sep is None or (isinstance(sep, str) and re.fullmatch('[^"\r\n]', sep)),
     "a single character, or 'tab'",
 )
 
@@ -293,8 +294,11 @@ def _checked(drop, sep, decimal, na):
     sep = "\t" if sep in TABS else sep
     check_value("read_file", "sep", sep, SEPARATOR)
     check_value("read_file", "decimal", decimal, OneOf(".", ",", None))
-    drop, na = ([value] if isinstance(value, str) else value for value in (drop, na))
-    return {"drop": list(drop), "sep": sep, "decimal": decimal, "na": frozenset(na)}
+    drop, na = (
+        [one] if isinstance(one, (str, float, int)) else one for one in (drop, na)
+    )
+    na = frozenset(map(str, na))
+    return {"drop": list(drop), "sep": sep, "decimal": decimal, "na": na}
 
 
 def _reading(path, rows):

@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from skaug.comparison.cells import is_missing
+from skaug.comparison.cells import as_numbers, is_missing
 
 __all__ = ["check_classes", "groups_of", "labels_of"]
 
+MANY = 30  # classes, above which numbers may be quantities
 FEWEST = 6  # rows of a class, below which folds may lack it
 
 
@@ -66,11 +67,31 @@ def check_classes(y, column):
             f"read_file needs a target of classes; got {len(labels)} different values "
             f"of {column!r} in {len(y)} rows. If they are quantities, bin them first."
         )
+    return [*_of_quantities(labels, column), *_of_rare(labels, counts)]
+
+
+def _of_quantities(labels, column):
+    """Sentence on labels that may be no classes."""
+    texts = [str(label) for label in labels]
+    if len(labels) <= MANY or as_numbers(texts).odd:
+        return []
     return [
-        f"The class '{label}' is rare, with a count of {count}, so that some folds "
-        "lack it. Add rows, merge it with another class, or remove it."
-        for label, count in zip(labels, counts, strict=True)
-        if count < FEWEST
+        f"{column!r} has {len(labels)} different numbers, and each is a class. If they "
+        "are quantities, bin them first."
+    ]
+
+
+def _of_rare(labels, counts):
+    """Sentence on classes that are too rare to be in each fold."""
+    rare = [
+        f"{label} ({n})" for label, n in zip(labels, counts, strict=True) if n < FEWEST
+    ]
+    if not rare:
+        return []
+    shown = ", ".join(rare[:5]) + f" and {len(rare) - 5} more" * (len(rare) > 5)
+    return [
+        f"There are classes of fewer than {FEWEST} rows, {shown}, so that some folds "
+        "may lack them. Add rows, merge classes, or remove these."
     ]
 
 

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from sklearn.utils import Bunch
 
+from skaug.comparison.cells import as_numbers
 from skaug.comparison.columns import read_columns, second_header
 from skaug.comparison.labels import check_classes, groups_of, labels_of
 from skaug.comparison.leaks import possible_leaks
@@ -18,6 +19,7 @@ PERSON = re.compile(
 )
 SIGNS = {".": "points", ",": "commas"}
 N_LISTED = 30
+NO_NAMES = " If these are values, add a line of names to the file."
 
 
 def read_table(path, target, groups, *, drop, sep, decimal, na):
@@ -61,7 +63,7 @@ def _text_cells(path, sep, as_they_are):
     """Texts of a file by name of their column, and the line of each row."""
     table = read_text_table(path, sep)
     cells = {
-        name: column if name in as_they_are else [cell.strip() for cell in column]
+        name: column if name in as_they_are else list(map(str.strip, column))
         for name, column in zip(table.names, table.columns, strict=True)
     }
     return Bunch(cells=cells, sep=table.sep, notes=table.notes, lines=table.lines)
@@ -117,9 +119,10 @@ def _special_columns(cells, target, groups, drop):
     ]
     for option, name in wanted:
         if name not in cells and (name is not None or option == "target"):
+            hint = "" if as_numbers(list(cells)).odd else NO_NAMES
             raise ValueError(
                 f"read_file needs {option} to be a column; got {name!r}. Columns are: "
-                f"{listed}. Name one of them by {option} (--{option})."
+                f"{listed}. Name one of them by {option} (--{option}).{hint}"
             )
     names = [name for _, name in wanted if name is not None]
     if len(set(names)) < len(names):

@@ -49,8 +49,8 @@ def read_text_table(path, sep=None):
         body, first = body[given.end() :], first + 1
         sep = sep or given[1]
     sep = sep or sniffed(body)
-    rows, lines = _records(body, sep)
-    rows, lines = _without_empty(rows, lines + first, notes)
+    rows, lines = _records(body, sep, first)
+    rows, lines = _without_empty(rows, lines, notes)
     if not rows:
         raise ValueError(
             f"read_file needs a line of names and rows; got {path.name}, which is "
@@ -69,6 +69,7 @@ def read_text_table(path, sep=None):
             f"read_file needs rows under the line of names; got {path.name} without "
             "any. Check its contents."
         )
+    rows, lines = _without_names(rows, lines, names, notes)
     names, rows = _lined_up(names, rows, lines, sep, notes)
     return Bunch(
         names=_each_once(names, notes),
@@ -154,20 +155,20 @@ def _suits(sample, sep):
     return weight * math.log(n) * (np.mean(fits) if fits else 1)
 
 
-def _records(text, sep):
-    """Fields of each line, and the line, from 1, that each record begins in."""
+def _records(text, sep, first):
+    """Fields of each record, and the line it begins in, after the first few lines."""
     if sep == " ":
         text = "\n".join(line.strip() for line in text.splitlines())
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True
     )
-    rows, lines, line = [], [], 1
+    rows, lines, line = [], [], first + 1
     try:
         for row in reader:
             if row:
                 rows.append(row)
                 lines.append(line)
-            line = reader.line_num + 1
+            line = first + reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
             f"read_file needs quotes that close; got one that does not in line {line} "
@@ -185,6 +186,20 @@ def _without_empty(rows, lines, notes):
     what = "1 line without values was" if n == 1 else f"{n} lines without values were"
     notes.append(f"{what} left out.")
     return [row for row, full in zip(rows, keep, strict=True) if full], lines[keep]
+
+
+def _without_names(rows, lines, names, notes):
+    """Leave out lines that repeat the names, as in files that were joined."""
+    keep = [row != names for row in rows]
+    if all(keep) or not any(keep):
+        return rows, lines
+    notes.append(
+        f"The names of the columns come again in line {lines[keep.index(False)]}; "
+        f"{keep.count(False)} such lines were left out."
+    )
+    return [row for row, is_other in zip(rows, keep, strict=True) if is_other], lines[
+        keep
+    ]
 
 
 def _lined_up(names, rows, lines, sep, notes):
