@@ -145,7 +145,7 @@ def _column_of_numbers(name, values, place):
     """What a column of numbers is; infinite values are refused."""
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
-        more = f" and {len(infinite) - 1} other rows" if len(infinite) > 1 else ""
+        more = f", and in {len(infinite) - 1} more" if len(infinite) > 1 else ""
         raise ValueError(
             f"read_file needs finite numbers; got {values[infinite[0]]:g} in column "
             f"{name!r}, {place(infinite[0])}{more}. Correct it, leave the row out, or "
@@ -168,8 +168,8 @@ def _counts_rows(name, values):
         return False
     with np.errstate(over="ignore"):
         steps, extent = np.diff(values), np.ptp(values)
-    if np.allclose(steps, steps[0], rtol=1e-6, atol=0):
-        return True  # such as moments, too
+        if np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+            return True  # such as moments, too
     is_whole = (values == np.round(values)).all()
     if not is_whole or len(np.unique(values)) < n:
         return False
@@ -188,7 +188,7 @@ def _seen_in(cells, sign):
     if cells.grouped:
         value = as_numbers([cells.grouped], sign).numbers[0]
         seen.append(
-            f"has separators between thousands, so that '{cells.grouped}' is {value:g}"
+            f"has separators between thousands, so that '{cells.grouped}' is {value:.15g}"
         )
     return seen
 

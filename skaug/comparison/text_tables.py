@@ -220,7 +220,7 @@ def _lined_up(names, rows, lines, sep, notes):
     wrong = np.flatnonzero(counts != n)
     if len(wrong):
         row = wrong[0]
-        more = f" and in {len(wrong) - 1} other lines" if len(wrong) > 1 else ""
+        more = f", and in {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ValueError(
             f"read_file needs {n} fields in each line, as there are names; got "
             f"{counts[row]} in line {lines[row]}{more}. Correct the line, put fields "
