@@ -11,10 +11,7 @@ __all__ = ["as_rows", "read_arrays"]
 
 
 def read_arrays(path, channels_last=False):
-    """Rows, labels and groups of an .npz file, and test rows if it has any.
-
-    Returns a Bunch of ``X``, ``y``, ``groups``, ``test`` and ``notes``.
-    """
+    """Rows, labels, groups and notes of an .npz file, and test rows if it has any."""
     arrays = _named_arrays(path)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         train = _part(arrays, "_train", channels_last)

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.comparison.cells import OTHER, as_numbers, decimal_signs, is_missing
+from skaug.comparison.written_numbers import (
+    OTHER,
+    as_numbers,
+    decimal_signs,
+    is_missing,
+)
 
 __all__ = ["Column", "read_columns", "second_header"]
 
-MOSTLY = 0.8  # of the cells, to be of a kind
+MOSTLY = 0.8  # of the values, to be of a kind
 FEW = 10  # rows in which numbers may count up by chance
-EMPTY = "(empty)"  # the category of empty cells
+EMPTY = "(empty)"  # the category of empty fields
 SHOWN = 5  # values that a sentence names
 ANSWERS = [("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off")]
 TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[AaPp][Mm])?\s?(?:Z|[-+]\d\d:?\d\d)?"
@@ -52,10 +57,7 @@ class Column:
 
 
 def second_header(columns, labels, na=frozenset()):
-    """Whether the first row has names or units, and not values.
-
-    ``columns`` are the texts of features, ``labels`` those of the target.
-    """
+    """Whether the first row, of texts of features and a label, has names or units."""
     if len(labels) < 3 or (labels[0] and labels[0] in labels[1:]):
         return False
     first = [texts[0] for texts in columns]
@@ -69,31 +71,46 @@ def second_header(columns, labels, na=frozenset()):
     )
 
 
-def _is_numbers(cells):
-    """Whether enough of the cells that are not missing are numbers."""
-    n_odd = cells.odd.total()
-    return cells.n_present - n_odd >= max(1, MOSTLY * cells.n_present)
+def _is_numbers(found):
+    """Whether enough of the texts that are not missing are numbers."""
+    n_odd = found.odd.total()
+    return found.n_present - n_odd >= max(1, MOSTLY * found.n_present)
 
 
-def read_columns(cells, place, *, sep=None, decimal=None, na=frozenset()):
-    """Read the columns of a table.
+def read_columns(fields, place, *, sep=None, decimal=None, na=frozenset()):
+    """Tell what the columns of a table are, and read them.
 
-    ``cells`` has a sequence of texts, or an array of numbers or times, for each name;
-    ``place`` says where a row is. Returns a Bunch: ``columns``, a Column each;
-    ``kept``, the values of those that are, by name; ``decimal``, the usual sign; and
-    ``notes``, sentences on what was seen.
+    Parameters
+    ----------
+    fields : dict of str to sequence of str or ndarray of shape (n,)
+        For each name, texts without spaces around them, or numbers or times.
+    place : callable
+        Says where in the file a row is.
+    sep : str, default=None
+        Separator of the file, which helps to tell the decimal sign.
+    decimal : {".", ","}, default=None
+        Decimal sign of all columns; by default each tells its own.
+    na : frozenset of str, default=frozenset()
+        Texts that stand for a missing value, besides the usual ones.
+
+    Returns
+    -------
+    read : Bunch
+        ``columns``: list of Column. ``kept``: dict of names to the values of columns
+        that are not left out. ``decimal``: the usual decimal sign. ``notes``: list of
+        str, sentences on what was seen.
     """
-    of_texts = {name: c for name, c in cells.items() if not isinstance(c, np.ndarray)}
+    of_texts = {name: c for name, c in fields.items() if not isinstance(c, np.ndarray)}
     signs, usual, is_told = decimal_signs(of_texts.values(), sep)
     if decimal is not None:
         signs, usual = [decimal] * len(signs), decimal
     signs = dict(zip(of_texts, signs, strict=True))
     columns, kept, notes = [], {}, defaultdict(list)
-    for name in cells:
+    for name in fields:
         if name in of_texts:
-            read = _read_texts(name, cells[name], signs[name], na, place)
+            read = _read_texts(name, fields[name], signs[name], na, place)
         else:
-            read = _read_array(name, cells[name], na, place)
+            read = _read_array(name, fields[name], na, place)
         column, values, seen = read
         columns.append(column)
         if column.kind == "left out":
@@ -129,16 +146,16 @@ def _without_marks(values, na):
 
 def _read_texts(name, texts, sign, na, place):
     """Column of texts, its values, and what to say about it."""
-    cells = as_numbers(texts, sign, na)
-    if cells.n_present == 0:
+    found = as_numbers(texts, sign, na)
+    if found.n_present == 0:
         return Column(name, "left out", "it has no values"), None, []
-    if _is_numbers(cells):
-        values = _without_marks(cells.numbers, na)
+    if _is_numbers(found):
+        values = _without_marks(found.numbers, na)
         column = _column_of_numbers(name, values, place)
-        column.note = column.note or cells.unit
-        return column, values, _seen_in(cells, sign)
+        column.note = column.note or found.unit
+        return column, values, _seen_in(found, sign)
     texts = ["" if text in na else text for text in texts]
-    return _column_of_texts(name, texts, cells)
+    return _column_of_texts(name, texts, found)
 
 
 def _column_of_numbers(name, values, place):
@@ -176,57 +193,55 @@ def _counts_rows(name, values):
     return has_name or extent == n - 1
 
 
-def _seen_in(cells, sign):
-    """What is special about the cells of a column of numbers."""
-    seen = _seen_marks(cells)
-    if cells.odd:
+def _seen_in(found, sign):
+    """What is special about the texts of a column of numbers."""
+    seen = _seen_marks(found)
+    if found.odd:
+        seen.append(f"has {_listed(found.odd)} among its numbers, taken as missing")
+    if found.unit:
+        seen.append(f"has numbers with {found.unit!r}, which was taken off")
+    if found.grouped:
+        value = as_numbers([found.grouped], sign).numbers[0]
         seen.append(
-            f"has {_listed(cells.odd)} among its numbers, taken as missing for that"
-        )
-    if cells.unit:
-        seen.append(f"has numbers with {cells.unit!r}, which was taken off")
-    if cells.grouped:
-        value = as_numbers([cells.grouped], sign).numbers[0]
-        seen.append(
-            f"has separators between thousands, so that '{cells.grouped}' is {value:.15g}"
+            f"has separators between thousands: {found.grouped!r} is {value:.15g}"
         )
     return seen
 
 
-def _seen_marks(cells):
+def _seen_marks(found):
     """What stands for missing values in a column, if anything but nothing does."""
-    return [f"has {_listed(cells.marks)}, taken as missing"] if cells.marks else []
+    return [f"has {_listed(found.marks)}, taken as missing"] if found.marks else []
 
 
-def _column_of_texts(name, texts, cells):
+def _column_of_texts(name, texts, found):
     """Column of texts: answers as 0 and 1, dates, or categories."""
-    small = {text.casefold() for text in cells.odd}
+    small = {text.casefold() for text in found.odd}
     for positive, negative in ANSWERS:
         if small == {positive, negative}:
             numbers = {positive: 1.0, negative: 0.0}
             values = [numbers.get(text.casefold(), np.nan) for text in texts]
             note = f"1 for {positive}, 0 for {negative}"
-            seen = [f"is {note}", *_seen_marks(cells)]
+            seen = [f"is {note}", *_seen_marks(found)]
             return Column(name, "numbers", note), np.array(values), seen
     counts = Counter(texts)
     n_empty = counts.pop("", 0)
     n = len(texts) - n_empty
-    dates = sum(n for text, n in cells.odd.items() if DATE.fullmatch(text))
-    if dates >= MOSTLY * cells.n_present:
+    dates = sum(count for text, count in found.odd.items() if DATE.fullmatch(text))
+    if dates >= MOSTLY * found.n_present:
         return Column(name, "left out", "it has dates or times"), None, []
     if len(counts) == 1:
         return Column(name, "left out", "it is constant"), None, []
     if len(counts) == n and n >= FEW:
         return Column(name, "left out", "it has another text in each row"), None, []
     seen = []
-    n_numbers = cells.n_present - cells.odd.total()
-    if n_numbers > 0.5 * cells.n_present:
+    n_numbers = found.n_present - found.odd.total()
+    if n_numbers > 0.5 * found.n_present:
         seen.append(
-            f"has {n_numbers} numbers and {_listed(cells.odd)}; more than a fifth are "
+            f"has {n_numbers} numbers and {_listed(found.odd)}; more than a fifth are "
             "no numbers, so all are categories"
         )
     if n_empty:
-        seen.append(f"has {n_empty} empty cells, which are a category, {EMPTY!r}")
+        seen.append(f"has {n_empty} empty fields, which are a category, {EMPTY!r}")
         counts[EMPTY] += n_empty
     values = np.array([text or EMPTY for text in texts], dtype=object)
     return Column(name, "categories", f"{len(counts)} different"), values, seen

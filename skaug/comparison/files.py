@@ -1,10 +1,10 @@
 """Files that people have, read with care: tables, arrays and recordings.
 
-:func:`read_file` looks before it trusts, and says what it saw: ``text_tables`` finds
-encoding, separator and lines that do not fit, ``cells`` reads numbers as people write
-them, ``columns`` tells what each column is, ``labels`` checks labels and groups, and
-``leaks`` finds columns that give the class away. ``arrays`` and ``recordings`` read
-what is no table.
+:func:`read_file` looks before it trusts, and says what it saw. ``table_files`` puts a
+table together: ``text_tables`` finds encoding, separator and lines that do not fit,
+``written_numbers`` reads numbers as people write them, ``columns`` tells what each
+column is, ``labels`` checks labels and groups, and ``leaks`` finds columns that give the
+class away. ``arrays`` and ``recordings`` read what is no table.
 """
 
 import re
@@ -282,10 +282,9 @@ def _check_no_table(path, **options):
     """Refuse options of tables for what is none."""
     given = [name for name, value in options.items() if value not in (None, (), [])]
     if given:
-        advice = "" if path.is_dir() else " Name its arrays y and groups."
         raise ValueError(
             f"read_file needs a table, such as a .csv file, for {' and '.join(given)}; "
-            f"got {path.name}. Leave {' and '.join(given)} out.{advice}"
+            f"got {path.name}. Leave these out; arrays are found by their names."
         )
 
 

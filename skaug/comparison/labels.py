@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from skaug.comparison.cells import as_numbers, is_missing
+from skaug.comparison.written_numbers import as_numbers, is_missing
 
 __all__ = ["check_classes", "groups_of", "labels_of"]
 
@@ -13,11 +13,7 @@ FEWEST = 6  # rows of a class, below which folds may lack it
 
 
 def labels_of(texts, column, place, na=frozenset()):
-    """Labels or groups as an array of texts, and sentences on what was seen.
-
-    ``texts`` may have spaces around them, ``column`` is their name, and ``place`` says
-    where a row is. Texts of nothing, and those of ``na``, are refused.
-    """
+    """Labels or groups as an array, and sentences on them; missing ones are refused."""
     stripped = [text.strip() for text in texts]
     empty = [i for i, text in enumerate(stripped) if not text or text in na]
     if empty:

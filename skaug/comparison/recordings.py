@@ -1,4 +1,8 @@
-"""Folders of recordings, as frames of signals."""
+"""Folders of recordings, as frames of signals.
+
+Frames do not overlap, and those of mixed or unknown labels are left out. Segments that
+follow each other in the recording are one group.
+"""
 
 import math
 
@@ -18,11 +22,7 @@ N_SEGMENTS = 2000  # some 400 MB of frames
 
 
 def read_recordings(folder):
-    """Frames of a folder in the format of the SHL challenge.
-
-    Frames do not overlap, and those of mixed or unknown labels are left out. Returns a
-    Bunch of ``X`` (n, channels, times), ``y``, ``groups`` and ``notes``.
-    """
+    """Frames of a folder in the format of SHL, labels, groups and notes, as a Bunch."""
     sensors = [sensor for sensor in SENSORS if _has(folder, sensor)]
     if not sensors or not (folder / "Label.txt").is_file():
         raise ValueError(

@@ -5,11 +5,11 @@ import re
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.comparison.cells import as_numbers
 from skaug.comparison.columns import read_columns, second_header
 from skaug.comparison.labels import check_classes, groups_of, labels_of
 from skaug.comparison.leaks import possible_leaks
 from skaug.comparison.text_tables import SEPARATORS, read_text_table
+from skaug.comparison.written_numbers import as_numbers
 
 __all__ = ["ENDINGS", "read_table"]
 
@@ -19,7 +19,6 @@ PERSON = re.compile(
 )
 SIGNS = {".": "points", ",": "commas"}
 N_LISTED = 30
-NO_NAMES = " If these are values, add a line of names to the file."
 
 
 def read_table(path, target, groups, *, drop, sep, decimal, na):
@@ -33,23 +32,23 @@ def read_table(path, target, groups, *, drop, sep, decimal, na):
         ) from None
     is_text = path.suffix.lower() != ".parquet"
     if is_text:
-        table = _text_cells(path, sep, as_they_are={target, groups})
+        table = _text_fields(path, sep, as_they_are={target, groups})
     else:
-        table = _parquet_cells(path, pd)
-    special = _special_columns(table.cells, target, groups, drop)
+        table = _parquet_fields(path, pd)
+    special = _special_columns(table.fields, target, groups, drop)
     if is_text:
         _leave_second_header(table, special, target, na)
     place = _places(table.lines)
-    y, notes = labels_of(_texts(table.cells[target]), target, place, na)
+    y, notes = labels_of(_texts(table.fields[target]), target, place, na)
     notes += check_classes(y, target)
     of_groups = None
     if groups is not None:
-        of_groups, seen = labels_of(_texts(table.cells[groups]), groups, place, na)
+        of_groups, seen = labels_of(_texts(table.fields[groups]), groups, place, na)
         of_groups, alone = groups_of(of_groups, groups)
         notes += seen + alone
-    features = {name: c for name, c in table.cells.items() if name not in special}
+    features = {name: c for name, c in table.fields.items() if name not in special}
     read = read_columns(features, place, sep=table.sep, decimal=decimal, na=na)
-    _check_some_left(read, table.cells)
+    _check_some_left(read, table.fields)
     if is_text:
         table.notes.insert(0, _of_signs(table.sep, read.decimal))
     notes = [*table.notes, *notes, *read.notes, *_of_leaks(read.kept, y)]
@@ -59,17 +58,17 @@ def read_table(path, target, groups, *, drop, sep, decimal, na):
     return Bunch(X=X, y=y, groups=of_groups, columns=read.columns, notes=notes)
 
 
-def _text_cells(path, sep, as_they_are):
+def _text_fields(path, sep, as_they_are):
     """Texts of a file by name of their column, and the line of each row."""
     table = read_text_table(path, sep)
-    cells = {
+    fields = {
         name: column if name in as_they_are else list(map(str.strip, column))
         for name, column in zip(table.names, table.columns, strict=True)
     }
-    return Bunch(cells=cells, sep=table.sep, notes=table.notes, lines=table.lines)
+    return Bunch(fields=fields, sep=table.sep, notes=table.notes, lines=table.lines)
 
 
-def _parquet_cells(path, pd):
+def _parquet_fields(path, pd):
     """Texts, or arrays of numbers and times, of a file by name of their column."""
     try:
         frame = pd.read_parquet(path)
@@ -83,8 +82,8 @@ def _parquet_cells(path, pd):
             f"read_file needs a readable parquet file; got {path.name}: {error}. Save "
             "it again."
         ) from None
-    cells = {str(name): _cells_of_series(frame[name], pd) for name in frame}
-    return Bunch(cells=cells, sep=None, notes=[], lines=None)
+    fields = {str(name): _fields_of_series(frame[name], pd) for name in frame}
+    return Bunch(fields=fields, sep=None, notes=[], lines=None)
 
 
 def _places(lines):
@@ -96,7 +95,7 @@ def _places(lines):
     return place
 
 
-def _cells_of_series(series, pd):
+def _fields_of_series(series, pd):
     """Texts of a column, or its numbers or times as an array."""
     kinds = pd.api.types
     if kinds.is_datetime64_any_dtype(series) or kinds.is_timedelta64_dtype(series):
@@ -105,24 +104,25 @@ def _cells_of_series(series, pd):
         return series.to_numpy(np.float64, na_value=np.nan)
     missing = series.isna().to_numpy()
     return tuple(
-        "" if gone else str(cell) for cell, gone in zip(series, missing, strict=True)
+        "" if gone else str(x) for x, gone in zip(series, missing, strict=True)
     )
 
 
-def _special_columns(cells, target, groups, drop):
+def _special_columns(names, target, groups, drop):
     """Columns that are no features, which have to be there."""
-    listed = ", ".join(list(cells)[:N_LISTED]) + " ..." * (len(cells) > N_LISTED)
+    listed = ", ".join(list(names)[:N_LISTED]) + " ..." * (len(names) > N_LISTED)
+    if not as_numbers(list(names)).odd:
+        listed += " (numbers; perhaps a line of names is missing)"
     wanted = [
         ("target", target),
         ("groups", groups),
         *(("drop", name) for name in drop),
     ]
     for option, name in wanted:
-        if name not in cells and (name is not None or option == "target"):
-            hint = "" if as_numbers(list(cells)).odd else NO_NAMES
+        if name not in names and (name is not None or option == "target"):
             raise ValueError(
                 f"read_file needs {option} to be a column; got {name!r}. Columns are: "
-                f"{listed}. Name one of them by {option} (--{option}).{hint}"
+                f"{listed}. Name one by {option} (--{option})."
             )
     names = [name for _, name in wanted if name is not None]
     if len(set(names)) < len(names):
@@ -135,25 +135,24 @@ def _special_columns(cells, target, groups, drop):
 
 def _leave_second_header(table, special, target, na):
     """Leave out a second line of names, or one of units."""
-    features = [texts for name, texts in table.cells.items() if name not in special]
-    labels = [text.strip() for text in table.cells[target]]
+    features = [texts for name, texts in table.fields.items() if name not in special]
+    labels = [text.strip() for text in table.fields[target]]
     if not second_header(features, labels, na):
         return
-    shown = ", ".join(texts[0] for texts in list(table.cells.values())[:5])
+    shown = ", ".join(texts[0] for texts in list(table.fields.values())[:5])
     table.notes.append(
         f"Line {table.lines[0]} ({shown}) has names or units and no values, so it was "
         "left out."
     )
-    table.cells = {name: texts[1:] for name, texts in table.cells.items()}
+    table.fields = {name: texts[1:] for name, texts in table.fields.items()}
     table.lines = table.lines[1:]
 
 
-def _texts(cells):
-    """Cells as texts; whole numbers without a decimal point, NaN as nothing."""
-    if not isinstance(cells, np.ndarray):
-        return cells
-    numbers = [int(x) if x == round(x) else x for x in np.nan_to_num(cells)]
-    return ["" if x != x else str(n) for x, n in zip(cells, numbers, strict=True)]
+def _texts(fields):
+    """Fields as texts; whole numbers without a decimal point, NaN as nothing."""
+    if not isinstance(fields, np.ndarray):
+        return fields
+    return ["" if x != x else f"{x:.17g}" for x in fields.tolist()]
 
 
 def _check_some_left(read, names):

@@ -38,9 +38,20 @@ SAMPLE = 200  # lines that tell the separator
 def read_text_table(path, sep=None):
     """Read the names and the columns of a text file.
 
-    Returns a Bunch: ``names``, one per column and each once; ``columns``, a tuple of
-    texts each, as they are in the file; ``lines`` (n,), the line of the file that each
-    row begins in; ``sep``; and ``notes``, sentences on what was seen.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sep : str, default=None
+        Separator; by default the one that suits the first lines best.
+
+    Returns
+    -------
+    table : Bunch
+        ``names``: list of str, each once. ``columns``: list of tuples of str, as they
+        are in the file. ``lines``: ndarray of shape (n,), the line of the file in which
+        each row begins. ``sep``: str. ``notes``: list of str, sentences on what was
+        seen.
     """
     text, notes = decoded(path)
     body, first, header = _without_comments(text, notes)

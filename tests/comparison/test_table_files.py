@@ -90,7 +90,7 @@ def test_a_semicolon_file_with_dots_between_thousands(read):
         for texts in (million, thousand)
     ]
     np.testing.assert_array_equal(reading.X.to_numpy().T, expected)
-    assert tells(reading, "so that '1.100.100,5' is 1100100.5")
+    assert tells(reading, "thousands: '1.100.100,5' is 1100100.5")
 
 
 def test_mixed_line_endings(read):
@@ -215,7 +215,7 @@ def test_answers_and_categories_with_gaps(read):
     reading = read(table(a=["yes", "No", "?", ""] * 6, b=["p", "q", "", "p"] * 6))
     np.testing.assert_array_equal(reading.X["a"][:4], [1, 0, np.nan, np.nan])
     assert set(reading.X["b"]) == {"p", "q", "(empty)"}
-    assert tells(reading, "'b' has 6 empty cells, which are a category, '(empty)'")
+    assert tells(reading, "'b' has 6 empty fields, which are a category, '(empty)'")
 
 
 def test_values_that_the_user_names_as_missing(read):
@@ -287,7 +287,7 @@ def test_many_columns_are_summed_up(read):
             {},
             r"target to be a column; got 'y'\. Columns are: a, b\. .*--t",
         ),
-        ("1,2\n3,4\n", {}, r"Columns are: 1, 2\. .*add a line of names"),
+        ("1,2\n3,4\n", {}, r"Columns are: 1, 2 \(numbers; perhaps a line of names"),
         ("a\0,y\n1,s\n", {}, "a file of text; got a zero byte"),
         ("y\n" + 3 * "s\nt\n", {}, "columns besides target and groups; got y"),
         (table(a=np.ones(24)), {}, "columns besides .*; got a: it is constant"),

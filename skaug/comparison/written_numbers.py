@@ -25,7 +25,7 @@ SIGN = "[-+\N{MINUS SIGN}]"
 BEFORE = rf"(?P<sign>{SIGN}?)\s?(?P<currency>{CURRENCY})?\s?(?P<inner>{SIGN}?)"
 AFTER = rf"(?P<exponent>[eE][-+]?\d+)?\s?(?P<unit>{UNIT})?"
 OTHER = {".": ",", ",": "."}
-ENOUGH = 1000  # cells that tell the decimal sign of a column, if they tell any
+ENOUGH = 1000  # texts that tell the decimal sign of a column, if they tell any
 
 
 def _pattern(decimal):
@@ -63,10 +63,7 @@ def is_missing(text):
 
 
 def decimal_signs(columns, sep=None):
-    """Decimal sign of each column of texts; the usual one where a column tells nothing.
-
-    Returns the signs, the usual one, and whether any column tells.
-    """
+    """Decimal sign of each column of texts, the usual one, and whether any tells it."""
     columns = list(columns)
     signs = [_own_sign(texts) for texts in columns]
     votes = Counter(sign for sign in signs if sign)
@@ -82,7 +79,7 @@ def decimal_signs(columns, sep=None):
 
 
 def _own_sign(texts):
-    """Decimal sign that the cells of a column tell, or None."""
+    """Decimal sign that the texts of a column tell, or None."""
     for some in (texts[:ENOUGH], texts[ENOUGH:]):
         joined = "\n".join(some)
         if "," not in joined and "." not in joined:
@@ -97,13 +94,26 @@ def _own_sign(texts):
 
 
 def as_numbers(texts, decimal=".", na=frozenset()):
-    """Read texts as numbers.
+    """Read texts as numbers, all of one unit.
 
-    Returns a Bunch: ``numbers`` (n,), NaN where a number is missing or not one;
-    ``n_present``, the texts that are not missing; ``odd``, a Counter of those that are
-    no numbers; ``marks``, a Counter of those that stand for a missing number; ``unit``
-    of the numbers; and ``grouped``, an example of separators between thousands, None
-    without.
+    Parameters
+    ----------
+    texts : sequence of str
+        Texts without spaces around them.
+    decimal : {".", ","}, default="."
+        The decimal sign.
+    na : frozenset of str, default=frozenset()
+        Texts that stand for a missing number, besides the usual ones.
+
+    Returns
+    -------
+    found : Bunch
+        ``numbers``: ndarray of shape (n,), NaN where one is missing or is none.
+        ``n_present``: int, how many texts are not missing.
+        ``odd``: Counter of the texts that are no numbers.
+        ``marks``: Counter of the texts that stand for a missing number.
+        ``unit``: str, what stands beside the numbers, such as "cm" or "$".
+        ``grouped``: str, a number with separators between thousands, or None.
     """
     marks = (MISSING | na).intersection(texts)
     values = _plain(texts, marks, decimal)
