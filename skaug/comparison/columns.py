@@ -152,7 +152,8 @@ def _read_texts(name, texts, sign, na, place):
     if _is_numbers(found):
         values = _without_marks(found.numbers, na)
         column = _column_of_numbers(name, values, place)
-        column.note = column.note or found.unit
+        if found.unit and column.kind == "numbers":
+            column.note = ", ".join(filter(None, [found.unit, column.note]))
         return column, values, _seen_in(found, sign)
     texts = ["" if text in na else text for text in texts]
     return _column_of_texts(name, texts, found)
@@ -175,7 +176,13 @@ def _column_of_numbers(name, values, place):
         return Column(name, "left out", "it is constant")
     if _counts_rows(name, values):
         return Column(name, "left out", COUNTS)
-    return Column(name, "numbers")
+    return Column(name, "numbers", _missing(values))
+
+
+def _missing(values):
+    """How many values are missing, in words; nothing if none are."""
+    n = int(np.isnan(values).sum())
+    return f"{n} missing" if n else ""
 
 
 def _counts_rows(name, values):
@@ -220,8 +227,9 @@ def _column_of_texts(name, texts, found):
         if small == {positive, negative}:
             numbers = {positive: 1.0, negative: 0.0}
             values = [numbers.get(text.casefold(), np.nan) for text in texts]
-            note = f"1 for {positive}, 0 for {negative}"
-            seen = [f"is {note}", *_seen_marks(found)]
+            words = f"1 for {positive}, 0 for {negative}"
+            note = ", ".join(filter(None, [words, _missing(np.array(values))]))
+            seen = [f"is {words}", *_seen_marks(found)]
             return Column(name, "numbers", note), np.array(values), seen
     counts = Counter(texts)
     n_empty = counts.pop("", 0)

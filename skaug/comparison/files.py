@@ -210,7 +210,7 @@ def read_file(
     >>> print("\n".join(reading.lines()))
     walks: 20 rows.
     Classes: sit (10), walk (10).
-      speed  numbers
+      speed  numbers (5 missing)
       place  categories (2 different)
     Fields are separated by semicolons, numbers have decimal commas.
     Column 'speed' has '?' (5), taken as missing.
