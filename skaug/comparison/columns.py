@@ -21,6 +21,7 @@ from skaug.comparison.written_numbers import (
 __all__ = ["Column", "read_columns", "second_header"]
 
 MOSTLY = 0.8  # of the values, to be of a kind
+GAPS = 3  # numbers per row that is left, in a column that counted rows
 FEW = 10  # rows in which numbers may count up by chance
 EMPTY = "(empty)"  # the category of empty fields
 SHOWN = 5  # values that a sentence names
@@ -197,7 +198,9 @@ def _counts_rows(name, values):
     is_whole = (values == np.round(values)).all()
     if not is_whole or len(np.unique(values)) < n:
         return False
-    return has_name or extent == n - 1
+    # Some rows may have been removed after they were counted.
+    grows = (np.sign(steps) == np.sign(steps[0])).all() and extent < GAPS * n
+    return bool(has_name or grows or extent == n - 1)
 
 
 def _seen_in(found, sign):

@@ -160,7 +160,11 @@ def _suits(sample, sep):
     if not rows:
         return 0
     n = len(rows[0])
-    fits = [len(row) >= n and not any(row[n:]) for row in rows[1:]]
+    # Lines of one length that is not that of the names are refused later, in words.
+    fits = [
+        1 if len(row) >= n and not any(row[n:]) else 0.1 * (len(row) == len(rows[1]))
+        for row in rows[1:]
+    ]
     # Words in a field have spaces between them, too.
     weight = 0.5 if sep == " " else 1
     return weight * math.log(n) * (np.mean(fits) if fits else 1)
