@@ -12,7 +12,7 @@ __all__ = ["as_rows", "read_arrays"]
 
 def read_arrays(path, channels_last=False):
     """Rows, labels, groups and notes of an .npz file, and test rows if it has any."""
-    arrays = _named_arrays(path)
+    arrays, names = _named_arrays(path)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         train = _part(arrays, "_train", channels_last)
         test = _part(arrays, "_test", channels_last)
@@ -22,7 +22,7 @@ def read_arrays(path, channels_last=False):
         return Bunch(**_part(arrays, "", channels_last), test=None)
     raise ValueError(
         "read_file needs arrays x and y, or x_train ... y_test; got "
-        f"{sorted(arrays)}. Rename them."
+        f"{names}. Rename them."
     )
 
 
@@ -43,7 +43,7 @@ def _check_same_kind(arrays, train, test):
 
 
 def _named_arrays(path):
-    """Arrays of rows, labels and groups by their names in small letters."""
+    """Arrays of rows, labels and groups by names in small letters, and all names."""
     if not zipfile.is_zipfile(path):
         raise ValueError(
             f"read_file needs a file of numpy.savez; got {path.name}. Save it again."
@@ -71,7 +71,7 @@ def _named_arrays(path):
             f"read_file needs arrays of one kind of name; got {sorted(arrays)}. Give "
             "all with _train and _test, or none."
         )
-    return arrays
+    return arrays, sorted(file.files)
 
 
 def _part(arrays, ending, channels_last):

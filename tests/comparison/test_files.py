@@ -105,7 +105,7 @@ SAME = {f"subject_{side}": np.arange(30) // 2 for side in ("train", "test")}
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": np.zeros(3)}, "arrays x and y"),
+        ({"a": np.zeros(3)}, "arrays x and y.*; got .'a'"),
         ({**TWO, "y": np.zeros(29)}, "one of y per row"),
         ({**TWO, "y": np.zeros(30)}, "two classes or more"),
         ({**TWO, "y": np.full(30, np.nan)}, "'y' in every row"),
@@ -126,7 +126,7 @@ SAME = {f"subject_{side}": np.arange(30) // 2 for side in ("train", "test")}
     ],
 )
 def test_wrong_files_are_refused_in_one_sentence(saved, arrays, message):
-    with refuses(f"(read_file|Task) needs .*{message}.*; got"):
+    with refuses(f"(read_file|Task) needs .*{message}"):
         read_task(saved(**arrays), n_rows=100)
 
 
