@@ -48,7 +48,7 @@ from skaug.comparison import (
     Differences,
     Task,
     heat_map,
-    read_file,
+    read_task,
     run_study,
     summary,
 )
@@ -88,7 +88,7 @@ def tasks_of(options):
     """What to compare on: a file of the user's, or the built-in sets."""
     if options.data is not None:
         target, groups = options.target, options.groups
-        tasks = [read_file(options.data, target, groups, n_rows=options.rows)]
+        tasks = [read_task(options.data, target, groups, n_rows=options.rows)]
     else:
         tasks = [built_in(name) for name in options.sets]
     if options.seeds is not None:

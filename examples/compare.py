@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from skaug import ISDAClassifier, NetClassifier
-from skaug.comparison import columns_as_numbers, fold_maker, read_table
+from skaug.comparison import columns_as_numbers, fold_maker, read_file
 from skaug.comparison.data import rows_of
 
 # Errors are computed and told as in the benchmarks.
@@ -281,9 +281,10 @@ def main(arguments=None):
     options = read_options(arguments)
     if options.data:
         try:
-            X, y, groups = read_table(options.data, options.target, options.groups)
+            read = read_file(options.data, options.target, options.groups)
         except ValueError as error:
             raise SystemExit(f"compare: {error}") from None
+        X, y, groups = read.X, read.y, read.groups
         check_target(y, groups, options)
         splits = folds(y, groups, options.folds, options.seeds)
         prepare, overlap = columns_as_numbers(), 1 / (options.folds - 1)

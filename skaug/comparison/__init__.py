@@ -18,7 +18,7 @@ from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import Task, columns_as_numbers, fold_maker
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
-from skaug.comparison.files import read_file, read_table
+from skaug.comparison.files import Reading, read_file, read_task
 from skaug.comparison.methods import METHODS, Method, methods_for
 from skaug.comparison.search import AugmentationSearchCV
 from skaug.comparison.setup import Budgets, Setup
@@ -32,6 +32,7 @@ __all__ = [
     "Comparison",
     "Differences",
     "Method",
+    "Reading",
     "Setup",
     "Task",
     "columns_as_numbers",
@@ -41,7 +42,7 @@ __all__ = [
     "log_probabilities",
     "methods_for",
     "read_file",
-    "read_table",
+    "read_task",
     "run_cell",
     "run_study",
     "scores",

@@ -1,36 +1,266 @@
-"""Files that people have, as tasks: arrays in .npz and tables in .csv."""
+"""Files that people have, read with care: tables, arrays and recordings.
 
-import zipfile
-from dataclasses import fields
+:func:`read_file` looks before it trusts, and says what it saw. ``table_files`` puts a
+table together: ``text_tables`` finds encoding, separator and lines that do not fit,
+``written_numbers`` reads numbers as people write them, ``columns`` tells what each
+column is, ``labels`` checks labels and groups, and ``leaks`` finds columns that give
+the class away. ``arrays`` and ``recordings`` read what is no table.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from skaug._checks import OneOf, Rule, check_value
+from skaug.comparison.arrays import read_arrays
 from skaug.comparison.data import Task
+from skaug.comparison.labels import check_classes, groups_of
+from skaug.comparison.recordings import read_recordings
+from skaug.comparison.table_files import ENDINGS, read_table
 
-__all__ = ["read_file", "read_table"]
+__all__ = ["Reading", "read_file", "read_task"]
+
+N_LISTED = 30
+TABS = ("tab", "\\t")  # as people type it
+SEPARATOR = Rule(
+    lambda sep: sep is None or (isinstance(sep, str) and re.fullmatch('[^"\r\n]', sep)),
+    "a single character, or 'tab'",
+)
 
 
-def read_file(path, target=None, groups=None, **options):
-    """Read a file of rows and labels.
+@dataclass(eq=False)
+class Reading:
+    """What was read from a file, and what was seen there.
 
-    An .npz file has arrays ``x`` and ``y``, or ``x_train``, ``y_train``, ``x_test`` and
-    ``y_test``, and ``groups`` or ``subject``, with the same endings, if rows belong
-    together. Its rows are tables (n, features), signals (n, channels, times) or images,
-    with channels first or last; uint8 with three axes is grey images. A .csv file has a
-    line of names of columns.
+    Attributes
+    ----------
+    name : str
+        Name of the file, without its ending.
+    X : DataFrame or ndarray of shape (n, ...)
+        Rows. Of a table: columns of float64, NaN where a number is missing, and
+        columns of texts, which are categories. Else an array: a table (n, features),
+        signals (n, channels, times) or images (n, channels, height, width).
+    y : ndarray of shape (n,)
+        Labels, as texts or numbers.
+    groups : ndarray of shape (n,), default=None
+        Groups of the rows, None without any.
+    test : Bunch, default=None
+        Rows to test with, ``X``, ``y`` and ``groups``, None if the file has none.
+    columns : list of Column
+        For each column of a table its ``name``, its ``kind``, "numbers", "categories"
+        or "left out", and a ``note`` on it.
+    notes : list of str
+        Sentences on what was seen and done.
+
+    Examples
+    --------
+    >>> from skaug.comparison import Reading
+    >>> reading = Reading("walks", X=[[0.1], [0.3]], y=["walk", "run"])
+    >>> reading.lines()
+    ['walks: 2 rows.', 'Classes: run (1), walk (1).']
+    """
+
+    name: str
+    X: object
+    y: np.ndarray
+    groups: np.ndarray | None = None
+    test: Bunch | None = None
+    columns: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    def lines(self):
+        """Tell a person what was read.
+
+        Returns
+        -------
+        lines : list of str
+            Rows, classes with their counts, groups, columns, then the notes. More than
+            30 columns are summarised.
+        """
+        shape = np.shape(self.X)
+        kind = {
+            3: " Signals of {} channels and {} times.",
+            4: " Images of {} channels, {} x {}.",
+        }.get(len(shape), "")
+        lines = [f"{self.name}: {len(self.y)} rows.{kind.format(*shape[1:])}"]
+        if self.test is not None:
+            lines[0] += f" {len(self.test.y)} more to test with."
+        lines.append(f"Classes: {_counts(self.y)}.")
+        if self.groups is not None:
+            lines.append(f"Groups: {len(np.unique(self.groups))}.")
+        return [*lines, *self._lines_of_columns(), *self.notes]
+
+    def _lines_of_columns(self):
+        """A line for each column, or one for each kind if there are many."""
+        if not self.columns:
+            return []
+        if len(self.columns) <= N_LISTED:
+            width = max(len(column.name) for column in self.columns)
+            return [
+                f"  {column.name:{width}}  {column.kind}"
+                + (f" ({column.note})" if column.note else "")
+                for column in self.columns
+            ]
+        counts = Counter(column.kind for column in self.columns)
+        kinds = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
+        return [f"{len(self.columns)} columns: {kinds}."]
+
+    def as_task(self, **options):
+        """Make what methods are compared on.
+
+        Parameters
+        ----------
+        **options
+            ``n_rows``, ``n_seeds`` and ``heuristic`` of :class:`Task`.
+
+        Returns
+        -------
+        task : Task
+            The rows, by the name of the file.
+
+        Raises
+        ------
+        ValueError
+            If methods cannot be compared on the rows; says what to do.
+        """
+        rows = {"X": self.X, "y": self.y, "groups": self.groups, "test": self.test}
+        known = [f.name for f in fields(Task) if f.name not in ("name", *rows)]
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise ValueError(
+                f"Reading needs options of a task among {', '.join(known)}; got "
+                f"{unknown}. All else is read from the file."
+            )
+        return Task(self.name, **rows, **options)
+
+
+def _counts(y):
+    """Classes with their counts, the first of many."""
+    labels, counts = np.unique(y, return_counts=True)
+    pairs = zip(labels[:N_LISTED], counts, strict=False)
+    more = f" and {len(labels) - N_LISTED} more" * (len(labels) > N_LISTED)
+    return ", ".join(f"{label} ({count})" for label, count in pairs) + more
+
+
+def read_file(
+    path,
+    target=None,
+    groups=None,
+    *,
+    drop=(),
+    sep=None,
+    decimal=None,
+    na=(),
+    channels_last=False,
+):
+    r"""Read a file of rows and labels, and say what was seen in it.
+
+    Tables are .csv, .tsv, .txt and .parquet files with a line of names. An .npz file
+    has arrays ``x`` and ``y``, or ``x_train``, ``y_train``, ``x_test`` and ``y_test``,
+    and ``groups`` or ``subject``, with the same endings, if rows belong together. A
+    folder is in the format of the SHL challenge, see :func:`skaug.signals.load_shl`.
+    Files that would shift columns, lose labels or carry infinite values are refused.
 
     Parameters
     ----------
     path : path
-        The file, .npz or .csv.
+        The file or folder.
     target : str, default=None
-        Column of labels of a .csv file.
+        Column of labels of a table, which has to be named.
     groups : str, default=None
-        Column of groups of a .csv file.
+        Column of groups of a table: the person or machine of each row.
+    drop : sequence of str, default=()
+        Columns of a table to leave out.
+    sep : str, default=None
+        Separator of a text file: one character, or "tab". By default it is the one by
+        which most lines have as many fields as the line of names.
+    decimal : {".", ","}, default=None
+        Decimal sign of a text file. By default each column tells, and the others follow
+        most columns.
+    na : sequence of str, default=()
+        Texts that stand for missing values, besides those that usually do.
+    channels_last : bool, default=False
+        Whether the last axis of ``x`` in an .npz file has the channels. By default this
+        is taken of images with 1, 3 or 4 channels there only.
+
+    Returns
+    -------
+    reading : Reading
+        Rows, labels, groups and what was seen.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or used; says what to do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skaug.comparison import read_file
+    >>> rows = "1,5;in;walk\n0,2;out;walk\n?;in;sit\n0,2;in;sit\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "walks.csv")
+    ...     _ = path.write_text("speed;place;activity\n" + 5 * rows)
+    ...     reading = read_file(path, target="activity")
+    >>> print("\n".join(reading.lines()))
+    walks: 20 rows.
+    Classes: sit (10), walk (10).
+      speed  numbers (5 missing)
+      place  categories (2 different)
+    Fields are separated by semicolons, numbers have decimal commas.
+    Column 'speed' has '?' (5), taken as missing.
+    """
+    path, options = Path(path), {"drop": drop, "sep": sep, "decimal": decimal, "na": na}
+    if not path.exists():
+        raise ValueError(
+            f"read_file needs a file that exists; got {path}. Check its path."
+        )
+    ending = path.suffix.lower()
+    if path.is_dir() or ending == ".npz":
+        _check_no_table(path, target=target, groups=groups, **options)
+    elif ending not in ENDINGS:
+        raise ValueError(
+            "read_file needs a folder, or a file that ends in .npz or "
+            f"{' or '.join(ENDINGS)}; "
+            f"got {path.name}. Save it as one of them."
+        )
+    if channels_last and ending != ".npz":
+        raise ValueError(
+            f"read_file needs an .npz file for channels_last; got {path.name}. Leave "
+            "channels_last out."
+        )
+    try:
+        if path.is_dir():
+            return _reading(path, read_recordings(path))
+        if ending == ".npz":
+            return _reading(path, read_arrays(path, channels_last))
+        rows = read_table(path, target, groups, **_checked(**options))
+        return Reading(path.stem, **rows)
+    except OSError as error:
+        raise ValueError(
+            f"read_file needs a file that can be opened; got {path}: {error}. Check it."
+        ) from None
+
+
+def read_task(path, target=None, groups=None, **options):
+    """Read a file as what methods are compared on.
+
+    Parameters
+    ----------
+    path : path
+        The file or folder, as :func:`read_file` takes it.
+    target : str, default=None
+        Column of labels of a table.
+    groups : str, default=None
+        Column of groups of a table.
     **options
-        Other parameters of :class:`Task`, such as ``n_rows``.
+        Other parameters of :func:`read_file`, and ``n_rows``, ``n_seeds`` and
+        ``heuristic`` of :class:`Task`.
 
     Returns
     -------
@@ -40,213 +270,41 @@ def read_file(path, target=None, groups=None, **options):
     Raises
     ------
     ValueError
-        If the file cannot be read or used; says what to do.
+        If the file cannot be read, or methods cannot be compared on its rows; says
+        what to do.
     """
-    path = Path(path)
-    if not path.exists():
+    names = ("drop", "sep", "decimal", "na", "channels_last")
+    of_file = {name: options.pop(name) for name in names if name in options}
+    return read_file(path, target, groups, **of_file).as_task(**options)
+
+
+def _check_no_table(path, **options):
+    """Refuse options of tables for what is none."""
+    given = [name for name, value in options.items() if value not in (None, (), [])]
+    if given:
         raise ValueError(
-            f"read_file needs a file that exists; got {path}. Check its path."
+            f"read_file needs a table, such as a .csv file, for {' and '.join(given)}; "
+            f"got {path.name}. Leave these out; arrays are found by their names."
         )
-    ending = path.suffix.lower()
-    if ending == ".csv":
-        X, y, groups = read_table(path, target, groups)
-        return _as_task(path.stem, {"X": X, "y": y, "groups": groups}, options)
-    if ending != ".npz":
-        raise ValueError(
-            f"read_file needs a file that ends in .npz or .csv; got {path.name}. Save "
-            "it as one of them."
-        )
-    if target or groups:
-        raise ValueError(
-            f"read_file needs a .csv file for columns of target and groups; got "
-            f"{path.name}. Name its arrays y and groups."
-        )
-    return _as_task(path.stem, read_arrays(path), options)
 
 
-def _as_task(name, rows, options):
-    """Task of the rows of a file, with other parameters that the user has given."""
-    known = [f.name for f in fields(Task) if f.name != "name" and f.name not in rows]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(
-            f"read_file needs options among {', '.join(known)}; got {unknown}. All "
-            "else is read from the file."
-        )
-    return Task(name, **rows, **options)
-
-
-def read_table(path, target, groups=None):
-    """Read a .csv file.
-
-    Parameters
-    ----------
-    path : path
-        The file, with a line of names.
-    target : str
-        Column of the labels.
-    groups : str, default=None
-        Column of the groups.
-
-    Returns
-    -------
-    X : DataFrame
-        The other columns; those that are not numbers as texts.
-    y : ndarray of shape (n,)
-        Labels as texts.
-    groups : ndarray of shape (n,) or None
-        Groups as texts.
-
-    Raises
-    ------
-    ValueError
-        If pandas is not installed, or the file cannot be used; says what to do.
-    """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ValueError(
-            "read_table needs pandas to read a .csv file; got none installed. Run: pip "
-            "install pandas."
-        ) from None
-    try:
-        table = pd.read_csv(path, low_memory=False)
-    except FileNotFoundError:
-        raise ValueError(
-            f"read_table needs a file that exists; got {path}. Check its path."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"read_table needs a readable CSV file; got {path}: {error}. Check its "
-            "contents."
-        ) from None
-    columns = _special_columns(table, target, groups)
-    # A class may be called None or NA: only an empty cell is a gap.
-    texts = pd.read_csv(path, usecols=columns, dtype=str, keep_default_na=False)
-    for column in columns:
-        if n_empty := int((texts[column] == "").sum()):
-            raise ValueError(
-                f"read_table needs {column!r} in every row; got {n_empty} empty. "
-                "Remove these rows."
-            )
-    X = table.drop(columns=columns)
-    if X.shape[1] == 0:
-        raise ValueError(
-            "read_table needs columns besides target and groups; got "
-            f"{', '.join(table.columns)}. Add features to the file."
-        )
-    # Booleans too: one-hot coding, unlike imputing, takes them and their empty cells.
-    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), str))
-    if np.isinf(X.select_dtypes("number")).any(axis=None):
-        raise ValueError(
-            "read_table needs finite numbers; got infinity. Leave such rows out."
-        )
-    y = texts[target].to_numpy(dtype=str)
-    return X, y, None if groups is None else texts[groups].to_numpy(dtype=str)
-
-
-def _special_columns(table, target, groups):
-    """Columns of labels and groups, which have to be there."""
-    listed = ", ".join(table.columns[:30]) + (" ..." if table.shape[1] > 30 else "")
-    special = {"target": target} | ({} if groups is None else {"groups": groups})
-    for option, column in special.items():
-        if column not in table.columns:
-            raise ValueError(
-                f"read_table needs {option} to be a column; got {column!r}. Columns "
-                f"are: {listed}."
-            )
-    return list(special.values())
-
-
-def read_arrays(path):
-    """Rows, labels and groups of an .npz file, and test rows if it has any."""
-    arrays = _named_arrays(path)
-    if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
-        train, test = _part(arrays, "_train"), _part(arrays, "_test")
-        kinds = [arrays[key].dtype for key in ("x_train", "x_test")]
-        if train.X.ndim > 2 and (kinds[0] == np.uint8) != (kinds[1] == np.uint8):
-            # 8-bit images are scaled, others are not.
-            raise ValueError(
-                "read_file needs training and test rows of one type; got "
-                f"{kinds[0]} and {kinds[1]}. Convert one of them."
-            )
-        if train.X.shape[1:] != test.X.shape[1:]:
-            raise ValueError(
-                "read_file needs training and test rows of one shape; got "
-                f"{train.X.shape[1:]} and {test.X.shape[1:]}. Reshape them."
-            )
-        return Bunch(**train, test=test)
-    if {"x", "y"} <= set(arrays):
-        return _part(arrays, "")
-    raise ValueError(
-        "read_file needs arrays x and y, or x_train ... y_test; got "
-        f"{sorted(arrays)}. Rename them."
+def _checked(drop, sep, decimal, na):
+    """Options of tables, checked; a single text is one name."""
+    sep = "\t" if sep in TABS else sep
+    check_value("read_file", "sep", sep, SEPARATOR)
+    check_value("read_file", "decimal", decimal, OneOf(".", ",", None))
+    drop, na = (
+        [one] if isinstance(one, (str, float, int)) else one for one in (drop, na)
     )
+    na = frozenset(map(str, na))
+    return {"drop": list(drop), "sep": sep, "decimal": decimal, "na": na}
 
 
-def _named_arrays(path):
-    """Arrays of rows, labels and groups by their names in small letters."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"read_file needs a file of numpy.savez; got {path.name}. Save it again."
-        )
-    arrays = {}
-    with np.load(path, allow_pickle=False) as file:
-        for key in file.files:
-            name = key.lower()
-            what, _, ending = name.partition("_")
-            if what not in ("x", "y", "groups", "subject") or ending not in (
-                "",
-                "train",
-                "test",
-            ):
-                continue
-            try:
-                arrays[name] = file[key]
-            except ValueError:
-                raise ValueError(
-                    "read_file needs arrays of numbers or strings; got objects in "
-                    f"{key}. Save texts as strings: y.astype(str)."
-                ) from None
-    if any("_" in key for key in arrays) and not all("_" in key for key in arrays):
-        raise ValueError(
-            f"read_file needs arrays of one kind of name; got {sorted(arrays)}. Give "
-            "all with _train and _test, or none."
-        )
-    return arrays
-
-
-def _part(arrays, ending):
-    """Rows, labels and groups whose names have an ending."""
-    X, y = arrays[f"x{ending}"], arrays[f"y{ending}"]
-    groups = arrays.get(f"groups{ending}", arrays.get(f"subject{ending}"))
-    for name, array in ("y", y), ("groups", groups):
-        if array is not None and array.shape != (len(X),):
-            raise ValueError(
-                f"read_file needs one of {name}{ending} per row; got {array.shape} for "
-                f"{len(X)} rows. Save it as a vector."
-            )
-    return Bunch(X=as_rows(X), y=y, groups=groups)
-
-
-def as_rows(X):
-    """Rows as floats: a table, signals, or images with channels first."""
-    is_image = X.dtype == np.uint8 and X.ndim in (3, 4)
-    if X.dtype.kind not in "fiub" or X.ndim not in (2, 3, 4):
-        raise ValueError(
-            f"read_file needs x of numbers, with 2 to 4 axes; got {X.dtype} of shape "
-            f"{X.shape}. Reshape or convert it."
-        )
-    if is_image and X.ndim == 3:
-        X = X[:, None]
-    elif X.ndim == 4 and X.shape[3] in (1, 3, 4) and X.shape[1] not in (1, 3, 4):
-        X = X.transpose(0, 3, 1, 2)
-    # In float64: float32 may not tell large numbers apart. Bytes it does.
-    is_small = is_image or X.dtype in (np.float16, np.float32)
-    X = np.ascontiguousarray(X, dtype=np.float32 if is_small else np.float64)
-    if not np.isfinite(X).all():
-        raise ValueError(
-            "read_file needs finite x; got NaN or infinity. Impute it, or leave such "
-            "rows out."
-        )
-    return X / 255 if is_image else X
+def _reading(path, rows):
+    """Reading of arrays, whose labels and groups are checked."""
+    notes = rows.notes + check_classes(rows.y, "y")
+    groups, test = rows.groups, rows.get("test")
+    if test is None:
+        groups, seen = groups_of(groups, "groups")
+        notes += seen
+    return Reading(path.stem, rows.X, rows.y, groups, test, notes=notes)

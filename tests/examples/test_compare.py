@@ -196,7 +196,7 @@ def test_verdict_is_careful_with_few_splits():
         ({}, ["--target", "label", "--groups", "x"], r"groups to be a column; got"),
         ({}, ["--target", "a"], r"'a' in every row; got \d+ empty"),
         ({"a": range(240)}, ["--target", "a"], r"classes; got 240 different values"),
-        ({"a": 1}, ["--target", "a"], r"two classes; got 1 in 'a'"),
+        ({"a": 1}, ["--target", "a"], r"two classes or more in 'a'; got 1 alone"),
         (
             {"a": ["rare"] * 4 + ["often"] * 236},
             ["--target", "a"],
@@ -214,7 +214,7 @@ def test_unfit_table_is_refused_in_a_sentence(
 ):
     path = tmp_path / "t.csv"
     table.assign(**change).to_csv(path, index=False)
-    with refuses(r"(compare|read_table) needs .*" + message, SystemExit):
+    with refuses(r"(compare|read_file) needs .*" + message, SystemExit):
         compare.main(["--data", str(path), *options])
 
 
@@ -222,8 +222,8 @@ def test_unreadable_file_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "t.csv"
     for text, message in [
         (None, r"a file that exists; got .*t.csv"),
-        ("", r"a readable CSV file; got .*No columns"),
-        ("y\nwalk\nsit\n", "columns besides target and groups; got y"),
+        ("", r"a line of names and rows; got t.csv, which is empty"),
+        ("y\n" + 3 * "walk\nsit\n", "columns besides target and groups; got y"),
     ]:
         if text is not None:
             path.write_text(text)
@@ -247,10 +247,12 @@ def test_unfit_option_is_refused_in_a_sentence(options, message):
         compare.main(options)
 
 
-def test_without_pandas_only_data_is_refused(monkeypatch):
+def test_without_pandas_only_data_is_refused(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with refuses("read_table needs pandas to read a .csv file", SystemExit):
-        compare.main(["--data", "t.csv", "--target", "y"])
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,sit\n")
+    with refuses("read_file needs pandas to read t.csv", SystemExit):
+        compare.main(["--data", str(path), "--target", "y"])
 
 
 def test_without_matplotlib_there_is_a_line_and_no_figure(
