@@ -42,7 +42,7 @@ numpydoc_xref_param_type = False
 
 # These are commands, and without the data the page on them has nothing to show.
 commands = r"compare\w*\.py"
-need_data = ["plot_har_", "plot_ihda", "plot_mislabelled", "plot_influence_policy"]
+need_data = ["plot_influence_policy"]
 left_out = [commands] if data_folder() else [commands, *need_data]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -1,4 +1,4 @@
-"""Shared fixtures: real data where it is on the disk, small problems elsewhere."""
+"""Shared fixtures: real data inside the packages, and small problems."""
 
 import os
 import sys
@@ -8,7 +8,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, make_classification
 
-from data import data_folder, har_table, load
+from data import har_table
+from skaug.datasets import load_har
 
 # Two workers on two cores; the environment variable reaches joblib's processes too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,18 +24,12 @@ def no_figure_stays_open():
         sys.modules["matplotlib.pyplot"].close("all")
 
 
-def _real(name):
-    if data_folder() is None:
-        pytest.skip(f"{name} is neither in $SKAUG_DATA nor in ../shared/data")
-    return load(name)
-
-
 @pytest.fixture(scope="session")
 def har():
-    """UCI HAR raw signals, 1,000 training windows of all training subjects."""
-    data = _real("har")
-    rows = np.random.default_rng(0).permutation(len(data.y_train))[:1000]
-    return data.X_train[rows], data.y_train[rows], data.subject_train[rows]
+    """UCI HAR raw signals, 1,000 windows of 30 people, shuffled."""
+    data = load_har()
+    rows = np.random.default_rng(0).permutation(len(data.target))[:1000]
+    return data.data[rows], data.target[rows], data.subject[rows]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from helpers import refuses
 from sklearn.datasets import load_iris
 
-from skaug.comparison import draw, read_file, read_task
+from skaug.comparison import read_file, read_task
 
 pytest.importorskip("pandas")
 PLACES = [os.environ.get("SKAUG_CASES"), Path(__file__).parents[3] / "shared" / "cases"]
@@ -142,5 +142,5 @@ def test_a_rare_class_is_told_and_not_drawn_from():
 
 def test_what_is_read_can_be_drawn_from():
     task = read_task(FOLDER / "mark_-.csv", "label", "subject", n_rows=90)
-    drawn = draw(task, seed=0)
+    drawn = task.draw(seed=0)
     assert drawn.train.X.shape == (90, 4) and np.isfinite(drawn.train.X).all()

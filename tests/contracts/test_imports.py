@@ -126,7 +126,9 @@ for name in modules:
     if name != "skaug.transforms.torchvision":
         importlib.import_module(name)
 loaded = {"matplotlib", "torchvision"} & set(sys.modules)
+from skaug.datasets import load_har
 print(skaug.__file__, len(modules), *loaded, sep="\\n")
+print(len(load_har().data))
 """
 
 
@@ -141,7 +143,7 @@ def python(*arguments, cwd):
     return done.stdout
 
 
-def test_the_wheel_holds_all_modules_and_needs_no_optional_package(tmp_path):
+def test_the_wheel_holds_modules_and_data_and_needs_no_optional_package(tmp_path):
     # A copy, since a build writes beside its sources.
     copied = shutil.copytree(
         SKAUG, tmp_path / "copy" / "skaug", ignore=shutil.ignore_patterns("__pycache__")
@@ -157,7 +159,8 @@ def test_the_wheel_holds_all_modules_and_needs_no_optional_package(tmp_path):
     installed = tmp_path / "installed"
     printed = python("-c", IMPORT_ALL, installed, cwd=tmp_path).splitlines()
     n_modules = len(list(SKAUG.rglob("*.py"))) - 1
-    assert printed == [str(installed / "skaug" / "__init__.py"), str(n_modules)]
+    package = str(installed / "skaug" / "__init__.py")
+    assert printed == [package, str(n_modules), "1200"]
 
 
 def test_public_names_are_documented_in_the_api_page():
