@@ -1,0 +1,153 @@
+"""``skaug compare``: which augmentation helps on the rows of a file, as a command."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import joblib
+
+from skaug.comparison.files import Reading, read_file
+from skaug.comparison.search import BUDGETS, AugmentationSearchCV
+
+__all__ = ["main"]
+
+DEMO_ROWS = 300
+BROKEN_OFF = 130  # exit code of a command that is stopped from the keyboard
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, default=None
+        By default those of the process.
+
+    Returns
+    -------
+    code : int
+        0; 1 if the rows could not be compared, 2 if an option or the file cannot be
+        used, and 130 if the command was stopped.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        for reading in _readings(options):
+            _compare(reading, options)
+    except ValueError as error:
+        print(f"skaug compare: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        advice = f"skaug compare: stopped. To go on, add --resume --out {options.out}."
+        print(f"\n{advice}", file=sys.stderr)
+        return BROKEN_OFF
+    return 0
+
+
+def _parser():
+    """Options of the command line."""
+    parser = argparse.ArgumentParser("skaug", description="Learned augmentation.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    compare = commands.add_parser(
+        "compare",
+        help="which augmentation helps on the rows of a file",
+        description="Compare methods of augmentation with plain training on the rows "
+        "of a file: a table (.csv, .tsv, .txt, .parquet), arrays (.npz) or a folder of "
+        "recordings. Prints a table and a sentence, and writes a page.",
+    )
+    add = compare.add_argument
+    add("file", nargs="?", type=Path, help="the file or folder")
+    add("--demo", action="store_true", help="compare on data inside the package")
+    add("--target", help="column of the labels of a table")
+    add("--groups", help="column of what belongs together, such as the person")
+    add("--drop", nargs="+", default=(), metavar="COLUMN", help="columns to leave out")
+    add("--sep", help="separator of a table, if it is not found; 'tab' for tabs")
+    add("--decimal", choices=[".", ","], help="decimal sign, if it is not found")
+    add("--na", nargs="+", default=(), metavar="TEXT", help="texts for missing values")
+    add("--channels-last", action="store_true", help="arrays have channels last")
+    add("--methods", nargs="+", default="auto", metavar="NAME", help="which methods")
+    add("--budget", choices=BUDGETS, default="quick", help="how much to try (quick)")
+    add("--folds", type=int, default=5, help="folds to compare in (5)")
+    add("--jobs", type=int, default=1, help="processes (1)")
+    add("--seed", type=int, default=0, help="of folds and networks (0)")
+    add("--out", type=Path, default=Path("skaug-compare"), help="folder of the page")
+    add("--resume", action="store_true", help="go on with a run that was broken off")
+    add("--model", type=Path, help="file for the fitted winner, read by joblib.load")
+    return parser
+
+
+def _readings(options):
+    """What to compare on: a file of the user's, or the demo's two sets."""
+    if options.demo:
+        return [_har(), _digits()]
+    if options.file is None:
+        raise ValueError(
+            "compare needs a file; got none. Name one, or add --demo to see how it works."
+        )
+    return [
+        read_file(
+            options.file,
+            options.target,
+            options.groups,
+            drop=options.drop,
+            sep=options.sep,
+            decimal=options.decimal,
+            na=options.na,
+            channels_last=options.channels_last,
+        )
+    ]
+
+
+def _har():
+    """Windows of ten people who walk, sit and so on."""
+    from skaug.datasets import load_har
+
+    har = load_har()
+    rows = har.subject <= 10
+    names = har.target_names[har.target]
+    return Reading("har", har.data[rows], names[rows], har.subject[rows])
+
+
+def _digits():
+    """Small images of digits."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    return Reading("digits", X[:DEMO_ROWS].reshape(-1, 1, 8, 8) / 16, y[:DEMO_ROWS])
+
+
+def _compare(reading, options):
+    """Compare on the rows that were read, print what was found, and write the page."""
+    print("\n".join(reading.lines()))
+    folder = options.out / reading.name
+    cells = folder / "cells"
+    if cells.exists() and not options.resume:
+        raise ValueError(
+            f"compare needs a folder without cells; got {folder}, which has those of "
+            "another run. Add --resume to go on with that one, or choose another --out."
+        )
+    X, y, groups = _all_rows(reading)
+    search = AugmentationSearchCV(
+        methods=options.methods,
+        cv=options.folds,
+        budget=options.budget,
+        refit=options.model is not None,
+        n_jobs=options.jobs,
+        cache=cells,
+        random_state=options.seed,
+        verbose=1,
+    )
+    start = time.monotonic()
+    search.fit(X, y, groups=groups)
+    print(f"\n{search.comparison_}\n")
+    print(f"This took {(time.monotonic() - start) / 60:.1f} minutes.")
+    search.comparison_.save(folder / "page.html")
+    print(f"Page: {folder / 'page.html'}")
+    if options.model is not None:
+        joblib.dump(search.best_estimator_, options.model)
+        print(f"Model: {options.model} ({search.best_method_})\n")
+
+
+def _all_rows(reading):
+    """Rows, labels and groups; those to test with, if there are any, are left out."""
+    return reading.X, reading.y, reading.groups
