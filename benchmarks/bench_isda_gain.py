@@ -11,8 +11,6 @@ sure, below 1 not sure enough.
     python benchmarks/bench_isda_gain.py --summary FILE.json
 """
 
-from functools import cache
-
 import numpy as np
 import torch
 
@@ -38,12 +36,10 @@ STEPS = {"alone": 200, "beside heuristics": 600}
 METRICS = {"accuracy": 2, "log-loss": 3, "calibration error": 2, "temperature": 2}
 SETTINGS = {name: [*setting, STRENGTHS, STEPS] for name, setting in SETS.items()}
 
-task_of = cache(built_in)
-
 
 def run_seed(name, seed):
     """Scores of every strength on one draw, alone and beside heuristics."""
-    drawn, arms = draw(task_of(name), seed), {}
+    drawn, arms = draw(built_in(name), seed), {}
     for side, steps in STEPS.items():
         setup = setup_of(drawn, Budgets())._replace(steps=steps, decay=0.01)
         for strength in STRENGTHS:
