@@ -167,6 +167,8 @@ class Differences:
     def difference(self, name, arm, twin, metric):
         """Mean difference to a twin, its standard error, and the p of its t test."""
         # NaN where there is no difference, or no error of a single one.
+        if twin not in twins_of(arm):
+            return np.nan, np.nan, np.nan
         gaps = self.gaps(name, arm, twin, metric)
         if not len(gaps):
             return np.nan, np.nan, np.nan
