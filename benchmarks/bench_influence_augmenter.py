@@ -70,7 +70,7 @@ from skaug import (
 )
 from skaug.comparison.methods import epochs_of
 from skaug.influence import Policy, TrainedNetwork
-from skaug.transforms import RandomHorizontalFlip, baseline_transform
+from skaug.transforms import HorizontalFlip, baseline_transform
 from skaug.transforms.chain import Chain
 
 # Training rows, and as many for validation.
@@ -217,7 +217,7 @@ def augmentations(name, seed, train, held_out):
     X = torch.from_numpy(train[0])
     heuristic = baseline_transform(X)
     if name == "fashion_mnist":
-        heuristic = Chain([heuristic, RandomHorizontalFlip()])
+        heuristic = Chain([heuristic, HorizontalFlip(0.5)])
 
     def network(baseline, **parameters):
         learner = NetworkAugmentation(baseline, **parameters)

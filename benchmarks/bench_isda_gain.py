@@ -11,8 +11,6 @@ sure, below 1 not sure enough.
     python benchmarks/bench_isda_gain.py --summary FILE.json
 """
 
-from functools import cache
-
 import numpy as np
 import torch
 
@@ -38,12 +36,10 @@ STEPS = {"alone": 200, "beside heuristics": 600}
 METRICS = {"accuracy": 2, "log-loss": 3, "calibration error": 2, "temperature": 2}
 SETTINGS = {name: [*setting, STRENGTHS, STEPS] for name, setting in SETS.items()}
 
-task_of = cache(built_in)
-
 
 def run_seed(name, seed):
     """Scores of every strength on one draw, alone and beside heuristics."""
-    drawn, arms = task_of(name).draw(seed), {}
+    drawn, arms = built_in(name).draw(seed), {}
     for side, steps in STEPS.items():
         setup = setup_of(drawn, Budgets())._replace(steps=steps, decay=0.01)
         for strength in STRENGTHS:
@@ -56,12 +52,19 @@ def run_seed(name, seed):
             with one_thread():
                 net.fit(drawn.train.X, drawn.train.y)
                 log_p = log_probabilities(net, drawn.test.X, drawn.classes)
-            codes = torch.from_numpy(np.searchsorted(drawn.classes, drawn.test.y))
             found = scores(log_p, drawn.test, drawn.classes)
-            found["temperature"] = best_temperature(torch.from_numpy(log_p), codes)
+            codes = np.searchsorted(drawn.classes, drawn.test.y)
+            found["temperature"] = temperature_of(log_p, codes)
             kept = {metric: found[metric] for metric in METRICS}
             arms[arm_of(side, strength)] = rounded(kept, 6)
     return {"arms": arms}
+
+
+def temperature_of(log_p, codes):
+    """The best temperature of logits, given as arrays."""
+    # In a function of its own: joblib would take torch.classes for a module that a
+    # function needs if it names both torch and an attribute `classes`.
+    return best_temperature(torch.from_numpy(log_p), torch.from_numpy(codes))
 
 
 def arm_of(side, strength):

@@ -34,6 +34,7 @@ to benchmarks/results, below what stands in methods.md before its first heading.
 
 import json
 from dataclasses import asdict, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +68,7 @@ N_ROWS = 500  # of a draw from a file of one's own, at most
 TITLE = "Which augmentation helps?"
 
 
+@cache
 def built_in(name):
     """One of the sets of data.py; images are pooled to half their sides."""
     try:

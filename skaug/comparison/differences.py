@@ -188,7 +188,9 @@ class Differences:
     def difference(self, name, arm, twin, metric):
         """Mean difference to a twin, its standard error, and the p of its t test."""
         # NaN where there is no difference, or no error of a single one.
-        return self._tested(name, self.gaps(name, arm, twin, metric))
+        known = twin in self.twins_of(arm)
+        gaps = self.gaps(name, arm, twin, metric) if known else np.empty(0)
+        return self._tested(name, gaps)
 
     def difference_between(self, name, arm, other, metric):
         """Mean difference of any two arms, its standard error, and p."""

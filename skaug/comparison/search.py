@@ -278,14 +278,15 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         )
         failed = {cell["method"]: cell["error"] for cell in cells if "error" in cell}
         if PLAIN in failed or len(failed) == len(methods):
+            error = failed.get(PLAIN) or next(iter(failed.values()))
             raise ValueError(
-                f"{name} needs rows and an estimator that can be fitted; got "
-                f"{failed.get(PLAIN) or next(iter(failed.values()))}"
+                f"{name} needs rows and an estimator that can be fitted; got {error}. "
+                "Change one of them."
             )
         for method, error in failed.items():
             warnings.warn(
-                f"{name} needs every method to be fitted in every fold; got an error "
-                f"by {method}, which is left out: {error}",
+                f"{name} needs every method to be fitted in every fold; got {error} by "
+                f"{method}. That method is left out.",
                 stacklevel=3,
             )
         return [cell for cell in cells if cell["method"] not in failed]

@@ -52,8 +52,8 @@ def default_transforms(X):
 def baseline_transform(X, strength=1.0):
     """Make a mild augmentation that is not learned.
 
-    This augmentation can still harm: on 500 images of Fashion-MNIST the accuracy falls
-    by 5 points.
+    This augmentation needs about 300 gradient steps. With half as many the accuracy of
+    the default network on 500 images of Fashion-MNIST fell by 5 points.
 
     Parameters
     ----------

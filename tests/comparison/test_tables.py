@@ -120,3 +120,10 @@ def test_equal_gaps_are_not_beyond_doubt():
     found = Differences(cells(best, best, best + 0.1))
     assert found.text("s", "ISDA", "best plain", "accuracy") == "+0.10 ± 0.00"
     assert not found.beyond_doubt("s", "ISDA", "best plain", "accuracy")
+
+
+def test_an_arm_without_a_twin_of_a_kind_has_no_difference_to_it():
+    base = np.array([80.0, 82, 81])
+    found = Differences(cells(base, base, base + 1, name="IHDA"))
+    assert np.isnan(found.difference("s", "IHDA", "equal steps", "accuracy")).all()
+    assert found.difference("s", "IHDA", "best plain", "accuracy")[0] == 1

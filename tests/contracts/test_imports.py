@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SKAUG = ROOT / "skaug"
 ARCHITECTURE = (ROOT / "docs" / "architecture.rst").read_text()
 FOLDERS = sorted(path.parent.name for path in SKAUG.glob("*/__init__.py"))
-SMALL_GROUND = {path.stem for path in SKAUG.glob("_*.py")} - {"__init__"}
+SMALL_GROUND = {path.stem for path in SKAUG.glob("_*.py")} - {"__init__", "__main__"}
 
 
 def drawn_arrows():
