@@ -82,7 +82,7 @@ def _readings(options):
         return [_har(), _digits()]
     if options.file is None:
         raise ValueError(
-            "compare needs a file; got none. Name one, or add --demo to see how it works."
+            "compare needs a file; got none. Name one, or add --demo for an example."
         )
     return [
         read_file(

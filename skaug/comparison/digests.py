@@ -15,7 +15,7 @@ PACKAGES = ("torch", "torchvision", "scikit-learn", "skorch", "numpy", "scipy")
 PACKAGES += ("imbalanced-learn",)
 # Files of skaug that show results and decide nothing about them, by parts of names.
 SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
-SHOWS += ("page", "parts", "report", "sides", "model_card")
+SHOWS += ("page", "parts", "report", "sides", "model_card", "comparison", "cli", "svg")
 
 
 def digest(identity, budgets):

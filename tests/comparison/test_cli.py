@@ -41,7 +41,9 @@ def test_it_prints_a_table_and_writes_a_page_and_a_model(table, tmp_path, capsys
     code = run(tmp_path, table, "--target", "kind", *ARGUMENTS, "--model", model)
     printed = capsys.readouterr().out
     assert code == 0
-    assert "iris: 150 rows." in printed and "Classes: a (50), b (50), c (50)." in printed
+    assert (
+        "iris: 150 rows." in printed and "Classes: a (50), b (50), c (50)." in printed
+    )
     assert "best plain" in printed and "ISDA" in printed and "This took" in printed
     page = (tmp_path / "out" / "iris" / "page.html").read_text()
     assert page.startswith("<!DOCTYPE html>") and "http" not in page.split("<svg")[0]

@@ -105,10 +105,14 @@ def test_only_declared_dependencies_are_imported():
     # those of scikit-learn.
     allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
     allowed |= {"jinja2", "scipy", "skaug", "threadpoolctl"}
-    optional = {"table_files.py": {"pandas"}, "methods.py": {"imblearn"}}
+    optional = {"table_files.py": {"pandas"}, "classical.py": {"imblearn"}}
     for path in SKAUG.rglob("*.py"):
         roots = {name.split(".")[0] for name in imports_of(path)}
-        draws = path.stem.endswith("display") or path.stem in ("figures", "_plots")
+        draws = path.stem.endswith("display") or path.stem in (
+            "figures",
+            "svg",
+            "_plots",
+        )
         extra = {"matplotlib"} if draws else set()
         extra |= optional.get(path.name, set())
         assert roots - set(sys.stdlib_module_names) <= allowed | extra, path
