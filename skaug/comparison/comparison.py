@@ -207,15 +207,11 @@ class Comparison:
                 ends = mean - factor * error, mean + factor * error
                 ax.plot(ends, [place] * 2, color=color, linewidth=width)
             ax.plot(mean, place, "o", color=color)
-            time = found.time(self.name, arm)
-            ax.text(
-                1.02,
-                place,
-                f"{time:.1f}",
-                va="center",
-                transform=ax.get_yaxis_transform(),
-            )
-        ax.text(1.02, len(arms) - 0.4, "time", transform=ax.get_yaxis_transform())
+            time = f"{found.time(self.name, arm):.1f} x"
+            beside = ax.get_yaxis_transform()
+            ax.text(1.02, place, time, va="center", transform=beside)
+        ax.text(1.02, 1, "time", va="bottom", transform=ax.transAxes)
+        ax.set_ylim(-0.6, len(arms) - 0.4)
         ax.axvline(0, **DASHED)
         ax.set_yticks(range(len(arms)), arms)
         better = "more" if good else "less"
