@@ -28,10 +28,8 @@ STYLE = {
 
 
 def as_svg(draws, size=(5, 3.6)):
-    """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib.
-
-    `draws` are captions with functions that draw on a Figure, `size` is in inches.
-    """
+    """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib."""
+    # draws: captions with functions that draw on a Figure; size is in inches.
     import matplotlib
     from matplotlib.figure import Figure
 

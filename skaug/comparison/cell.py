@@ -43,10 +43,7 @@ LOWEST = float(np.log(np.finfo(float).eps))
 
 
 def keep_cell(path, key, method, drawn, budgets, found):
-    """Run a cell, and write it at once if there is a path.
-
-    An exception becomes the cell's ``error``, so that other cells go on.
-    """
+    """Run a cell, and write it at once if there is a path; what it raises is kept."""
     cell = dict(zip(("set", "method", "seed"), key))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -74,7 +71,7 @@ def run_cell(method, drawn, budgets, found=None):
     method : str or Method
         A method or its name in ``METHODS``, or ``PLAIN`` for the plain networks.
     drawn : Bunch
-        Of :func:`~skaug.comparison.draw`.
+        Of :meth:`Task.draw <skaug.comparison.Task.draw>`.
     budgets : Budgets
         Steps and weight decays to choose from.
     found : dict, default=None

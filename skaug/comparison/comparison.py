@@ -156,7 +156,13 @@ class Comparison:
         return "" if kind is None else found.text(self.name, arm, kind, metric)
 
     def lines(self):
-        """Lines of the table as texts, the headings first."""
+        """Make the lines of the table.
+
+        Yields
+        ------
+        line : list of str
+            The headings, then one line for each method.
+        """
         yield [
             "method",
             *(f"{m}{n}" for m in self.metrics for n in ("", " - twin")),
