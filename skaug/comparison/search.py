@@ -119,6 +119,10 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         it is put on top of: those with the lowest mean loss over all inner splits.
     best_estimator_ : estimator
         The best method, fitted to all rows; there is none if `refit` is False.
+    plain_estimator_ : estimator
+        The plain network in its best setting, fitted to all rows: the twin to show
+        beside the best method in a :func:`~skaug.report`. None if no network was
+        compared.
     comparison_ : Comparison
         What was found, as a sentence, a table, a picture and a page.
     classes_ : ndarray of shape (n_classes,)
@@ -237,6 +241,9 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.comparison_ = Comparison(found, NAME, metric, best, about, curves)
         if self.refit:
             self.best_estimator_ = _refitted(task, make, budgets)
+            self.plain_estimator_ = self.best_estimator_
+            if best != BEST:
+                self.plain_estimator_ = plain and _refitted(task, plain, budgets)
         return self
 
     def _checked(self, X, y, groups, head):
