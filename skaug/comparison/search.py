@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug._checks import (
@@ -254,6 +254,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             X = X if hasattr(X, "iloc") else np.asarray(X)
             validate_data(self, X, skip_check_array=True)
+        if np.shape(y)[1:] == (1,):
+            y = column_or_1d(y, warn=True)
         y = check_labels(y, len(X), name)
         self.classes_ = np.unique(y)
         check_two_classes(self.classes_, name)
@@ -318,7 +320,10 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{type(self).__name__} needs refit=True to predict; got refit=False. "
                 "Fit a method by hand, or set refit."
             )
-        validate_data(self, X, reset=False, skip_check_array=True)
+        if isinstance(self.best_estimator_, Pipeline):
+            validate_data(self, X, reset=False, skip_check_array=True)
+        else:  # There is no first step that takes anything but arrays of numbers.
+            validate_data(self, X, reset=False, allow_nd=True, dtype="numeric")
         return self.best_estimator_
 
     def __sklearn_tags__(self):
