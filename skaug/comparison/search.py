@@ -254,7 +254,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             X = X if hasattr(X, "iloc") else np.asarray(X)
             validate_data(self, X, skip_check_array=True)
-        if np.shape(y)[1:] == (1,):
+        if getattr(y, "shape", ())[1:] == (1,):
             y = column_or_1d(y, warn=True)
         y = check_labels(y, len(X), name)
         self.classes_ = np.unique(y)
