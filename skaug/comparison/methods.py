@@ -10,7 +10,6 @@ A :class:`Method` is a name, a function of a :class:`Setup` and a value that mak
 estimator, a grid of values, and a twin.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -37,7 +36,7 @@ class Method:
     name : str
         What tables call it.
     make : callable
-        Of a :class:`Setup` and a value of the grid: the estimator, not fitted.
+        Of a ``Setup`` and a value of the grid: the estimator, not fitted.
         ``setup.net()`` makes the network of the comparison, and
         ``setup.augmented(transform)`` the same with transformed batches.
     grid : tuple or callable, default=(None,)
@@ -70,8 +69,8 @@ class Method:
     """
 
     name: str
-    make: Callable
-    grid: tuple | Callable = (None,)
+    make: object
+    grid: object = (None,)
     twin: str | None = PLAIN
     is_network: bool = True
     longest: bool = False
