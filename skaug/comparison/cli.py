@@ -126,7 +126,8 @@ def _compare(reading, options):
             f"compare needs a folder without cells; got {folder}, which has those of "
             "another run. Add --resume to go on with that one, or choose another --out."
         )
-    X, y, groups = _all_rows(reading)
+    if reading.test is not None:
+        print("The rows to test with are left out: every fold has test rows.")
     search = AugmentationSearchCV(
         methods=options.methods,
         cv=options.folds,
@@ -138,7 +139,7 @@ def _compare(reading, options):
         verbose=1,
     )
     start = time.monotonic()
-    search.fit(X, y, groups=groups)
+    search.fit(reading.X, reading.y, groups=reading.groups)
     print(f"\n{search.comparison_}\n")
     print(f"This took {(time.monotonic() - start) / 60:.1f} minutes.")
     search.comparison_.save(folder / "page.html")
@@ -146,8 +147,3 @@ def _compare(reading, options):
     if options.model is not None:
         joblib.dump(search.best_estimator_, options.model)
         print(f"Model: {options.model} ({search.best_method_})\n")
-
-
-def _all_rows(reading):
-    """Rows, labels and groups; those to test with, if there are any, are left out."""
-    return reading.X, reading.y, reading.groups
