@@ -64,8 +64,12 @@ def test_without_a_seed_it_goes_on_from_where_it_is():
 
 
 def test_everything_is_kept():
+    states = np.random.get_state()[1].copy(), torch.get_rng_state()
     with everything_kept():
         np.random.rand(3), torch.rand(3)
+        assert not torch.equal(torch.get_rng_state(), states[1])
+    np.testing.assert_array_equal(np.random.get_state()[1], states[0])
+    assert torch.equal(torch.get_rng_state(), states[1])
 
 
 def test_seeds_are_those_of_scikit_learn():
