@@ -45,7 +45,9 @@ METRIC_OF = {
     "balanced_accuracy": "balanced accuracy",
 }
 BUDGETS = {
-    "quick": Budgets(plain=(200, 600), augmented=(600,), decays=(0.01, 0.1)),
+    "quick": Budgets(
+        plain=(100, 300), augmented=(300,), decays=(0.01, 0.1), refused=100
+    ),
     "normal": Budgets(),
     "thorough": Budgets(plain=(100, 200, 600, 1200), augmented=(300, 600, 1200)),
 }
