@@ -14,7 +14,7 @@ sure, below 1 not sure enough.
 import numpy as np
 import torch
 
-from bench_methods import SETS, built_in
+from data import SETS, task
 from runs import (
     by_set,
     differences,
@@ -39,7 +39,7 @@ SETTINGS = {name: [*setting, STRENGTHS, STEPS] for name, setting in SETS.items()
 
 def run_seed(name, seed):
     """Scores of every strength on one draw, alone and beside heuristics."""
-    drawn, arms = built_in(name).draw(seed), {}
+    drawn, arms = task(name).draw(seed), {}
     for side, steps in STEPS.items():
         setup = setup_of(drawn, Budgets())._replace(steps=steps, decay=0.01)
         for strength in STRENGTHS:

@@ -13,7 +13,7 @@ the difference is 0.
 import numpy as np
 from scipy.stats import t as student
 
-from bench_methods import SETS, built_in
+from data import SETS, task
 from runs import (
     by_set,
     claim,
@@ -38,7 +38,7 @@ FOLDS = 3
 
 def run_seed(name, seed):
     """Scores of both on the test rows of one draw, and what was chosen."""
-    drawn = built_in(name).draw(seed)
+    drawn = task(name).draw(seed)
     train = drawn.train
     search = AugmentationSearchCV(cv=FOLDS, budget="quick", random_state=seed)
     with one_thread():

@@ -20,10 +20,21 @@ from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
+from skaug.comparison import Task
 from skaug.signals import MagnitudeSpectrum
 
 OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 N_TRAIN = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
+
+# What methods are compared on: training rows of a draw, draws, whether images are
+# pooled to half their sides, and the augmentation by hand.
+SETS = {
+    "digits": (300, 5, False, "jitter"),
+    "mnist": (200, 5, True, "affine"),
+    "fashion_mnist": (400, 5, True, "small affine and flip"),
+    "cifar10": (500, 5, True, "crop and flip"),
+    "har": (300, 8, False, "warps"),
+}
 
 
 def data_folder():
@@ -137,6 +148,20 @@ def pooled(X):
     """Images of half the size: means of squares of four pixels."""
     n, c, height, width = X.shape
     return X.reshape(n, c, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
+
+
+@cache
+def task(name):
+    """One of SETS, as what methods are compared on."""
+    data = load(name)
+    n_rows, n_seeds, is_pooled, heuristic = SETS[name]
+    X, X_test = data.X_train, data.X_test
+    if is_pooled:
+        X, X_test = pooled(X), pooled(X_test)
+    test = Bunch(X=X_test, y=data.y_test, groups=data.get("subject_test"))
+    groups = data.get("subject_train")
+    load.cache_clear()
+    return Task(name, X, data.y_train, groups, test, n_rows, n_seeds, heuristic)
 
 
 def har_table(X):

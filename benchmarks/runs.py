@@ -224,8 +224,9 @@ def section(heading, about, *tables):
 
 
 def list_of_claims(claims):
-    """Lines of a page: all claims under a heading."""
-    return ["## Claims\n", *(f"- {text}" for text, _ in claims)]
+    """Lines of a page: all claims under a heading, if there are any."""
+    lines = [f"- {text}" for text, _ in claims]
+    return ["## Claims\n", *lines] if lines else []
 
 
 def kept(paths):

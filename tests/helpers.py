@@ -7,10 +7,18 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
+from skaug.comparison import Task
+
 
 def refuses(message, error=ValueError):
     """Expect an error with this message."""
     return pytest.raises(error, match=message)
+
+
+def task_of(reading, **options):
+    """What methods are compared on, from a file that was read."""
+    rows = reading.X, reading.y, reading.groups, reading.test
+    return Task(reading.name, *rows, **options)
 
 
 def ignores(message):

@@ -20,9 +20,7 @@ NAMES = ("class", "value")
 
 def page(card):
     """The page of a model card: one HTML document that loads nothing."""
-    return render(
-        "card.html.jinja", card=card, SCORES=SCORES, reading=reading, most=MOST_LINES
-    )
+    return render("card.html.jinja", card=card)
 
 
 def render(name, folder=HERE, **values):
@@ -36,6 +34,7 @@ def render(name, folder=HERE, **values):
         undefined=StrictUndefined,
     )
     templates.filters |= {"cells": cells, "lowest": _lowest, "shown": shown}
+    templates.globals |= {"SCORES": SCORES, "reading": reading, "most": MOST_LINES}
     return templates.get_template(name).render(**values)
 
 

@@ -27,9 +27,10 @@ STYLE = {
 }
 
 
-def as_svg(draws, size=(5, 3.6)):
+def as_svg(draws, size=(5, 3.6), prefix="f"):
     """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib."""
-    # draws: captions with functions that draw on a Figure; size is in inches.
+    # draws: captions with functions that draw on a Figure; size is in inches. Figures
+    # of two calls need two prefixes to be on one page.
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -43,7 +44,7 @@ def as_svg(draws, size=(5, 3.6)):
             times[caption] = times.get(caption, 0) + 1
             if times[caption] > 1:
                 caption += f" #{times[caption]}"
-            figures[caption] = _svg(figure, caption, f"f{len(figures)}-")
+            figures[caption] = _svg(figure, caption, f"{prefix}{len(figures)}-")
     return figures
 
 

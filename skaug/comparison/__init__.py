@@ -1,10 +1,13 @@
 """Which method helps on my data? Arms beside their plain twins, on many draws.
 
-A :class:`Task` is what methods are compared on (``data``); ``files`` reads one. A draw
-of its rows is divided once more, and the smaller part chooses settings. ``methods`` has
-the arms, and ``cell`` fits one arm to one draw. :func:`run_study` runs all cells and
-keeps them as files (``study``). ``differences``, ``tables`` and ``figures`` say what
-came out.
+A :class:`Task` is what methods are compared on (``data``). A draw of its rows is
+divided once more, and the smaller part chooses settings. ``methods`` has the arms, and
+``cell`` fits one arm to one draw. :func:`run_study` runs all cells and keeps them as
+files (``study``). ``differences``, ``tables`` and ``figures`` say what came out.
+
+:class:`AugmentationSearchCV` (``search``) asks this of given rows, whose folds are its
+draws (``folds``). ``verdict`` finds the best method, :class:`Comparison` tells what was
+found, and ``cli`` is the command ``skaug compare``.
 
 Augmented networks need more gradient steps than plain ones. So budgets are steps, and
 each arm has two twins: the best plain network, which chose its own steps and weight
@@ -18,7 +21,6 @@ from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import Task, columns_as_numbers, fold_maker
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
-from skaug.comparison.files import Reading, read_file, read_task
 from skaug.comparison.methods import METHODS, Method, methods_for
 from skaug.comparison.search import AugmentationSearchCV
 from skaug.comparison.setup import Budgets, Setup
@@ -32,7 +34,6 @@ __all__ = [
     "Comparison",
     "Differences",
     "Method",
-    "Reading",
     "Setup",
     "Task",
     "columns_as_numbers",
@@ -41,8 +42,6 @@ __all__ = [
     "holm",
     "log_probabilities",
     "methods_for",
-    "read_file",
-    "read_task",
     "run_cell",
     "run_study",
     "scores",

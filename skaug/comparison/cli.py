@@ -7,8 +7,9 @@ from pathlib import Path
 
 import joblib
 
-from skaug.comparison.files import Reading, read_file
+from skaug.comparison.forecast import in_words
 from skaug.comparison.search import BUDGETS, AugmentationSearchCV
+from skaug.files import Reading, read_file
 
 __all__ = ["main"]
 
@@ -27,8 +28,8 @@ def main(arguments=None):
     Returns
     -------
     code : int
-        0; 1 if the rows could not be compared, 2 if an option or the file cannot be
-        used, and 130 if the command was stopped.
+        0; 2 if an option, the file or its rows cannot be used, and 130 if the command
+        was stopped.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -72,6 +73,11 @@ def _parser():
     add("--seed", type=int, default=0, help="of folds and networks (0)")
     add("--out", type=Path, default=Path("skaug-compare"), help="folder of the page")
     add("--resume", action="store_true", help="go on with a run that was broken off")
+    add(
+        "--curves",
+        action="store_true",
+        help="also how many rows the gain is worth",
+    )
     add("--model", type=Path, help="file for the fitted winner, read by joblib.load")
     return parser
 
@@ -140,10 +146,13 @@ def _compare(reading, options):
     )
     start = time.monotonic()
     search.fit(reading.X, reading.y, groups=reading.groups)
-    print(f"\n{search.comparison_}\n")
-    print(f"This took {(time.monotonic() - start) / 60:.1f} minutes.")
-    search.comparison_.save(folder / "page.html")
-    print(f"Page: {folder / 'page.html'}")
+    found = search.comparison_
+    print(f"\n{found}\n")
+    if options.curves and found.curves is not None:
+        print(f"{found.exchange_rate()}\n")
+    found.save(folder / "page.html")
+    print(f"This took {in_words(time.monotonic() - start)}.")
+    print(f"Page: {folder / 'page.html'}\n")
     if options.model is not None:
         joblib.dump(search.best_estimator_, options.model)
         print(f"Model: {options.model} ({search.best_method_})\n")

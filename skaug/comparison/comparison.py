@@ -1,8 +1,9 @@
 """Comparison: what a search has found, as a sentence, a table, a picture and a page."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from scipy.stats import t as student
@@ -18,9 +19,11 @@ __all__ = ["Comparison"]
 
 UNITS = {"accuracy": " points", "balanced accuracy": " points"}
 NOTE = (
-    "± is one standard error of the paired differences, widened because folds share "
-    "training rows. *: p < 0.05; **: also after Holm's correction over the methods. "
-    "Time is that of a fit over that of the twin."
+    "- twin: the difference to the twin in the same folds, which is the best plain "
+    "network for a network. ± is one standard error, widened because folds share "
+    "training rows. *: p < 0.05; **: also after Holm's correction over the methods. At "
+    "temperature: the difference in log-loss after temperature scaling of both. Time: "
+    "that of a fit over that of the twin."
 )
 HOW = (
     "Every method was fitted in the same folds as its twin. The twin of a network is "
@@ -32,7 +35,9 @@ HOW = (
     "of a difference, because much of what augmentation does to log-loss is done by a "
     "temperature as well.",
 )
-SHOWN = ("accuracy", "log-loss", "log-loss at temperature", "worst group", "score")
+AT_TEMPERATURE = "log-loss at temperature"
+SHOWN = ("accuracy", "log-loss", AT_TEMPERATURE, "worst group", "score")
+WIDTH = 100  # of printed sentences
 
 
 class Comparison:
@@ -50,25 +55,28 @@ class Comparison:
         Name of the best method.
     about : dict of str to str
         Rows, classes, folds, versions and the like, for the page.
-    curves : callable
+    make_curves : callable
         Makes the learning curves of the best method when they are asked for.
+    make_card : callable
+        Makes the model card of the best method when it is asked for.
 
     See Also
     --------
     AugmentationSearchCV : Makes one.
     """
 
-    def __init__(self, differences, name, metric, best, about, curves):
+    def __init__(self, differences, name, metric, best, about, make_curves, make_card):
         self.differences = differences
         self.name = name
         self.metric = metric
         self.best = best
         self.about = about
-        self._curves = curves
+        self._make_curves = make_curves
+        self._make_card = make_card
 
     def __getstate__(self):
-        # The curves need all rows, which a saved comparison does not take along.
-        return self.__dict__ | {"_curves": None}
+        # Both need all rows, which a saved comparison does not take along.
+        return self.__dict__ | {"_make_curves": None, "_make_card": None}
 
     title = "Which augmentation helps?"
     note = NOTE
@@ -114,12 +122,17 @@ class Comparison:
             if twin is not None:
                 gap, error, _ = found.difference_between(self.name, arm, twin, metric)
             record |= {key: mean, f"{key}_difference": gap, f"{key}_error": error}
+        record["beyond_doubt"] = self._is_beyond_doubt(arm)
+        record["time"] = self._time(arm)
+        return record
+
+    def _is_beyond_doubt(self, arm):
+        """Whether the difference to the twin withstands Holm's correction."""
+        found = self.differences
         kind = next(iter(found.twins_of(arm)), None)
-        record["beyond_doubt"] = kind is not None and found.beyond_doubt(
+        return kind is not None and found.beyond_doubt(
             self.name, arm, kind, self.metric
         )
-        record["time"] = float(found.time(self.name, arm)) if twin else 1.0
-        return record
 
     @property
     def metrics(self):
@@ -140,13 +153,17 @@ class Comparison:
         if twin is None:
             return f"{self.best} is best; it is no augmentation."
         gaps = [
-            f"{metric} {self._gap(self.best, metric)}{UNITS.get(metric, '')}"
+            f"{metric} {self._gap(self.best, metric).rstrip(' *')}"
+            f"{UNITS.get(metric, '')}"
             for metric in dict.fromkeys((self.metric, "accuracy"))
         ]
         twin = "plain training" if twin == BEST else twin
+        doubt = (
+            "beyond doubt" if self._is_beyond_doubt(self.best) else "not beyond doubt"
+        )
         return (
             f"{self.best} is better than {twin}: {', '.join(gaps)} "
-            f"(means of {n} folds ± one standard error)."
+            f"(means of {n} folds ± one standard error), {doubt}beyond doubt."
         )
 
     def _gap(self, arm, metric):
@@ -163,17 +180,29 @@ class Comparison:
         line : list of str
             The headings, then one line for each method.
         """
-        yield [
-            "method",
-            *(f"{m}{n}" for m in self.metrics for n in ("", " - twin")),
-            "time",
-        ]
-        for record, arm in zip(self.table(), self.methods):
-            cells = [arm]
-            for metric in self.metrics:
-                mean = np.mean(self._values(arm, metric))
-                cells += [f"{mean:.{METRICS[metric][0]}f}", self._gap(arm, metric)]
-            yield [*cells, f"{record.time:.1f}"]
+        yield [heading for heading, _ in self._columns()]
+        for arm in self.methods:
+            yield [text(arm) for _, text in self._columns()]
+
+    def _columns(self):
+        """Headings, each with a function of a method that writes what is below it."""
+        yield "method", str
+        for metric in self.metrics:
+            if metric == AT_TEMPERATURE:  # Only its difference is of interest.
+                yield "- twin at temperature", partial(self._gap, metric=metric)
+                continue
+            yield metric, partial(self._mean, metric=metric)
+            yield "- twin", partial(self._gap, metric=metric)
+        yield "time", lambda arm: f"{self._time(arm):.1f}"
+
+    def _mean(self, arm, metric):
+        """Mean over the folds as it is printed."""
+        return f"{np.mean(self._values(arm, metric)):.{METRICS[metric][0]}f}"
+
+    def _time(self, arm):
+        """Time of a fit over that of the twin."""
+        found = self.differences
+        return float(found.time(self.name, arm)) if found.first_twin_of(arm) else 1.0
 
     def __str__(self):
         lines = list(self.lines())
@@ -185,7 +214,8 @@ class Comparison:
             ).rstrip()
             for line in lines
         ]
-        return "\n".join([*rows, "", NOTE, "", self.sentence])
+        told = [fill(text, WIDTH) for text in (self.note, self.sentence)]
+        return "\n\n".join(["\n".join(rows), *told])
 
     def plot(self, ax=None):
         """Draw the differences to the twins with intervals, and the time beside them.
@@ -229,7 +259,15 @@ class Comparison:
         """Learning curves of plain training and of the best method; trains both."""
         found = self.differences
         is_network = self.best != BEST and found.methods[self.best].is_network
-        return self._curves() if is_network and self._curves is not None else None
+        return self._make_curves() if is_network and self._make_curves else None
+
+    @cached_property
+    def card(self):
+        """Model card of the best method beside plain training; trains both on a fold.
+
+        None if a loaded comparison has no rows to train on.
+        """
+        return self._make_card() if self._make_card else None
 
     def learning_curves(self, ax=None):
         """Draw both learning curves; the networks are trained at the first call.

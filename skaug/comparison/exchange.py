@@ -71,7 +71,7 @@ class ExchangeRate(NamedTuple):
         )
 
 
-def learning_curves(task, make_plain, make_augmented, name, metric, budgets, n_jobs):
+def learning_curves(task, make_plain, make_augmented, name, budgets, metric, n_jobs):
     """Train both on a quarter, a half and all of the training rows of each fold.
 
     Parameters
@@ -80,10 +80,12 @@ def learning_curves(task, make_plain, make_augmented, name, metric, budgets, n_j
         The rows.
     make_plain, make_augmented : callable
         Of a Setup: the estimator, in a setting that is the same for all shares.
-    name, metric : str
-        Of the method, and of what counts.
+    name : str
+        Of the method.
     budgets : Budgets
         Those of the search.
+    metric : str
+        What counts.
     n_jobs : int or None
         Folds at a time.
 

@@ -12,7 +12,7 @@ __all__ = ["page"]
 def page(comparison):
     """Fill in the page of a :class:`~skaug.comparison.Comparison`."""
     try:
-        figures = as_svg(list(_draws(comparison)), size=(7, 3.4))
+        figures = as_svg(list(_draws(comparison)), size=(7, 3.4), prefix="c")
     except ImportError:  # Without matplotlib there are no figures.
         figures = {}
     lines = list(comparison.lines())
@@ -23,6 +23,7 @@ def page(comparison):
         figures=figures,
         head=lines[0],
         lines=lines[1:],
+        card=comparison.card,
     )
 
 

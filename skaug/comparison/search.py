@@ -22,8 +22,6 @@ from skaug._checks import (
     check_two_classes,
     is_whole,
 )
-from skaug.card.twin import fit_with_groups
-from skaug.comparison.cell import setup_of
 from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import columns_as_numbers, folds_that_fit
 from skaug.comparison.differences import Differences
@@ -33,7 +31,8 @@ from skaug.comparison.folds import Folds
 from skaug.comparison.methods import METHODS, Method, methods_for
 from skaug.comparison.setup import BEST, PLAIN, Budgets
 from skaug.comparison.study import run_study
-from skaug.comparison.verdict import best_method, records, setting_of
+from skaug.comparison.verdict import best_method, records
+from skaug.comparison.winner import card_of, maker, refitted
 from skaug.net.classifier import NetClassifier
 
 __all__ = ["AugmentationSearchCV"]
@@ -107,7 +106,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Decides about folds, inner splits and networks.
     verbose : int, default=0
-        1 shows a progress bar, and how long the other folds will take.
+        1 says how long the search will take, and shows a bar.
 
     Attributes
     ----------
@@ -233,19 +232,24 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.results_ = records(found, NAME, metric)
         best = self.best_method_ = best_method(found, NAME, metric, self.rule)
         plain, make = (
-            _maker(arm, cells, found.methods, budgets) for arm in (BEST, best)
+            maker(arm, cells, found.methods, budgets) for arm in (BEST, best)
         )
         self.best_setting_ = make.keywords["setting"]
-        curves = partial(
-            learning_curves, task, plain, make, best, metric, budgets, self.n_jobs
+        rows = task, plain, make, best, budgets
+        self.comparison_ = Comparison(
+            found,
+            NAME,
+            metric,
+            best,
+            _about(task, self.budget),
+            make_curves=partial(learning_curves, *rows, metric, self.n_jobs),
+            make_card=partial(card_of, *rows),
         )
-        about = _about(task, self.budget)
-        self.comparison_ = Comparison(found, NAME, metric, best, about, curves)
         if self.refit:
-            self.best_estimator_ = _refitted(task, make, budgets)
+            self.best_estimator_ = refitted(task, make, budgets)
             self.plain_estimator_ = self.best_estimator_
             if best != BEST:
-                self.plain_estimator_ = plain and _refitted(task, plain, budgets)
+                self.plain_estimator_ = plain and refitted(task, plain, budgets)
         return self
 
     def _checked(self, X, y, groups, head):
@@ -350,21 +354,6 @@ def _network_and_head(estimator, X):
     return network, head
 
 
-def _maker(arm, cells, methods, budgets):
-    """What makes an arm in its setting for all rows, or None without its cells."""
-    if arm == BEST and not any(cell["method"] == PLAIN for cell in cells):
-        return None
-    setting = setting_of(arm, cells, methods, budgets)
-    return partial(_made, method=methods.get(arm), setting=setting)
-
-
-def _made(setup, method, setting):
-    """Make a method, or the plain network, in a setting."""
-    place = {key: setting[key] for key in ("steps", "decay", "below")}
-    setup = setup._replace(**place)
-    return setup.net() if method is None else method.make(setup, setting["value"])
-
-
 def _about(task, budget):
     """Lines on the rows and the folds, for the page."""
     labels, counts = np.unique(task.y, return_counts=True)
@@ -376,14 +365,3 @@ def _about(task, budget):
     if isinstance(budget, str):
         about["budget"] = budget
     return about | {"skaug": installed("skaug"), "torch": installed("torch")}
-
-
-def _refitted(task, make, budgets):
-    """Fit what is made to all rows, behind the head."""
-    whole = task.whole()
-    model = make(setup_of(whole, budgets))
-    fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
-    if whole.head is None:
-        return model
-    steps = whole.head.steps if isinstance(whole.head, Pipeline) else None
-    return Pipeline([*(steps or [("columns", whole.head)]), ("classifier", model)])

@@ -1,8 +1,7 @@
 """A study: all cells of methods, tasks and seeds, kept as files and never run again.
 
-The first draw of every task comes before all others, because it tells how long the
-others will take. Within a draw the plain networks and the classical classifiers come
-first, then what is compared to them, then what is put on top of other arms.
+The plain networks and the classical classifiers come first, then what is compared to
+them, then what is put on top of other arms.
 """
 
 import json
@@ -10,11 +9,12 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from skaug.comparison.cell import keep_cell
 from skaug.comparison.digests import code_digest, digest
+from skaug.comparison.forecast import forecast
 from skaug.comparison.methods import METHODS, methods_for
 from skaug.comparison.setup import PLAIN, Budgets
 
@@ -65,8 +65,7 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
         Cells at a time, each with one thread; ``None`` is 1, unless joblib's
         ``parallel_config`` says otherwise.
     verbose : int, default=0
-        1 shows a bar and, after the first draw of every task, how long the others will
-        take.
+        1 says how long it will take, and shows a bar.
 
     Returns
     -------
@@ -92,29 +91,27 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
     missing = [job for job in jobs if job.key not in cells]
     if verbose and cells:
         print(f"{len(cells)} of {len(jobs)} cells are there already.")
+    if verbose and missing:
+        print(forecast(missing, budgets, n_jobs), flush=True)
     bar = tqdm(total=len(missing), unit="cell", smoothing=0.05, disable=not verbose)
-    for first in True, False:
-        of_phase = [job for job in missing if (job.seed == 0) == first]
-        if verbose and not first:
-            bar.write(estimate(cells, of_phase, n_jobs))
-        while of_phase:
-            # Those whose cells below are there; the next round has what waits for them.
-            ready = [job for job in of_phase if job.below is None or job.below in cells]
-            work = Parallel(n_jobs, return_as="generator_unordered")(
-                delayed(keep_cell)(
-                    job.path,
-                    job.key,
-                    job.method,
-                    job.task.draw(job.seed),
-                    budgets,
-                    {} if job.below is None else {job.below[1]: cells[job.below]},
-                )
-                for job in ready
+    while missing:
+        # Those whose cells below are there; the next round has what waits for them.
+        ready = [job for job in missing if job.below is None or job.below in cells]
+        work = Parallel(n_jobs, return_as="generator_unordered")(
+            delayed(keep_cell)(
+                job.path,
+                job.key,
+                job.method,
+                job.task.draw(job.seed),
+                budgets,
+                {} if job.below is None else {job.below[1]: cells[job.below]},
             )
-            for cell in work:
-                cells[cell["set"], cell["method"], cell["seed"]] = cell
-                bar.update()
-            of_phase = [job for job in of_phase if job.key not in cells]
+            for job in ready
+        )
+        for cell in work:
+            cells[cell["set"], cell["method"], cell["seed"]] = cell
+            bar.update()
+        missing = [job for job in missing if job.key not in cells]
     bar.close()
     return [cells[job.key] for job in jobs]
 
@@ -163,19 +160,3 @@ def read(path):
 def is_done(path):
     """Whether there is a cell, and it did not fail."""
     return path is not None and path.exists() and "error" not in read(path)
-
-
-def estimate(cells, missing, n_jobs):
-    """How long the missing cells will take, in words, from those of the first draw."""
-    seconds = {
-        key[:2]: cell["seconds"]
-        for key, cell in cells.items()
-        if key[2] == 0 and "error" not in cell
-    }
-    total = sum(seconds.get(job.key[:2], 0) for job in missing)
-    n_jobs = effective_n_jobs(n_jobs)
-    return (
-        f"The first draws took {sum(seconds.values()) / 60:.1f} minutes of CPU time. "
-        f"{len(missing)} cells are left, for about {total / 60:.1f} minutes, or "
-        f"{total / 60 / n_jobs:.1f} with {n_jobs} at a time."
-    )

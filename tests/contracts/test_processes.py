@@ -5,7 +5,6 @@ Joblib starts two processes once and keeps them for the tests of this file.
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -31,7 +30,6 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from torch import nn
 
-import bench_methods
 from skaug import (
     BatchAugmentation,
     HardPoints,
@@ -246,21 +244,7 @@ def test_two_ranks_equal_one_on_the_concatenated_batch(tmp_path):
             assert (covariance - loss_function.covariance.dense()).abs().max() < 1e-12
 
 
-# Scripts
-
-
-def test_compare_on_the_command_line(tmp_path, monkeypatch, capsys):
-    options = ["--seeds", "2", "--n-train", "30", "--epochs", "1", "--strengths", "1"]
-    options += ["--n-jobs", "2", "--output", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["compare.py", *options])
-    runpy.run_path(str(ROOT / "examples" / "compare.py"), run_name="__main__")
-    printed = capsys.readouterr()
-    assert "ISDA - plain" in printed.out
-    assert "2/2" in printed.err
-
-
-def cells_kept(folder):
-    return len(list(folder.glob("*/*.json")))
+# The command line
 
 
 def kill_with_some_cells(command, folder):
@@ -269,35 +253,54 @@ def kill_with_some_cells(command, folder):
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    while process.poll() is None and cells_kept(folder) == 0:
+    while process.poll() is None and not list(folder.glob("**/*.json")):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run was over before"
 
 
-def test_a_killed_run_goes_on_and_ends_alike(tmp_path, monkeypatch, capsys):
+COMPARE = """
+import sys
+from skaug.comparison import Budgets, search
+from skaug.comparison.cli import main
+
+few = Budgets(plain=(8, 20), augmented=(20,), decays=(0.01, 0.1), refused=8)
+search.BUDGETS["quick"] = few
+sys.exit(main(["compare", *sys.argv[1:]]))
+"""
+
+
+def cells_of(folder):
+    """Cells that a run has kept, without their times."""
+    cells = {}
+    for path in folder.glob("few/cells/*/*.json"):
+        cell = cells[path.name] = json.loads(path.read_text())
+        for timed in (cell, *cell["arms"].values()):
+            del timed["seconds"]
+    return cells
+
+
+def test_a_killed_run_goes_on_and_ends_alike(tmp_path):
     X, y = load_iris(return_X_y=True)
     np.savez(tmp_path / "few.npz", x=X, y=y)
-    script = bench_methods.__file__
-    command = [sys.executable, script, "--methods", "ISDA", "--shorter", "20"]
-    command += ["--data", str(tmp_path / "few.npz"), "--rows", "60", "--seeds", "2"]
+    command = [sys.executable, "-c", COMPARE, tmp_path / "few.npz", "--folds", "3"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    kill_with_some_cells([*command, "--out", killed], killed)
+    n_kept = len(cells_of(killed))
+    assert 1 <= n_kept < 15
+    assert not (killed / "few" / "page.html").exists()
 
-    def run(name, n_jobs):
-        options = ["--n-jobs", str(n_jobs), "--output", str(tmp_path / name)]
-        monkeypatch.setattr(sys, "argv", [*command[1:], *options])
-        bench_methods.main()
-        data = json.loads((tmp_path / name / "methods.json").read_text())
-        assert (tmp_path / name / "methods.png").stat().st_size > 10_000
-        for cell in data["cells"]:
-            for timed in (cell, *cell["arms"].values()):
-                del timed["seconds"]
-        return data["cells"]
+    def run(*options):
+        done = subprocess.run(
+            [*command, *options], capture_output=True, text=True, check=True
+        )
+        return done.stdout.split("\nmethod ")[1].split("This took")[0]
 
-    killed = tmp_path / "killed"
-    kill_with_some_cells([*command, "--n-jobs", "1", "--output", killed], killed)
-    n_kept = cells_kept(killed)
-    assert 1 <= n_kept < 4
-    resumed = run("killed", n_jobs=2)
-    assert f"{n_kept} of 4 cells are there" in capsys.readouterr().out
-    assert resumed == run("whole", n_jobs=1)
-    assert not any("error" in cell for cell in resumed)
+    resumed = run("--out", killed, "--resume", "--jobs", "2")
+    assert len(cells_of(killed)) == 15
+    table = run("--out", whole)
+    assert cells_of(killed) == cells_of(whole)
+    # All but the last column, the times, is the same.
+    assert [line.split()[:-1] for line in resumed.splitlines()] == [
+        line.split()[:-1] for line in table.splitlines()
+    ]

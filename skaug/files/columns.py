@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.comparison.written_numbers import (
+from skaug.files.written_numbers import (
     OTHER,
     as_numbers,
     decimal_signs,

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from skaug.comparison.written_numbers import as_numbers, is_missing
+from skaug.files.written_numbers import as_numbers, is_missing
 
 __all__ = ["check_classes", "groups_of", "labels_of"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refuses
+from helpers import refuses, task_of
 from sklearn.datasets import load_iris
 
-from skaug.comparison import read_file, read_task
+from skaug.files import read_file
 
 pytest.importorskip("pandas")
 PLACES = [os.environ.get("SKAUG_CASES"), Path(__file__).parents[3] / "shared" / "cases"]
@@ -137,10 +137,10 @@ def test_a_rare_class_is_told_and_not_drawn_from():
     assert np.sum(reading.y == "rare") == 2 and len(reading.y) == 152
     assert tells(reading, "rare (2), so that some folds may lack them")
     with refuses("Task needs 6 rows of each class in a draw; got .*rare"):
-        reading.as_task()
+        task_of(reading)
 
 
 def test_what_is_read_can_be_drawn_from():
-    task = read_task(FOLDER / "mark_-.csv", "label", "subject", n_rows=90)
+    task = task_of(read_file(FOLDER / "mark_-.csv", "label", "subject"), n_rows=90)
     drawn = task.draw(seed=0)
     assert drawn.train.X.shape == (90, 4) and np.isfinite(drawn.train.X).all()

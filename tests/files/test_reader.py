@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers import refuses
+from helpers import refuses, task_of
 from shl_folder import write_shl
 
-from skaug.comparison import Reading, read_file, read_task
-from skaug.comparison.arrays import as_rows
+from skaug.files import Reading, read_file
+from skaug.files.arrays import as_rows
 
 SIDES = {f"x_{side}": np.zeros((30, 2)) for side in ("train", "test")}
 SIDES |= {f"y_{side}": np.arange(30) % 2 for side in ("train", "test")}
@@ -75,7 +75,7 @@ def test_a_table_of_words_and_gaps(tmp_path):
     frame = pd.DataFrame({"a": values, "b": ["x", "y"] * 20, "c": names})
     frame.loc[3, "a"] = np.nan
     frame.to_csv(tmp_path / "t.CSV", index=False)
-    task = read_task(tmp_path / "t.CSV", "c", n_rows=20)
+    task = task_of(read_file(tmp_path / "t.CSV", "c"), n_rows=20)
     drawn = task.draw(seed=0)
     assert task.kind == "table" and np.isnan(task.X["a"][3])
     assert drawn.train.X.shape == (20, 3) and drawn.test.X.shape[1] == 3
@@ -94,7 +94,7 @@ def test_a_table_of_words_and_gaps(tmp_path):
     ],
 )
 def test_kinds_of_rows(saved, rows, kind):
-    assert read_task(saved(x=rows, y=np.arange(30) % 2)).kind == kind
+    assert task_of(read_file(saved(x=rows, y=np.arange(30) % 2))).kind == kind
 
 
 TWO = {"x": np.zeros((30, 2)), "y": np.arange(30) % 2}
@@ -127,7 +127,7 @@ SAME = {f"subject_{side}": np.arange(30) // 2 for side in ("train", "test")}
 )
 def test_wrong_files_are_refused_in_one_sentence(saved, arrays, message):
     with refuses(f"(read_file|Task) needs .*{message}"):
-        read_task(saved(**arrays), n_rows=100)
+        task_of(read_file(saved(**arrays)), n_rows=100)
 
 
 def test_options_that_do_not_fit_the_file(tmp_path, saved):
@@ -136,10 +136,6 @@ def test_options_that_do_not_fit_the_file(tmp_path, saved):
         read_file(path, None, "person", sep=",")
     with refuses("a file that exists; got .*other.npz"):
         read_file(tmp_path / "other.npz")
-    with refuses(
-        r"options of a task among n_rows, n_seeds, heuristic; got \['nrows'\]"
-    ):
-        read_task(path, nrows=3)
     path.rename(tmp_path / "f.xlsx")
     with refuses(r"ends in .npz or .csv or .tsv or .txt or .parquet; got f.xlsx"):
         read_file(tmp_path / "f.xlsx")

@@ -6,7 +6,7 @@ from helpers import refuses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skaug.comparison import read_file
+from skaug.files import read_file
 
 pytest.importorskip("pandas")
 VALUES = np.random.RandomState(0).permutation(24) / 4 + 0.25 * (np.arange(24) % 5 == 0)

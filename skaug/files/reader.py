@@ -1,28 +1,20 @@
-"""Files that people have, read with care: tables, arrays and recordings.
-
-:func:`read_file` looks before it trusts, and says what it saw. ``table_files`` puts a
-table together: ``text_tables`` finds encoding, separator and lines that do not fit,
-``written_numbers`` reads numbers as people write them, ``columns`` tells what each
-column is, ``labels`` checks labels and groups, and ``leaks`` finds columns that give
-the class away. ``arrays`` and ``recordings`` read what is no table.
-"""
+"""Read a file of rows and labels, and say what was seen in it."""
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skaug._checks import OneOf, Rule, check_value
-from skaug.comparison.arrays import read_arrays
-from skaug.comparison.data import Task
-from skaug.comparison.labels import check_classes, groups_of
-from skaug.comparison.recordings import read_recordings
-from skaug.comparison.table_files import ENDINGS, read_table
+from skaug.files.arrays import read_arrays
+from skaug.files.labels import check_classes, groups_of
+from skaug.files.recordings import read_recordings
+from skaug.files.table_files import ENDINGS, read_table
 
-__all__ = ["Reading", "read_file", "read_task"]
+__all__ = ["Reading", "read_file"]
 
 N_LISTED = 30
 TABS = ("tab", "\\t")  # as people type it
@@ -58,7 +50,7 @@ class Reading:
 
     Examples
     --------
-    >>> from skaug.comparison import Reading
+    >>> from skaug.files import Reading
     >>> reading = Reading("walks", X=[[0.1], [0.3]], y=["walk", "run"])
     >>> reading.lines()
     ['walks: 2 rows.', 'Classes: run (1), walk (1).']
@@ -108,34 +100,6 @@ class Reading:
         counts = Counter(column.kind for column in self.columns)
         kinds = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
         return [f"{len(self.columns)} columns: {kinds}."]
-
-    def as_task(self, **options):
-        """Make what methods are compared on.
-
-        Parameters
-        ----------
-        **options
-            ``n_rows``, ``n_seeds`` and ``heuristic`` of :class:`Task`.
-
-        Returns
-        -------
-        task : Task
-            The rows, by the name of the file.
-
-        Raises
-        ------
-        ValueError
-            If methods cannot be compared on the rows; says what to do.
-        """
-        rows = {"X": self.X, "y": self.y, "groups": self.groups, "test": self.test}
-        known = [f.name for f in fields(Task) if f.name not in ("name", *rows)]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise ValueError(
-                f"Reading needs options of a task among {', '.join(known)}; got "
-                f"{unknown}. All else is read from the file."
-            )
-        return Task(self.name, **rows, **options)
 
 
 def _counts(y):
@@ -201,7 +165,7 @@ def read_file(
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from skaug.comparison import read_file
+    >>> from skaug.files import read_file
     >>> rows = "1,5;in;walk\n0,2;out;walk\n?;in;sit\n0,2;in;sit\n"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "walks.csv")
@@ -245,37 +209,6 @@ def read_file(
         raise ValueError(
             f"read_file needs a file that can be opened; got {path}: {error}. Check it."
         ) from None
-
-
-def read_task(path, target=None, groups=None, **options):
-    """Read a file as what methods are compared on.
-
-    Parameters
-    ----------
-    path : path
-        The file or folder, as :func:`read_file` takes it.
-    target : str, default=None
-        Column of labels of a table.
-    groups : str, default=None
-        Column of groups of a table.
-    **options
-        Other parameters of :func:`read_file`, and ``n_rows``, ``n_seeds`` and
-        ``heuristic`` of :class:`Task`.
-
-    Returns
-    -------
-    task : Task
-        The rows, by the name of the file.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, or methods cannot be compared on its rows; says
-        what to do.
-    """
-    names = ("drop", "sep", "decimal", "na", "channels_last")
-    of_file = {name: options.pop(name) for name in names if name in options}
-    return read_file(path, target, groups, **of_file).as_task(**options)
 
 
 def _check_no_table(path, **options):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skaug.comparison.written_numbers import as_numbers, decimal_signs
+from skaug.files.written_numbers import as_numbers, decimal_signs
 
 
 @pytest.mark.parametrize(

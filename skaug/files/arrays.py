@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.comparison.labels import labels_of
+from skaug.files.labels import labels_of
 
 __all__ = ["as_rows", "read_arrays"]
 

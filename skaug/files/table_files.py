@@ -5,11 +5,11 @@ import re
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.comparison.columns import read_columns, second_header
-from skaug.comparison.labels import check_classes, groups_of, labels_of
-from skaug.comparison.leaks import possible_leaks
-from skaug.comparison.text_tables import SEPARATORS, read_text_table
-from skaug.comparison.written_numbers import as_numbers
+from skaug.files.columns import read_columns, second_header
+from skaug.files.labels import check_classes, groups_of, labels_of
+from skaug.files.leaks import possible_leaks
+from skaug.files.text_tables import SEPARATORS, read_text_table
+from skaug.files.written_numbers import as_numbers
 
 __all__ = ["ENDINGS", "read_table"]
 
