@@ -22,8 +22,7 @@ setup: .venv/installed
 	@touch $@
 
 demo: setup
-	$(BIN)/python examples/compare.py
-	$(BIN)/python examples/compare_signals.py
+	OMP_NUM_THREADS=1 $(BIN)/skaug compare --demo --jobs 2
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
@@ -42,7 +41,7 @@ bench: .venv/bench-installed
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
-		benchmarks/bench_methods.py; do \
+		benchmarks/bench_methods.py benchmarks/bench_search.py; do \
 		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 docs: .venv/docs-installed
@@ -50,4 +49,4 @@ docs: .venv/docs-installed
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build dist demo bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build dist skaug-compare bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache

@@ -40,15 +40,13 @@ autodoc_default_options = {
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
-# These are commands, and without the data the page on them has nothing to show.
-commands = r"compare\w*\.py"
-need_data = ["plot_influence_policy"]
-left_out = [commands] if data_folder() else [commands, *need_data]
+# Without the data, the page on them has nothing to show.
+left_out = [] if data_folder() else ["plot_influence_policy"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
-    "ignore_pattern": "|".join(left_out),
+    "ignore_pattern": "|".join(["__init__", *left_out]),
     "reference_url": {"skaug": None},
     "doc_module": ("skaug",),
     "backreferences_dir": "generated/backreferences",

@@ -18,6 +18,7 @@ twin, with the error of the difference, by class and by person, and what was aug
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -62,7 +63,18 @@ print(card.verdict)
 # within its error. A strength of 2 is a guess that nothing was done to check, ten
 # people are few, and both networks were trained once.
 #
-# The numbers are there to work with, and the page can be kept.
+# The numbers are there to work with. Who gains, and who loses?
+
+people = sorted(card.group_scores, key=lambda one: one.accuracy)
+_, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+for key, label, marker in ("twin", "plain twin", "s"), ("accuracy", "ISDA", "o"):
+    shares = [100 * one[key] for one in people]
+    ax.plot(shares, [one.group for one in people], marker, label=label)
+ax.set_xlabel("accuracy, %")
+ax.legend()
+
+# %%
+# The page can be kept.
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "card.html"

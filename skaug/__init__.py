@@ -7,6 +7,7 @@ from skaug.card import (
     report,
     worst_group_accuracy,
 )
+from skaug.comparison import AugmentationSearchCV
 from skaug.hard_regions import (
     CVAEGenerator,
     GaussianGenerator,
@@ -45,6 +46,7 @@ from skaug.transforms import Cutout
 __all__ = [
     "ActivationDisplay",
     "AugmentationGridDisplay",
+    "AugmentationSearchCV",
     "BatchAugmentation",
     "CVAEGenerator",
     "ClassCovariance",

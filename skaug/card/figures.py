@@ -77,9 +77,10 @@ def _reliability(figure, y, sides):
 def _confusion(figure, y, side):
     from matplotlib.colors import ListedColormap, to_rgba_array
 
-    size = max(3.6, 1.6 + 0.3 * len(side.classes))
-    figure.set_size_inches(size + 0.4, size)
     labels = [str(label) for label in side.classes.tolist()]
+    longest = max(map(len, labels))
+    size = max(3.6, 1.6 + 0.3 * len(side.classes) + 0.07 * longest)
+    figure.set_size_inches(size + 0.4, size)
     display = ConfusionMatrixDisplay.from_predictions(
         y,
         side.predicted,
@@ -90,11 +91,13 @@ def _confusion(figure, y, side):
         cmap=ListedColormap(to_rgba_array(["C0"] * 256, np.linspace(0, 0.8, 256))),
         colorbar=False,
         ax=figure.subplots(),
-        xticks_rotation=45 if max(map(len, labels)) > 3 else 0,
         text_kw={"fontsize": "small", "color": INK},
         im_kw={"vmin": 0, "vmax": 1},
     )
     display.ax_.spines[:].set_visible(False)
+    if longest > 3:
+        ends = {"ha": "right", "rotation_mode": "anchor"}
+        display.ax_.set_xticks(range(len(labels)), labels, rotation=45, **ends)
     for text, share in zip(display.text_.ravel(), display.confusion_matrix.ravel()):
         text.set_text(f"{100 * share:.0f}" if share > 0 else "")
 

@@ -4,16 +4,22 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from textwrap import fill
 
 import joblib
 
 from skaug.comparison.forecast import in_words
 from skaug.comparison.search import BUDGETS, AugmentationSearchCV
+from skaug.comparison.setup import BEST
 from skaug.files import Reading, read_file
 
 __all__ = ["main"]
 
 DEMO_ROWS = 300
+LONGER = (
+    "Augmented networks may need more steps than the 300 of this quick budget to gain. "
+    "--budget normal trains for up to 600 steps, and compares more methods."
+)
 BROKEN_OFF = 130  # exit code of a command that is stopped from the keyboard
 
 
@@ -149,7 +155,9 @@ def _compare(reading, options):
     found = search.comparison_
     print(f"\n{found}\n")
     if options.curves and found.curves is not None:
-        print(f"{found.exchange_rate()}\n")
+        print(f"What {found.curves.method} is worth: {found.exchange_rate()}\n")
+    if options.budget == "quick" and search.best_method_ == BEST:
+        print(f"{fill(LONGER, 100)}\n")
     found.save(folder / "page.html")
     print(f"This took {in_words(time.monotonic() - start)}.")
     print(f"Page: {folder / 'page.html'}\n")

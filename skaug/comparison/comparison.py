@@ -55,8 +55,8 @@ class Comparison:
         Name of the best method.
     about : dict of str to str
         Rows, classes, folds, versions and the like, for the page.
-    make_curves : callable
-        Makes the learning curves of the best method when they are asked for.
+    make_curves : callable or None
+        Makes the learning curves of the best augmented network when they are asked for.
     make_card : callable
         Makes the model card of the best method when it is asked for.
 
@@ -158,11 +158,10 @@ class Comparison:
             for metric in dict.fromkeys((self.metric, "accuracy"))
         ]
         twin = "plain training" if twin == BEST else twin
-        doubt = (
-            "beyond doubt" if self._is_beyond_doubt(self.best) else "not beyond doubt"
-        )
+        doubt = "" if self._is_beyond_doubt(self.best) else "not "
+        best = self.best[0].upper() + self.best[1:]
         return (
-            f"{self.best} is better than {twin}: {', '.join(gaps)} "
+            f"{best} is better than {twin}: {', '.join(gaps)} "
             f"(means of {n} folds ± one standard error), {doubt}beyond doubt."
         )
 
@@ -256,10 +255,12 @@ class Comparison:
 
     @cached_property
     def curves(self):
-        """Learning curves of plain training and of the best method; trains both."""
-        found = self.differences
-        is_network = self.best != BEST and found.methods[self.best].is_network
-        return self._make_curves() if is_network and self._make_curves else None
+        """Learning curves of plain training and of the best augmented network.
+
+        Both are trained. None if there is no such network, or a loaded comparison has
+        no rows to train on.
+        """
+        return self._make_curves() if self._make_curves else None
 
     @cached_property
     def card(self):
@@ -270,7 +271,9 @@ class Comparison:
         return self._make_card() if self._make_card else None
 
     def learning_curves(self, ax=None):
-        """Draw both learning curves; the networks are trained at the first call.
+        """Draw the curves of plain training and of the best augmented network.
+
+        The networks are trained at the first call.
 
         Parameters
         ----------
@@ -309,9 +312,9 @@ class Comparison:
     def _known_curves(self):
         if self.curves is None:
             raise ValueError(
-                "Comparison needs a network that is better than plain training, and "
-                f"the rows, for learning curves; got {self.best}. Without a gain there "
-                "is nothing to exchange; a loaded comparison has no rows."
+                "Comparison needs an augmented network, and rows to train it on, for "
+                f"learning curves; got {', '.join(self.methods)}. Compare a network "
+                "again: a loaded comparison has no rows."
             )
         return self.curves
 

@@ -10,6 +10,7 @@ from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import log_probabilities, one_thread, scores, setup_of
 from skaug.comparison.data import mixed_order, some
 from skaug.comparison.differences import METRICS
+from skaug.comparison.setup import chosen_steps
 
 __all__ = ["ExchangeRate", "LearningCurves", "exchange_rate", "learning_curves"]
 
@@ -108,7 +109,7 @@ def _fold(drawn, makers, metric, budgets):
     """Number of rows and both scores, (n_shares, 3), of one fold."""
     order = _growing(drawn.train, drawn.seed)
     lines = []
-    with one_thread():
+    with one_thread(), chosen_steps():
         for share in SHARES:
             part = some(drawn.train, order[: round(share * len(order))])
             setup = setup_of(drawn, budgets)._replace(n_rows=len(part.y))

@@ -74,8 +74,10 @@ def steps_of(method, setup, budgets):
 
 def in_words(seconds):
     """Write a time in the unit that suits it."""
+    if seconds < 10:
+        return "a few seconds"
     if seconds < 90:
-        return f"{max(seconds, 1):.0f} seconds"
+        return f"{seconds:.0f} seconds"
     minutes = seconds / 60
     return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
 

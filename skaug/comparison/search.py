@@ -31,7 +31,7 @@ from skaug.comparison.folds import Folds
 from skaug.comparison.methods import METHODS, Method, methods_for
 from skaug.comparison.setup import BEST, PLAIN, Budgets
 from skaug.comparison.study import run_study
-from skaug.comparison.verdict import best_method, records
+from skaug.comparison.verdict import best_method, network_to_show, records
 from skaug.comparison.winner import card_of, maker, refitted
 from skaug.net.classifier import NetClassifier
 
@@ -156,7 +156,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from skaug.comparison import AugmentationSearchCV, Budgets
+    >>> from skaug import AugmentationSearchCV
+    >>> from skaug.comparison import Budgets
     >>> X, y = load_iris(return_X_y=True)
     >>> few = Budgets(plain=(20,), augmented=(40,), decays=(0.01,), refused=20)
     >>> search = AugmentationSearchCV(
@@ -235,15 +236,19 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             maker(arm, cells, found.methods, budgets) for arm in (BEST, best)
         )
         self.best_setting_ = make.keywords["setting"]
-        rows = task, plain, make, best, budgets
+        curves, network = None, network_to_show(found, NAME, metric, best)
+        if network is not None:
+            augmented = maker(network, cells, found.methods, budgets)
+            rows = task, plain, augmented, network, budgets
+            curves = partial(learning_curves, *rows, metric, self.n_jobs)
         self.comparison_ = Comparison(
             found,
             NAME,
             metric,
             best,
             _about(task, self.budget),
-            make_curves=partial(learning_curves, *rows, metric, self.n_jobs),
-            make_card=partial(card_of, *rows),
+            make_curves=curves,
+            make_card=partial(card_of, task, plain, make, best, budgets),
         )
         if self.refit:
             self.best_estimator_ = refitted(task, make, budgets)

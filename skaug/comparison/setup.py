@@ -5,6 +5,8 @@ the weight decay, and makes networks of these.
 """
 
 import math
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ __all__ = [
     "PLAIN",
     "Budgets",
     "Setup",
+    "chosen_steps",
     "epochs_of",
     "of_steps",
 ]
@@ -195,6 +198,14 @@ class Setup(NamedTuple):
         """
         augment = BatchAugmentation(transform, refined, probability=probability)
         return self.net(callbacks=[("augment", augment)], **parameters)
+
+
+@contextmanager
+def chosen_steps():
+    """Let the warning of few gradient steps pass: held-out rows have chosen them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* gradient steps to gain", UserWarning)
+        yield
 
 
 def epochs_of(steps, n_rows, batch_size=BATCH_SIZE):

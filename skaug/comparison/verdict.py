@@ -6,7 +6,7 @@ from skaug.comparison.cell import loss_of
 from skaug.comparison.differences import METRICS
 from skaug.comparison.setup import BEST, PLAIN
 
-__all__ = ["best_method", "records", "setting_of"]
+__all__ = ["best_method", "network_to_show", "records", "setting_of"]
 
 
 def best_method(found, name, metric, rule):
@@ -21,7 +21,7 @@ def best_method(found, name, metric, rule):
     metric : str
         What counts.
     rule : {"one_standard_error", "best"}
-        As for :class:`~skaug.comparison.AugmentationSearchCV`.
+        As for :class:`~skaug.AugmentationSearchCV`.
 
     Returns
     -------
@@ -42,6 +42,29 @@ def best_method(found, name, metric, rule):
             )
         ]
     return best_of(found, name, metric, [reference, *others])
+
+
+def network_to_show(found, name, metric, best):
+    """Find the augmented network whose learning curves are worth a look.
+
+    Parameters
+    ----------
+    found : Differences
+        Of the cells.
+    name : str
+        Name of the set.
+    metric : str
+        What counts.
+    best : str
+        The best arm.
+
+    Returns
+    -------
+    arm : str or None
+        The best arm itself, or the augmented network with the best mean.
+    """
+    arms = [best] if best in found.network_arms else found.network_arms
+    return best_of(found, name, metric, arms) if arms else None
 
 
 def is_reference(found, arm):

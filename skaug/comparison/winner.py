@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 from skaug.card.report import report
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import one_thread, setup_of
-from skaug.comparison.setup import BEST, PLAIN
+from skaug.comparison.setup import BEST, PLAIN, chosen_steps
 from skaug.comparison.verdict import setting_of
 
 __all__ = ["card_of", "maker", "refitted"]
@@ -64,7 +64,8 @@ def refitted(task, make, budgets):
     """
     whole = task.whole()
     model = make(setup_of(whole, budgets))
-    fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
+    with chosen_steps():
+        fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
     if whole.head is None:
         return model
     steps = whole.head.steps if isinstance(whole.head, Pipeline) else None
@@ -94,7 +95,7 @@ def card_of(task, make_plain, make_best, best, budgets):
     drawn = task.draw(0)
     setup, train, test = setup_of(drawn, budgets), drawn.train, drawn.test
     makers = [make_best, *([make_plain] if make_plain and best != BEST else [])]
-    with one_thread():
+    with one_thread(), chosen_steps():
         model, *twin = [
             fit_with_groups(make(setup), train.X, train.y, train.groups)
             for make in makers
@@ -105,5 +106,5 @@ def card_of(task, make_plain, make_best, best, budgets):
             test.y,
             test.groups,
             twin=twin[0] if twin else None,
-            title=f"Model card of {best}, fitted to the first fold",
+            title=f"Model card: {best}",
         )

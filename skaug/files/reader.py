@@ -75,8 +75,8 @@ class Reading:
         """
         shape = np.shape(self.X)
         kind = {
-            3: " Signals of {} channels and {} times.",
-            4: " Images of {} channels, {} x {}.",
+            3: " Signals of {1} times, channels: {0}.",
+            4: " Images of {1} x {2}, channels: {0}.",
         }.get(len(shape), "")
         lines = [f"{self.name}: {len(self.y)} rows.{kind.format(*shape[1:])}"]
         if self.test is not None:

@@ -282,25 +282,27 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
         own = [-one["score"] for one in search.results_ if one["method"] == arm]
         line = records[records.method == arm].iloc[0]
         assert line.log_loss == pytest.approx(np.mean(own))
-    assert search.best_method_ in found.sentence or "train plainly" in found.sentence
-    assert str(found).endswith(found.sentence)
+    named = search.best_method_[1:] in found.sentence  # begins with a capital
+    assert named or "train plainly" in found.sentence
+    assert " ".join(str(found).split()).endswith(found.sentence)
     axes = found.plot()
     shown = [label.get_text() for label in axes.get_yticklabels()]
     assert shown == [arm for arm in found.methods[::-1] if arm != BEST]
     found.save(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert page.count("<svg") == 1 and "<script" not in page and "src=" not in page
+    assert page.count("<svg") == 1 + len(found.card.figures)
+    assert "<script" not in page and "src=" not in page
+    assert found.card.verdict in page and found.best in found.card.title
     loaded = pickle.loads(pickle.dumps(search))
     assert loaded.comparison_.table() == found.table()
 
 
 def test_learning_curves_end_where_all_rows_are_trained_on(rows):
-    found = clone(SEARCH).set_params(rule="best").fit(*rows).comparison_
-    if found.best == BEST:  # There is nothing to draw then, and it says so.
-        with refuses("needs a network that is better than plain training"):
-            found.learning_curves()
-        return
+    found = clone(SEARCH).fit(*rows).comparison_
     curves = found.curves
     np.testing.assert_array_equal(curves.n_rows, [25, 50, 100])
     assert curves.plain.shape == curves.augmented.shape == (3, 3)
     assert len(found.learning_curves().get_legend().get_texts()) == 2
+    search = clone(SEARCH).set_params(methods=["logistic regression"]).fit(*rows)
+    with refuses("needs an augmented network, .*; got logistic regression"):
+        search.comparison_.exchange_rate()

@@ -149,7 +149,7 @@ def test_a_reading_tells_what_it_has(saved):
     arrays = {"x": np.zeros((40, 3, 50)), "y": np.array(["run", "sit"] * 20)}
     read = read_file(saved(**arrays, groups=np.arange(40) // 4))
     assert read.lines() == [
-        "some: 40 rows. Signals of 3 channels and 50 times.",
+        "some: 40 rows. Signals of 50 times, channels: 3.",
         "Classes: run (20), sit (20).",
         "Groups: 10.",
     ]
