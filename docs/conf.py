@@ -20,6 +20,7 @@ extensions = [
     "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
     "myst_parser",  # the changes and the results are written in Markdown
+    "sphinx_design",  # the cards of the front page
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]

@@ -142,20 +142,31 @@ def test_methods_of_ones_own_take_two_lines(rows):
 def test_groups_are_never_on_both_sides(rows):
     X, y = rows
     groups = np.arange(150) // 5
+    X = np.column_stack([groups, X])
     seen = []
 
     class Watching(NetClassifier):
+        """Notes whom it is fitted to, and whom it is judged by."""
+
         def fit(self, X, y=None, groups=None, **params):
-            seen.append(set(groups.tolist()))
+            self.fitted_to = set(groups.tolist())
+            assert self.fitted_to == set(X[:, 0])
             return super().fit(X, y, groups=groups, **params)
+
+        def forward(self, X, *args, **params):
+            seen.append((self.fitted_to, set(X[:, 0])))
+            return super().forward(X, *args, **params)
 
     search = clone(SEARCH).set_params(estimator=Watching(), methods=["heuristics"])
     search.fit(X, y, groups=groups)
-    sizes = {len(one) for one in seen}
-    # Of 30 groups: those of inner rows, of training rows, and all in the end.
-    inner, train = {12, 13, 14}, {19, 20, 21}
-    assert sizes <= {*inner, *train, 30}
-    assert sizes & inner and sizes & train and 30 in sizes
+    # In each of three folds two plain networks and one or more of heuristics are tried
+    # by a third of the training rows, and fitted again for the test rows.
+    assert len(seen) >= 3 * 2 * 2
+    assert not any(fitted & judged for fitted, judged in seen)
+    sizes = {(len(fitted), len(judged)) for fitted, judged in seen}
+    assert {12 <= n <= 14 and 6 <= m <= 8 for n, m in sizes if n < 16} == {True}
+    assert {(n, m) for n, m in sizes if n > 16} == {(20, 10)}
+    assert search.best_estimator_.fitted_to == set(range(30))
     for cell in search.comparison_.differences.figures.values():
         assert "worst group" in cell
 
