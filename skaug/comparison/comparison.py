@@ -62,7 +62,7 @@ class Comparison:
 
     See Also
     --------
-    AugmentationSearchCV : Makes one.
+    skaug.AugmentationSearchCV : Makes one.
     """
 
     def __init__(self, differences, name, metric, best, about, make_curves, make_card):
