@@ -12,7 +12,7 @@ from skaug.card.parts import fitted_parts
 from skaug.card.scores import confidence_bins, group_means
 from skaug.card.svg import INK, as_svg
 
-__all__ = ["card_figures"]
+__all__ = ["card_figures", "part_figures"]
 
 SIDES = {"twin": ("0.5", "s", "plain twin"), "estimator": ("C0", "o", "estimator")}
 # Figures of more than these would be too small to read.
@@ -23,6 +23,11 @@ def card_figures(estimator, X, y, sides, groups=None):
     """Draw figures as ``<svg>`` elements by caption; ImportError without matplotlib."""
     draws = [*_of_sides(y, sides, groups), *_of_parts(estimator, X, y)]
     return as_svg(draws)
+
+
+def part_figures(estimator, X, y):
+    """Draw the figures of the parts alone, for a page that has others already."""
+    return as_svg(_of_parts(estimator, X, y), prefix="p")
 
 
 def _of_sides(y, sides, groups):

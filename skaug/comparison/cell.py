@@ -215,6 +215,8 @@ def fitted_and_scored(make, setup, chosen, drawn):
     figures = {name: round(float(figure), 6) for name, figure in found.items()}
     record = {name: chosen[name] for name in ("steps", "decay", "value", "temperature")}
     record["twin_steps"] = setup.steps
+    if drawn.get("keeps"):  # The model card is made of these.
+        record["log_p"] = np.round(log_p, 4).tolist()
     if isinstance(model, GuardedPolicy):
         record["accepted"] = bool(model.accepted_)
         if not model.accepted_:

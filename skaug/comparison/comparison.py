@@ -255,19 +255,14 @@ class Comparison:
 
     @cached_property
     def curves(self):
-        """Learning curves of plain training and of the best augmented network.
-
-        Both are trained. None if there is no such network, or a loaded comparison has
-        no rows to train on.
-        """
+        """Learning curves of plain training and the best augmented network, trained."""
+        # None if there is no such network, or no rows: a loaded comparison has none.
         return self._make_curves() if self._make_curves else None
 
     @cached_property
     def card(self):
-        """Model card of the best method beside plain training; trains both on a fold.
-
-        None if a loaded comparison has no rows to train on.
-        """
+        """Model card of the best method, which is trained once more for it."""
+        # None if there are no rows: a loaded comparison has none.
         return self._make_card() if self._make_card else None
 
     def learning_curves(self, ax=None):

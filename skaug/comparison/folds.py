@@ -80,6 +80,7 @@ class Folds:
             heuristic=None,
             base=self.base,
             scorer=self.scorer,
+            keeps=True,
         )
 
     def whole(self):

@@ -248,7 +248,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             best,
             _about(task, self.budget),
             make_curves=curves,
-            make_card=partial(card_of, task, plain, make, best, budgets),
+            make_card=partial(card_of, task, make, best, found, budgets),
         )
         if self.refit:
             self.best_estimator_ = refitted(task, make, budgets)

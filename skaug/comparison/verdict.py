@@ -172,6 +172,7 @@ def records(found, name, metric):
             if of_twin:
                 line["difference"] = sign * (of_arm[metric] - of_twin[metric])
             for key, value in of_arm.items():
-                line.setdefault(key.replace(" ", "_").replace("-", "_"), value)
+                if key != "log_p":
+                    line.setdefault(key.replace(" ", "_").replace("-", "_"), value)
             lines.append(line)
     return lines

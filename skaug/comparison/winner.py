@@ -1,12 +1,19 @@
-"""The best method in its setting: made, fitted to all rows, and shown on a fold."""
+"""The best method in its setting: made, fitted to all rows, and shown."""
 
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
+from skaug.card.figures import part_figures
+from skaug.card.parts import augmentation_tables, changed_parameters
 from skaug.card.report import report
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import one_thread, setup_of
+from skaug.comparison.data import some
 from skaug.comparison.setup import BEST, PLAIN, chosen_steps
 from skaug.comparison.verdict import setting_of
 
@@ -72,39 +79,86 @@ def refitted(task, make, budgets):
     return Pipeline([*(steps or [("columns", whole.head)]), ("classifier", model)])
 
 
-def card_of(task, make_plain, make_best, best, budgets):
-    """Make the model card of the best method on the first fold.
+class Predicted(ClassifierMixin, BaseEstimator):
+    """Predictions that are known, as those of a fitted classifier.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (n, n_classes)
+        Logarithms of probabilities of the rows.
+    classes : ndarray of shape (n_classes,)
+        Labels in the order of the columns.
+    """
+
+    def __init__(self, log_p, classes):
+        self.log_p = log_p
+        self.classes = classes
+
+    @property
+    def classes_(self):
+        """Labels in the order of the columns."""
+        return self.classes
+
+    def predict(self, X):
+        """Give the most probable labels (n,)."""
+        return self.classes[self.log_p.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Give the probabilities (n, n_classes)."""
+        return softmax(self.log_p, axis=1)
+
+
+def card_of(task, make, best, found, budgets):
+    """Make the model card of the best method.
+
+    Scores are those of all folds: each row is predicted by the model that was not
+    trained on it. What was augmented, and how the training went, is told of a model
+    that is fitted to the training rows of the first fold.
 
     Parameters
     ----------
     task : Folds
         The rows.
-    make_plain, make_best : callable
-        Of a Setup: the plain network, or None, and the best method. Both are fitted to
-        the training rows of the fold, and shown on its test rows.
+    make : callable
+        Of a Setup: the best method.
     best : str
         Name of the best method.
+    found : Differences
+        Of the cells.
     budgets : Budgets
         Those of the search.
 
     Returns
     -------
     card : ModelCard
-        Without a twin if the best method is plain training.
+        Beside the twin of the method, if it has one.
     """
-    drawn = task.draw(0)
-    setup, train, test = setup_of(drawn, budgets), drawn.train, drawn.test
-    makers = [make_best, *([make_plain] if make_plain and best != BEST else [])]
-    with one_thread(), chosen_steps():
-        model, *twin = [
-            fit_with_groups(make(setup), train.X, train.y, train.groups)
-            for make in makers
-        ]
-        return report(
-            model,
-            test.X,
-            test.y,
-            test.groups,
-            twin=twin[0] if twin else None,
-            title=f"Model card: {best}",
+    title, classes = f"Model card: {best}", np.unique(task.y)
+    # A row that several folds test is taken from the first of them.
+    rows = np.concatenate([test for _, test in task.parts])
+    rows, first = np.unique(rows, return_index=True)
+    sides = [
+        Predicted(
+            np.concatenate(
+                [found.figures[task.name, arm, fold]["log_p"] for fold in found.seeds]
+            )[first],
+            classes,
         )
+        for arm in (best, found.first_twin_of(best))
+        if arm is not None
+    ]
+    tested = some(task, rows)
+    twin = sides[1] if len(sides) > 1 else None
+    card = report(sides[0], rows, tested.y, tested.groups, twin=twin, title=title)
+    drawn = task.draw(0)
+    train, test = drawn.train, drawn.test
+    with one_thread(), chosen_steps():
+        model = make(setup_of(drawn, budgets))
+        fit_with_groups(model, train.X, train.y, train.groups)
+    return replace(
+        card,
+        augmentation=augmentation_tables(model),
+        parameters=changed_parameters(model),
+        # Without matplotlib there are no figures.
+        figures=card.figures and card.figures | part_figures(model, test.X, test.y),
+    )

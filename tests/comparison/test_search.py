@@ -303,7 +303,14 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
     page = (tmp_path / "page.html").read_text()
     assert page.count("<svg") == 1 + len(found.card.figures)
     assert "<script" not in page and "src=" not in page
-    assert found.card.verdict in page and found.best in found.card.title
+    card, line = found.card, records[records.method == found.best].iloc[0]
+    assert card.verdict in page and found.best in card.title
+    # The card scores all rows at once, and the table fold by fold: of equal sizes here.
+    assert card.scores["accuracy"].estimator == pytest.approx(line.accuracy / 100)
+    log_loss = card.scores["log_loss"]
+    assert log_loss.estimator == pytest.approx(line.log_loss, abs=1e-4)
+    if found.best != BEST:
+        assert log_loss.difference == pytest.approx(line.log_loss_difference, abs=1e-4)
     loaded = pickle.loads(pickle.dumps(search))
     assert loaded.comparison_.table() == found.table()
 
