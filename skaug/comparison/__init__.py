@@ -18,7 +18,7 @@ of what augmentation does to log-loss is done by a temperature as well.
 
 from skaug.comparison.cell import log_probabilities, run_cell, scores
 from skaug.comparison.comparison import Comparison
-from skaug.comparison.data import Task, columns_as_numbers, fold_maker
+from skaug.comparison.data import Task
 from skaug.comparison.differences import Differences, holm
 from skaug.comparison.figures import heat_map
 from skaug.comparison.methods import METHODS, Method, methods_for
@@ -36,8 +36,6 @@ __all__ = [
     "Method",
     "Setup",
     "Task",
-    "columns_as_numbers",
-    "fold_maker",
     "heat_map",
     "holm",
     "log_probabilities",

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from scipy.special import log_softmax
+from sklearn import config_context
 from sklearn.metrics import balanced_accuracy_score
 from skorch import NeuralNet
 from threadpoolctl import threadpool_limits
@@ -86,7 +87,8 @@ def run_cell(method, drawn, budgets, found=None):
         losses and temperatures of all settings, ``n_train`` and ``n_test`` are numbers
         of rows, and ``seconds`` is all of the cell's CPU time.
     """
-    with one_thread():
+    # Methods take groups as a parameter of fit, whatever the user's pipelines do.
+    with one_thread(), config_context(enable_metadata_routing=False):
         warm_up()
         start = time.process_time()
         if method == PLAIN:
@@ -242,7 +244,8 @@ def log_probabilities(model, X, classes):
         In float64: a network that is very sure keeps all its digits. Divided by a
         temperature, they are logits as good as the network's own.
     """
-    model = getattr(model, "estimator_", model)
+    inner = getattr(model, "estimator_", None)
+    model = inner if isinstance(inner, NeuralNet) else model
     if isinstance(model, NeuralNet):
         logits = model.forward(X, training=False).double().cpu().numpy()
         log_p = log_softmax(logits, axis=1)

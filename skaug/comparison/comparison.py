@@ -14,6 +14,7 @@ from skaug.comparison.differences import METRICS
 from skaug.comparison.exchange import exchange_rate
 from skaug.comparison.page import page
 from skaug.comparison.setup import BEST
+from skaug.comparison.verdict import is_clearly_better
 
 __all__ = ["Comparison"]
 
@@ -23,7 +24,7 @@ NOTE = (
     "network for a network. ± is one standard error, widened because folds share "
     "training rows. *: p < 0.05; **: also after Holm's correction over the methods. At "
     "temperature: the difference in log-loss after temperature scaling of both. Time: "
-    "that of a fit over that of the twin."
+    "that of a fit over that of the plain network of as many steps."
 )
 HOW = (
     "Every method was fitted in the same folds as its twin. The twin of a network is "
@@ -36,7 +37,7 @@ HOW = (
     "temperature as well.",
 )
 AT_TEMPERATURE = "log-loss at temperature"
-SHOWN = ("accuracy", "log-loss", AT_TEMPERATURE, "worst group", "score")
+SHOWN = ("accuracy", "log-loss", AT_TEMPERATURE, "worst group")
 WIDTH = 100  # of printed sentences
 
 
@@ -117,8 +118,7 @@ class Comparison:
         record = Bunch(method=arm, twin=twin)
         for metric in self.metrics:
             key = metric.replace(" ", "_").replace("-", "_")
-            mean = gap = error = np.nan
-            mean = float(np.mean(self._values(arm, metric)))
+            mean, gap, error = float(np.mean(self._values(arm, metric))), np.nan, np.nan
             if twin is not None:
                 gap, error, _ = found.difference_between(self.name, arm, twin, metric)
             record |= {key: mean, f"{key}_difference": gap, f"{key}_error": error}
@@ -138,7 +138,8 @@ class Comparison:
     def metrics(self):
         """Metrics of the table that there are figures of."""
         known = next(iter(self.differences.figures.values()))
-        return [metric for metric in SHOWN if metric in known]
+        judged = () if self.metric in SHOWN else (self.metric,)
+        return [metric for metric in (*judged, *SHOWN) if metric in known]
 
     @property
     def sentence(self):
@@ -146,9 +147,9 @@ class Comparison:
         found, n = self.differences, len(self.differences.seeds)
         if self.best == BEST:
             return (
-                "No method of augmentation is better than plain training by more than "
-                f"the standard error of {n} folds: train plainly."
-            )
+                "No augmentation of the network is better than plain training by more "
+                f"than the standard error of {n} folds: train plainly."
+            ) + self._better_classifier()
         twin = found.first_twin_of(self.best)
         if twin is None:
             return f"{self.best} is best; it is no augmentation."
@@ -164,6 +165,20 @@ class Comparison:
             f"{best} is better than {twin}: {', '.join(gaps)} "
             f"(means of {n} folds ± one standard error), {doubt}beyond doubt."
         )
+
+    def _better_classifier(self):
+        """A sentence on a classifier that is no network and clearly better, or ""."""
+        others = [arm for arm in self.methods if arm not in self._networks]
+        if not others or not is_clearly_better(
+            self.differences, self.name, others[0], BEST, self.metric
+        ):
+            return ""
+        values = self._mean(others[0], self.metric)
+        return f" Without a network, {others[0]} is better: {self.metric} {values}."
+
+    @property
+    def _networks(self):
+        return [BEST, *self.differences.network_arms]
 
     def _gap(self, arm, metric):
         """Difference to the twin as it is printed, "" without a twin."""
@@ -323,9 +338,9 @@ class Comparison:
             f'solid #8886; border-radius: 6px" srcdoc="{escape(self.html)}"></iframe>'
         )
 
-    @cached_property
+    @property
     def html(self):
-        """The page: one document that loads nothing."""
+        """The page: one document that loads nothing. It trains a model for the card."""
         return page(self)
 
     def save(self, path):

@@ -14,8 +14,7 @@ from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
 from skaug._checks import Whole, check_groups, check_value
@@ -145,7 +144,7 @@ class Task:
             # Test rows of their own are the same for all seeds.
             order = mixed_order(test.y, seed if self.test is None else 0)
             test = some(test, order[:N_TEST])
-        head = columns_as_numbers(scaled=False) if hasattr(self.X, "columns") else None
+        head = columns_as_numbers() if hasattr(self.X, "columns") else None
         classes = np.unique(self.y)
         return divided(train, test, classes, seed, head, heuristic=self.heuristic)
 
@@ -333,13 +332,8 @@ def rows_of(X, rows):
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def columns_as_numbers(scaled=True):
+def columns_as_numbers():
     """Make what turns a frame into numbers, learned from training rows alone.
-
-    Parameters
-    ----------
-    scaled : bool, default=True
-        Whether numbers are standardised.
 
     Returns
     -------
@@ -347,8 +341,6 @@ def columns_as_numbers(scaled=True):
         Imputes medians, and codes columns that are not numbers one-hot.
     """
     numbers = SimpleImputer(strategy="median", keep_empty_features=True)
-    if scaled:
-        numbers = make_pipeline(numbers, StandardScaler())
     # Without a limit, a column of names would give a feature per row.
     categories = OneHotEncoder(
         handle_unknown="ignore", sparse_output=False, max_categories=50

@@ -95,6 +95,8 @@ class Differences:
         of them; or, by name, the size of a test part over that of a training part.
     methods : list of Method, default=()
         Those of your own, beside ``METHODS``.
+    judged : str, default=None
+        A metric that is tested besides accuracy and both log-losses.
 
     Attributes
     ----------
@@ -108,7 +110,7 @@ class Differences:
         "*" or "**" by (set, arm, twin, metric), where there are any.
     """
 
-    def __init__(self, cells, overlapping=(), methods=()):
+    def __init__(self, cells, overlapping=(), methods=(), judged=None):
         if not isinstance(overlapping, dict):
             # A quarter of the rows is left out of each draw.
             overlapping = dict.fromkeys(overlapping, LEFT_OUT / (1 - LEFT_OUT))
@@ -136,7 +138,7 @@ class Differences:
         ]
         self.stars = {}
         for twin in TWINS:
-            for metric in TESTED:
+            for metric in {*TESTED, judged} - {None}:
                 self._add_stars(twin, metric)
 
     def _add_stars(self, twin, metric):

@@ -3,13 +3,15 @@
 import ast
 import hashlib
 import marshal
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
+
 import skaug
 
-__all__ = ["code_digest", "digest"]
+__all__ = ["digest", "value_digest"]
 
 PACKAGES = ("torch", "torchvision", "scikit-learn", "skorch", "numpy", "scipy")
 PACKAGES += ("imbalanced-learn",)
@@ -27,11 +29,26 @@ def digest(identity, budgets):
     return found.hexdigest()[:12]
 
 
-def code_digest(function):
-    """Digest of the code of a function of the user's, and of where it stands."""
-    code = getattr(function, "__code__", None)
-    code = repr(function).encode() if code is None else marshal.dumps(code)
-    return hashlib.sha256(code).hexdigest()[:8]
+def value_digest(value):
+    """Digest of functions, of what they hold, and of plain values."""
+    return joblib.hash(_plain(value))[:8]
+
+
+def _plain(value):
+    """What decides about a value, as something that can be pickled."""
+    if isinstance(value, partial):
+        return _plain([value.func, value.args, value.keywords])
+    if hasattr(value, "__code__"):
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        code = marshal.dumps(value.__code__)
+        return [code, *map(_plain, (value.__defaults__, value.__kwdefaults__, held))]
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if hasattr(value, "__dict__") and not isinstance(value, type):
+        return [type(value).__qualname__, _plain(vars(value))]
+    return value
 
 
 def installed(package):

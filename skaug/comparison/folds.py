@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from skaug.comparison.data import dense, divided, kind_of, some, split_for_choice
+from skaug.comparison.digests import value_digest
 
 __all__ = ["Folds"]
 
@@ -103,4 +104,4 @@ class Folds:
     def identity(self):
         """Digest of the rows, the folds, and what is fitted to them."""
         rows = [self.X, self.y, self.groups, self.parts, self.seeds]
-        return joblib.hash([*rows, self.head, self.base, repr(self.scorer)])
+        return joblib.hash([*rows, self.head, self.base, value_digest(self.scorer)])

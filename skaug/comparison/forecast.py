@@ -38,6 +38,8 @@ def forecast(jobs, budgets, n_jobs):
         if any(own):
             steps += sum(own)
             seconds += sum(own) * AUGMENTED * _seconds_of_a_step(drawn, setup)
+    if not steps:
+        return f"{len(jobs)} cells without networks."
     return (
         f"{len(jobs)} cells train networks for {steps:,} gradient steps. This takes "
         f"about {in_words(seconds / effective_n_jobs(n_jobs))}."

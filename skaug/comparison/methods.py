@@ -13,6 +13,8 @@ estimator, a grid of values, and a twin.
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+import numpy as np
+
 from skaug.comparison.classical import CLASSIFIERS, SAMPLERS, classical
 from skaug.comparison.guarded import with_policy
 from skaug.comparison.heuristics import heuristic, heuristics_of
@@ -24,6 +26,7 @@ from skaug.transforms.rand_augment import RandAugment, TrivialAugment
 
 __all__ = ["METHODS", "Method", "methods_for"]
 
+KEPT = (str, int, float, bool, type(None))  # types of settings
 REFINED = 0.15  # share of the epochs that is clean, where an arm is refined
 
 
@@ -90,7 +93,15 @@ class Method:
 
     def values_for(self, setup):
         """List the values to choose from."""
-        return list(self.grid(setup) if callable(self.grid) else self.grid)
+        values = list(self.grid(setup) if callable(self.grid) else self.grid)
+        values = [one.item() if isinstance(one, np.generic) else one for one in values]
+        # Cells are kept as texts, and a setting that was chosen is made again of them.
+        if not all(isinstance(one, KEPT) for one in values):
+            raise ValueError(
+                f"Method needs a grid of numbers, texts or None; got {values} of "
+                f"{self.name!r}. Give names, and let make look them up."
+            )
+        return values
 
 
 def _known(name):

@@ -22,6 +22,7 @@ from skaug._checks import (
     check_two_classes,
     is_whole,
 )
+from skaug.card.twin import plain_twin_and_changes
 from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import columns_as_numbers, folds_that_fit
 from skaug.comparison.differences import Differences
@@ -37,6 +38,7 @@ from skaug.net.classifier import NetClassifier
 
 __all__ = ["AugmentationSearchCV"]
 
+FEWEST = 4  # rows or groups
 NAME = "rows"  # what cells call the rows of a search
 METRIC_OF = {
     "neg_log_loss": "log-loss",
@@ -53,8 +55,7 @@ BUDGETS = {
 METHODS_OF = {
     "quick": ["ISDA", "heuristics", "heuristics + ISDA 1", "refined heuristics"],
     "normal": [name for name, one in METHODS.items() if one.is_network],
-    "thorough": [name for name, one in METHODS.items() if not one.needs],
-}
+}  # and all that can be imported by the thorough one
 
 
 def _are_methods(value):
@@ -88,10 +89,10 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     scoring : str or callable, default="neg_log_loss"
         What methods and settings are judged by, as in scikit-learn.
     budget : {"quick", "normal", "thorough"} or Budgets, default="normal"
-        Gradient steps and weight decays to choose from. "quick" compares four methods
-        with few budgets, "normal" all networks with the budgets of
-        ``benchmarks/bench_methods.py``, and "thorough" classical classifiers as well,
-        with longer trainings.
+        Gradient steps and weight decays to choose from. "quick" compares four methods,
+        trained for 300 steps. "normal" compares all networks, with 300 and 600 steps
+        and four weight decays, as the study of five sets did. "thorough" has up to 1200
+        steps, and classical classifiers and their over-samplers as well.
     rule : {"one_standard_error", "best"}, default="one_standard_error"
         Which method is the best one. "one_standard_error" demands that it be better
         than the plain network, and than its twin if that is another one, by more than
@@ -170,6 +171,9 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _rules = {
+        "cv": Rule(
+            lambda cv: not is_whole(cv) or cv > 1, "2 folds or more, or a splitter"
+        ),
         "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
         "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),
         "rule": OneOf("one_standard_error", "best"),
@@ -229,7 +233,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         methods, budgets = self._what_is_compared(task.kind)
         cells = self._cells(task, methods, budgets)
         metric = METRIC_OF.get(self.scoring, "score")
-        found = Differences(cells, {NAME: task.overlap}, methods)
+        found = Differences(cells, {NAME: task.overlap}, methods, judged=metric)
         self.results_ = records(found, NAME, metric)
         best = self.best_method_ = best_method(found, NAME, metric, self.rule)
         plain, make = (
@@ -270,24 +274,58 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y = check_labels(y, len(X), name)
         self.classes_ = np.unique(y)
         check_two_classes(self.classes_, name)
-        return X, y, check_groups(groups, len(X), name)
+        groups = check_groups(groups, len(X), name)
+        # Two folds, and two parts of a training part to choose settings by.
+        units = "rows of some class" if groups is None else "groups"
+        counted = np.unique(y, return_counts=True)[1].max()
+        counted = counted if groups is None else len(np.unique(groups))
+        if counted < FEWEST:
+            raise ValueError(
+                f"{name} needs {FEWEST} {units} or more; got {counted}. Add rows"
+                + (", or leave the groups out." if groups is not None else ".")
+            )
+        return X, y, groups
 
     def _folds(self, X, y, groups, base, head):
         """Folds of the rows, as draws of a study."""
         random, cv = check_random_state(self.random_state), self.cv
         if is_whole(cv):
             cv = folds_that_fit(cv, y, groups, random.randint(2**31 - 1))
+            if cv.n_splits < self.cv:
+                self._warn_of_few(cv.n_splits, groups)
         parts = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        if groups is not None:
+            self._check_apart(parts, groups)
         seeds = random.randint(2**31 - 1, size=1 + len(parts)).tolist()
         scorer = None if self.scoring == "neg_log_loss" else self.scorer_
         return Folds(NAME, X, y, groups, parts, seeds, head, base, scorer)
+
+    def _warn_of_few(self, n_folds, groups):
+        """Say that there are fewer folds than were asked for."""
+        units = "rows" if groups is None else "groups"
+        warnings.warn(
+            f"{type(self).__name__} needs {self.cv} {units} of each class for "
+            f"{self.cv} folds; got fewer. It makes {n_folds} folds.",
+            stacklevel=4,
+        )
+
+    def _check_apart(self, parts, groups):
+        """Refuse folds with a group on both sides."""
+        for train, test in parts:
+            both = np.intersect1d(groups[train], groups[test]).tolist()
+            if both:
+                raise ValueError(
+                    f"{type(self).__name__} needs cv to keep groups together; got "
+                    f"{both[:5]} on both sides of a fold. Use GroupKFold, or a number "
+                    "of folds."
+                )
 
     def _what_is_compared(self, kind):
         """Methods for the kind of rows, and budgets."""
         budget, names = self.budget, self.methods
         is_name = isinstance(budget, str)
         if isinstance(names, str):
-            names = METHODS_OF[budget if is_name else "normal"]
+            names = METHODS_OF.get(budget if is_name else "normal")
         return methods_for(kind, names), BUDGETS[budget] if is_name else budget
 
     def _cells(self, task, methods, budgets):
@@ -354,8 +392,14 @@ def _network_and_head(estimator, X):
             "AugmentationSearchCV needs estimator to be a NetClassifier, or a Pipeline "
             f"that ends in one; got {estimator!r}. None is the default network."
         )
+    if network is not None and plain_twin_and_changes(network)[1]:
+        raise ValueError(
+            "AugmentationSearchCV needs estimator to train plainly; got "
+            f"{type(network).__name__}, which augments. Take the augmentation away: "
+            "the search adds its own."
+        )
     if head is None and hasattr(X, "columns"):
-        head = columns_as_numbers(scaled=False)
+        head = columns_as_numbers()
     return network, head
 
 

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from skaug.comparison.cell import keep_cell
-from skaug.comparison.digests import code_digest, digest
+from skaug.comparison.digests import digest, value_digest
 from skaug.comparison.forecast import forecast
 from skaug.comparison.methods import METHODS, methods_for
 from skaug.comparison.setup import PLAIN, Budgets
@@ -138,17 +138,38 @@ def jobs_of(task, folder, methods, budgets):
         folder = Path(folder) / f"{task.name} {digest(task.identity(), budgets)}"
         folder.mkdir(parents=True, exist_ok=True)
     return [
-        Job(task, method, seed, folder and folder / file_name(method, seed))
+        Job(task, method, seed, folder and folder / file_name(method, seed, found))
         for seed in range(task.n_seeds)
         for method in found
     ]
 
 
-def file_name(method, seed):
-    """Name of the file of a cell; methods of one's own are told apart by their code."""
-    name = PLAIN if method is None else method.name
-    if method is not None and METHODS.get(name) != method:
-        name += f" {code_digest(method.make)}"
+def file_name(method, seed, methods):
+    """Name of the file of a cell; methods of one's own are told apart by what they do.
+
+    Parameters
+    ----------
+    method : Method or None
+        ``None`` is for the plain networks.
+    seed : int
+        Number of the draw.
+    methods : list of Method or None
+        All, with those that others are put on top of.
+
+    Returns
+    -------
+    name : str
+        Of the file.
+    """
+    name, own, by_name = PLAIN, [], {one.name: one for one in methods if one}
+    if method is not None:
+        name = method.name
+    while method is not None:
+        if METHODS.get(method.name) != method:
+            own.append(method)
+        method = by_name.get(method.below)
+    if own:
+        name += f" {value_digest(own)}"
     return f"{name} {seed}.json".replace("/", "-")
 
 

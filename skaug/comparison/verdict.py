@@ -159,6 +159,7 @@ def records(found, name, metric):
         Flat, with keys that can be names of columns.
     """
     sign = 1 if METRICS[metric][1] else -1  # more is better, as in scikit-learn
+    sign = sign / 100 if "accuracy" in metric else sign  # of points
     lines = []
     for arm in found.arms:
         if arm != BEST and arm not in found.methods:

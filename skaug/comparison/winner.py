@@ -7,13 +7,14 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skaug.card.figures import part_figures
 from skaug.card.parts import augmentation_tables, changed_parameters
 from skaug.card.report import report
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import one_thread, setup_of
-from skaug.comparison.data import some
+from skaug.comparison.data import dense, some
 from skaug.comparison.setup import BEST, PLAIN, chosen_steps
 from skaug.comparison.verdict import setting_of
 
@@ -75,8 +76,11 @@ def refitted(task, make, budgets):
         fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
     if whole.head is None:
         return model
-    steps = whole.head.steps if isinstance(whole.head, Pipeline) else None
-    return Pipeline([*(steps or [("columns", whole.head)]), ("classifier", model)])
+    if not isinstance(whole.head, Pipeline):
+        return Pipeline([("columns", whole.head), ("classifier", model)])
+    # The network takes arrays; a step of the user's may give sparse rows.
+    as_array = ("dense", FunctionTransformer(dense, accept_sparse=True))
+    return Pipeline([*whole.head.steps, as_array, ("classifier", model)])
 
 
 class Predicted(ClassifierMixin, BaseEstimator):

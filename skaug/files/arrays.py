@@ -94,6 +94,11 @@ def _part(arrays, ending, channels_last):
 
 def _names_of_rows(array, name):
     """Labels or groups, texts without spaces around them; missing ones are refused."""
+    if array.dtype.kind not in "biufU":
+        raise ValueError(
+            f"read_file needs {name!r} with labels that are numbers or strings; got "
+            f"{array.dtype}. Save texts as strings: y.astype(str)."
+        )
     if array.dtype.kind == "U":
         return labels_of(array.tolist(), name, lambda row: f"row {row + 1}")
     n_missing = int(np.sum(array != array))

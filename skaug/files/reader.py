@@ -1,6 +1,7 @@
 """Read a file of rows and labels, and say what was seen in it."""
 
 import re
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,7 +206,7 @@ def read_file(
             return _reading(path, read_arrays(path, channels_last))
         rows = read_table(path, target, groups, **_checked(**options))
         return Reading(path.stem, **rows)
-    except OSError as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"read_file needs a file that can be opened; got {path}: {error}. Check it."
         ) from None

@@ -33,7 +33,8 @@ def table(tmp_path):
 
 
 def run(tmp_path, *arguments):
-    return main(["compare", *map(str, arguments), "--out", str(tmp_path / "out")])
+    out = ["--out", str(tmp_path / "out")]
+    return main(["compare", *out, *map(str, arguments)])
 
 
 def test_it_prints_a_table_and_writes_a_page_and_a_model(table, tmp_path, capsys):
@@ -69,7 +70,11 @@ def test_a_run_is_resumed_and_never_mixed_up(table, tmp_path, capsys, monkeypatc
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "compare needs a file; got none. Name one, or add --demo"),
+        ([], "compare needs a file; got none. Name one before the options, or add"),
+        (["TABLE", "--demo"], "--demo without a file"),
+        (["TABLE", "--target", "kind", "--jobs", "0"], "--jobs of 1 or more"),
+        (["TABLE", "--model", "no/such/model"], "a folder for --model; got no/such"),
+        (["TABLE", "--target", "kind", "--out", "TABLE"], "exists"),
         (["none.csv", "--target", "a"], "needs a file that exists; got none.csv"),
         (["TABLE", "--target", "species"], "got 'species'"),
         (["TABLE", "--target", "kind", "--methods", "GAN"], r"got \['GAN'\]"),

@@ -9,6 +9,7 @@ from helpers import refuses
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -22,8 +23,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaug import NetClassifier
-from skaug.comparison import AugmentationSearchCV, Budgets, Differences, Method
+from skaug import AugmentationSearchCV, ISDAClassifier, NetClassifier
+from skaug.comparison import Budgets, Comparison, Differences, Method
 from skaug.comparison.setup import BEST, PLAIN
 from skaug.comparison.verdict import best_method
 from skaug.transforms import Jitter
@@ -57,6 +58,9 @@ def fitted(rows):
     return clone(SEARCH).fit(*rows)
 
 
+WITH_OBJECTS = Method(
+    "objects", lambda setup, value: setup.augmented(value), grid=(Jitter(),)
+)
 SMALL = Budgets(plain=(4,), augmented=(4,), decays=(0.01,), refused=4)
 
 
@@ -216,10 +220,23 @@ def test_texts_by_a_column_transformer():
 def test_scoring_chooses_and_scores(rows):
     search = clone(SEARCH).set_params(scoring="accuracy").fit(*rows)
     frame = pd.DataFrame(search.results_)
-    np.testing.assert_allclose(frame.score, frame.accuracy)
+    np.testing.assert_allclose(100 * frame.score, frame.accuracy)
     search = clone(SEARCH).set_params(scoring="f1_macro").fit(*rows)
     frame = pd.DataFrame(search.results_)
     assert ((frame.score >= 0) & (frame.score <= 1)).all()
+    assert "score" in search.comparison_.table()[0]
+
+
+@pytest.mark.parametrize("metric", ["score", "balanced accuracy"])
+def test_what_judges_can_be_beyond_doubt(metric):
+    cells = [
+        {"set": "rows", "method": method, "seed": seed, "n_train": 9, "n_test": 9}
+        | {"arms": {arm: {metric: gain * (1 + seed / 100)}}}
+        for method, arm, gain in ((PLAIN, BEST, 0.0), ("ISDA", "ISDA", 0.4))
+        for seed in range(5)
+    ]
+    found = Differences(cells, {"rows": 0.25}, judged=metric)
+    assert found.beyond_doubt("rows", "ISDA", "best plain", metric)
 
 
 def test_it_works_within_cross_validation(rows):
@@ -246,8 +263,43 @@ def test_cells_are_kept_and_found_again(rows, tmp_path, monkeypatch):
 def test_folds_adapt_to_small_classes(rows):
     X, y = rows
     few = np.r_[:50, 50:53]
-    search = clone(SEARCH).set_params(cv=10).fit(X[few], y[few])
+    with pytest.warns(UserWarning, match="10 rows of each class .* makes 3 folds"):
+        search = clone(SEARCH).set_params(cv=10).fit(X[few], y[few])
     assert max(one["fold"] for one in search.results_) == 2
+
+
+def test_folds_with_a_group_on_both_sides_are_refused(rows):
+    groups = np.arange(150) // 5
+    with refuses("needs cv to keep groups together; got .* on both sides"):
+        clone(SEARCH).set_params(cv=KFold(3, shuffle=True)).fit(*rows, groups=groups)
+    with refuses("needs 4 groups or more; got 3. Add rows, or leave the groups out"):
+        clone(SEARCH).fit(*rows, groups=np.arange(150) % 3)
+
+
+def test_sparse_rows_and_a_forest_among_the_methods(rows):
+    X, y = rows
+    trees = Method("trees", lambda s, v: BaggingClassifier(n_estimators=3), twin=BEST)
+    pipe = make_pipeline(OneHotEncoder(handle_unknown="ignore"), NetClassifier())
+    search = clone(SEARCH).set_params(estimator=pipe, methods=["ISDA", trees])
+    search.fit(X.round(), y)
+    assert search.predict(X.round()).shape == (150,)
+    assert "trees" in search.comparison_.methods
+
+
+def test_a_classifier_without_a_network_is_named_if_it_is_better():
+    def arm(loss):
+        return {"log-loss": loss, "accuracy": 50.0, "seconds": 1.0, "twin_steps": 8}
+
+    losses = {PLAIN: (BEST, 0.6), "ISDA": ("ISDA", 0.6)}
+    losses["random forest"] = "random forest", 0.2
+    cells = [
+        {"set": "rows", "method": method, "seed": seed, "n_train": 9, "n_test": 9}
+        | {"arms": {name: arm(loss + seed / 100)}}
+        for method, (name, loss) in losses.items()
+        for seed in range(3)
+    ]
+    found = Comparison(Differences(cells), "rows", "log-loss", BEST, {}, None, None)
+    assert "train plainly. Without a network, random forest is better" in found.sentence
 
 
 def test_given_folds_are_taken(rows):
@@ -270,6 +322,9 @@ def test_given_folds_are_taken(rows):
         ),
         ({"rule": "holm"}, "rule to be 'one_standard_error' or 'best'; got 'holm'"),
         ({"estimator": LogisticRegression()}, "estimator to be a NetClassifier, or a"),
+        ({"estimator": ISDAClassifier(strength=3)}, "to train plainly; got ISDAClass"),
+        ({"cv": 1}, "cv to be 2 folds or more, or a splitter; got 1"),
+        ({"methods": [WITH_OBJECTS]}, "a grid of numbers, texts or None; got .*Jitter"),
     ],
 )
 def test_what_cannot_be_used_is_refused(rows, params, message):

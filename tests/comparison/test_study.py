@@ -6,15 +6,18 @@ tests/contracts/test_processes.py has the run of two processes, and one that is 
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from helpers import refuses
+from sklearn.metrics import make_scorer
 
-from skaug.comparison import Task, run_study
+from skaug.comparison import METHODS, Method, Task, run_study
 from skaug.comparison import study as study_module
-from skaug.comparison.digests import code_of, digest, sources
-from skaug.comparison.setup import PLAIN
+from skaug.comparison.digests import code_of, digest, sources, value_digest
+from skaug.comparison.setup import BEST, PLAIN
+from skaug.comparison.study import file_name
 
 ARMS = ["heuristics + ISDA 1", "logistic regression"]
 
@@ -99,6 +102,41 @@ def test_comments_and_docstrings_decide_nothing():
     assert code_of(source) != code_of(source.replace("1", "2"))
     assert "x" in code_of("x = 'a text is no docstring'\n'another'\n")
     assert code_of("x = 'a'") != code_of("x = 'b'")
+
+
+def test_values_are_told_apart_by_what_they_hold():
+    def maker(number):
+        return lambda setup, value: number
+
+    def scored(y, proba):
+        return 1.0
+
+    same = [
+        (maker(1), maker(1)),
+        (partial(maker, 2), partial(maker, 2)),
+        (make_scorer(scored), make_scorer(scored)),
+    ]
+    assert all(value_digest(a) == value_digest(b) for a, b in same)
+    different = [
+        (maker(1), maker(2)),
+        (partial(maker, 1), partial(maker, 2)),
+        (make_scorer(scored), make_scorer(scored, greater_is_better=False)),
+        (make_scorer(lambda y, p: 1.0), make_scorer(lambda y, p: 2.0)),
+        (Method("a", maker(1), (1, 2)), Method("a", maker(1), (9,))),
+        (Method("a", maker(1)), Method("a", maker(1), twin=BEST)),
+    ]
+    assert not any(value_digest(a) == value_digest(b) for a, b in different)
+
+
+def test_what_is_on_top_of_a_method_is_told_apart_by_that_one():
+    def name_on_top(grid):
+        below = Method("below", lambda s, v: s.net(), grid)
+        top = Method("top", lambda s, v: s.net(), twin="below")
+        return file_name(top, 0, [None, below, top])
+
+    assert name_on_top((1,)) == name_on_top((1,)) != name_on_top((2,))
+    heuristics = METHODS["heuristics + ISDA 1"]
+    assert file_name(heuristics, 3, [heuristics]) == "heuristics + ISDA 1 3.json"
 
 
 def test_what_only_shows_results_decides_nothing():
