@@ -136,10 +136,12 @@ def _growing(train, seed):
 def exchange_rate(curves):
     """Estimate how many times as many rows plain training needs for the same score.
 
-    Plain scores are taken to be linear in the logarithm of the number of rows. With the
-    gain g of the method at all rows and the slope b of the plain curve for twice as
-    many rows, the factor is 2^(g / b). The interval is that of Fieller for the ratio of
-    two means, over the folds.
+    The loss of plain training is taken to be a power of the number of rows, as learning
+    curves are found to be [1]_: log-loss, or 100 minus an accuracy. With the gain g of
+    the method at all rows in the binary logarithm of the loss, and the fall b of the
+    plain curve for twice as many rows, the factor is 2^(g / b). The interval is that of
+    Fieller for the ratio of two means, over the folds. A score of the user's own, whose
+    limit is not known, is taken to be linear in the logarithm of the number of rows.
 
     Parameters
     ----------
@@ -149,14 +151,33 @@ def exchange_rate(curves):
     Returns
     -------
     rate : ExchangeRate
-        NaN if more rows do not clearly help plain training.
+        NaN if more rows do not clearly help plain training, or nothing is left to lose.
+
+    References
+    ----------
+    .. [1] C. Cortes, L. D. Jackel, S. A. Solla, V. Vapnik, J. S. Denker, "Learning
+       curves: asymptotic values and rate of convergence", NIPS 6, 1993.
     """
-    sign = 1 if METRICS[curves.metric][1] else -1
-    x = np.log2(curves.n_rows)
-    slopes = sign * np.polyfit(x, curves.plain.T, 1)[0]
-    gains = sign * (curves.augmented[:, -1] - curves.plain[:, -1])
+    plain, augmented = (
+        _falling(values, curves.metric) for values in (curves.plain, curves.augmented)
+    )
+    slopes = -np.polyfit(np.log2(curves.n_rows), plain.T, 1)[0]
+    gains = plain[:, -1] - augmented[:, -1]
     low, ratio, high = fieller(gains, slopes, curves.overlap)
     return ExchangeRate(2.0**ratio, 2.0**low, 2.0**high)
+
+
+def _falling(values, metric):
+    """What falls by as much whenever the rows double, (n_folds, n_shares)."""
+    if metric == "score":
+        return -values
+    losses = 100 - values if METRICS[metric][1] else values
+    # The mean over the folds is the logarithm of the mean loss. A fold has its share
+    # in that to first order, because it may have no loss at all.
+    means = losses.mean(axis=0)
+    if (means <= 0).any():
+        return np.full_like(losses, np.nan)
+    return np.log2(means) + (losses / means - 1) / np.log(2)
 
 
 def fieller(above, below, overlap=0.0, level=0.95):
