@@ -41,7 +41,8 @@ bench: .venv/bench-installed
 		benchmarks/bench_isda_gain.py benchmarks/bench_hard_region_gain.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
-		benchmarks/bench_methods.py benchmarks/bench_search.py; do \
+		benchmarks/bench_methods.py benchmarks/bench_search.py \
+		benchmarks/bench_exchange.py; do \
 		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 docs: .venv/docs-installed

@@ -20,7 +20,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn import config_context
 from sklearn.metrics import balanced_accuracy_score
 from skorch import NeuralNet
 from threadpoolctl import threadpool_limits
@@ -33,7 +32,7 @@ from skaug.card.scores import (
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.guarded import GuardedPolicy
 from skaug.comparison.methods import METHODS
-from skaug.comparison.setup import BEST, PLAIN, Setup, of_steps
+from skaug.comparison.setup import BEST, PLAIN, Setup, comparing, of_steps
 from skaug.net.classifier import NetClassifier
 from skaug.net.temperature import best_temperature
 
@@ -87,8 +86,7 @@ def run_cell(method, drawn, budgets, found=None):
         losses and temperatures of all settings, ``n_train`` and ``n_test`` are numbers
         of rows, and ``seconds`` is all of the cell's CPU time.
     """
-    # Methods take groups as a parameter of fit, whatever the user's pipelines do.
-    with one_thread(), config_context(enable_metadata_routing=False):
+    with one_thread(), comparing():
         warm_up()
         start = time.process_time()
         if method == PLAIN:

@@ -10,7 +10,7 @@ from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import log_probabilities, one_thread, scores, setup_of
 from skaug.comparison.data import mixed_order, some
 from skaug.comparison.differences import METRICS
-from skaug.comparison.setup import chosen_steps
+from skaug.comparison.setup import comparing
 
 __all__ = ["ExchangeRate", "LearningCurves", "exchange_rate", "learning_curves"]
 
@@ -59,17 +59,17 @@ class ExchangeRate(NamedTuple):
     def __str__(self):
         if np.isnan(self.factor):
             return "It cannot be told how many more rows plain training would need."
-        if self.factor > FARTHEST:
-            told = f"more than {FARTHEST:g} times"
-        else:
-            told = f"{self.factor:.1f} times"
-        high = (
-            f"{self.high:.1f}" if self.high <= FARTHEST else f"more than {FARTHEST:g}"
-        )
+        low, high = _told(self.low), _told(self.high)
+        between = low if low == high else f"{low} to {high}"
         return (
-            f"Plain training would need {told} as many rows for the same score "
-            f"(95 % interval: {self.low:.1f} to {high})."
+            f"Plain training would need {_told(self.factor)} times as many rows for "
+            f"the same score (95 % interval: {between})."
         )
+
+
+def _told(factor):
+    """A factor in words; one that is too far to be told is only bounded."""
+    return f"{factor:.1f}" if factor <= FARTHEST else f"more than {FARTHEST:g}"
 
 
 def learning_curves(task, make_plain, make_augmented, name, budgets, metric, n_jobs):
@@ -109,9 +109,14 @@ def _fold(drawn, makers, metric, budgets):
     """Number of rows and both scores, (n_shares, 3), of one fold."""
     order = _growing(drawn.train, drawn.seed)
     lines = []
-    with one_thread(), chosen_steps():
+    with one_thread(), comparing():
         for share in SHARES:
             part = some(drawn.train, order[: round(share * len(order))])
+            if len(np.unique(part.y)) < 2:
+                raise ValueError(
+                    "Comparison needs two classes in a quarter of the rows for "
+                    "learning curves; got groups of one class each. Add groups."
+                )
             setup = setup_of(drawn, budgets)._replace(n_rows=len(part.y))
             line = [len(part.y)]
             for make in makers:
@@ -129,18 +134,27 @@ def _growing(train, seed):
     """Order of rows whose beginnings are smaller sets of the same kind."""
     if train.groups is None:
         return mixed_order(train.y, seed)
-    # More rows are more groups, as when more people are recorded.
+    # More rows are more groups, as when more people are recorded. Groups with a class
+    # that is not there yet come first, so that a share has as many classes as it can.
     groups = np.random.RandomState(seed).permutation(np.unique(train.groups))
-    return np.concatenate([np.flatnonzero(train.groups == group) for group in groups])
+    parts = [np.flatnonzero(train.groups == group) for group in groups]
+    first, later, there = [], [], set()
+    for part in parts:
+        new = set(train.y[part]) - there
+        there |= new
+        (first if new else later).append(part)
+    return np.concatenate(first + later)
 
 
 def exchange_rate(curves):
     """Estimate how many times as many rows plain training needs for the same score.
 
-    Plain scores are taken to be linear in the logarithm of the number of rows. With the
-    gain g of the method at all rows and the slope b of the plain curve for twice as
-    many rows, the factor is 2^(g / b). The interval is that of Fieller for the ratio of
-    two means, over the folds.
+    The loss of plain training is taken to be a power of the number of rows, as learning
+    curves are found to be [1]_: log-loss, or 100 minus an accuracy. With the gain g of
+    the method at all rows in the binary logarithm of the loss, and the fall b of the
+    plain curve for twice as many rows, the factor is 2^(g / b). The interval is that of
+    Fieller for the ratio of two means, over the folds. A score of the user's own, whose
+    limit is not known, is taken to be linear in the logarithm of the number of rows.
 
     Parameters
     ----------
@@ -150,14 +164,33 @@ def exchange_rate(curves):
     Returns
     -------
     rate : ExchangeRate
-        NaN if more rows do not clearly help plain training.
+        NaN if more rows do not clearly help plain training, or nothing is left to lose.
+
+    References
+    ----------
+    .. [1] C. Cortes, L. D. Jackel, S. A. Solla, V. Vapnik, J. S. Denker, "Learning
+       curves: asymptotic values and rate of convergence", NIPS 6, 1993.
     """
-    sign = 1 if METRICS[curves.metric][1] else -1
-    x = np.log2(curves.n_rows)
-    slopes = sign * np.polyfit(x, curves.plain.T, 1)[0]
-    gains = sign * (curves.augmented[:, -1] - curves.plain[:, -1])
+    plain, augmented = (
+        _falling(values, curves.metric) for values in (curves.plain, curves.augmented)
+    )
+    slopes = -np.polyfit(np.log2(curves.n_rows), plain.T, 1)[0]
+    gains = plain[:, -1] - augmented[:, -1]
     low, ratio, high = fieller(gains, slopes, curves.overlap)
     return ExchangeRate(2.0**ratio, 2.0**low, 2.0**high)
+
+
+def _falling(values, metric):
+    """What falls by as much whenever the rows double, (n_folds, n_shares)."""
+    if metric == "score":
+        return -values
+    losses = 100 - values if METRICS[metric][1] else values
+    # The mean over the folds is the logarithm of the mean loss. A fold has its share
+    # in that to first order, because it may have no loss at all.
+    means = losses.mean(axis=0)
+    if (means <= 0).any():
+        return np.full_like(losses, np.nan)
+    return np.log2(means) + (losses / means - 1) / np.log(2)
 
 
 def fieller(above, below, overlap=0.0, level=0.95):

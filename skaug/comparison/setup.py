@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sklearn import config_context
 from sklearn.base import clone
 from torch import nn
 
@@ -22,7 +23,7 @@ __all__ = [
     "PLAIN",
     "Budgets",
     "Setup",
-    "chosen_steps",
+    "comparing",
     "epochs_of",
     "of_steps",
 ]
@@ -201,9 +202,13 @@ class Setup(NamedTuple):
 
 
 @contextmanager
-def chosen_steps():
-    """Let the warning of few gradient steps pass: held-out rows have chosen them."""
-    with warnings.catch_warnings():
+def comparing():
+    """Fit as a comparison does.
+
+    Groups are a parameter of fit, whatever pipelines of the user's do with them, and
+    the warning of few gradient steps passes: held-out rows have chosen them.
+    """
+    with config_context(enable_metadata_routing=False), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* gradient steps to gain", UserWarning)
         yield
 

@@ -15,7 +15,7 @@ from skaug.card.report import report
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import one_thread, setup_of
 from skaug.comparison.data import dense, some
-from skaug.comparison.setup import BEST, PLAIN, chosen_steps
+from skaug.comparison.setup import BEST, PLAIN, comparing
 from skaug.comparison.verdict import setting_of
 
 __all__ = ["card_of", "maker", "refitted"]
@@ -72,7 +72,7 @@ def refitted(task, make, budgets):
     """
     whole = task.whole()
     model = make(setup_of(whole, budgets))
-    with chosen_steps():
+    with comparing():
         fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
     if whole.head is None:
         return model
@@ -156,7 +156,7 @@ def card_of(task, make, best, found, budgets):
     card = report(sides[0], rows, tested.y, tested.groups, twin=twin, title=title)
     drawn = task.draw(0)
     train, test = drawn.train, drawn.test
-    with one_thread(), chosen_steps():
+    with one_thread(), comparing():
         model = make(setup_of(drawn, budgets))
         fit_with_groups(model, train.X, train.y, train.groups)
     return replace(
