@@ -276,13 +276,13 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_two_classes(self.classes_, name)
         groups = check_groups(groups, len(X), name)
         # Two folds, and two parts of a training part to choose settings by.
-        units = "rows of some class" if groups is None else "groups"
-        counted = np.unique(y, return_counts=True)[1].max()
-        counted = counted if groups is None else len(np.unique(groups))
+        what, counted = "rows of some class", np.unique(y, return_counts=True)[1].max()
+        if groups is not None:
+            what, counted = "groups", len(np.unique(groups))
         if counted < FEWEST:
             raise ValueError(
-                f"{name} needs {FEWEST} {units} or more; got {counted}. Add rows"
-                + (", or leave the groups out." if groups is not None else ".")
+                f"{name} needs {FEWEST} {what} or more; got {counted}. Add some, or "
+                "leave groups out."
             )
         return X, y, groups
 

@@ -272,7 +272,7 @@ def test_folds_with_a_group_on_both_sides_are_refused(rows):
     groups = np.arange(150) // 5
     with refuses("needs cv to keep groups together; got .* on both sides"):
         clone(SEARCH).set_params(cv=KFold(3, shuffle=True)).fit(*rows, groups=groups)
-    with refuses("needs 4 groups or more; got 3. Add rows, or leave the groups out"):
+    with refuses("needs 4 groups or more; got 3. Add some, or leave groups out"):
         clone(SEARCH).fit(*rows, groups=np.arange(150) % 3)
 
 
