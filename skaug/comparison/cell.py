@@ -56,8 +56,8 @@ def keep_cell(path, key, method, drawn, budgets, found):
                 )
             cell |= run_cell(method or PLAIN, drawn, budgets, found)
         except Exception as error:
-            traceback.print_exc()
             cell["error"] = f"{type(error).__name__}: {error}"
+            cell["traceback"] = traceback.format_exc()
     if path is not None:
         write(path, cell)
     return cell

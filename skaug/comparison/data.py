@@ -6,6 +6,7 @@ out a quarter of the rows, of whole groups if there are groups. Rows of a group 
 never trained on and tested with.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import joblib
@@ -285,7 +286,10 @@ def split_for_choice(train, seed):
     """Two thirds of the rows to fit settings to, and the rows to choose them by."""
     # Whole groups may take a class along: the fold with most classes inside is taken.
     splitter = folds_that_fit(3, train.y, train.groups, seed)
-    folds = list(splitter.split(train.y, train.y, train.groups))
+    with warnings.catch_warnings():
+        # A class may have a single row here; what was read has said so.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        folds = list(splitter.split(train.y, train.y, train.groups))
     n_classes = [len(np.unique(train.y[inner])) for inner, _ in folds]
     inner, held_out = folds[int(np.argmax(n_classes))]
     return some(train, inner), some(train, held_out)

@@ -41,8 +41,8 @@ def forecast(jobs, budgets, n_jobs):
     if not steps:
         return f"{len(jobs)} cells without networks."
     return (
-        f"{len(jobs)} cells train networks for {steps:,} gradient steps. This takes "
-        f"about {in_words(seconds / effective_n_jobs(n_jobs))}."
+        f"{len(jobs)} cells train networks for {steps:,} gradient steps. Expected "
+        f"time: {in_words(seconds / effective_n_jobs(n_jobs))}."
     )
 
 

@@ -35,7 +35,7 @@ def test_a_forecast_counts_all_cells(task, budgets):
     jobs = jobs_of(task, None, ["ISDA"], budgets)
     # 4, 6, 8 and 10 steps with two decays and once more; ISDA 6 and 10 thrice, and 10.
     assert forecast(jobs, budgets, 1).startswith(
-        "4 cells train networks for 284 gradient steps. This takes about "
+        "4 cells train networks for 284 gradient steps. Expected time: "
     )
 
 
