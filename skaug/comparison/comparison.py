@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from sklearn.utils import Bunch
 
 from skaug._plots import DASHED, axes_of
-from skaug.comparison.differences import METRICS
+from skaug.comparison.differences import METRICS, mean_and_error
 from skaug.comparison.exchange import exchange_rate
 from skaug.comparison.page import page
 from skaug.comparison.setup import BEST
@@ -293,15 +293,13 @@ class Comparison:
         Returns
         -------
         ax : matplotlib Axes
-            Means over the folds, with their standard errors.
+            Means over the folds and their standard errors, widened as in the table.
         """
         ax, _ = axes_of(ax, "Comparison.learning_curves")
         curves = self._known_curves()
         for values, label in (curves.plain, BEST), (curves.augmented, curves.method):
-            error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-            ax.errorbar(
-                curves.n_rows, values.mean(axis=0), error, marker="o", label=label
-            )
+            mean, error = mean_and_error(values, curves.overlap)
+            ax.errorbar(curves.n_rows, mean, error, marker="o", label=label)
         ax.set_xscale("log", base=2)
         ax.set_xticks(curves.n_rows, [f"{n:.0f}" for n in curves.n_rows])
         ax.set_xlabel("training rows")

@@ -27,7 +27,6 @@ __all__ = [
     "columns_as_numbers",
     "dense",
     "divided",
-    "fold_maker",
     "folds_that_fit",
     "kind_of",
     "rows_of",
@@ -356,13 +355,8 @@ def columns_as_numbers():
 
 
 def folds_that_fit(n_folds, y, groups, seed):
-    """Make folds that keep groups together; fewer where a class has few rows."""
+    """Make folds of whole groups and all classes; fewer where a class has few rows."""
     units = np.arange(len(y)) if groups is None else groups
     spread = [len(np.unique(units[y == label])) for label in np.unique(y)]
-    return fold_maker(max(2, min(n_folds, *spread)), groups, seed)
-
-
-def fold_maker(n_folds, groups, seed):
-    """Make folds that keep the shares of classes and, if there are any, groups."""
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    return kind(n_folds, shuffle=True, random_state=seed)
+    return kind(max(2, min(n_folds, *spread)), shuffle=True, random_state=seed)

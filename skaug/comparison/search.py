@@ -240,19 +240,15 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             maker(arm, cells, found.methods, budgets) for arm in (BEST, best)
         )
         self.best_setting_ = make.keywords["setting"]
-        curves, network = None, network_to_show(found, NAME, metric, best)
+        make_curves, network = None, network_to_show(found, NAME, metric, best)
         if network is not None:
             augmented = maker(network, cells, found.methods, budgets)
-            rows = task, plain, augmented, network, budgets
-            curves = partial(learning_curves, *rows, metric, self.n_jobs)
+            sides = plain, augmented, network, budgets, metric
+            make_curves = partial(learning_curves, task, *sides, self.n_jobs)
+        make_card = partial(card_of, task, make, best, found, budgets)
+        about = _about(task, self.budget)
         self.comparison_ = Comparison(
-            found,
-            NAME,
-            metric,
-            best,
-            _about(task, self.budget),
-            make_curves=curves,
-            make_card=partial(card_of, task, make, best, found, budgets),
+            found, NAME, metric, best, about, make_curves, make_card
         )
         if self.refit:
             self.best_estimator_ = refitted(task, make, budgets)

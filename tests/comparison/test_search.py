@@ -375,7 +375,12 @@ def test_learning_curves_end_where_all_rows_are_trained_on(rows):
     curves = found.curves
     np.testing.assert_array_equal(curves.n_rows, [25, 50, 100])
     assert curves.plain.shape == curves.augmented.shape == (3, 3)
-    assert len(found.learning_curves().get_legend().get_texts()) == 2
+    axes = found.learning_curves()
+    assert len(axes.get_legend().get_texts()) == 2
+    # Three folds share training rows: a test part is half of a training part.
+    ends = np.array([line[:, 1] for line in axes.containers[0][2][0].get_segments()])
+    half_bars = curves.plain.std(axis=0, ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, half_bars)
     search = clone(SEARCH).set_params(methods=["logistic regression"]).fit(*rows)
     with refuses("needs an augmented network, .*; got logistic regression"):
         search.comparison_.exchange_rate()
