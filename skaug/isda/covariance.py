@@ -16,7 +16,7 @@ from skaug.isda.quadratic_form import (
 
 __all__ = ["ClassCovariance"]
 
-KINDS = ("full", "diagonal", "shared", "identity", "low_rank")
+KINDS = ("full", "pooled", "diagonal", "shared", "identity", "low_rank")
 RULES = {
     "kind": OneOf(*KINDS, hint="'full' is the paper's choice."),
     "rank": Whole(1, hint="It is the number of directions that 'low_rank' keeps."),
@@ -40,18 +40,23 @@ class ClassCovariance(nn.Module):
     ----------
     n_classes, n_features : int
         Sizes.
-    kind : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
-        "full" keeps n_classes x n_features x n_features numbers. "diagonal" keeps
-        variances only. "shared" is one covariance of all rows about their common mean
-        (the paper's "single covariance matrix"), so it includes the differences
-        between classes. "identity" keeps nothing. "low_rank" keeps the `rank` leading
+    kind : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
+            default="full"
+        "full" keeps n_classes x n_features x n_features numbers. "pooled" is one
+        covariance of all rows, each about the mean of its class: the average of the
+        class covariances, weighted by rows. "diagonal" keeps variances only. "shared"
+        is one covariance of all rows about their common mean (the paper's "single
+        covariance matrix"), so it includes the differences between classes, which
+        "pooled" does not. "identity" keeps nothing. "low_rank" keeps the `rank` leading
         directions of each class, and adds what makes the variances exact.
     rank : int, default=16
         Directions per class of "low_rank".
     forgetting : float, default=0.0
         Share of a class's weight that is lost with each batch that contains the class,
         in [0, 1). The default never forgets, as in the paper. Late in training most of
-        the statistics then come from features of earlier weights of the network.
+        the statistics then come from features of earlier weights of the network. With
+        "pooled", all classes lose this share with each batch, since their covariances
+        are not kept apart.
     device, dtype : torch.device and torch.dtype, default=None
         Device and type of the statistics, float32 on the CPU by default. Features of
         another type are converted.
@@ -59,13 +64,13 @@ class ClassCovariance(nn.Module):
     Attributes
     ----------
     count : torch.Tensor of shape (n_classes,)
-        Rows seen, as int64; with `forgetting` the discounted number, as float64. For
-        "shared" this and the other attributes have 1 row in place of n_classes. For
-        "identity" there are none.
+        Rows seen, as int64; with `forgetting` the discounted number, as float64. It
+        has 1 number in place of n_classes for "shared". For "identity" there are no
+        statistics.
     mean : torch.Tensor of shape (n_classes, n_features)
-        Class means.
+        Class means; for "shared" 1 mean of all rows.
     covariance : torch.Tensor of shape (n_classes, n_features, n_features)
-        For "full" and "shared".
+        For "full"; for "shared" and "pooled" it has 1 matrix in place of n_classes.
     variance : torch.Tensor of shape (n_classes, n_features)
         For "diagonal".
     factor : torch.Tensor of shape (n_classes, n_features, rank)
@@ -124,6 +129,7 @@ class ClassCovariance(nn.Module):
         C, A = self.n_classes, self.n_features
         return {
             "full": {"mean": (C, A), "covariance": (C, A, A)},
+            "pooled": {"mean": (C, A), "covariance": (1, A, A)},
             "shared": {"mean": (1, A), "covariance": (1, A, A)},
             "diagonal": {"mean": (C, A), "variance": (C, A)},
             "low_rank": {
@@ -141,7 +147,7 @@ class ClassCovariance(nn.Module):
             return
         smaller = ", ".join(
             f"{kind!r} ({_n_bytes(self._shapes(kind), dtype) / 2**30:.2f} GiB)"
-            for kind in ("low_rank", "diagonal")
+            for kind in ("low_rank", "pooled", "diagonal")
             if kind != self.kind
         )
         raise MemoryError(
@@ -171,14 +177,17 @@ class ClassCovariance(nn.Module):
         if self.kind == "shared":
             target = torch.zeros_like(target)
         n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
-        classes = n.nonzero().squeeze(1)
+        classes = self._changed_by(n)
         n = n[classes]
         place = torch.searchsorted(classes, target)
         # Sums by class are a matrix product: scattering is not deterministic on GPUs.
         member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
-        mean = _sum_over_ranks(member @ features) / n[:, None]
+        mean = _sum_over_ranks(member @ features) / n.clamp_min(1)[:, None]
         centred = features - mean[place]
         keep, total, jump = self._merge_means(classes, n, mean)
+        if self.kind == "pooled":
+            self._add_pooled(n, total, jump, centred)
+            return
         centred /= total.sqrt()[place, None]
         if self.kind == "diagonal":
             squares = _sum_over_ranks(member @ centred.square()) + jump.square()
@@ -186,6 +195,21 @@ class ClassCovariance(nn.Module):
             return
         rows = self._rows_by_class(centred, place, jump)
         self._add_rows(classes, n, keep, rows)
+
+    def _changed_by(self, n):
+        """Classes whose share changes with n new rows of each: all of them if pooled."""
+        return (n + self.count if self.kind == "pooled" else n).nonzero().squeeze(1)
+
+    def _add_pooled(self, n, total, jump, centred):
+        """Add the outer products of all new rows and jumps to the pooled covariance."""
+        everything, matrix = total.sum(), self.covariance[0]
+        jump = _on_one_rank(jump) * total.sqrt()[:, None]
+        rows = torch.cat([jump, centred]) / everything.sqrt()
+        matrix.mul_(1 - n.sum() / everything)
+        if _n_ranks() == 1:
+            matrix.addmm_(rows.t(), rows)
+        else:
+            matrix.add_(_sum_over_ranks(rows.t() @ rows))
 
     def _add_rows(self, classes, n, keep, new):
         """Add the outer products of each class's new rows to its covariance."""
@@ -227,9 +251,15 @@ class ClassCovariance(nn.Module):
             )
         if self.kind == "identity":
             return
-        classes = other.count.nonzero().squeeze(1)
+        classes = self._changed_by(other.count)
         n = other.count[classes]
         keep, total, jump = self._merge_means(classes, n, other.mean[classes])
+        if self.kind == "pooled":
+            share = (n.sum() / total.sum()).to(jump.dtype)
+            rows = jump * (total / total.sum()).sqrt()[:, None]
+            self.covariance.lerp_(other.covariance, share)
+            self.covariance[0].addmm_(rows.t(), rows)
+            return
         share = (n / total).to(jump.dtype)
         if self.kind == "diagonal":
             kept = self.variance[classes] * keep[:, None]
@@ -263,8 +293,7 @@ class ClassCovariance(nn.Module):
 
     def _rows_by_class(self, centred, place, jump):
         """Split the rows whose outer products Eq. 10 adds by class, the jump first."""
-        if _rank() > 0:  # The sum over ranks must have the jump once.
-            jump = torch.zeros_like(jump)
+        jump = _on_one_rank(jump)
         place = torch.cat([torch.arange(len(jump), device=place.device), place])
         order = place.sort(stable=True).indices
         sizes = torch.bincount(place, minlength=len(jump)).tolist()
@@ -302,8 +331,8 @@ class ClassCovariance(nn.Module):
         """
         if self.kind != "identity":
             weight = weight.to(self.mean.dtype)
-        if self.kind in ("shared", "identity"):
-            matrix = self.covariance[0] if self.kind == "shared" else None
+        if self.kind in ("shared", "pooled", "identity"):
+            matrix = None if self.kind == "identity" else self.covariance[0]
             return shared_form(weight, classes, matrix)
         if self.kind == "low_rank":
             form = factor_form(weight, classes, self.factor)
@@ -325,7 +354,8 @@ class ClassCovariance(nn.Module):
             return self.factor @ self.factor.mT + torch.diag_embed(self.remainder)
         if self.kind == "diagonal":
             return torch.diag_embed(self.variance)
-        one = self.covariance if self.kind == "shared" else torch.eye(self.n_features)
+        is_known = self.kind != "identity"
+        one = self.covariance if is_known else torch.eye(self.n_features)
         return one.expand(self.n_classes, self.n_features, self.n_features)
 
     def extra_repr(self):
@@ -356,8 +386,11 @@ def _n_ranks():
     return 1
 
 
-def _rank():
-    return torch.distributed.get_rank() if _n_ranks() > 1 else 0
+def _on_one_rank(jump):
+    """The jump on the first rank and 0 on others: sums over ranks must have it once."""
+    if _n_ranks() > 1 and torch.distributed.get_rank() > 0:
+        return torch.zeros_like(jump)
+    return jump
 
 
 def _sum_over_ranks(tensor):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers import refuses
 from isda.class_statistics import ESTIMATED, A, C, assert_near, draw, estimate, one_shot
+from torch import nn
 
 from skaug.isda import ClassCovariance
 from skaug.isda.covariance import KINDS
@@ -22,7 +23,7 @@ def test_streaming_equals_the_one_shot_biased_covariance(kind, cuts):
     X, y = draw(120)
     covariance = estimate(kind, X, y, cuts)
     assert_near(covariance.dense(), one_shot(kind, X, y))
-    if kind in ("full", "diagonal", "low_rank"):
+    if kind in ("full", "pooled", "diagonal", "low_rank"):
         assert covariance.count.tolist() == torch.bincount(y, minlength=C).tolist()
         means = torch.stack([X[y == k].mean(0) for k in range(C)])
         assert_near(covariance.mean, means)
@@ -81,6 +82,29 @@ def test_forgetting_equals_exponentially_weighted_rows():
     expected = np.cov(X.T.numpy(), aweights=weights, ddof=0)
     assert_near(covariance.dense()[0], torch.tensor(expected))
     assert_near(covariance.count[0], torch.tensor(weights.sum()))
+
+
+def test_forgetting_in_a_pooled_covariance_discounts_all_classes_with_each_batch():
+    X, y = draw(30)
+    y[20:] = 0  # The last batch lacks the other classes, which are forgotten as well.
+    covariance = estimate("pooled", X, y, (10, 20), forgetting=0.25)
+    weights = torch.tensor(np.repeat([0.75**2, 0.75, 1.0], 10))
+    member = nn.functional.one_hot(y, C) * weights[:, None]
+    assert_near(covariance.count, member.sum(0))
+    means = (member / member.sum(0)).T @ X
+    centred = X - means[y]
+    expected = (weights[:, None] * centred).T @ centred / weights.sum()
+    assert_near(covariance.dense(), expected.expand(C, A, A))
+    assert_near(covariance.mean, means)
+
+
+def test_pooled_is_less_than_shared_by_the_covariance_of_the_class_means():
+    X, y = draw(90)
+    X = X + 3 * y[:, None]
+    pooled, shared = (estimate(kind, X, y, (40,)) for kind in ("pooled", "shared"))
+    between = np.cov(pooled.mean[y].T.numpy(), bias=True)
+    assert_near(shared.covariance - pooled.covariance, torch.tensor(between)[None])
+    assert pooled.covariance.shape == (1, A, A)
 
 
 def test_counts_stay_exact_past_float32():
@@ -169,7 +193,7 @@ def test_statistics_that_would_not_fit_are_refused_with_their_size():
         ClassCovariance(100_000, 2048)
     message = str(error.value)
     assert "needs 1563.26 GiB for its 'full' statistics of 100000 classes" in message
-    assert "'low_rank' (13.73 GiB), 'diagonal' (1.53 GiB)" in message
+    assert "'low_rank' (13.73 GiB), 'pooled' (0.78 GiB), 'diagonal' (1.53" in message
 
 
 def test_low_rank_fits_imagenet_size_in_the_promised_memory():
