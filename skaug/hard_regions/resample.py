@@ -26,6 +26,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skaug._components import InnerEstimatorMixin, inner_has
+from skaug.net.priors import PriorShift
 
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
 
@@ -41,6 +42,8 @@ def takes_groups(estimator):
         return _samples_with_groups(estimator.sampler) or takes_groups(
             estimator.estimator
         )
+    if isinstance(estimator, PriorShift):
+        return takes_groups(estimator.estimator)
     # A search takes groups for its folds, but its signature does not say so.
     return is_search(estimator) or has_fit_parameter(estimator, "groups")
 

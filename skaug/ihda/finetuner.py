@@ -130,7 +130,8 @@ class IHDAFinetuner(
         :func:`~skaug.ihda.level_skip_probability`.
     balance : bool, default=False
         Whether rows and sources are drawn so that classes come equally often, for
-        imbalanced data; ``batch_norm="frozen"`` is advised with it.
+        imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
+        ``logit_adjustment`` keeps its loss in fine-tuning, and needs False here.
     validation : float or int, default=None
         A share, or a number of folds of which one is held out, by `groups`: a level is
         undone if the loss on that part rises. The part is lost to training, which cost
@@ -438,6 +439,12 @@ class IHDAFinetuner(
                 "IHDAFinetuner needs a NetClassifier or another NeuralNetClassifier of "
                 f"skorch; got a {type(net).__name__}. Give the net; pipelines and "
                 "samplers go around the finetuner."
+            )
+        if self.balance and getattr(net, "logit_adjustment", 0):
+            raise ValueError(
+                "IHDAFinetuner needs balance=False for a net with logit_adjustment; "
+                f"got balance={self.balance} and {net.logit_adjustment}. Take one: "
+                "either makes up for classes of unequal size."
             )
         if frozen:
             if not (getattr(net, "initialized_", False) and hasattr(net, "classes_")):

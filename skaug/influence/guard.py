@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skaug._paired import log_losses, standard_error
+from skaug.net.priors import reweighted
 from skaug.net.steps import planned_epochs
 
 __all__ = [
@@ -77,6 +78,8 @@ def losses_and_epochs(trainings, split, augmentation, seed, max_epochs):
     net = trainings.train(train, augmentation, seed, max_epochs)
     codes = trainings.codes(held_out.y)
     proba = net.predict_proba(held_out.X)
+    if getattr(net, "logit_adjustment", 0):  # the loss that it was trained for
+        proba = reweighted(proba, net.logit_offset_)
     losses = log_losses(proba[np.arange(len(codes)), codes])
     return losses, planned_epochs(net)
 

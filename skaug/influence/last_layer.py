@@ -115,9 +115,11 @@ class LastLayerInfluence(BaseEstimator):
     Parameters
     ----------
     estimator : NetClassifier or another net of skorch, default=None
-        A fitted net that ends in an ``nn.Linear``; the net is not changed. ``None``
-        takes the rows for features and fits a softmax regression to them, with the mean
-        cross-entropy plus ``damping / 2`` times the squared weights (bias included).
+        A fitted net that ends in an ``nn.Linear``; the net is not changed. The losses
+        of training and validation rows are then those of the net, its
+        ``logit_adjustment`` included. ``None`` takes the rows for features and fits a
+        softmax regression to them, with the mean cross-entropy plus ``damping / 2``
+        times the squared weights (bias included).
     damping : float, default=0.1
         Added to the diagonal of the Hessian: the weight of the squared weights in the
         objective. If a network fits its training rows perfectly, small values make
@@ -145,7 +147,8 @@ class LastLayerInfluence(BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Labels.
     coef_ : ndarray of shape (n_classes, n_features)
-        Weight of the last layer; its last column is the bias, if there is one.
+        Weight of the last layer; its last column is the bias, if there is one. Of a net
+        with ``logit_adjustment``, the bias includes what the loss adds to the logits.
     features_ : torch.Tensor of shape (n, n_features)
         Input of the last layer for the training rows, in float64, with a column of
         ones if there is a bias.
@@ -239,7 +242,7 @@ class LastLayerInfluence(BaseEstimator):
             self.n_features_in_ = getattr(net, "n_features_in_", np.shape(X)[1])
             name, head = self._head()
             self._check_head(name, X)
-            weight = _weight_of(head)
+            weight = self._as_trained(_weight_of(head))
             features, target = self._features_and_codes(X, y)
         self.features_ = features
         self.coef_ = weight.cpu().numpy()
@@ -524,6 +527,20 @@ class LastLayerInfluence(BaseEstimator):
     def _head(self):
         net = self._net()
         return linear_head(net.module_, getattr(net, "classifier_layer_", None))
+
+    def _as_trained(self, weight):
+        """Move logit adjustment, which the net's loss adds to logits, into the bias."""
+        net = self._net()
+        if not getattr(net, "logit_adjustment", 0):
+            return weight
+        if self._head()[1].bias is None:
+            raise ValueError(
+                "LastLayerInfluence needs a last layer with a bias for a net with "
+                f"logit_adjustment; got none, and {net.logit_adjustment}. Set bias="
+                "True, or logit_adjustment=0."
+            )
+        weight[:, -1] += torch.as_tensor(net.logit_offset_).to(weight)
+        return weight
 
     def _check_head(self, name, X):
         """Check on two rows that the net's output is that of its last layer."""

@@ -166,13 +166,14 @@ class ISDAClassifier(NetClassifier):
             del self._head_inputs
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Compute ISDA's bound in training, plain cross-entropy in validation."""
+        """Compute ISDA's bound in training, cross-entropy in validation."""
         if not training:
             return super().get_loss(y_pred, y_true, X=X, training=training)
         (features,) = self._head_inputs
         target = to_tensor(y_true, device=self.device)
         strength = self.current_strength()
-        return self.criterion_(y_pred, target, features, self._head().weight, strength)
+        logits, weight = self._adjusted(y_pred), self._head().weight
+        return self.criterion_(logits, target, features, weight, strength)
 
     def current_strength(self):
         """Compute the strength that `schedule` sets at this point of training."""

@@ -4,8 +4,9 @@
 twin of every method. The other files are what methods need of any network: its last
 linear layer and the *features*, which are the input of this layer (``head``); its
 *levels*, at which the network can be cut (``levels``); splits that hold out whole
-groups of rows (``splits``); and the temperature that fits confidence to rows held out
-(``temperature``).
+groups of rows (``splits``); the temperature that fits confidence to rows held out
+(``temperature``); and other shares of the classes than those of the training rows
+(``priors``).
 """
 
 from skaug.net.batches import BatchIterator
@@ -14,6 +15,7 @@ from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.priors import PriorShift, log_prior
 from skaug.net.temperature import best_temperature
 
 __all__ = [
@@ -23,9 +25,11 @@ __all__ = [
     "InputNorm",
     "Levels",
     "NetClassifier",
+    "PriorShift",
     "SignalNet",
     "best_temperature",
     "capture_input",
     "check_head",
     "linear_head",
+    "log_prior",
 ]

@@ -22,6 +22,7 @@ from skaug._checks import (
     check_parameters,
 )
 from skaug._random import draw_seed, own_generators
+from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import BatchIterator, arrays_of, as_tensor
 from skaug.net.input_norm import InputNorm
 from skaug.net.networks import MLP, ConvNet, SignalNet
@@ -32,8 +33,8 @@ from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
 __all__ = ["NetClassifier"]
 
 
-class NetClassifier(TakesRows, NeuralNetClassifier):
-    """Neural network classifier: skorch's, with scikit-learn's manners.
+class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
+    r"""Neural network classifier: skorch's, with scikit-learn's manners.
 
     All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
     parameters, ``partial_fit``, devices. In addition, arrays, pandas frames and labels
@@ -53,6 +54,12 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         An instance is copied at each fit and must have one output per class.
     criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
         The loss.
+    logit_adjustment : float, default=0.0
+        The factor :math:`\tau` of [1]_ for classes of unequal size. The loss is the
+        cross-entropy of :math:`z + \tau \log \pi`, with the logits z and the shares
+        :math:`\pi` of the classes in the training rows. Predictions are made from z. 1
+        aims at the highest mean recall, as if all classes were equally frequent; 0 is
+        plain cross-entropy. See Notes.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
         Its parameters are set as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
@@ -82,8 +89,6 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the ``fit`` before.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
@@ -94,8 +99,10 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         left as they were. Threads share these generators: to run fits side by side,
         use processes (joblib's default).
     **kwargs
-        skorch's other parameters: ``callbacks`` (a list; a search can set parameters of
-        callbacks given as ``("name", callback)``), ``module__*``, ``optimizer__*``,
+        skorch's other parameters: ``warm_start`` (whether ``fit`` goes on from the
+        weights of the ``fit`` before, False by default), ``callbacks`` (a list; a
+        search can set parameters of callbacks given as ``("name", callback)``),
+        ``module__*``, ``optimizer__*``,
         ``criterion__*``, ``iterator_train__*``, ``predict_nonlinearity`` ...
 
     Attributes
@@ -116,6 +123,11 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         Passes that `max_epochs` came to, the length of the schedules.
     module_, criterion_, optimizer_ : objects
         The trained network, the loss and the optimizer.
+    class_counts_ : ndarray of shape (n_classes,)
+        With `logit_adjustment`: training rows of each class.
+    logit_offset_ : ndarray of shape (n_classes,)
+        With `logit_adjustment`: what the loss adds to the logits,
+        :math:`\tau \log \pi`.
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
@@ -128,6 +140,7 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     See Also
     --------
     skaug.ISDAClassifier : The same network trained on augmented features.
+    skaug.PriorShift : Other shares of the classes after training.
 
     Notes
     -----
@@ -136,9 +149,24 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     that did not vary in training is ignored in prediction, and values farther than ten
     deviations from the mean count as ten.
 
+    With `logit_adjustment`, the classes are counted in the rows that ``fit`` trains on,
+    without those that `train_split` holds out. ``partial_fit`` adds its rows to those
+    of the calls before. A class without rows counts like the most frequent one. The
+    adjustment joins whatever else the loss has: ISDA's form in the logits, the mixed
+    labels of a :class:`~skaug.BatchAugmentation`, ``criterion__weight``. Weights that
+    balance the classes would correct a second time: take one of the two. Validation
+    losses are adjusted as well. Rows held out have the shares of training, on which
+    plain cross-entropy would prefer a net that was not adjusted. Probabilities suit
+    equally frequent classes, so that their log-loss on rows with the shares of training
+    is higher.
+
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
     three sets: a table, signals and images.
+
+    References
+    ----------
+    .. [1] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
 
     Examples
     --------
@@ -156,6 +184,7 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
             "a class, a callable, an instance or None",
             "None takes a network for the number of axes of X.",
         ),
+        "logit_adjustment": ADJUSTMENT,
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -171,6 +200,7 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         module=None,
         *,
         criterion=nn.CrossEntropyLoss,
+        logit_adjustment=0.0,
         optimizer=torch.optim.AdamW,
         lr=3e-3,
         lr_schedule="cosine",
@@ -180,7 +210,6 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
         iterator_valid=BatchIterator,
         train_split=None,
         classes=None,
-        warm_start=False,
         verbose=0,
         device="cpu",
         random_state=None,
@@ -197,11 +226,11 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
             iterator_valid=iterator_valid,
             train_split=train_split,
             classes=classes,
-            warm_start=warm_start,
             verbose=verbose,
             device=device,
             **kwargs,
         )
+        self.logit_adjustment = logit_adjustment
         self.lr_schedule = lr_schedule
         self.random_state = random_state
 
@@ -278,6 +307,7 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
                 split_params = self._split_params(method, fit_params)
                 self._split = self.get_split_datasets(X, codes, **split_params)
                 self._learn_input(self._split[0])
+                self._count_classes(self._split[0], anew or method == "fit")
                 self._plan(self._split[0], method)
                 fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
@@ -328,6 +358,7 @@ class NetClassifier(TakesRows, NeuralNetClassifier):
     def _check_parameters(self):
         """Refuse parameters that cannot be used."""
         check_parameters(self, self._rules)
+        self._check_adjustment()
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
                 f"{type(self).__name__} needs batch_size >= 2 for its default "

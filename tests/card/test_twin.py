@@ -18,6 +18,7 @@ from skaug import (
     InfluenceAugmenter,
     ISDAClassifier,
     NetClassifier,
+    PriorShift,
     ResampledClassifier,
     plain_twin,
     report,
@@ -53,6 +54,17 @@ def test_twin_of_a_finetuner(isda, digits):
     twin = plain_twin(IHDAFinetuner(clone(isda)))
     assert twin.synthetic_share == 0 and twin.estimator.strength == 0
     assert plain_twin(IHDAFinetuner(isda, synthetic_share=0)).estimator.strength == 0
+
+
+def test_twin_of_a_shift_has_the_same_shift(isda, digits):
+    X, y = digits
+    prior = np.arange(10) + 1.0
+    shifted = PriorShift(clone(isda).set_params(logit_adjustment=0.5), prior)
+    twin = plain_twin(shifted.set_params(train_prior=prior[::-1]).fit(X, y))
+    assert twin.estimator.strength == 0 and twin.estimator.logit_adjustment == 0.5
+    assert twin.prior is prior and np.array_equal(twin.train_prior, prior[::-1])
+    card = report(shifted, X, y, X_train=X, y_train=y)
+    assert "PriorShift" in card._repr_html_() and "strength" in card._repr_html_()
 
 
 def test_twin_of_searches_and_what_looks_like_one(isda, digits):

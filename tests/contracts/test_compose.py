@@ -24,6 +24,7 @@ from skaug import (
     ManifoldMixup,
     NetClassifier,
     NetworkAugmentation,
+    PriorShift,
     ResampledClassifier,
     TableMixup,
     TransformPolicy,
@@ -39,6 +40,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:IHDAFinetuner, level:UserWarning"),
     pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs:UserWarning"),
     pytest.mark.filterwarnings("ignore:LastLayerInfluence needs:UserWarning"),
+    pytest.mark.filterwarnings("ignore:PriorShift needs:UserWarning"),
     pytest.mark.filterwarnings("ignore:Rows of zeros only:UserWarning"),
 ]
 
@@ -139,6 +141,15 @@ TABLES = {
     "mixup, policy": net(TableMixup(), policy()),
     "policy, manifold mixup": net(policy(), ManifoldMixup()),
     "mixup, manifold mixup": net(TableMixup(), ManifoldMixup()),
+    # Other shares of the classes, in the loss and afterwards
+    "adjusted, mixup, ISDA": isda(TableMixup()).set_params(logit_adjustment=1),
+    "adjusted, policy": net(policy(), logit_adjustment=1),
+    "IHDA, adjusted": ihda(net(logit_adjustment=1)),
+    "influence through, adjusted": make_pipeline(
+        learned(net(logit_adjustment=1)), net()
+    ),
+    "shifted, resampled": PriorShift(resampled(net())),
+    **each("shifted", PriorShift, CLASSIFIERS),
     # IHDA around a net
     **each("IHDA", ihda, NETS),
     "IHDA, mixup, ISDA": ihda(isda(TableMixup())),

@@ -26,6 +26,7 @@ from skaug import (
     ManifoldMixup,
     NetClassifier,
     NetworkAugmentation,
+    PriorShift,
     ResampledClassifier,
     TransformPolicy,
     VAEGenerator,
@@ -47,6 +48,7 @@ NOISE = HardRegionSampler(generator="noise", sources="all", random_state=0)
 POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
 NETS = {
     "net": NetClassifier(**SHORT),
+    "adjusted net": NetClassifier(logit_adjustment=1, **SHORT),
     "augmented net": NetClassifier(callbacks=[AUGMENT], **SHORT),
     **{f"isda, {kind}": ISDAClassifier(covariance=kind, **SHORT) for kind in KINDS},
 }
@@ -59,6 +61,7 @@ ESTIMATORS = {
         output="potentials", sources=HardPoints(radius=2.0, metric="euclidean")
     ),
     "resampled": ResampledClassifier(NOISE, LogisticRegression()),
+    "shifted": PriorShift(LogisticRegression()),
     "ihda": IHDAFinetuner(NET, generator=SMALL, random_state=0),
     "ihda of regions": IHDAFinetuner(
         NET, sources="region", generator="noise", random_state=0

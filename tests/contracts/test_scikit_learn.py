@@ -9,6 +9,7 @@ from skaug import (
     IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
+    PriorShift,
     ResampledClassifier,
     VAEGenerator,
 )
@@ -25,6 +26,7 @@ CHECKED = [
     ResampledClassifier(
         HardRegionSampler(generator="noise", random_state=0), LogisticRegression()
     ),
+    PriorShift(LogisticRegression()),
     IHDAFinetuner(NetClassifier(**TINY), generator=SMALL, random_state=0),
     MagnitudeSpectrum(),
 ]
