@@ -33,7 +33,12 @@ from skaug.influence import (
     NetworkAugmentation,
     TransformPolicy,
 )
-from skaug.isda import ClassCovariance, ISDAClassifier, ISDALoss
+from skaug.isda import (
+    ClassCovariance,
+    ISDAClassifier,
+    ISDALogisticRegression,
+    ISDALoss,
+)
 from skaug.net import NetClassifier, PriorShift
 from skaug.refined import (
     BatchAugmentation,
@@ -57,6 +62,7 @@ __all__ = [
     "HardRegionSampler",
     "IHDAFinetuner",
     "ISDAClassifier",
+    "ISDALogisticRegression",
     "ISDALoss",
     "InfluenceAugmenter",
     "InfluenceRankingDisplay",

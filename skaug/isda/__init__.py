@@ -26,12 +26,16 @@ References
 
 from skaug.isda.classifier import ISDAClassifier
 from skaug.isda.covariance import ClassCovariance
+from skaug.isda.given import GivenCovariance
+from skaug.isda.logistic import ISDALogisticRegression
 from skaug.isda.loss import ISDALoss, augmented_logits
 from skaug.isda.quadratic_form import class_quadratic_form
 
 __all__ = [
     "ClassCovariance",
+    "GivenCovariance",
     "ISDAClassifier",
+    "ISDALogisticRegression",
     "ISDALoss",
     "augmented_logits",
     "class_quadratic_form",

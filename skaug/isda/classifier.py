@@ -14,6 +14,8 @@ from skaug.net.head import capture_input, check_head, linear_head
 
 __all__ = ["ISDAClassifier"]
 
+BY_CLASS = ("full", "diagonal", "low_rank")  # covariances that each class has alone
+
 
 class ISDAClassifier(NetClassifier):
     r"""Neural network classifier trained with implicit semantic data augmentation.
@@ -32,9 +34,11 @@ class ISDAClassifier(NetClassifier):
         the class covariance. 0 is plain cross-entropy. The paper's values are
         0.25 to 0.5 on CIFAR and 1 to 7.5 with "diagonal" on ImageNet. Of all parameters
         search over this one first.
-    covariance : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
+    covariance : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
+            ClassCovariance or array-like, default="full"
         What is kept of the class covariances, see :class:`ClassCovariance`. "full" is
-        the paper's choice; "low_rank" is for many classes with many features.
+        the paper's choice; "low_rank" is for many classes with many features. Or
+        covariances that are known from other rows, see :class:`ISDALoss`.
     rank : int, default=16
         Directions per class for "low_rank".
     schedule : {"iteration", "epoch", "constant"}, default="iteration"
@@ -59,8 +63,9 @@ class ISDAClassifier(NetClassifier):
 
     Attributes
     ----------
-    class_covariance_ : ClassCovariance
-        The statistics at the end of training: ``count``, ``mean``, ``dense()`` ...
+    class_covariance_ : ClassCovariance or GivenCovariance
+        The statistics at the end of training: ``count``, ``mean``, ``dense()`` ...; or
+        the covariances that were given.
     covariance_ : ndarray of shape (n_classes, n_features, n_features)
         The covariance of the features of each class, written out. The features are
         those that training saw, with dropout and with the weights of earlier steps.
@@ -217,7 +222,7 @@ class ISDAClassifier(NetClassifier):
     def _check_training_data(self, X, y, classes, *, reset):
         """Check the data, and warn about classes of one sample."""
         X, codes = super()._check_training_data(X, y, classes, reset=reset)
-        by_class = self.covariance not in ("shared", "identity")
+        by_class = isinstance(self.covariance, str) and self.covariance in BY_CLASS
         if reset and by_class and self.strength and not is_dataset(X):
             counts = np.bincount(codes, minlength=len(self.classes_))
             single = self.classes_[counts == 1]
@@ -235,7 +240,7 @@ class ISDAClassifier(NetClassifier):
         super().on_train_end(net, X=X, y=y, **kwargs)
         statistics = self.class_covariance_
         trained = any(epoch["batches"] for epoch in self.history)
-        counts = statistics.kind != "identity"
+        counts = statistics.kind not in ("identity", "given")
         if trained and self.strength and counts and not statistics.count.any():
             warnings.warn(
                 "ISDAClassifier needs batches of one label per row for statistics; "

@@ -197,7 +197,7 @@ class ClassCovariance(nn.Module):
         self._add_rows(classes, n, keep, rows)
 
     def _changed_by(self, n):
-        """Classes whose share changes with n new rows of each: all of them if pooled."""
+        """Classes whose share changes with n new rows of each; if pooled, all do."""
         return (n + self.count if self.kind == "pooled" else n).nonzero().squeeze(1)
 
     def _add_pooled(self, n, total, jump, centred):

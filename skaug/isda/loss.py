@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from skaug.isda.covariance import ClassCovariance
+from skaug.isda.given import GivenCovariance
 from skaug.isda.quadratic_form import class_quadratic_form
 
 __all__ = ["ISDALoss", "augmented_logits"]
@@ -31,10 +32,10 @@ def augmented_logits(logits, target, weight, covariance, strength):
         Class codes.
     weight : torch.Tensor of shape (n_classes, n_features)
         Weight of the last linear layer.
-    covariance : ClassCovariance or torch.Tensor
-        Covariance of the features: an estimate, a tensor of shape (n_classes,
-        n_features, n_features), or a tensor of shape (n_classes, n_features) that has
-        variances only.
+    covariance : ClassCovariance, GivenCovariance or torch.Tensor
+        Covariance of the features: an estimate, what is given, a tensor of shape
+        (n_classes, n_features, n_features), or a tensor of shape (n_classes,
+        n_features) that has variances only.
     strength : float
         The paper's :math:`\lambda`. With 0, `logits` are returned as they are.
 
@@ -63,7 +64,7 @@ def augmented_logits(logits, target, weight, covariance, strength):
     # Half precision would lose small differences between rows of the weight.
     with torch.autocast(logits.device.type, enabled=False):
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
-        if isinstance(covariance, ClassCovariance):
+        if isinstance(covariance, nn.Module):
             table = covariance.quadratic_form(weight, classes)
         else:
             table = class_quadratic_form(weight, classes, covariance)
@@ -81,8 +82,12 @@ class ISDALoss(nn.CrossEntropyLoss):
     ----------
     n_classes, n_features : int
         Shape of the last linear layer's weight.
-    covariance : {"full", "diagonal", "shared", "identity", "low_rank"}, default="full"
-        What is kept of the covariances, see :class:`ClassCovariance`.
+    covariance : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
+            ClassCovariance or array-like, default="full"
+        What is kept of the covariances, see :class:`ClassCovariance`. Or covariances
+        that are known from other rows and are not changed: a fitted ClassCovariance, or
+        an array of shape (n_features, n_features) for all classes, (n_classes,
+        n_features, n_features), or (n_classes, n_features) for variances only.
     rank, forgetting : int and float, default=16 and 0.0
         As for :class:`ClassCovariance`.
     device, dtype : torch.device and torch.dtype, default=None
@@ -92,9 +97,9 @@ class ISDALoss(nn.CrossEntropyLoss):
 
     Attributes
     ----------
-    covariance : ClassCovariance
-        The statistics. They are buffers: ``to(device)`` moves them and ``state_dict``
-        has them.
+    covariance : ClassCovariance or GivenCovariance
+        The statistics, or what was given. They are buffers: ``to(device)`` moves them
+        and ``state_dict`` has them.
 
     Examples
     --------
@@ -123,15 +128,20 @@ class ISDALoss(nn.CrossEntropyLoss):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.covariance = ClassCovariance(
-            n_classes,
-            n_features,
-            covariance,
-            rank=rank,
-            forgetting=forgetting,
-            device=device,
-            dtype=dtype,
-        )
+        place = {"device": device, "dtype": dtype}
+        if isinstance(covariance, str):
+            self.covariance = ClassCovariance(
+                n_classes,
+                n_features,
+                covariance,
+                rank=rank,
+                forgetting=forgetting,
+                **place,
+            )
+        else:
+            self.covariance = GivenCovariance(
+                covariance, n_classes, n_features, **place
+            )
 
     def forward(self, logits, target, features=None, weight=None, strength=0.0):
         """Compute the loss, and update the statistics when features are given.

@@ -10,11 +10,11 @@ import math
 __all__ = ["best_temperature"]
 
 
-def best_temperature(logits, target):
+def best_temperature(logits, target, offset=None, sample_weight=None):
     r"""Temperature by which to divide logits for the lowest mean cross-entropy.
 
-    The loss of :math:`\beta z` is convex in :math:`\beta`, and its derivative is the
-    mean of :math:`\sum_c p_c z_c - z_y`. The derivative changes its sign once, at
+    The loss of :math:`\beta z + o` is convex in :math:`\beta`, and its derivative is
+    the mean of :math:`\sum_c p_c z_c - z_y`. The derivative changes its sign once, at
     :math:`\beta = 1 / T`, which bisection finds.
 
     Parameters
@@ -23,6 +23,10 @@ def best_temperature(logits, target):
         Logits z of held-out rows.
     target : torch.Tensor of shape (n,)
         Class codes y.
+    offset : torch.Tensor of shape (n_classes,), default=None
+        Numbers o that are added to the logits after the division; none by default.
+    sample_weight : torch.Tensor of shape (n,), default=None
+        Weights of the rows, equal by default.
 
     Returns
     -------
@@ -40,12 +44,14 @@ def best_temperature(logits, target):
     """
     if (logits.argmax(dim=1) == target).all():
         return 1.0
-    of_target = logits.gather(1, target[:, None]).sum()
+    weighted = logits if sample_weight is None else logits * sample_weight[:, None]
+    of_target = weighted.gather(1, target[:, None]).sum()
+    offset = 0.0 if offset is None else offset
     low, high = math.log(1e-2), math.log(1e3)
     for _ in range(60):
         middle = (low + high) / 2
-        probabilities = (logits / math.exp(middle)).softmax(dim=1)
-        if (probabilities * logits).sum() > of_target:  # less confidence is better
+        probabilities = (logits / math.exp(middle) + offset).softmax(dim=1)
+        if (probabilities * weighted).sum() > of_target:  # less confidence is better
             low = middle
         else:
             high = middle

@@ -1,0 +1,107 @@
+"""Penalty and temperature of a linear classifier, by predictions for held-out rows."""
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.special import log_softmax
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from skaug._checks import is_whole
+from skaug.isda.linear_fit import solve
+from skaug.net.splits import all_splits
+from skaug.net.temperature import best_temperature
+
+__all__ = ["candidates", "choose", "folds_of"]
+
+# A path of penalties ends when the last values were no better.
+PATIENCE = 2
+
+
+def candidates(X, weights):
+    """List values of C, ascending, whatever the unit of the features is.
+
+    Features of total variance v have about the same best C * v, so the values are
+    divided by v. They are half a decade apart.
+    """
+    mean = np.average(X, axis=0, weights=weights)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weights).sum()
+    return np.logspace(-1, 4, 11) / (variance or 1.0)
+
+
+def folds_of(cv, codes, groups, name):
+    """List pairs of row numbers: to fit on, and held out.
+
+    A number of folds is lowered to the rows of the largest class, so that a few rows
+    of each class suffice. Rarer classes are held out in some folds only.
+    """
+    if is_whole(cv):
+        most = np.bincount(codes).max() if groups is None else len(np.unique(groups))
+        if most < 2 and groups is None:
+            raise ValueError(
+                f"{name} needs two rows of a class to hold one out; got one of each. "
+                "Set C and temperature to numbers."
+            )
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = kind(max(2, min(int(cv), most)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return all_splits(cv, codes, groups, name=name)
+
+
+def choose(problem, folds, values, temperature="cv", max_iter=1000, tol=1e-4):
+    """Choose C and temperature for the lowest loss of held-out rows.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of all rows.
+    folds : list of (ndarray, ndarray)
+        Of :func:`folds_of`.
+    values : sequence of float
+        Values of C, ascending.
+    temperature : float or "cv", default="cv"
+        By what logits are divided.
+    max_iter, tol : int and float
+        Of the solver. A coarser `tol` than that of the last fit would favour small
+        penalties, because a solver that stops early penalises by itself.
+
+    Returns
+    -------
+    C, temperature : float
+        The best of the values, and the temperature that goes with it.
+    """
+    parts = [problem.part(train) for train, _ in folds]
+    # What a fold has not seen cannot be predicted there, and says nothing of C.
+    held_out = [
+        held[part.has_class[problem.codes[held]] & (problem.weights[held] > 0)]
+        for part, (_, held) in zip(parts, folds)
+    ]
+    scored = np.concatenate(held_out)
+    found, starts = [], [None] * len(folds)
+    for C in values:
+        starts = [
+            solve(part, C, start, max_iter, tol)[0]
+            for part, start in zip(parts, starts)
+        ]
+        logits = np.concatenate(
+            [problem.logits(x, problem.X[rows]) for x, rows in zip(starts, held_out)]
+        )
+        found.append((*_judged(problem, logits, scored, temperature), C))
+        best = found.index(min(found))
+        if len(found) - best > PATIENCE:
+            break
+    _, temperature, C = found[best]
+    return C, temperature
+
+
+def _judged(problem, logits, rows, temperature):
+    """Loss of held-out rows at their temperature, and the temperature."""
+    codes, weights = problem.codes[rows], problem.weights[rows]
+    if temperature == "cv":
+        temperature = best_temperature(
+            *map(torch.from_numpy, (logits, codes, problem.offset, weights))
+        )
+    log_p = log_softmax(logits / temperature + problem.offset, axis=1)
+    of_class = np.take_along_axis(log_p, codes[:, None], 1)[:, 0]
+    return -np.average(of_class, weights=weights), temperature
