@@ -9,12 +9,13 @@ derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.model_selection import GroupKFold
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+from skorch.dataset import ValidSplit
 
 from skaug._checks import Whole, check_groups, check_value
 from skaug._paired import log_losses
 from skaug.net import best_temperature
+from skaug.net.splits import hold_out
 
 __all__ = [
     "expected_calibration_error",
@@ -165,7 +166,7 @@ def losses_at_temperature(log_p, codes, groups=None):
 def _first_half(codes, groups):
     """Which rows (n,) are in the first of two halves, with whole groups or classes."""
     if groups is not None and len(np.unique(groups)) > 1:
-        rows = next(GroupKFold(2).split(codes, groups=groups))[0]
+        rows = hold_out(ValidSplit(2), codes, groups, name="losses_at_temperature")[0]
         return np.isin(np.arange(len(codes)), rows)
     order = np.random.default_rng(0).permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
