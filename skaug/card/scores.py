@@ -14,8 +14,8 @@ from skorch.dataset import ValidSplit
 
 from skaug._checks import Whole, check_groups, check_value
 from skaug._paired import log_losses
-from skaug.net import best_temperature
 from skaug.net.splits import hold_out
+from skaug.net.temperature import best_temperature, clipped_logs
 
 __all__ = [
     "expected_calibration_error",
@@ -190,7 +190,7 @@ def confidence_bins(confidence, right, n_bins=15):
     return Bunch(place=place, count=count, confidence=sure, right=true, gap=true - sure)
 
 
-def scores_and_contributions(y, predicted, proba=None, classes=None):
+def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None):
     """Scores of one classifier by name, with the contribution (n,) of each row."""
     n, right = len(y), (y == predicted).astype(float)
     labels, recall = group_means(right, y)
@@ -206,9 +206,16 @@ def scores_and_contributions(y, predicted, proba=None, classes=None):
     if proba is None:
         return scores
     column = {label: j for j, label in enumerate(classes.tolist())}
-    of_true = proba[np.arange(n), [column[label] for label in y.tolist()]]
-    loss = log_losses(of_true)
-    scores["log_loss"] = loss.mean(), (loss - loss.mean()) / n
+    codes = np.array([column[label] for label in y.tolist()])
+    # A temperature is the best of its half: near it, no row changes it to first order.
+    losses = {
+        "log_loss": log_losses(proba[np.arange(n), codes]),
+        "log_loss_at_temperature": losses_at_temperature(
+            clipped_logs(proba), codes, groups
+        ),
+    }
+    for name, loss in losses.items():
+        scores[name] = loss.mean(), (loss - loss.mean()) / n
     confidence = proba.max(axis=1).astype(float)
     hit = classes[proba.argmax(axis=1)] == y
     bins = confidence_bins(confidence, hit)

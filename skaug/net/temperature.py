@@ -7,7 +7,17 @@ References
 
 import math
 
-__all__ = ["best_temperature"]
+import numpy as np
+
+__all__ = ["LEAST_LOG", "best_temperature", "clipped_logs"]
+
+# Probabilities below this power of e count as it: a 0 has no logarithm.
+LEAST_LOG = float(np.log(np.finfo(float).eps))
+
+
+def clipped_logs(proba):
+    """Logarithms of probabilities in float64, finite; logits to divide by a T."""
+    return np.log(np.asarray(proba, dtype=float).clip(np.exp(LEAST_LOG)))
 
 
 def best_temperature(logits, target):
@@ -42,7 +52,7 @@ def best_temperature(logits, target):
         return 1.0
     of_target = logits.gather(1, target[:, None]).sum()
     low, high = math.log(1e-2), math.log(1e3)
-    for _ in range(60):
+    for _ in range(40):  # to 1e-11 of the temperature
         middle = (low + high) / 2
         probabilities = (logits / math.exp(middle)).softmax(dim=1)
         if (probabilities * logits).sum() > of_target:  # less confidence is better
