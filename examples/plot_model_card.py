@@ -53,7 +53,7 @@ card = report(
     title="Activities of people never seen",
 )
 for name, score in card.scores.items():
-    print(f"{name:22}{score.estimator:8.4f}{score.twin:8.4f}", end="")
+    print(f"{name:24}{score.estimator:8.4f}{score.twin:8.4f}", end="")
     print(f"{score.difference:+9.4f} ± {score.error:.4f}")
 print(card.verdict)
 

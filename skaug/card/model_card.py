@@ -21,11 +21,11 @@ class ModelCard:
     about : dict of str to str
         Rows, classes, groups, versions, and the date if one was given.
     scores : dict of str to Bunch
-        By ``accuracy``, ``balanced_accuracy``, ``log_loss``, ``calibration_error`` and
-        ``worst_group_accuracy``, those that there are: ``estimator``, ``twin``,
-        ``difference``, its standard ``error`` and ``interval``, that of 95 %. Without a
-        twin all but the first are NaN; of the worst group the errors are NaN, because
-        it may be another one for each.
+        By ``accuracy``, ``balanced_accuracy``, ``worst_group_accuracy``, ``log_loss``,
+        ``log_loss_at_temperature`` and ``calibration_error``, those that there are:
+        ``estimator``, ``twin``, ``difference``, its standard ``error`` and
+        ``interval``, that of 95 %. Without a twin all but the first are NaN; of the
+        worst group the errors are NaN, because it may be another one for each.
     class_scores : list of Bunch
         ``label``, ``rows``, ``precision``, ``recall``, ``f1``, ``twin_recall``,
         ``difference`` and ``error`` of the recall.

@@ -109,6 +109,10 @@ def report(
     other test rows would change. Training again with another seed would change the
     difference too; one pair of trainings cannot tell by how much.
 
+    Much of what augmentation does to log-loss is done by a temperature as well, a
+    number by which the logits are divided. The card has the log-loss at a temperature,
+    on both sides, too: see ``skaug.card.scores.losses_at_temperature``.
+
     With few rows, the calibration error of both sides is biased upwards, and the
     interval of its difference is wider than 95 % would need.
 
@@ -123,7 +127,7 @@ def report(
     >>> net = ISDAClassifier(max_epochs=10, random_state=0).fit(X[train], y[train])
     >>> card = report(net, X[test], y[test], X_train=X[train], y_train=y[train])
     >>> sorted(card.scores)
-    ['accuracy', 'balanced_accuracy', 'calibration_error', 'log_loss']
+    ['accuracy', ..., 'log_loss', 'log_loss_at_temperature']
     >>> print(card.verdict)
     Against its plain twin: ...
     """
@@ -261,17 +265,16 @@ def _verdict_without_twin(was_tried, unseen):
 
 def _verdict(scores):
     by_reading = {}
-    for name in ("accuracy", "log_loss"):
+    for name in ("accuracy", "log_loss", "log_loss_at_temperature"):
         if name in scores:
             words = reading(name, scores[name])
             by_reading.setdefault(words, []).append(SCORES[name][0])
-    phrases = [
-        f"{' and '.join(names)} {words}"
-        if words in ("better", "worse")
-        else f"{words} in {' and '.join(names)}"
-        for words, names in by_reading.items()
-    ]
-    return f"Against its plain twin: {', '.join(phrases)}."
+    phrases = []
+    for words, names in by_reading.items():
+        listed = " and ".join([", ".join(names[:-1])] * (len(names) > 1) + names[-1:])
+        is_order = words in ("better", "worse")
+        phrases.append(f"{listed} {words}" if is_order else f"{words} in {listed}")
+    return f"Against its plain twin: {'; '.join(phrases)}."
 
 
 def _of_seeds(twin):
@@ -336,6 +339,13 @@ def _notes_on_rows(sides, groups, groups_train):
         notes.append(
             "The estimator has no predict_proba, so the card has neither log-loss nor "
             "calibration error."
+        )
+    else:
+        half = "test rows" if groups is None else "groups"
+        notes.append(
+            f"Log-loss at temperature: half of the {half} choose the number that the "
+            "logits of the other half are divided by, and the other way round. "
+            "A difference that is gone there was one of confidence."
         )
     if groups is None:
         return notes

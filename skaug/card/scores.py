@@ -7,12 +7,21 @@ derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 """
 
 import numpy as np
+import torch
+from scipy.special import log_softmax
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+from skorch.dataset import ValidSplit
 
 from skaug._checks import Whole, check_groups, check_value
 from skaug._paired import log_losses
+from skaug.net.splits import hold_out
+from skaug.net.temperature import best_temperature, clipped_logs
 
-__all__ = ["expected_calibration_error", "worst_group_accuracy"]
+__all__ = [
+    "expected_calibration_error",
+    "losses_at_temperature",
+    "worst_group_accuracy",
+]
 
 
 def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
@@ -103,6 +112,69 @@ def worst_group_accuracy(y_true, y_pred, groups):
     return float(group_means(right, groups)[1].min())
 
 
+def losses_at_temperature(log_p, codes, groups=None):
+    """Losses of test rows, each at a temperature that other test rows have chosen.
+
+    The rows are cut in two halves. The temperature of the lowest mean loss on one half
+    [1]_ divides the logits of the other, and the other way round. So no row has a say
+    in its own temperature, and the mean is not flattered by the choice.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (n, n_classes)
+        Logits, or logarithms of probabilities; finite.
+    codes : ndarray of shape (n,)
+        Column of the true class of each row.
+    groups : ndarray of shape (n,), default=None
+        Groups of the rows, each of which is in one half as a whole. Without groups, or
+        with a single one, the rows of each class are dealt out to the halves by a fixed
+        seed.
+
+    Returns
+    -------
+    losses : ndarray of shape (n,)
+        Cross-entropies at the temperature of the other half.
+
+    Notes
+    -----
+    If all rows of a half are predicted right, it chooses no temperature, and 1 is taken
+    for the other half.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaug.card.scores import losses_at_temperature
+    >>> log_p = np.array([[9.0, 0.0]] * 16)  # all are very sure, and a quarter is wrong
+    >>> codes = np.array([0, 0, 0, 1] * 4)
+    >>> losses_at_temperature(log_p, codes).mean().round(3)  # that of 3/4 and 1/4
+    np.float64(0.562)
+    """
+    log_p, losses = np.asarray(log_p, dtype=float), np.empty(len(codes))
+    first = _first_half(codes, groups)
+    for half in (first, ~first):
+        if half.any():
+            other = (torch.from_numpy(values[~half]) for values in (log_p, codes))
+            tempered = log_softmax(log_p[half] / best_temperature(*other), axis=1)
+            losses[half] = -tempered[np.arange(half.sum()), codes[half]]
+    return losses
+
+
+def _first_half(codes, groups):
+    """Which rows (n,) are in the first of two halves, with whole groups or classes."""
+    if groups is not None and len(np.unique(groups)) > 1:
+        rows = hold_out(ValidSplit(2), codes, groups, name="losses_at_temperature")[0]
+        return np.isin(np.arange(len(codes)), rows)
+    order = np.random.default_rng(0).permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    first = np.zeros(len(codes), dtype=bool)
+    first[order[::2]] = True
+    return first
+
+
 def group_means(values, groups):
     """Names of the groups, in order, and the mean of the values in each."""
     names, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
@@ -118,7 +190,7 @@ def confidence_bins(confidence, right, n_bins=15):
     return Bunch(place=place, count=count, confidence=sure, right=true, gap=true - sure)
 
 
-def scores_and_contributions(y, predicted, proba=None, classes=None):
+def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None):
     """Scores of one classifier by name, with the contribution (n,) of each row."""
     n, right = len(y), (y == predicted).astype(float)
     labels, recall = group_means(right, y)
@@ -134,9 +206,16 @@ def scores_and_contributions(y, predicted, proba=None, classes=None):
     if proba is None:
         return scores
     column = {label: j for j, label in enumerate(classes.tolist())}
-    of_true = proba[np.arange(n), [column[label] for label in y.tolist()]]
-    loss = log_losses(of_true)
-    scores["log_loss"] = loss.mean(), (loss - loss.mean()) / n
+    codes = np.array([column[label] for label in y.tolist()])
+    # A temperature is the best of its half: near it, no row changes it to first order.
+    losses = {
+        "log_loss": log_losses(proba[np.arange(n), codes]),
+        "log_loss_at_temperature": losses_at_temperature(
+            clipped_logs(proba), codes, groups
+        ),
+    }
+    for name, loss in losses.items():
+        scores[name] = loss.mean(), (loss - loss.mean()) / n
     confidence = proba.max(axis=1).astype(float)
     hit = classes[proba.argmax(axis=1)] == y
     bins = confidence_bins(confidence, hit)

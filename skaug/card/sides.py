@@ -27,6 +27,7 @@ SCORES = {
     "balanced_accuracy": ("balanced accuracy", 1, True),
     "worst_group_accuracy": ("worst group's accuracy", 1, True),
     "log_loss": ("log-loss", -1, False),
+    "log_loss_at_temperature": ("log-loss at temperature", -1, False),
     "calibration_error": ("expected calibration error", -1, True),
 }
 NAN = float("nan")
@@ -42,7 +43,9 @@ def compare_scores(y, sides, groups=None):
     """Scores of both sides by name, with differences and errors; NaN is not known."""
     names = ("predicted", "proba", "classes")
     ours, theirs = (
-        scores_and_contributions(y, *(side[name] for name in names)) if side else {}
+        scores_and_contributions(y, *(side[name] for name in names), groups)
+        if side
+        else {}
         for side in (sides["estimator"], sides.get("twin"))
     )
     scores = {}

@@ -34,12 +34,11 @@ from skaug.comparison.guarded import GuardedPolicy
 from skaug.comparison.methods import METHODS
 from skaug.comparison.setup import BEST, PLAIN, Setup, comparing, of_steps
 from skaug.net.classifier import NetClassifier
-from skaug.net.temperature import best_temperature
+from skaug.net.temperature import LEAST_LOG, best_temperature, clipped_logs
 
 __all__ = ["keep_cell", "log_probabilities", "run_cell", "scores", "write"]
 
 # Log-probability of a class that a model has not seen or rules out.
-LOWEST = float(np.log(np.finfo(float).eps))
 
 
 def keep_cell(path, key, method, drawn, budgets, found):
@@ -248,10 +247,10 @@ def log_probabilities(model, X, classes):
         logits = model.forward(X, training=False).double().cpu().numpy()
         log_p = log_softmax(logits, axis=1)
     else:
-        log_p = np.log(np.maximum(model.predict_proba(X), np.exp(LOWEST)))
+        log_p = clipped_logs(model.predict_proba(X))
     if len(model.classes_) == len(classes):
         return log_p
-    of_all = np.full((len(X), len(classes)), LOWEST)
+    of_all = np.full((len(X), len(classes)), LEAST_LOG)
     of_all[:, np.searchsorted(classes, model.classes_)] = log_p
     return of_all
 

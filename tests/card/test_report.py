@@ -78,7 +78,7 @@ def test_a_twin_of_ones_own_and_no_probabilities(train, card, no_figures):
     assert list(made.scores) == ["accuracy", "balanced_accuracy"]
     assert made.twin is logistic and "no predict_proba" in made.html
     same = card(logistic, twin=logistic)
-    assert "the same in accuracy and log-loss" in same.verdict
+    assert "the same in accuracy, log-loss and log-loss at temperature" in same.verdict
 
 
 def test_card_leaves_the_global_generators_and_warns_of_seeds(train, card):

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -11,7 +13,12 @@ from sklearn.metrics import (
 
 from skaug import expected_calibration_error, worst_group_accuracy
 from skaug._paired import standard_error
-from skaug.card.scores import scores_and_contributions
+from skaug.card.scores import (
+    _first_half,
+    losses_at_temperature,
+    scores_and_contributions,
+)
+from skaug.net import best_temperature
 
 
 @pytest.fixture
@@ -28,11 +35,14 @@ def test_scores_are_those_of_scikit_learn(data, card, no_figures):
     model = LogisticRegression().fit(X, y)
     made = card(model, person)
     predicted, proba = model.predict(X_test), model.predict_proba(X_test)
+    codes = np.searchsorted(model.classes_, y_test)
+    at_temperature = losses_at_temperature(np.log(proba), codes, person)
     expected = {
         "accuracy": accuracy_score(y_test, predicted),
         "balanced_accuracy": balanced_accuracy_score(y_test, predicted),
         "worst_group_accuracy": worst_group_accuracy(y_test, predicted, person),
         "log_loss": log_loss(y_test, proba),
+        "log_loss_at_temperature": at_temperature.mean(),
         "calibration_error": expected_calibration_error(y_test, proba),
     }
     got = {name: one.estimator for name, one in made.scores.items()}
@@ -71,7 +81,9 @@ def test_contributions_are_derivatives_by_the_weight_of_a_row(rng):
         # Every row fifty times, and one of them once more.
         more = np.r_[np.repeat(np.arange(300), 50), row]
         again = scores_of(y[more], proba[more])
-        for name, (value, contributions) in scores.items():
+        del again["log_loss_at_temperature"]  # Its halves are cut anew.
+        for name in again:
+            value, contributions = scores[name]
             slope = 50 * (again[name][0] - value)
             assert slope == pytest.approx(contributions[row], rel=0.05), name
 
@@ -111,3 +123,42 @@ def test_calibration_error_refuses(arguments, message):
 def test_groups_of_several_types_are_refused_by_the_score_too():
     with pytest.raises(ValueError, match=r"worst_group_accuracy needs groups of one"):
         worst_group_accuracy([0, 1], [0, 1], [None, "a"])
+
+
+def test_the_other_half_chooses_the_temperature(rng):
+    """Sharp logits: at the temperature of its own rows the loss would be lower."""
+    log_p, codes = 5 * rng.normal(size=(40, 3)), rng.integers(3, size=40)
+    groups = np.repeat(np.arange(4), 10)
+    losses = losses_at_temperature(log_p, codes, groups)
+    halves = [np.isin(groups, pair) for pair in ([0, 2], [1, 3])]
+    for half, other in (halves, halves[::-1]):
+        chosen = best_temperature(*map(torch.from_numpy, (log_p[other], codes[other])))
+        p = softmax(log_p[half] / chosen, axis=1)
+        expected = -np.log(p[np.arange(20), codes[half]])
+        np.testing.assert_allclose(losses[half], expected, rtol=1e-12)
+
+
+def test_a_factor_on_the_logits_changes_no_loss_at_temperature(rng):
+    log_p, codes = rng.normal(size=(300, 4)), rng.integers(4, size=300)
+    losses = losses_at_temperature(log_p, codes)
+    np.testing.assert_allclose(losses_at_temperature(7 * log_p, codes), losses)
+
+
+def test_halves_share_each_class_and_no_group(rng):
+    codes = np.sort(rng.integers(4, size=101))
+    first = _first_half(codes, None)
+    for code in range(4):
+        assert abs(2 * first[codes == code].sum() - (codes == code).sum()) <= 1
+    np.testing.assert_array_equal(_first_half(codes, np.zeros(101)), first)
+    groups = rng.integers(7, size=101)
+    first = _first_half(codes, groups)
+    assert not set(groups[first]) & set(groups[~first])
+    assert 30 < first.sum() < 70
+
+
+def test_nobody_chooses_a_temperature_where_all_are_right():
+    log_p = np.log([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    losses = losses_at_temperature(log_p, np.array([0, 1, 0]))
+    np.testing.assert_allclose(losses, -np.log([0.9, 0.8, 0.6]))
+    one = losses_at_temperature(log_p[:1], np.array([1]))
+    np.testing.assert_allclose(one, -np.log([0.1]))

@@ -1,9 +1,24 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
 
 from skaug.card.sides import compare_scores, reading
+
+
+@pytest.fixture
+def sure_twin():
+    """Labels drawn from the estimator's own probabilities, and a twin that is sure."""
+    rng = np.random.default_rng(0)
+    logits, classes = rng.normal(size=(400, 3)), np.arange(3)
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    sides = {}
+    for name, factor in ("estimator", 1), ("twin", 3):
+        proba = softmax(factor * logits, axis=1)
+        predicted = proba.argmax(axis=1)
+        sides[name] = Bunch(predicted=predicted, proba=proba, classes=classes)
+    return y, sides
 
 
 def test_intervals_cover_no_difference_in_95_of_100():
@@ -37,3 +52,15 @@ def test_reading_of_an_interval(train, card, no_figures):
     # Both groups by the same amount: that is no spread to judge by.
     equal = Bunch(difference=0.1, error=1e-17, interval=(0.1, 0.1))
     assert reading("accuracy", equal) == "no error to judge it by"
+
+
+def test_a_temperature_takes_a_difference_of_confidence_away(sure_twin):
+    """The twin's logits are three times as large: it is too sure, and no better."""
+    y, sides = sure_twin
+    scores = compare_scores(y, sides)
+    assert reading("log_loss", scores["log_loss"]) == "better"
+    left = scores["log_loss_at_temperature"]
+    assert left.difference == pytest.approx(0, abs=1e-9)
+    assert left.estimator == pytest.approx(scores["log_loss"].estimator, abs=0.02)
+    assert left.estimator < scores["log_loss"].twin
+    assert reading("accuracy", scores["accuracy"]) == "the same"

@@ -362,7 +362,8 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
     assert card.verdict in page and found.best in card.title
     # The card scores all rows at once, and the table fold by fold: of equal sizes here.
     assert card.scores["accuracy"].estimator == pytest.approx(line.accuracy / 100)
-    log_loss = card.scores["log_loss"]
+    log_loss, left = (card.scores[f"log_loss{of}"] for of in ("", "_at_temperature"))
+    assert np.isfinite([left.estimator, left.twin, left.error]).all() or not card.twin
     assert log_loss.estimator == pytest.approx(line.log_loss, abs=1e-4)
     if found.best != BEST:
         assert log_loss.difference == pytest.approx(line.log_loss_difference, abs=1e-4)
