@@ -113,5 +113,5 @@ plt.show()
 # %%
 # The three rarest digits gain 6 to 12 points, and the three most frequent ones lose 1
 # to 2. The shift and the adjustment know no more about rare digits than the plain
-# network does. They only stop counting their rareness against them. The recall that rare
-# digits still lack needs more rows.
+# network does. They only stop counting their rareness against them. The recall that
+# rare digits still lack needs more rows.
