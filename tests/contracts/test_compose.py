@@ -143,13 +143,13 @@ TABLES = {
     "mixup, manifold mixup": net(TableMixup(), ManifoldMixup()),
     # Other shares of the classes, in the loss and afterwards
     "adjusted, mixup, ISDA": isda(TableMixup()).set_params(logit_adjustment=1),
-    "adjusted, policy": net(policy(), logit_adjustment=1),
     "IHDA, adjusted": ihda(net(logit_adjustment=1)),
     "influence through, adjusted": make_pipeline(
         learned(net(logit_adjustment=1)), net()
     ),
     "shifted, resampled": PriorShift(resampled(net())),
-    **each("shifted", PriorShift, CLASSIFIERS),
+    "shifted, manifold mixup": PriorShift(net(ManifoldMixup())),
+    "shifted, IHDA, ISDA": PriorShift(ihda(isda())),
     # IHDA around a net
     **each("IHDA", ihda, NETS),
     "IHDA, mixup, ISDA": ihda(isda(TableMixup())),

@@ -21,6 +21,7 @@ from skaug import (
     IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
+    PriorShift,
     ResampledClassifier,
     VAEGenerator,
 )
@@ -40,6 +41,7 @@ HOLDING_OUT = {
     "net": NetClassifier(**EARLY),
     "isda": ISDAClassifier(**EARLY),
     "share": NetClassifier(**{**EARLY, "train_split": ValidSplit(0.3)}),
+    "shift": PriorShift(NetClassifier(**EARLY)),
     "sampler": ResampledClassifier(
         HardRegionSampler(
             sources=HardPoints("all", radius=2.0), generator=SMALL, random_state=0
@@ -91,14 +93,17 @@ def requesting(name):
     model = clone(HOLDING_OUT[name])
     if name == "sampler":
         model.sampler.set_fit_request(groups=True)
+    elif name == "shift":
+        model.estimator.set_fit_request(groups=True)
     else:
         model.set_fit_request(groups=True)
     return Pipeline([("scale", StandardScaler()), ("model", model)])
 
 
 def search_over(pipe, name):
-    of_others = {"sampler": "model__estimator__C", "ihda": "model__estimator__lr"}
-    grid = {of_others.get(name, "model__lr"): [1e-2]}
+    of_others = {"sampler": "C", "ihda": "lr", "shift": "lr"}
+    inner = "model__estimator__" if name in of_others else "model__"
+    grid = {f"{inner}{of_others.get(name, 'lr')}": [1e-2]}
     return GridSearchCV(pipe, grid, cv=GroupKFold(2))
 
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import sklearn
 from helpers import refuses
 from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from skorch.dataset import ValidSplit
 
@@ -101,6 +104,21 @@ def test_weights_count_as_rows_do(flowers):
     np.testing.assert_allclose(weighted.train_prior_, repeated.train_prior_)
     proba = repeated.predict_proba(X)
     np.testing.assert_allclose(weighted.predict_proba(X), proba, atol=1e-4)
+
+
+def test_weights_are_routed_to_the_estimator_if_both_ask_for_them(flowers):
+    X, y = flowers
+    weight = np.where(y == "setosa", 1.0, 3.0)
+    expected = PriorShift(LogisticRegression()).fit(X, y, sample_weight=weight)
+    with sklearn.config_context(enable_metadata_routing=True):
+        asking = LogisticRegression().set_fit_request(sample_weight=True)
+        shifted = PriorShift(asking).set_fit_request(sample_weight=True)
+        pipe = make_pipeline(FunctionTransformer(), shifted)
+        pipe.fit(X, y, sample_weight=weight)
+        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
+            PriorShift(LogisticRegression()).fit(X, y, sample_weight=weight)
+    proba = expected.predict_proba(X)
+    np.testing.assert_array_equal(pipe.predict_proba(X), proba)
 
 
 def test_a_frozen_estimator_is_used_as_it_is(flowers):
