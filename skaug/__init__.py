@@ -34,7 +34,7 @@ from skaug.influence import (
     TransformPolicy,
 )
 from skaug.isda import ClassCovariance, ISDAClassifier, ISDALoss
-from skaug.net import NetClassifier
+from skaug.net import NetClassifier, PretrainedFeatures
 from skaug.refined import (
     BatchAugmentation,
     ManifoldMixup,
@@ -69,6 +69,7 @@ __all__ = [
     "NetworkAugmentation",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
+    "PretrainedFeatures",
     "RefineCurveDisplay",
     "ResampledClassifier",
     "TableMixup",

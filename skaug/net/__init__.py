@@ -5,7 +5,9 @@ twin of every method. The other files are what methods need of any network: its 
 linear layer and the *features*, which are the input of this layer (``head``); its
 *levels*, at which the network can be cut (``levels``); splits that hold out whole
 groups of rows (``splits``); and the temperature that fits confidence to rows held out
-(``temperature``).
+(``temperature``). :class:`PretrainedFeatures` makes features of images with networks
+that others have trained (``pretrained``): where these come from (``backbones``), how
+images are read (``images``) and where features are kept (``feature_cache``).
 """
 
 from skaug.net.batches import BatchIterator
@@ -14,6 +16,7 @@ from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.pretrained import PretrainedFeatures
 from skaug.net.temperature import best_temperature
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "InputNorm",
     "Levels",
     "NetClassifier",
+    "PretrainedFeatures",
     "SignalNet",
     "best_temperature",
     "capture_input",

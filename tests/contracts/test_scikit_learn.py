@@ -3,12 +3,14 @@
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
 from skaug import (
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
+    PretrainedFeatures,
     ResampledClassifier,
     VAEGenerator,
 )
@@ -27,6 +29,7 @@ CHECKED = [
     ),
     IHDAFinetuner(NetClassifier(**TINY), generator=SMALL, random_state=0),
     MagnitudeSpectrum(),
+    PretrainedFeatures(nn.Tanh()),
 ]
 # Names of checks that a class fails, and why.
 OF_SKORCH = {
