@@ -181,12 +181,10 @@ def _with_weights(backbone, path, owner):
     """Fill an architecture, by name or as a module, with weights from a file."""
     weights = _read_weights(path, owner)
     if isinstance(backbone, str) and backbone != LITE0:
-        loaded = _by_name(backbone, owner, with_weights=False)
-        # A network that was fine-tuned has another number of outputs.
-        head = weights.get(f"{linear_head(loaded.module)[0]}.weight")
-        if head is not None:
-            n_classes = {"num_classes": len(head)}
-            loaded = _by_name(backbone, owner, with_weights=False, **n_classes)
+        # A network that was fine-tuned may have another number of outputs.
+        last = next(reversed(weights.values()))
+        params = {"num_classes": len(last)} if last.ndim else {}
+        loaded = _by_name(backbone, owner, with_weights=False, **params)
     else:
         loaded = load_backbone(backbone, owner)
     try:
@@ -208,9 +206,8 @@ def _read_weights(path, owner):
             f"state_dict(); got {type(error).__name__} from {os.fspath(path)!r}. Save "
             "model.state_dict() again, not the model."
         ) from error
-    if not isinstance(weights, dict) or not all(
-        isinstance(value, torch.Tensor) for value in weights.values()
-    ):
+    is_dict = isinstance(weights, dict) and len(weights)
+    if not is_dict or not all(map(torch.is_tensor, weights.values())):
         raise ValueError(
             f"{owner} needs a file with nothing but a state_dict(); got a "
             f"{type(weights).__name__} in {os.fspath(path)!r}. Save that part of it "

@@ -75,8 +75,9 @@ class Images:
             )
         return X
 
-    def _refusal(self, got):
-        """Make the error for what are no images."""
+    def _refusal(self, got, i=None):
+        """Make the error for what are no images, or for image number i."""
+        got = got if i is None else f"{got} as image {i}"
         return ValueError(
             f"{self.owner} needs images of shape (n, height, width), (n, height, width,"
             f" {self.n_channels}) or (n, {self.n_channels}, height, width), or a list "
@@ -102,7 +103,7 @@ class Images:
         """Make the error for numbers that are no brightness."""
         if not np.isfinite(numbers).all():
             return ValueError(
-                f"{self.owner} needs images without missing values; got NaN or "
+                f"{self.owner} needs images without gaps; got NaN or "
                 "infinity. Fill these pixels, or leave such images out."
             )
         allowed = "1, or from 0 to 255" if self.largest is None else f"{self.largest:g}"
@@ -121,7 +122,7 @@ class Images:
         item = item.convert(self._mode) if hasattr(item, "convert") else item
         array = np.asarray(item)
         if array.dtype.kind not in "biuf" or array.ndim not in (2, 3) or not array.size:
-            raise self._refusal(_kind_of(item) + f" as image {i}")
+            raise self._refusal(_kind_of(item), i)
         return array
 
     @property

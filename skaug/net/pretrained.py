@@ -20,12 +20,13 @@ from skaug.net.backbones import features_of, load_backbone
 from skaug.net.batches import as_tensor
 from skaug.net.feature_cache import FeatureCache
 from skaug.net.images import Images, content_of
+from skaug.transforms.cloning import ReadThroughTheDoor
 
 __all__ = ["PretrainedFeatures"]
 
 
 class PretrainedFeatures(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ReadThroughTheDoor, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
     """Features of images, or of other rows, from a network trained on other data.
 
@@ -342,9 +343,10 @@ class PretrainedFeatures(
     def _preprocessed(self, function, X):
         """Apply a function of a batch, which has to return as many rows."""
         new_X = function(X)
-        if not isinstance(new_X, torch.Tensor) or len(new_X) != len(X):
-            shape = getattr(new_X, "shape", None)
-            got = type(new_X).__name__ if shape is None else f"shape {tuple(shape)}"
+        is_tensor = isinstance(new_X, torch.Tensor)
+        if not is_tensor or new_X.shape[:1] != X.shape[:1]:
+            shape = f"shape {tuple(new_X.shape)}" if is_tensor else None
+            got = shape or type(new_X).__name__
             raise ValueError(
                 f"{type(self).__name__} needs preprocess to return a tensor of "
                 f"{len(X)} rows for as many; got {got}. It is called with a batch."

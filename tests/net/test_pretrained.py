@@ -1,6 +1,9 @@
 """Features of pre-trained networks: what they equal, and what is refused."""
 
+import os
 import pickle
+import signal
+import sys
 from importlib.util import find_spec
 
 import joblib
@@ -8,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import refuses
+from helpers import Counting, refuses
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skaug import ISDAClassifier, NetClassifier, PretrainedFeatures
 from skaug.net import capture_input
 from skaug.net.backbones import lite0_input
+from skaug.net.feature_cache import FeatureCache
 from skaug.transforms.torchvision import torchvision
 
 with_weights = pytest.mark.skipif(
@@ -90,7 +93,7 @@ def test_the_input_of_the_default_is_the_middle_square():
 
 
 def test_without_the_extra_the_way_out_is_named(images, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     with refuses("got no efficientnet.*pip install efficientnet-lite", ImportError):
         PretrainedFeatures().fit(images)
 
@@ -256,7 +259,7 @@ def test_a_progress_bar_counts_rows(images, capfd):
 
 @pytest.fixture
 def squeezenet(tmp_path, monkeypatch):
-    """A network of torchvision with random weights, where torchvision looks for them."""
+    """A network of torchvision, and random weights where torchvision has its own."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     torch.manual_seed(0)
     net = torchvision.models.squeezenet1_1(num_classes=1000).eval()
@@ -265,3 +268,214 @@ def squeezenet(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     torch.save(net.state_dict(), path)
     return net, weights.transforms(), path
+
+
+def test_a_name_takes_the_weights_and_transforms_of_torchvision(images, squeezenet):
+    net, transforms, _ = squeezenet
+    with torch.no_grad():
+        expected = net.features(transforms(as_batch(images[:2]))).mean((2, 3))
+    for name in ("squeezenet1_1", "squeezenet1_1.IMAGENET1K_V1"):
+        features = raw(name, layer="features").fit_transform(images[:2])
+        assert_close(features, expected, 1e-5)
+
+
+def test_weights_from_a_file(images, squeezenet, tmp_path):
+    *_, path = squeezenet
+    by_name = raw("squeezenet1_1").fit_transform(images[:2])
+    from_file = raw(("squeezenet1_1", path)).fit_transform(images[:2])
+    np.testing.assert_array_equal(from_file, by_name)
+    whole = classifier()
+    torch.save(whole.state_dict(), tmp_path / "own.pt")
+    zeros = classifier()
+    nn.init.zeros_(zeros[0][0].weight)
+    filled = raw((zeros, str(tmp_path / "own.pt"))).fit_transform(images)
+    assert_close(filled, raw(whole).fit_transform(images))
+    assert not zeros[0][0].weight.any()
+    # A network that was fine-tuned has another number of outputs.
+    tuned = torchvision.models.shufflenet_v2_x0_5(num_classes=3)
+    torch.save(tuned.state_dict(), tmp_path / "tuned.pt")
+    pair = ("shufflenet_v2_x0_5", tmp_path / "tuned.pt")
+    assert raw(pair).fit_transform(images[:2]).shape == (2, 1024)
+
+
+# The cache
+
+
+@pytest.mark.parametrize("preprocess", ["auto", None, torch.neg])
+def test_each_image_is_computed_once(images, tmp_path, preprocess):
+    counting = Counting(tmp_path / "count")
+    net = nn.Sequential(body(), counting)
+    features = PretrainedFeatures(
+        net, cache=tmp_path / "cache", batch_size=5, preprocess=preprocess
+    )
+    again = np.concatenate([images, images[:3]])
+    first = features.fit_transform(again)
+    assert counting.count() == 12
+    np.testing.assert_array_equal(features.fit(again).transform(again), first)
+    memory = joblib.Memory(tmp_path / "cache", verbose=0)
+    other = clone(features).set_params(cache=memory, batch_size=2)
+    np.testing.assert_array_equal(other.fit_transform(again), first)
+    assert counting.count() == 12
+    # Other weights, another layer, another transform: other features.
+    nn.init.ones_(net[0][0].weight)
+    features.fit_transform(images)
+    assert counting.count() == 24
+    features.set_params(layer="0.0").fit(images)
+    assert counting.count() == 36
+    other = {"auto": None, None: torch.neg}.get(preprocess, torch.abs)
+    features.set_params(preprocess=other).fit(images)
+    assert counting.count() == 48
+
+
+def test_a_cache_survives_errors_and_kills(tmp_path):
+    rows, calls = [b"one", b"three", b"one"], []
+
+    def compute(places):
+        calls.append(len(places))
+        return [[len(rows[i])] for i in places]
+
+    def fail(places):
+        raise KeyboardInterrupt
+
+    def die(places):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    cache = FeatureCache(tmp_path / "new" / "folder", "maker", "Someone")
+    with pytest.raises(KeyboardInterrupt):
+        cache.rows(rows, fail)
+    child = os.fork()
+    if not child:
+        cache.rows(rows, die)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    for _ in range(2):
+        assert cache.rows(rows, compute).tolist() == [[3], [5], [3]]
+    assert calls == [2]
+    FeatureCache(tmp_path / "new" / "folder", "other", "Someone").rows(rows, compute)
+    assert calls == [2, 2]
+    cache.path.write_bytes(b"no data base" * 100)
+    with refuses("Someone needs a cache that it can read and write; got DatabaseError"):
+        cache.rows(rows, compute)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        (
+            np.ones((3, 8)),
+            r"images of shape \(n, height.*got a ndarray of shape \(3, 8",
+        ),
+        (np.ones((0, 8, 8)), "got a ndarray of shape"),
+        (np.ones((1, 2, 8, 8, 3)), "got a ndarray of shape"),
+        ("photo.png", "a list of images or of paths; got 'photo.png'"),
+        ([], "got an empty list"),
+        ([np.ones(4)], r"got a ndarray of shape \(4,\) as image 0"),
+        ([np.ones((4, 4)), None], "got a NoneType as image 1"),
+        (np.ones((2, 2, 8, 8)), r"1 or 3 channels.*got one of shape \(2, 8, 8\)"),
+        (np.ones((2, 8, 8, 4)), "1 or 3 channels"),
+        (np.full((2, 8, 8), np.nan), "without gaps; got NaN"),
+        (np.full((2, 8, 8), 16.0), "from 0 to 1, or from 0 to 255; got 16 to 16"),
+        (np.full((2, 8, 8), -0.5), "got -0.5 to -0.5"),
+        (np.full((2, 8, 8), 1000), "got 1000 to 1000"),
+        (np.full((2, 8, 8), 256.0), "got 256 to 256. Divide X"),
+        (np.ones((2, 2, 2)), "batches that its backbone Sequential takes; got Runtime"),
+        (
+            ["missing.png"],
+            "files that exist; got 1 of 1 that do not, first 'missing.png",
+        ),
+        ([__file__], "files of images that PIL can read; got UnidentifiedImageError"),
+    ],
+)
+def test_images_that_are_none(X, message):
+    error = FileNotFoundError if "missing" in message else ValueError
+    with refuses(f"PretrainedFeatures needs .*{message}", error):
+        PretrainedFeatures(body()).fit(X)
+
+
+def test_gaps_are_found_in_transform_too(images):
+    for preprocess in ("auto", None):
+        features = PretrainedFeatures(body(), preprocess=preprocess).fit(images)
+        with refuses("without gaps; got NaN"):
+            features.transform(np.full((1, 8, 8), np.nan))
+
+
+class _Broken(nn.Module):
+    """Returns what a function makes of a batch."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, X):
+        return self.function(X)
+
+
+@pytest.mark.parametrize(
+    "backbone, params, message",
+    [
+        (
+            _Broken(torch.sum),
+            {},
+            r"of shape \(n, features\).*got shape \(\) for 3 rows",
+        ),
+        (
+            _Broken(lambda X: X[:, 0, 0]),
+            {},
+            r"got shape \(3,\) for 3 rows. Name another",
+        ),
+        (_Broken(lambda X: (X, X)), {}, "got tuple for 3 rows"),
+        (_Broken(lambda X: X / 0), {}, "finite features; got NaN or infinity from _B"),
+        (
+            nn.Identity(),
+            {"layer": "head"},
+            r"'auto' or one of its backbone's; got 'head'",
+        ),
+        (nn.Identity(), {"preprocess": torch.sum}, "of 3 rows for as many; got shape"),
+        (nn.Identity(), {"preprocess": np.asarray}, "return a tensor of 3 rows"),
+        (
+            nn.Identity(),
+            {"preprocess": "resize"},
+            "preprocess to be 'auto' or None or a",
+        ),
+        (nn.Identity(), {"batch_size": 0}, "batch_size to be a whole number >= 1"),
+        (nn.Identity(), {"normalize": "l1"}, "normalize to be 'sqrt_l2', 'l2' or None"),
+        (nn.Identity(), {"cache": 3}, "cache to be a folder, a joblib.Memory or None"),
+        ("resnet81", {}, r"the name of a backbone.*got 'resnet81'.*'resnet18'"),
+        ("resnet18.V9", {}, r"weights of torchvision for 'resnet18'; got 'V9'.*_V1"),
+        (nn.Linear, {}, "backbone to be a name, a module"),
+        (("resnet18", __file__), {}, "a file of weights.*got UnpicklingError"),
+        (NetClassifier(), {}, "a fitted net as its backbone"),
+    ],
+)
+def test_backbones_that_do_not_serve(backbone, params, message):
+    rows = np.ones((3, 4, 5))
+    with refuses(f"PretrainedFeatures needs .*{message}"):
+        PretrainedFeatures(backbone, **params).fit(rows)
+
+
+def test_layers_are_called_once_and_widths_agree(images):
+    twice = nn.Tanh()
+    net = nn.Sequential(body(), twice, twice)
+    with refuses("calls once; got 2 calls of '1'"):
+        PretrainedFeatures(net, layer="1").fit(images)
+    flat = nn.Sequential(body(), nn.Flatten())
+    with refuses(r"as many features for all rows; got \[\d+, \d+\]. Resize images"):
+        PretrainedFeatures(flat).fit([images[0], images[1, :8]])
+    with refuses(r"as many features for all rows; got \[\d+, \d+\]"):
+        PretrainedFeatures(flat).fit(images).transform(images[:, :8])
+
+
+def test_weights_that_do_not_suit(images, tmp_path):
+    torch.save(body().state_dict(), tmp_path / "body.pt")
+    with refuses("weights that suit its backbone; got .*body.pt"):
+        PretrainedFeatures((classifier(), tmp_path / "body.pt")).fit(images)
+    torch.save({"epoch": 3, "state": body().state_dict()}, tmp_path / "whole.pt")
+    with refuses("nothing but a state_dict"):
+        PretrainedFeatures((body(), tmp_path / "whole.pt")).fit(images)
+
+
+def test_unfitted(images):
+    with pytest.raises(NotFittedError):
+        PretrainedFeatures(body()).transform(images)
