@@ -7,7 +7,8 @@ linear layer and the *features*, which are the input of this layer (``head``); i
 groups of rows (``splits``); and the temperature that fits confidence to rows held out
 (``temperature``). :class:`PretrainedFeatures` makes features of images with networks
 that others have trained (``pretrained``): where these come from (``backbones``), how
-images are read (``images``) and where features are kept (``feature_cache``).
+images are read (``images``) and augmented (``views``), and where features are kept
+(``feature_cache``).
 """
 
 from skaug.net.batches import BatchIterator

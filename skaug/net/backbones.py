@@ -133,10 +133,19 @@ def _lite0(owner):
 
 
 def lite0_input(X, size=LITE0_SIZE):
-    """Middle squares of images (n, 3, height, width), as EfficientNet-Lite0 takes them.
+    """Middle squares of images, resized and standardised for EfficientNet-Lite0.
 
-    The squares are resized to `size` pixels a side. Numbers from 0 to 1 become those
-    from -1 to 1.
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, 3, height, width)
+        Images with numbers from 0 to 1.
+    size : int, default=224
+        Pixels of a side. The network was trained on 224; fewer take less time.
+
+    Returns
+    -------
+    X : torch.Tensor of shape (n, 3, size, size)
+        Images with numbers from -1 to 1.
     """
     side = min(X.shape[2:])
     top, left = ((length - side) // 2 for length in X.shape[2:])

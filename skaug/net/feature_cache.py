@@ -38,10 +38,20 @@ class FeatureCache:
         self._start = hashlib.sha256(f"{FORMAT} {maker} ".encode())
 
     def rows(self, contents, compute):
-        """Return features (n, d) of rows with these contents.
+        """Return features of rows, and compute those that nobody has computed yet.
 
-        The function ``compute(missing)`` makes the features of rows by their place in
-        `contents`.
+        Parameters
+        ----------
+        contents : list of bytes
+            What tells each row from others.
+        compute : callable
+            Makes features (m, d) of m rows, which it is given by their places in
+            `contents`.
+
+        Returns
+        -------
+        features : ndarray of shape (n, d)
+            Features, float32.
         """
         keys = [self._key(content) for content in contents]
         try:

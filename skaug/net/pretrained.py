@@ -11,15 +11,22 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 from tqdm import tqdm
 
 from skaug._checks import Instance, OneOf, Rule, Whole, check_parameters
-from skaug._random import own_generators
+from skaug._random import draw_seed, own_generators
 from skaug.net.backbones import features_of, load_backbone
 from skaug.net.batches import as_tensor
 from skaug.net.feature_cache import FeatureCache
 from skaug.net.images import Images, content_of
+from skaug.net.views import Views
+from skaug.transforms.calling import FUNCTION
 from skaug.transforms.cloning import ReadThroughTheDoor
 
 __all__ = ["PretrainedFeatures"]
@@ -75,6 +82,14 @@ class PretrainedFeatures(
         then mean the same for all backbones. This gained 1.6 ± 0.3 points of accuracy,
         and 0.045 in log-loss, over features as they are (CIFAR-10, 10 images per class,
         logistic regression with a penalty by cross-validation).
+    augment : callable, default=None
+        Transform of a batch that keeps the label, such as those of
+        ``skaug.transforms``, for views of training images. It gets images from 0 to 1
+        before they are resized.
+    n_views : int, default=0
+        Views of each image. ``fit_transform``, which a pipeline calls in ``fit``,
+        averages the features of the image as it is and of its views.
+        :meth:`transform` and :meth:`fit` see no views.
     batch_size : int, default=64
         Images that the network takes at a time.
     device : str, default="cpu"
@@ -84,6 +99,8 @@ class PretrainedFeatures(
         text of the network, and the layer. Each image is then computed once, also in
         cross-validation with several processes, which take turns. If you change the
         code of a module or layer but not its weights or text, take another folder.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the views.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -138,6 +155,8 @@ class PretrainedFeatures(
         "preprocess": OneOf("auto", None)
         | Rule(callable, "a function of a batch", "'auto' suits the backbone."),
         "normalize": OneOf("sqrt_l2", "l2", None, hint="None leaves features."),
+        "augment": FUNCTION | OneOf(None),
+        "n_views": Whole(0, hint="0 makes none."),
         "batch_size": Whole(1),
         "cache": Instance((str, Path, joblib.Memory), "a folder, a joblib.Memory")
         | OneOf(None, hint="None keeps nothing on the disk."),
@@ -150,18 +169,24 @@ class PretrainedFeatures(
         layer="auto",
         preprocess="auto",
         normalize="sqrt_l2",
+        augment=None,
+        n_views=0,
         batch_size=64,
         device="cpu",
         cache=None,
+        random_state=None,
         verbose=0,
     ):
         self.backbone = backbone
         self.layer = layer
         self.preprocess = preprocess
         self.normalize = normalize
+        self.augment = augment
+        self.n_views = n_views
         self.batch_size = batch_size
         self.device = device
         self.cache = cache
+        self.random_state = random_state
         self.verbose = verbose
 
     def fit(self, X, y=None):
@@ -188,6 +213,9 @@ class PretrainedFeatures(
     def fit_transform(self, X, y=None):
         """Fit, and compute the features of the same images, each of them once.
 
+        With `n_views`, these are the means over an image and its views, and other than
+        those of ``fit(X).transform(X)``.
+
         Parameters
         ----------
         X : array-like or list
@@ -202,8 +230,40 @@ class PretrainedFeatures(
         """
         rows, features = self._fit(X)
         if len(features) < len(rows):
-            features = self._normalized(self._features(rows))
-        return features / np.float32(self.scale_)
+            features = self._features(rows)
+        if self.n_views:
+            views = self._features_of_views(rows)  # (n, n_views, n_features_out_)
+            features = (features + views.sum(axis=1)) / (1 + self.n_views)
+        return self._normalized(features) / np.float32(self.scale_)
+
+    def with_views(self, X, y):
+        """Compute the features of images and of their views, as rows of their own.
+
+        Parameters
+        ----------
+        X : array-like or list
+            As in :meth:`fit`.
+        y : array-like of shape (n,)
+            Labels.
+
+        Returns
+        -------
+        features : ndarray of shape (n + n * n_views, n_features_out_)
+            Features of the images as they are, then of all views of the first image,
+            and so on.
+        y : ndarray of shape (n + n * n_views,)
+            Labels of these rows.
+        """
+        check_is_fitted(self)
+        rows = self._opened(X)
+        y = column_or_1d(y)
+        check_consistent_length(rows, y)
+        features = self._features(rows)
+        if self.n_views:
+            views = self._features_of_views(rows).reshape(-1, features.shape[1])
+            features = np.concatenate([features, views])
+        features = self._normalized(features) / np.float32(self.scale_)
+        return features, np.concatenate([y, np.repeat(y, self.n_views)])
 
     def transform(self, X):
         """Compute the features of images.
@@ -219,13 +279,18 @@ class PretrainedFeatures(
             Features, float32.
         """
         check_is_fitted(self)
-        features = self._normalized(self._features(self._opened(X)))
-        return features / np.float32(self.scale_)
+        features = self._features(self._opened(X))
+        return self._normalized(features) / np.float32(self.scale_)
 
     def _fit(self, X):
         """Fit, and return the rows, and the features of one or of all of them."""
         check_parameters(self, self._rules)
         name = type(self).__name__
+        if self.n_views and self.augment is None:
+            raise ValueError(
+                f"{name} needs augment= for {self.n_views} views; got None. Give a "
+                "transform, or set n_views=0."
+            )
         self._backbone = load_backbone(self.backbone, name)
         self.module_ = self._backbone.module.to(self.device)
         self._check_layer()
@@ -234,11 +299,12 @@ class PretrainedFeatures(
         # The scale is learned from all rows; otherwise one row tells the width.
         some = range(len(rows) if self.normalize == "sqrt_l2" else 1)
         self.n_features_out_ = None
-        features = self._normalized(self._features(rows, some))
+        features = self._features(rows, some)
         self.n_features_out_ = features.shape[1]
         self.scale_ = 1.0
         if self.normalize == "sqrt_l2":
-            trace = features.var(axis=0, dtype=np.float64).sum()
+            normalized = self._normalized(features)
+            trace = normalized.var(axis=0, dtype=np.float64).sum()
             self.scale_ = math.sqrt(trace) or 1.0
         return rows, features
 
@@ -288,6 +354,13 @@ class PretrainedFeatures(
                 bar.update(len(part))
         self._check_widths({part.shape[1] for part in parts})
         return np.concatenate(parts)
+
+    def _features_of_views(self, rows):
+        """Compute the features of the views of rows (n, n_views, n_features_out_)."""
+        seed = draw_seed(self.random_state)
+        name = type(self).__name__
+        views = Views(rows, self.augment, self.n_views, seed, name)
+        return self._features(views).reshape(len(rows), self.n_views, -1)
 
     def _opened_cache(self):
         place = self.cache

@@ -24,6 +24,7 @@ from skaug import ISDAClassifier, NetClassifier, PretrainedFeatures
 from skaug.net import capture_input
 from skaug.net.backbones import lite0_input
 from skaug.net.feature_cache import FeatureCache
+from skaug.transforms import RandomCropFlip
 from skaug.transforms.torchvision import torchvision
 
 with_weights = pytest.mark.skipif(
@@ -479,3 +480,47 @@ def test_weights_that_do_not_suit(images, tmp_path):
 def test_unfitted(images):
     with pytest.raises(NotFittedError):
         PretrainedFeatures(body()).transform(images)
+
+
+# Views
+
+
+def test_flips_on_both_sides_are_averaged_in_training_only(images, tmp_path):
+    def flip(X):
+        assert X.shape == (3, 3, 10, 14) and X.max() <= 1
+        return X.flip(3)
+
+    features = raw(body(), augment=flip, n_views=3, random_state=0)
+    clean = features.fit(images).transform(images)
+    flipped = raw(body()).fit_transform(images[:, :, ::-1])
+    assert_close(features.fit_transform(images), (clean + 3 * flipped) / 4)
+    assert_close(features.transform(images), clean)
+    rows, labels = features.with_views(images, np.arange(12).astype(str))
+    assert_close(rows, np.concatenate([clean, flipped.repeat(3, axis=0)]))
+    assert labels.tolist() == [str(i) for i in (*range(12), *np.arange(12).repeat(3))]
+    # The scale is that of clean images.
+    scaled = PretrainedFeatures(body(), augment=flip, n_views=3)
+    scaled.fit_transform(images)
+    assert scaled.scale_ == PretrainedFeatures(body()).fit(images).scale_
+    with refuses("augment= for 2 views; got None"):
+        raw(body(), n_views=2).fit(images)
+
+
+def test_views_follow_from_the_image_and_the_seed(images, tmp_path):
+    counting = Counting(tmp_path / "count")
+    features = raw(
+        nn.Sequential(body(), counting),
+        augment=RandomCropFlip(2),
+        n_views=2,
+        cache=tmp_path / "cache",
+        random_state=0,
+    )
+    first = features.fit_transform(images)
+    assert counting.count() == 36
+    again = features.set_params(batch_size=5).fit_transform(images[::-1])
+    np.testing.assert_array_equal(again[::-1], first)
+    assert counting.count() == 36
+    other = features.set_params(random_state=1).fit_transform(images)
+    assert not np.allclose(other, first)
+    mixed = [images[0], images[1, :7]]
+    assert_close(clone(features).fit_transform(mixed)[0], other[0])
