@@ -39,7 +39,7 @@ from skaug.isda import (
     ISDALogisticRegression,
     ISDALoss,
 )
-from skaug.net import NetClassifier, PriorShift
+from skaug.net import NetClassifier, PretrainedFeatures, PriorShift
 from skaug.refined import (
     BatchAugmentation,
     ManifoldMixup,
@@ -75,6 +75,7 @@ __all__ = [
     "NetworkAugmentation",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
+    "PretrainedFeatures",
     "PriorShift",
     "RefineCurveDisplay",
     "ResampledClassifier",

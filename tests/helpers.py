@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from torch import nn
 
 from skaug.comparison import Task
 
@@ -54,6 +55,24 @@ class Recorder(Callback):
     def record(self, function, net, training=True, **kwargs):
         if training:
             self.seen.append(function(net))
+
+
+class Counting(nn.Module):
+    """Hands rows on, and writes their number to a file, from whatever process."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def forward(self, X):
+        with open(self.path, "a") as file:
+            file.write(f"{len(X)}\n")
+        return X
+
+    def count(self):
+        """Count the rows so far."""
+        with open(self.path) as file:
+            return sum(map(int, file))
 
 
 def mirror(X):

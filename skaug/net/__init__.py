@@ -6,7 +6,10 @@ linear layer and the *features*, which are the input of this layer (``head``); i
 *levels*, at which the network can be cut (``levels``); splits that hold out whole
 groups of rows (``splits``); the temperature that fits confidence to rows held out
 (``temperature``); and other shares of the classes than those of the training rows
-(``priors``).
+(``priors``). :class:`PretrainedFeatures` makes features of images with networks that
+others have trained (``pretrained``): where these come from (``backbones``), how images
+are read (``images``) and augmented (``views``), and where features are kept
+(``feature_cache``).
 """
 
 from skaug.net.batches import BatchIterator
@@ -15,6 +18,7 @@ from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.pretrained import PretrainedFeatures
 from skaug.net.priors import PriorShift, log_prior
 from skaug.net.temperature import best_temperature
 
@@ -25,6 +29,7 @@ __all__ = [
     "InputNorm",
     "Levels",
     "NetClassifier",
+    "PretrainedFeatures",
     "PriorShift",
     "SignalNet",
     "best_temperature",

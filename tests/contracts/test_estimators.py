@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
+from torch import nn
 
 from skaug import (
     BatchAugmentation,
@@ -26,6 +27,7 @@ from skaug import (
     ManifoldMixup,
     NetClassifier,
     NetworkAugmentation,
+    PretrainedFeatures,
     PriorShift,
     ResampledClassifier,
     TransformPolicy,
@@ -45,6 +47,7 @@ NET = NetClassifier(max_epochs=15, module__hidden=(16, 8), random_state=0)
 AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
 SMALL = VAEGenerator(latent_dim=2, steps=20)
 NOISE = HardRegionSampler(generator="noise", sources="all", random_state=0)
+BODY = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Dropout(), nn.Linear(16, 3))
 POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
 NETS = {
     "net": NetClassifier(**SHORT),
@@ -81,6 +84,7 @@ ESTIMATORS = {
     "influence": LastLayerInfluence(random_state=0),
     "spectrum": MagnitudeSpectrum(),
     "log-spectrum": MagnitudeSpectrum(log=True, window="hann", sampling_rate=50),
+    "pretrained": PretrainedFeatures(BODY),
 }
 FEW_NETS = ["net", "augmented net", "isda, full", "isda, low_rank"]
 CLASSIFIERS = [name for name, model in ESTIMATORS.items() if is_classifier(model)]

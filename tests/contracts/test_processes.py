@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import few_steps
+from helpers import Counting, few_steps
 from imblearn.over_sampling import SMOTE
 from joblib import Parallel, delayed
+from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -38,6 +39,7 @@ from skaug import (
     ISDAClassifier,
     ISDALoss,
     NetClassifier,
+    PretrainedFeatures,
     ResampledClassifier,
     TransformPolicy,
 )
@@ -49,7 +51,7 @@ from skaug.signals import MagnitudeSpectrum, frame_segments
 from skaug.transforms import Jitter, PerSample, RandomAffine, RandomCropFlip, Scaling
 from skaug.transforms.chain import Chain
 from skaug.transforms.ranges import InUnits
-from skaug.transforms.torchvision import v2
+from skaug.transforms.torchvision import torchvision, v2
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"max_epochs": 10, "random_state": 0}
@@ -92,6 +94,27 @@ def test_a_callback_with_torchvisions_is_read_in_worker_processes():
         for n_jobs in (1, 2)
     ]
     np.testing.assert_array_equal(*scores)
+
+
+def test_a_network_of_torchvision_is_read_in_worker_processes():
+    X = np.random.default_rng(0).random((2, 3, 32, 32))
+    features = PretrainedFeatures(torchvision.models.squeezenet1_1()).fit(X)
+    (there,) = Parallel(n_jobs=2)([delayed(features.transform)(X)])
+    np.testing.assert_allclose(there, features.transform(X), atol=1e-5)
+
+
+def test_two_processes_compute_the_features_of_each_image_once(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+    paths = [tmp_path / f"{i}.png" for i in range(12)]
+    for path, image in zip(paths, images):
+        Image.fromarray(image).save(path)
+    counting = Counting(tmp_path / "count")
+    body = nn.Sequential(nn.Conv2d(3, 5, 3), counting)
+    features = PretrainedFeatures(body, cache=tmp_path / "cache", batch_size=2)
+    pipe = pipeline(LogisticRegression()).set_params(scale=features)
+    search = search_over(pipe, {"model__C": [1, 10]}, 3)
+    assert len(search.fit(paths, np.arange(12) % 2).predict(paths)) == 12
+    assert counting.count() == 12
 
 
 @pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs:UserWarning")

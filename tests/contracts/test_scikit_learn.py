@@ -3,12 +3,14 @@
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
 from skaug import (
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
     NetClassifier,
+    PretrainedFeatures,
     PriorShift,
     ResampledClassifier,
     VAEGenerator,
@@ -29,6 +31,7 @@ CHECKED = [
     PriorShift(LogisticRegression()),
     IHDAFinetuner(NetClassifier(**TINY), generator=SMALL, random_state=0),
     MagnitudeSpectrum(),
+    PretrainedFeatures(nn.Tanh()),
 ]
 # Names of checks that a class fails, and why.
 OF_SKORCH = {
