@@ -32,7 +32,9 @@ from skaug.net.priors import log_prior
 
 __all__ = ["ISDALogisticRegression"]
 
-FEW = 512  # rows or features, up to which principal axes take less time than they save
+# Rows or features up to which principal axes take less time than they save, in many
+# fits of cross-validation and in a single one.
+FEW, FEW_FOR_ONE_FIT = 2048, 512
 
 
 class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
@@ -214,7 +216,9 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         self.strength_ = self._strength(X, weights)
         covariance = self._covariance(X)
         axes, mean, squares = None, None, None
-        if isinstance(covariance, str) and min(X.shape) <= FEW:
+        is_fixed = is_number(self.C) and is_number(self.temperature)
+        few = FEW_FOR_ONE_FIT if is_fixed else FEW
+        if isinstance(covariance, str) and min(X.shape) <= few:
             # The solver needs fewer steps there. The best weights are combinations of
             # the rows, so that axes on which no row differs may be left out.
             X, axes, mean, squares = principal_axes(X, weights, self.fit_intercept)
