@@ -23,8 +23,8 @@ NOTE = (
     "- twin: the difference to the twin in the same folds, which is the best plain "
     "network for a network. ± is one standard error, widened because folds share "
     "training rows. *: p < 0.05; **: also after Holm's correction over the methods. At "
-    "temperature: the difference in log-loss after temperature scaling of both. Time: "
-    "that of a fit over that of the plain network of as many steps."
+    "temperature: the log-loss after temperature scaling, of the method and of the "
+    "twin. Time: that of a fit over that of the plain network of as many steps."
 )
 HOW = (
     "Every method was fitted in the same folds as its twin. The twin of a network is "
@@ -202,10 +202,9 @@ class Comparison:
         """Headings, each with a function of a method that writes what is below it."""
         yield "method", str
         for metric in self.metrics:
-            if metric == AT_TEMPERATURE:  # Only its difference is of interest.
-                yield "- twin at temperature", partial(self._gap, metric=metric)
-                continue
-            yield metric, partial(self._mean, metric=metric)
+            # It stands beside the log-loss without temperature.
+            heading = "at temperature" if metric == AT_TEMPERATURE else metric
+            yield heading, partial(self._mean, metric=metric)
             yield "- twin", partial(self._gap, metric=metric)
         yield "time", lambda arm: f"{self._time(arm):.1f}"
 

@@ -348,6 +348,9 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
         own = [-one["score"] for one in search.results_ if one["method"] == arm]
         line = records[records.method == arm].iloc[0]
         assert line.log_loss == pytest.approx(np.mean(own))
+    best_plain = dict(zip(*list(found.lines())[:2]))
+    plain = float(best_plain["at temperature"])
+    assert plain == pytest.approx(records.log_loss_at_temperature[0], abs=6e-4)
     named = search.best_method_[1:] in found.sentence  # begins with a capital
     assert named or "train plainly" in found.sentence
     assert " ".join(str(found).split()).endswith(found.sentence)
