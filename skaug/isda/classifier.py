@@ -210,6 +210,13 @@ class ISDAClassifier(NetClassifier):
             self._initialize_criterion()
         return self
 
+    def __setattr__(self, name, value):
+        if name == "covariance":
+            # skorch would take one that is given for a network to be trained.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def torch_compile(self, module, name):
         """Compile the network but not the loss, whose strength changes at each step."""
         return module if name == "criterion" else super().torch_compile(module, name)

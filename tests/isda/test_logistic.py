@@ -24,7 +24,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from skaug import ISDALogisticRegression, ISDALoss
+from skaug import ISDALogisticRegression, ISDALoss, plain_twin, report
 from skaug.isda.linear_fit import Problem, solve
 
 EXACT = {"temperature": 1.0, "tol": 1e-9, "max_iter": 10_000}
@@ -309,3 +309,15 @@ def test_bad_parameters_are_named(kwargs, message):
     X, codes, _ = rows()
     with refuses(message):
         ISDALogisticRegression(**kwargs).fit(X, codes)
+
+
+def test_its_plain_twin_is_logistic_regression():
+    X, codes, _ = rows(100)
+    model = ISDALogisticRegression().fit(X, codes)
+    twin = plain_twin(model)
+    assert twin.strength == 0
+    card = report(model, X, codes, X_train=X, y_train=codes)
+    assert "strength=0 in place of auto" in card.html
+    assert "covariance &#39;pooled&#39;" in card.html
+    with refuses("needs an estimator with augmentation"):
+        plain_twin(twin.fit(X, codes))
