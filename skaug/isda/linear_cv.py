@@ -19,22 +19,18 @@ PATIENCE = 2
 
 
 def candidates(X, weights):
-    """List values of C, ascending, whatever the unit of the features is.
-
-    Features of total variance v have about the same best C * v, so the values are
-    divided by v. They are half a decade apart.
-    """
+    """List values of C, ascending, whatever the unit of the features is."""
+    # Features of total variance v have about the same best C * v. The values are half a
+    # decade apart.
     mean = np.average(X, axis=0, weights=weights)
     variance = np.average((X - mean) ** 2, axis=0, weights=weights).sum()
     return np.logspace(-1, 4, 11) / (variance or 1.0)
 
 
 def folds_of(cv, codes, groups, name):
-    """List pairs of row numbers: to fit on, and held out.
-
-    A number of folds is lowered to the rows of the largest class, so that a few rows
-    of each class suffice. Rarer classes are held out in some folds only.
-    """
+    """List pairs of row numbers: to fit on, and held out."""
+    # A number of folds is lowered to the rows of the largest class, so that a few rows
+    # of each class suffice. Rarer classes are held out in some folds only.
     if is_whole(cv):
         most = np.bincount(codes).max() if groups is None else len(np.unique(groups))
         if most < 2 and groups is None:

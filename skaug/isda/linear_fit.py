@@ -88,12 +88,10 @@ class Problem:
         )
 
     def units(self, penalty):
-        """Steps of W and b that change the loss about equally, as one vector.
-
-        The curvature along a column is about the penalty and CURVATURE times the mean
-        square of the column, if the columns are not correlated. Otherwise units would
-        do harm, and all are 1.
-        """
+        """Steps of W and b that change the loss about equally, as one vector."""
+        # The curvature along a column is about the penalty and CURVATURE times the mean
+        # square of the column, if the columns are not correlated. Otherwise units would
+        # do harm, and all are 1.
         size = self.n_rows * (self.X.shape[1] + 1)
         if self.squares is None:
             return np.ones(size)
