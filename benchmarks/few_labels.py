@@ -20,7 +20,7 @@ from sklearn.utils import Bunch
 from torch.nn.functional import interpolate
 
 from data import har_features, load, take
-from skaug import ISDALogisticRegression, PretrainedFeatures
+from skaug import ISDALogisticRegression, PretrainedFeatures, PriorShift
 from skaug.isda.linear_cv import candidates, choose, folds_of
 from skaug.isda.linear_fit import Problem, principal_axes, solve
 
@@ -185,6 +185,12 @@ def isda(**options):
     return fit
 
 
+def prior_shift(drawn):
+    """Logistic regression whose probabilities are shifted to equal shares."""
+    model = PriorShift(ISDALogisticRegression(strength=0)).fit(drawn.X, drawn.y)
+    return np.log(model.predict_proba(drawn.X_test))
+
+
 def discriminant(drawn):
     """Linear discriminant analysis with a shrunk covariance, and a temperature."""
     folds = folds_of(5, drawn.y, drawn.groups, "discriminant")
@@ -220,6 +226,7 @@ OF_LONG_TAILS = {
     "LR": isda(strength=0),
     "SMOTE": by_problem(BalancingProblem),
     "class weights": isda(strength=0, class_weight="balanced"),
+    "PriorShift": prior_shift,
     "logit adjustment": isda(strength=0, logit_adjustment=1.0),
     "pooled ISDA": isda(),
     "pooled ISDA, logit adjustment": isda(logit_adjustment=1.0),
