@@ -1,4 +1,4 @@
-"""Does augmentation before a frozen network help? Views of 20 images per class, 8 draws.
+"""Does augmentation before a frozen network help? On 20 images per class of CIFAR-10.
 
 CIFAR-10 images become features of a frozen EfficientNet-Lite0, and
 ISDALogisticRegression or logistic regression is fitted to them, as in
