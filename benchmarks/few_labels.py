@@ -185,6 +185,16 @@ def isda(**options):
     return fit
 
 
+def unguarded(**options):
+    """Make a head of the strength that "auto" would keep or refuse."""
+
+    def fit(drawn):
+        n, d = drawn.X.shape
+        return isda(strength=min(0.5, 4 * d / n), **options)(drawn)
+
+    return fit
+
+
 def prior_shift(drawn):
     """Logistic regression whose probabilities are shifted to equal shares."""
     model = PriorShift(ISDALogisticRegression(strength=0)).fit(drawn.X, drawn.y)
@@ -210,14 +220,15 @@ def feature_noise(drawn):
     means = np.stack([drawn.X[drawn.y == k].mean(0) for k in range(n_classes)])
     variance = (drawn.X - means[drawn.y]).var(axis=0).mean()
     variances = np.full((n_classes, d), variance)
-    return isda(covariance=variances)(drawn)
+    return unguarded(covariance=variances)(drawn)
 
 
 HEADS = {
     "LR": isda(strength=0),
     "LDA": discriminant,
     "label smoothing": by_problem(SmoothedProblem),
-    "class ISDA": isda(covariance="full"),
+    "class ISDA, unguarded": unguarded(covariance="full"),
+    "pooled ISDA, unguarded": unguarded(),
     "pooled ISDA": isda(),
     "feature noise": feature_noise,
     "SMOTE": by_problem(SmoteProblem),

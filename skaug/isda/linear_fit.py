@@ -11,6 +11,8 @@ form is convex in W, and so is the loss. A step of L-BFGS takes two products of 
 with n_classes vectors, as logistic regression does.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -86,6 +88,12 @@ class Problem:
             self.fit_intercept,
             self.squares,
         )
+
+    def without_augmentation(self):
+        """Make the same problem with strength 0."""
+        plain = copy(self)
+        plain.strength = 0.0
+        return plain
 
     def units(self, penalty):
         """Steps of W and b that change the loss about equally, as one vector."""

@@ -283,10 +283,13 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
             C = candidates(problem.X, problem.weights)
         folds = folds_of(self.cv, problem.codes, groups, type(self).__name__)
         values = np.sort(np.atleast_1d(C).astype(float))
-        self.C_, self.temperature_ = map(
-            float,
-            choose(problem, folds, values, temperature, self.max_iter, self.tol),
-        )
+        settings = folds, values, temperature, self.max_iter, self.tol
+        choice = choose(problem, *settings)
+        if self.strength == "auto":
+            plain = choose(problem.without_augmentation(), *settings)
+            if not choice.is_better_than(plain, groups):
+                choice, problem.strength, self.strength_ = plain, 0.0, 0.0
+        self.C_, self.temperature_ = choice.C, choice.temperature
 
     def _solve(self, problem, axes, mean, start):
         """Fit to all rows, and set the coefficients."""
