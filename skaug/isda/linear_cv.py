@@ -18,6 +18,7 @@ __all__ = ["Choice", "candidates", "choose", "folds_of"]
 
 # A path of penalties ends when the last values were no better.
 PATIENCE = 2
+# Standard errors by which a loss has to be lower, for what is learned to be kept.
 MARGIN = 1.0
 
 
