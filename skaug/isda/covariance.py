@@ -40,8 +40,7 @@ class ClassCovariance(nn.Module):
     ----------
     n_classes, n_features : int
         Sizes.
-    kind : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
-            default="full"
+    kind : str, default="full"
         "full" keeps n_classes x n_features x n_features numbers. "pooled" is one
         covariance of all rows, each about the mean of its class: the average of the
         class covariances, weighted by rows. "diagonal" keeps variances only. "shared"
