@@ -34,11 +34,11 @@ class ISDAClassifier(NetClassifier):
         the class covariance. 0 is plain cross-entropy. The paper's values are
         0.25 to 0.5 on CIFAR and 1 to 7.5 with "diagonal" on ImageNet. Of all parameters
         search over this one first.
-    covariance : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
-            ClassCovariance or array-like, default="full"
-        What is kept of the class covariances, see :class:`ClassCovariance`. "full" is
-        the paper's choice; "low_rank" is for many classes with many features. Or
-        covariances that are known from other rows, see :class:`ISDALoss`.
+    covariance : str, ClassCovariance or array-like, default="full"
+        What is kept of the class covariances: "full", "pooled", "diagonal", "shared",
+        "identity" or "low_rank", see :class:`ClassCovariance`. "full" is the paper's
+        choice; "low_rank" is for many classes with many features. Or covariances that
+        are known from other rows, see :class:`ISDALoss`.
     rank : int, default=16
         Directions per class for "low_rank".
     schedule : {"iteration", "epoch", "constant"}, default="iteration"

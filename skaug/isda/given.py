@@ -95,7 +95,8 @@ class GivenCovariance(nn.Module):
     Parameters
     ----------
     source : ClassCovariance or array-like
-        As for :func:`covariance_array`.
+        An estimate, or an array of shape (n_features, n_features) for all classes,
+        (n_classes, n_features, n_features), or (n_classes, n_features) for variances.
     n_classes, n_features : int
         Sizes.
     device, dtype : torch.device and torch.dtype, default=None

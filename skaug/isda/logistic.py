@@ -42,9 +42,9 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
 
     Each training row stands for infinitely many, moved along the directions in which
     the features of its class vary. For a linear classifier the loss of ISDA is convex,
-    and a fit takes about as long as one of
-    :class:`~sklearn.linear_model.LogisticRegression`. It is made for few labelled rows
-    with many features, such as those of a pre-trained network.
+    and a fit takes about as long as one of scikit-learn's LogisticRegression. It is
+    made for few labelled rows with many features, such as those of a pre-trained
+    network.
 
     Parameters
     ----------

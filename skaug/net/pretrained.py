@@ -225,7 +225,7 @@ class PretrainedFeatures(
 
         Returns
         -------
-        features : ndarray of shape (n, n_features_out_)
+        features : ndarray of shape (n, n_features_out)
             Features, float32.
         """
         rows, features = self._fit(X)
@@ -248,7 +248,7 @@ class PretrainedFeatures(
 
         Returns
         -------
-        features : ndarray of shape (n + n * n_views, n_features_out_)
+        features : ndarray of shape (n + n * n_views, n_features_out)
             Features of the images as they are, then of all views of the first image,
             and so on.
         y : ndarray of shape (n + n * n_views,)
@@ -275,7 +275,7 @@ class PretrainedFeatures(
 
         Returns
         -------
-        features : ndarray of shape (n, n_features_out_)
+        features : ndarray of shape (n, n_features_out)
             Features, float32.
         """
         check_is_fitted(self)
