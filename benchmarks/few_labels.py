@@ -20,7 +20,7 @@ from sklearn.utils import Bunch
 from torch.nn.functional import interpolate
 
 from data import har_features, load, take
-from skaug import ISDALogisticRegression, PretrainedFeatures
+from skaug import ISDALogisticRegression, PretrainedFeatures, PriorShift
 from skaug.isda.linear_cv import candidates, choose, folds_of
 from skaug.isda.linear_fit import Problem, principal_axes, solve
 
@@ -185,6 +185,22 @@ def isda(**options):
     return fit
 
 
+def unguarded(**options):
+    """Make a head of the strength that "auto" would keep or refuse."""
+
+    def fit(drawn):
+        n, d = drawn.X.shape
+        return isda(strength=min(0.5, 4 * d / n), **options)(drawn)
+
+    return fit
+
+
+def prior_shift(drawn):
+    """Logistic regression whose probabilities are shifted to equal shares."""
+    model = PriorShift(ISDALogisticRegression(strength=0)).fit(drawn.X, drawn.y)
+    return np.log(model.predict_proba(drawn.X_test))
+
+
 def discriminant(drawn):
     """Linear discriminant analysis with a shrunk covariance, and a temperature."""
     folds = folds_of(5, drawn.y, drawn.groups, "discriminant")
@@ -204,14 +220,15 @@ def feature_noise(drawn):
     means = np.stack([drawn.X[drawn.y == k].mean(0) for k in range(n_classes)])
     variance = (drawn.X - means[drawn.y]).var(axis=0).mean()
     variances = np.full((n_classes, d), variance)
-    return isda(covariance=variances)(drawn)
+    return unguarded(covariance=variances)(drawn)
 
 
 HEADS = {
     "LR": isda(strength=0),
     "LDA": discriminant,
     "label smoothing": by_problem(SmoothedProblem),
-    "class ISDA": isda(covariance="full"),
+    "class ISDA, unguarded": unguarded(covariance="full"),
+    "pooled ISDA, unguarded": unguarded(),
     "pooled ISDA": isda(),
     "feature noise": feature_noise,
     "SMOTE": by_problem(SmoteProblem),
@@ -220,6 +237,7 @@ OF_LONG_TAILS = {
     "LR": isda(strength=0),
     "SMOTE": by_problem(BalancingProblem),
     "class weights": isda(strength=0, class_weight="balanced"),
+    "PriorShift": prior_shift,
     "logit adjustment": isda(strength=0, logit_adjustment=1.0),
     "pooled ISDA": isda(),
     "pooled ISDA, logit adjustment": isda(logit_adjustment=1.0),

@@ -60,7 +60,9 @@ print(card.verdict)
 # %%
 # Whether augmentation helped, these people cannot tell. The log-loss is lower than the
 # twin's by little more than its error over the ten people, and the accuracy is the same
-# within its error. A strength of 2 is a guess that nothing was done to check, ten
+# within its error. With a temperature on both sides, a number that all logits are
+# divided by, nothing is left of it: ISDA made the network less sure, and the plain one
+# was too sure. A strength of 2 is a guess that nothing was done to check, ten
 # people are few, and both networks were trained once.
 #
 # The numbers are there to work with. Who gains, and who loses?

@@ -35,7 +35,9 @@ from skaug.ihda.finetuner import IHDAFinetuner
 from skaug.influence import card as influence
 from skaug.influence.augmenter import InfluenceAugmenter
 from skaug.isda import card as isda
+from skaug.isda import logistic_card
 from skaug.isda.classifier import ISDAClassifier
+from skaug.isda.logistic import ISDALogisticRegression
 from skaug.refined import card as refined
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.display import RefineCurveDisplay
@@ -51,6 +53,7 @@ __all__ = [
 
 METHODS = {
     ISDAClassifier: isda,
+    ISDALogisticRegression: logistic_card,
     HardRegionSampler: hard_regions,
     ResampledClassifier: hard_regions,
     IHDAFinetuner: ihda,

@@ -207,7 +207,8 @@ def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None
         return scores
     column = {label: j for j, label in enumerate(classes.tolist())}
     codes = np.array([column[label] for label in y.tolist()])
-    # A temperature is the best of its half: near it, no row changes it to first order.
+    # That other rows would choose another temperature is left out: it changes the loss
+    # little where it is lowest.
     losses = {
         "log_loss": log_losses(proba[np.arange(n), codes]),
         "log_loss_at_temperature": losses_at_temperature(

@@ -21,7 +21,8 @@ def plain_twin(estimator):
     =============================  =====================================================
     part of the estimator          what it becomes in the twin
     =============================  =====================================================
-    ISDAClassifier                 ``strength=0``
+    ISDAClassifier,                ``strength=0``
+    ISDALogisticRegression
     IHDAFinetuner                  ``synthetic_share=0``: the same levels and steps on
                                    real rows; its estimator is made plain as well,
                                    unless it is frozen

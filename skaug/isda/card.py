@@ -35,7 +35,7 @@ def tables(part):
         names = net.classes_.tolist() if len(variances) > 1 else ["all classes"]
         records = [
             {"class": name, "rows_seen": count, "standard_deviation": math.sqrt(v)}
-            for name, count, v in zip(names, statistics.count.tolist(), variances)
+            for name, count, v in zip(names, _counts(statistics, names), variances)
         ]
     return [table(title, records, note)]
 
@@ -45,12 +45,22 @@ def figures(part, X, y):
     return {}
 
 
+def _counts(statistics, names):
+    """Rows seen of each name; in words where the covariance was given."""
+    if statistics.kind == "given":
+        return ["given"] * len(names)
+    counts = statistics.count
+    return (counts if len(names) == len(counts) else counts.sum()[None]).tolist()
+
+
 def _variances(statistics):
     """Mean variance of a feature within each class."""
-    if statistics.kind in ("full", "shared"):
-        diagonal = statistics.covariance.diagonal(dim1=-2, dim2=-1)
+    if statistics.kind == "low_rank":
+        diagonal = statistics.factor.square().sum(dim=-1) + statistics.remainder
     elif statistics.kind == "diagonal":
         diagonal = statistics.variance
+    elif statistics.covariance.ndim == 2:  # variances that were given
+        diagonal = statistics.covariance
     else:
-        diagonal = statistics.factor.square().sum(dim=-1) + statistics.remainder
+        diagonal = statistics.covariance.diagonal(dim1=-2, dim2=-1)
     return diagonal.mean(dim=-1).clamp(min=0).tolist()

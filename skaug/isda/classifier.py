@@ -36,9 +36,9 @@ class ISDAClassifier(NetClassifier):
         search over this one first.
     covariance : str, ClassCovariance or array-like, default="full"
         What is kept of the class covariances: "full", "pooled", "diagonal", "shared",
-        "identity" or "low_rank", see :class:`ClassCovariance`. "full" is the paper's
-        choice; "low_rank" is for many classes with many features. Or covariances that
-        are known from other rows, see :class:`ISDALoss`.
+        "identity" or "low_rank", see :class:`ClassCovariance`. "full" is
+        the paper's choice; "low_rank" is for many classes with many features. Or
+        covariances that are known from other rows, see :class:`ISDALoss`.
     rank : int, default=16
         Directions per class for "low_rank".
     schedule : {"iteration", "epoch", "constant"}, default="iteration"
@@ -209,6 +209,13 @@ class ISDAClassifier(NetClassifier):
             self._check_parameters()
             self._initialize_criterion()
         return self
+
+    def __setattr__(self, name, value):
+        if name == "covariance":
+            # skorch would take one that is given for a network to be trained.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def torch_compile(self, module, name):
         """Compile the network but not the loss, whose strength changes at each step."""

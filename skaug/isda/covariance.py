@@ -41,14 +41,13 @@ class ClassCovariance(nn.Module):
     n_classes, n_features : int
         Sizes.
     kind : str, default="full"
-        One of "full", "pooled", "diagonal", "shared", "identity" and "low_rank". "full"
-        keeps n_classes x n_features x n_features numbers. "pooled" is one covariance of
-        all rows, each about the mean of its class: the average of the class
-        covariances, weighted by rows. "diagonal" keeps variances only. "shared" is one
-        covariance of all rows about their common mean (the paper's "single covariance
-        matrix"), so it includes the differences between classes, which "pooled" does
-        not. "identity" keeps nothing. "low_rank" keeps the `rank` leading directions of
-        each class, and adds what makes the variances exact.
+        "full" keeps n_classes x n_features x n_features numbers. "pooled" is one
+        covariance of all rows, each about the mean of its class: the average of the
+        class covariances, weighted by rows. "diagonal" keeps variances only. "shared"
+        is one covariance of all rows about their common mean (the paper's "single
+        covariance matrix"), so it includes the differences between classes, which
+        "pooled" does not. "identity" keeps nothing. "low_rank" keeps the `rank` leading
+        directions of each class, and adds what makes the variances exact.
     rank : int, default=16
         Directions per class of "low_rank".
     forgetting : float, default=0.0

@@ -125,7 +125,7 @@ class GivenCovariance(nn.Module):
         self.n_classes, self.n_features = n_classes, n_features
         array = covariance_array(source, n_classes, n_features, "ISDALoss")
         dtype = dtype or torch.get_default_dtype()
-        tensor = torch.as_tensor(array, dtype=dtype, device=device)
+        tensor = torch.tensor(array, dtype=dtype, device=device)
         self.register_buffer("covariance", tensor)
 
     def update(self, features, target):

@@ -1,6 +1,7 @@
 """Penalty and temperature of a linear classifier, by predictions for held-out rows."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,33 +9,32 @@ from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skaug._checks import is_whole
+from skaug._paired import standard_error
 from skaug.isda.linear_fit import solve
 from skaug.net.splits import all_splits
 from skaug.net.temperature import best_temperature
 
-__all__ = ["candidates", "choose", "folds_of"]
+__all__ = ["Choice", "candidates", "choose", "folds_of"]
 
 # A path of penalties ends when the last values were no better.
 PATIENCE = 2
+# Standard errors by which a loss has to be lower, for what is learned to be kept.
+MARGIN = 1.0
 
 
 def candidates(X, weights):
-    """List values of C, ascending, whatever the unit of the features is.
-
-    Features of total variance v have about the same best C * v, so the values are
-    divided by v. They are half a decade apart.
-    """
+    """List values of C, ascending, whatever the unit of the features is."""
+    # Features of total variance v have about the same best C * v. The values are half a
+    # decade apart.
     mean = np.average(X, axis=0, weights=weights)
     variance = np.average((X - mean) ** 2, axis=0, weights=weights).sum()
     return np.logspace(-1, 4, 11) / (variance or 1.0)
 
 
 def folds_of(cv, codes, groups, name):
-    """List pairs of row numbers: to fit on, and held out.
-
-    A number of folds is lowered to the rows of the largest class, so that a few rows
-    of each class suffice. Rarer classes are held out in some folds only.
-    """
+    """List pairs of row numbers: to fit on, and held out."""
+    # A number of folds is lowered to the rows of the largest class, so that a few rows
+    # of each class suffice. Rarer classes are held out in some folds only.
     if is_whole(cv):
         most = np.bincount(codes).max() if groups is None else len(np.unique(groups))
         if most < 2 and groups is None:
@@ -68,8 +68,8 @@ def choose(problem, folds, values, temperature="cv", max_iter=1000, tol=1e-4):
 
     Returns
     -------
-    C, temperature : float
-        The best of the values, and the temperature that goes with it.
+    choice : Choice
+        The best of the values, the temperature that goes with it, and the losses.
     """
     parts = [problem.part(train) for train, _ in folds]
     # What a fold has not seen cannot be predicted there, and says nothing of C.
@@ -87,16 +87,48 @@ def choose(problem, folds, values, temperature="cv", max_iter=1000, tol=1e-4):
         logits = np.concatenate(
             [problem.logits(x, problem.X[rows]) for x, rows in zip(starts, held_out)]
         )
-        found.append((*_judged(problem, logits, scored, temperature), C))
-        best = found.index(min(found))
+        found.append(_judged(problem, logits, scored, C, temperature))
+        best = int(np.argmin([one.loss for one in found]))
         if len(found) - best > PATIENCE:
             break
-    _, temperature, C = found[best]
-    return C, temperature
+    return found[best]
 
 
-def _judged(problem, logits, rows, temperature):
-    """Loss of held-out rows at their temperature, and the temperature."""
+class Choice(NamedTuple):
+    """A penalty, a temperature, and the losses of held-out rows with them.
+
+    Attributes
+    ----------
+    C, temperature : float
+        Penalty and temperature.
+    rows : ndarray of shape (n_held_out,)
+        Numbers of the rows.
+    losses, weights : ndarray of shape (n_held_out,)
+        Their losses, and their weights of sum 1.
+    """
+
+    C: float
+    temperature: float
+    rows: np.ndarray
+    losses: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def loss(self):
+        """Mean loss."""
+        return float(self.weights @ self.losses)
+
+    def is_better_than(self, other, groups=None):
+        """Whether the mean loss is lower by more than a standard error."""
+        gaps = self.weights * (other.losses - self.losses)
+        gain = gaps.sum()
+        own = None if groups is None else groups[self.rows]
+        error, _ = standard_error(gaps - gain * self.weights, own)
+        return bool(gain > MARGIN * error)
+
+
+def _judged(problem, logits, rows, C, temperature):
+    """Make the choice of C, at the temperature of the lowest loss."""
     codes, weights = problem.codes[rows], problem.weights[rows]
     if temperature == "cv":
         temperature = best_temperature(
@@ -104,4 +136,4 @@ def _judged(problem, logits, rows, temperature):
         )
     log_p = log_softmax(logits / temperature + problem.offset, axis=1)
     of_class = np.take_along_axis(log_p, codes[:, None], 1)[:, 0]
-    return -np.average(of_class, weights=weights), temperature
+    return Choice(C, float(temperature), rows, -of_class, weights / weights.sum())

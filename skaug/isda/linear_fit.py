@@ -11,6 +11,8 @@ form is convex in W, and so is the loss. A step of L-BFGS takes two products of 
 with n_classes vectors, as logistic regression does.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -87,13 +89,17 @@ class Problem:
             self.squares,
         )
 
-    def units(self, penalty):
-        """Steps of W and b that change the loss about equally, as one vector.
+    def without_augmentation(self):
+        """Make the same problem with strength 0."""
+        plain = copy(self)
+        plain.strength = 0.0
+        return plain
 
-        The curvature along a column is about the penalty and CURVATURE times the mean
-        square of the column, if the columns are not correlated. Otherwise units would
-        do harm, and all are 1.
-        """
+    def units(self, penalty):
+        """Steps of W and b that change the loss about equally, as one vector."""
+        # The curvature along a column is about the penalty and CURVATURE times the mean
+        # square of the column, if the columns are not correlated. Otherwise units would
+        # do harm, and all are 1.
         size = self.n_rows * (self.X.shape[1] + 1)
         if self.squares is None:
             return np.ones(size)

@@ -86,12 +86,11 @@ class ClassRowsForm:
 
 
 class MatrixForm:
-    """The form of covariances that are given.
+    """The form of covariances that are given."""
 
-    They have the shape (1, n_features, n_features) for one of all classes; (n_classes,
-    n_features, n_features), or (n_classes, n_features) for variances, for one of each.
-    """
-
+    # One of all classes is of shape (1, n_features, n_features). One of each class is
+    # of shape (n_classes, n_features, n_features), or (n_classes, n_features) for
+    # variances.
     def __init__(self, covariance):
         self.is_shared = covariance.ndim == 3 and len(covariance) == 1
         self.covariance = covariance[0] if self.is_shared else covariance

@@ -82,9 +82,9 @@ class ISDALoss(nn.CrossEntropyLoss):
     ----------
     n_classes, n_features : int
         Shape of the last linear layer's weight.
-    covariance : {"full", "pooled", "diagonal", "shared", "identity", "low_rank"}, \
-            ClassCovariance or array-like, default="full"
-        What is kept of the covariances, see :class:`ClassCovariance`. Or covariances
+    covariance : str, ClassCovariance or array-like, default="full"
+        What is kept of the covariances: "full", "pooled", "diagonal", "shared",
+        "identity" or "low_rank", see :class:`ClassCovariance`. Or covariances
         that are known from other rows and are not changed: a fitted ClassCovariance, or
         an array of shape (n_features, n_features) for all classes, (n_classes,
         n_features, n_features), or (n_classes, n_features) for variances only.

@@ -23,6 +23,7 @@ from skaug import (
     IHDAFinetuner,
     InfluenceAugmenter,
     ISDAClassifier,
+    ISDALogisticRegression,
     LastLayerInfluence,
     ManifoldMixup,
     NetClassifier,
@@ -65,6 +66,8 @@ ESTIMATORS = {
     ),
     "resampled": ResampledClassifier(NOISE, LogisticRegression()),
     "shifted": PriorShift(LogisticRegression()),
+    "isda, logistic": ISDALogisticRegression(),
+    "isda, given": ISDAClassifier(covariance=np.eye(128), **SHORT),
     "ihda": IHDAFinetuner(NET, generator=SMALL, random_state=0),
     "ihda of regions": IHDAFinetuner(
         NET, sources="region", generator="noise", random_state=0

@@ -9,6 +9,7 @@ from skaug import (
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
+    ISDALogisticRegression,
     NetClassifier,
     PretrainedFeatures,
     PriorShift,
@@ -23,6 +24,7 @@ TINY = {"max_epochs": 20, "module__hidden": (16, 8), "random_state": 0}
 CHECKED = [
     NetClassifier(**TINY),
     ISDAClassifier(**TINY),
+    ISDALogisticRegression(),
     HardRegionSampler(random_state=0),
     HardRegionSampler(output="potentials"),
     ResampledClassifier(

@@ -24,7 +24,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from skaug import ISDALogisticRegression, ISDALoss
+from skaug import ISDALogisticRegression, ISDALoss, plain_twin, report
+from skaug.isda.linear_cv import Choice
 from skaug.isda.linear_fit import Problem, solve
 
 EXACT = {"temperature": 1.0, "tol": 1e-9, "max_iter": 10_000}
@@ -275,7 +276,7 @@ def test_it_is_searched_over_on_frames_with_names():
     X, codes, _ = rows(90)
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(A)])
     y = pd.Series(np.array(["a", "b", "c", "d", "e"])[codes])
-    pipe = make_pipeline(StandardScaler(), ISDALogisticRegression())
+    pipe = make_pipeline(StandardScaler(), ISDALogisticRegression(C=1.0))
     grid = {
         "isdalogisticregression__covariance": ["pooled", "full"],
         "isdalogisticregression__strength": [0.0, 1.0],
@@ -309,3 +310,47 @@ def test_bad_parameters_are_named(kwargs, message):
     X, codes, _ = rows()
     with refuses(message):
         ISDALogisticRegression(**kwargs).fit(X, codes)
+
+
+def test_its_plain_twin_is_logistic_regression():
+    X, codes, _ = rows(100)
+    model = ISDALogisticRegression(C=1.0, temperature=1.0).fit(X, codes)
+    twin = plain_twin(model)
+    assert twin.strength == 0
+    card = report(model, X, codes, X_train=X, y_train=codes)
+    assert "strength=0 in place of auto" in card.html and model.strength_ > 0
+    assert "covariance &#39;pooled&#39;" in card.html
+    with refuses("needs an estimator with augmentation"):
+        plain_twin(twin.fit(X, codes))
+
+
+def test_a_choice_is_better_by_more_than_the_error_of_paired_losses():
+    def choice(losses):
+        weights = np.full(4, 0.25)
+        return Choice(1.0, 1.0, np.arange(4), np.asarray(losses, float), weights)
+
+    plain = choice([3, 3, 3, 3])
+    better, doubtful = choice([2, 2, 2, 3]), choice([1, 4, 2, 4])
+    # Gaps of 1, 1, 1, 0: 0.75 ± 0.25; gaps of 2, -1, 1, -1: 0.25 ± 0.75.
+    assert better.is_better_than(plain) and not plain.is_better_than(better)
+    assert not doubtful.is_better_than(plain)
+    groups = np.array([0, 0, 0, 1])  # two groups: sums of 0.1875 beside the mean
+    assert better.is_better_than(plain, groups) == (np.sqrt(2 * 2) * 0.1875 < 0.75)
+
+
+def test_auto_is_kept_only_where_held_out_rows_gain():
+    # Ten classes that vary alike, in 20 features: what "pooled" takes for granted.
+    rng, y = np.random.default_rng(0), np.arange(300) % 10
+    means, mix = 2 * rng.normal(size=(10, 20)), rng.normal(size=(20, 20))
+    X = means[y] + rng.normal(size=(300, 20)) @ mix
+    assert ISDALogisticRegression().fit(X, y).strength_ == pytest.approx(4 * 20 / 300)
+    # Malignant cells vary much more than benign ones.
+    X, y = load_breast_cancer(return_X_y=True)
+    few = np.concatenate([np.flatnonzero(y == k)[:100] for k in range(2)])
+    X, y = scale(X)[few], y[few]
+    model, plain = (
+        ISDALogisticRegression().fit(X, y),
+        ISDALogisticRegression(0).fit(X, y),
+    )
+    assert model.strength_ == 0
+    np.testing.assert_array_equal(model.coef_, plain.coef_)

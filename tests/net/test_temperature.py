@@ -2,10 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from skaug.net import best_temperature
+from skaug.net import NetClassifier, best_temperature
 
 CROSS_ENTROPY = torch.nn.functional.cross_entropy
 
@@ -40,3 +44,25 @@ def test_a_factor_on_the_logits_is_one_on_the_temperature(logits):
 
 def test_where_all_is_right_there_is_no_best_one(logits):
     assert best_temperature(logits, logits.argmax(dim=1)) == 1
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_scikit_learn_finds_it_on_held_out_groups(kind):
+    """What the guide says to write, for texts of numbers that do not begin at 0 too."""
+    rng = np.random.default_rng(0)
+    X, codes = rng.normal(size=(120, 4)), np.arange(120) % 3
+    X[:, :3] += 0.7 * np.eye(3)[codes]
+    folds = list(GroupKFold(3).split(X, groups=np.arange(120) // 4))
+    labels = codes if kind is int else (codes + 1).astype(str)
+    net = NetClassifier(max_epochs=20, random_state=0)
+    model = CalibratedClassifierCV(net, method="temperature", ensemble=False, cv=folds)
+    model.fit(X, labels)
+    proba = cross_val_predict(net, X, codes, cv=folds, method="predict_proba")
+    logits = torch.from_numpy(np.log(proba.astype(float)))
+    best = best_temperature(logits, torch.from_numpy(codes))
+    found = 1 / float(model.calibrated_classifiers_[0].calibrators[0].beta_)
+    assert best > 1.1
+    assert found == pytest.approx(best, rel=1e-3)
+    plain = net.fit(X, codes).predict_proba(X).astype(float)
+    expected = softmax(np.log(plain) / best, axis=1)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-3)
