@@ -155,8 +155,9 @@ if has_weights:
         print(f"{100 * right:.1f} % right in the test")
 
 # %%
-# "auto" stands for a strength of 0.5 here, because there are 1,280 features and 100
-# rows. A hundred rows tell too little to choose it better.
+# "auto" tries a strength of 0.5 here, because there are 1,280 features and 100 rows. It
+# keeps it if the loss of held-out rows is lower by more than a standard error. On
+# pixels of digits that may be anywhere it takes 0.
 
 if not has_weights:
     print(

@@ -114,7 +114,7 @@ class GivenCovariance(nn.Module):
     >>> from skaug.isda.given import GivenCovariance
     >>> covariance = GivenCovariance(torch.eye(2), n_classes=3, n_features=2)
     >>> weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-    >>> covariance.quadratic_form(weight, torch.tensor([0])).tolist()
+    >>> covariance.quadratic_form(weight, torch.tensor([0])).round().tolist()
     [[0.0, 2.0, 1.0]]
     """
 

@@ -119,7 +119,7 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    skaug.ISDAClassifier : The same loss in a network, whose features are trained as well.
+    skaug.ISDAClassifier : The same loss in a network, which is trained as a whole.
 
     Notes
     -----
