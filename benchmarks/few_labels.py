@@ -21,8 +21,9 @@ from torch.nn.functional import interpolate
 
 from data import har_features, load, take
 from skaug import ISDALogisticRegression, PretrainedFeatures, PriorShift
-from skaug.isda.linear_cv import candidates, choose, folds_of
+from skaug.isda.linear_cv import candidates, choose
 from skaug.isda.linear_fit import Problem, principal_axes, solve
+from skaug.net.splits import folds_of_few
 
 # Where features of images are kept between runs.
 CACHE = Path(tempfile.gettempdir()) / "skaug-few-labels"
@@ -165,7 +166,7 @@ def by_problem(kind):
         ones, no_offset = np.ones(n), np.zeros(n_classes)
         more = ("pooled", 0, True, drawn.squares)
         problem = kind(X, drawn.y, ones, no_offset, *more)
-        folds = folds_of(5, drawn.y, drawn.groups, "by_problem")
+        folds = folds_of_few(5, drawn.y, drawn.groups)
         C, temperature = choose(problem, folds, candidates(X, problem.weights))
         found = solve(problem.part(np.arange(n)), C)[0]
         logits = problem.logits(found, drawn.X_test) / temperature
@@ -203,7 +204,7 @@ def prior_shift(drawn):
 
 def discriminant(drawn):
     """Linear discriminant analysis with a shrunk covariance, and a temperature."""
-    folds = folds_of(5, drawn.y, drawn.groups, "discriminant")
+    folds = folds_of_few(5, drawn.y, drawn.groups)
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     model = CalibratedClassifierCV(
         model, method="temperature", cv=folds, ensemble=False

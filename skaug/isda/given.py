@@ -95,7 +95,8 @@ class GivenCovariance(nn.Module):
     Parameters
     ----------
     source : ClassCovariance or array-like
-        As for :func:`covariance_array`.
+        An estimate, or an array of shape (n_features, n_features) for all classes,
+        (n_classes, n_features, n_features), or (n_classes, n_features) for variances.
     n_classes, n_features : int
         Sizes.
     device, dtype : torch.device and torch.dtype, default=None
@@ -113,7 +114,7 @@ class GivenCovariance(nn.Module):
     >>> from skaug.isda.given import GivenCovariance
     >>> covariance = GivenCovariance(torch.eye(2), n_classes=3, n_features=2)
     >>> weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-    >>> covariance.quadratic_form(weight, torch.tensor([0])).tolist()
+    >>> covariance.quadratic_form(weight, torch.tensor([0])).round().tolist()
     [[0.0, 2.0, 1.0]]
     """
 

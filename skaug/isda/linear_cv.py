@@ -1,20 +1,16 @@
 """Penalty and temperature of a linear classifier, by predictions for held-out rows."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from skaug._checks import is_whole
 from skaug._paired import standard_error
 from skaug.isda.linear_fit import solve
-from skaug.net.splits import all_splits
 from skaug.net.temperature import best_temperature
 
-__all__ = ["Choice", "candidates", "choose", "folds_of"]
+__all__ = ["Choice", "candidates", "choose"]
 
 # A path of penalties ends when the last values were no better.
 PATIENCE = 2
@@ -31,24 +27,6 @@ def candidates(X, weights):
     return np.logspace(-1, 4, 11) / (variance or 1.0)
 
 
-def folds_of(cv, codes, groups, name):
-    """List pairs of row numbers: to fit on, and held out."""
-    # A number of folds is lowered to the rows of the largest class, so that a few rows
-    # of each class suffice. Rarer classes are held out in some folds only.
-    if is_whole(cv):
-        most = np.bincount(codes).max() if groups is None else len(np.unique(groups))
-        if most < 2 and groups is None:
-            raise ValueError(
-                f"{name} needs two rows of a class to hold one out; got one of each. "
-                "Set C and temperature to numbers."
-            )
-        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = kind(max(2, min(int(cv), most)))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return all_splits(cv, codes, groups, name=name)
-
-
 def choose(problem, folds, values, temperature="cv", max_iter=1000, tol=1e-4):
     """Choose C and temperature for the lowest loss of held-out rows.
 
@@ -57,7 +35,7 @@ def choose(problem, folds, values, temperature="cv", max_iter=1000, tol=1e-4):
     problem : Problem
         Of all rows.
     folds : list of (ndarray, ndarray)
-        Of :func:`folds_of`.
+        Of :func:`~skaug.net.splits.folds_of_few`.
     values : sequence of float
         Values of C, ascending.
     temperature : float or "cv", default="cv"

@@ -26,9 +26,10 @@ from skaug._checks import (
     is_number,
 )
 from skaug.isda.given import covariance_array
-from skaug.isda.linear_cv import candidates, choose, folds_of
+from skaug.isda.linear_cv import candidates, choose
 from skaug.isda.linear_fit import Problem, principal_axes, solve
 from skaug.net.priors import log_prior
+from skaug.net.splits import folds_of_few
 
 __all__ = ["ISDALogisticRegression"]
 
@@ -283,7 +284,7 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
             return
         if isinstance(C, str):
             C = candidates(problem.X, problem.weights)
-        folds = folds_of(self.cv, problem.codes, groups, type(self).__name__)
+        folds = folds_of_few(self.cv, problem.codes, groups, name=type(self).__name__)
         values = np.sort(np.atleast_1d(C).astype(float))
         settings = folds, values, temperature, self.max_iter, self.tol
         choice = choose(problem, *settings)

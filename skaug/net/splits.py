@@ -1,5 +1,6 @@
 """Hold out rows for validation, whole groups at a time where rows belong together."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -8,14 +9,15 @@ from sklearn.model_selection import (
     GroupShuffleSplit,
     ShuffleSplit,
     StratifiedGroupKFold,
+    StratifiedKFold,
     StratifiedShuffleSplit,
     check_cv,
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import check_groups
+from skaug._checks import check_groups, is_whole
 
-__all__ = ["all_splits", "hold_out"]
+__all__ = ["all_splits", "folds_of_few", "hold_out"]
 
 
 # ``split`` is a ValidSplit of skorch. Its ``cv`` is a number of folds, of which the
@@ -46,6 +48,25 @@ def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
         )
     split = ValidSplit(cv, stratified=_can_stratify(cv, y))
     return list(_splits(split, y, groups, random_state, name))
+
+
+# ``cv`` is as above, and ``codes`` are class codes. A number of folds is lowered to the
+# rows of the largest class, so that a few rows of each class suffice. Rarer classes are
+# held out in some folds only.
+def folds_of_few(cv, codes, groups=None, *, name="folds_of_few"):
+    """List stratified splits of rows of which classes may have a few only."""
+    if is_whole(cv):
+        most = np.bincount(codes).max() if groups is None else len(np.unique(groups))
+        if most < 2 and groups is None:
+            raise ValueError(
+                f"{name} needs two rows of a class to hold one out; got one of each. "
+                "Set C and temperature to numbers."
+            )
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = kind(max(2, min(int(cv), most)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return all_splits(cv, codes, groups, name=name)
 
 
 def _can_stratify(cv, y):

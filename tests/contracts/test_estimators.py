@@ -120,7 +120,7 @@ def fit(model, X, y):
 
 def results(model, X, y):
     """What the fitted model makes of rows."""
-    if hasattr(model, "augment"):
+    if callable(getattr(model, "augment", None)):
         return model.augment(X, y=y)
     for method in ("predict_proba", "transform"):
         if hasattr(model, method):
