@@ -39,9 +39,9 @@ class PretrainedFeatures(
 
     Who has few labelled images starts from a network that has seen many. The network is
     frozen: each image becomes the input of the last layer, and a linear classifier on
-    these features is all that is trained. On 20 CIFAR-10 images per class that gives about
-    80 % right, while the default network of :class:`~skaug.NetClassifier`, trained on
-    the same images, gives 37 %.
+    these features is all that is trained. On 20 CIFAR-10 images per class that is right
+    for about 80 % of the test images; the default network of
+    :class:`~skaug.NetClassifier`, trained on the same images, for 37 %.
 
     Parameters
     ----------
