@@ -20,6 +20,7 @@ from skaug.hard_regions import (
     VAEGenerator,
     auto_radius,
     class_potentials,
+    hardness,
     potential,
     potential_grid,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "auto_radius",
     "class_potentials",
     "expected_calibration_error",
+    "hardness",
     "plain_twin",
     "potential",
     "potential_grid",

@@ -31,6 +31,7 @@ from skaug.hard_regions.generators import (
     VAEGenerator,
     sample_latent,
 )
+from skaug.hard_regions.hardness import hardness
 from skaug.hard_regions.potential import (
     auto_radius,
     class_potentials,
@@ -57,6 +58,7 @@ __all__ = [
     "auto_radius",
     "class_potentials",
     "fit_vae",
+    "hardness",
     "kernel_sums",
     "potential",
     "potential_grid",

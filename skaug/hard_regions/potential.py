@@ -36,7 +36,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 
-from skaug._checks import Whole, check_groups, check_value, is_number
+from skaug._checks import Whole, check_groups, check_value, is_number, is_whole
+from skaug.hard_regions.hardness import class_shares, sums_per_row
+from skaug.hard_regions.nearest import nearest_rows
 from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
 
 __all__ = [
@@ -69,10 +71,11 @@ def potential(
         The points, float32 or float64. Other dtypes are converted to float64.
     y : array-like of shape (n,)
         Labels of any dtype.
-    radius : float or "auto", default="auto"
+    radius : float, "auto" or ("knn", k), default="auto"
         Largest distance of a neighbour, in units of the metric. Cosine distances are
         at most 2, and at most 1 if no feature is negative; the paper searches (0, 1].
-        "auto" is :func:`auto_radius`.
+        "auto" is :func:`auto_radius`. ``("knn", 10)`` gives every row a radius of its
+        own, the distance to its tenth neighbour, and is computed on the CPU.
     gamma : float or "scale", default="scale"
         Width of the kernel, in the same units; the paper uses 0.05. "scale" is half the
         radius. Then the weight of a neighbour is 0.37 at half the radius, and 0.02 at
@@ -183,6 +186,13 @@ def kernel_sums(
     (array([0.   , 0.018, 0.018]), array([0.368, 0.368, 0.   ]))
     """
     X, codes, groups = _check_points(X, y, groups)
+    n_neighbors = neighbors_asked(radius)
+    if n_neighbors:
+        _check_metric(metric)
+        width = None if _is_scale(gamma) else _checked_gamma(gamma)
+        _warn_of_rows_of_zeros(X, metric)
+        found = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+        return sums_per_row(*found, codes, width)
     radius, gamma = resolve(radius, gamma, metric, X, groups, device)
     _warn_of_rows_of_zeros(X, metric)
     own, other = _sums(
@@ -271,7 +281,9 @@ def class_potentials(
     y_ref : array-like of shape (n_ref,)
         Labels of `X_ref`.
     radius, gamma, metric : objects
-        As for :func:`potential`. The "auto" radius is that of `X_ref`.
+        As for :func:`potential`. The "auto" radius is that of `X_ref`. With ``("knn",
+        10)`` the result is the :func:`hardness` that the point would have in each
+        class, from 0 to 1, and gamma does not matter.
     groups, groups_ref : array-like of shape (n,) and (n_ref,), default=None
         Points of one group are no neighbours. If the same points are in X and `X_ref`,
         row numbers as groups keep a point from being its own neighbour.
@@ -282,7 +294,11 @@ def class_potentials(
     -------
     potentials : ndarray of shape (n, n_classes)
         Columns in the order of ``np.unique(y_ref)``. The potential is -1 if the class
-        has no point in the neighbourhood.
+        has no point in the neighbourhood; the hardness is 1 there.
+
+    See Also
+    --------
+    hardness : Of points with labels.
 
     Examples
     --------
@@ -293,6 +309,11 @@ def class_potentials(
     ... ).round(4)
     array([[-0.6321,  0.6321],
            [-1.    , -0.3679]])
+    >>> class_potentials(
+    ...     [[0.0], [3.0]], X_ref, y_ref, radius=("knn", 2), metric="euclidean"
+    ... ).round(4)
+    array([[0.018, 0.982],
+           [1.   , 0.   ]])
     """
     X_ref, codes, _ = _check_points(X_ref, y_ref)
     X = check_array(X, dtype=X_ref.dtype.type)
@@ -312,6 +333,18 @@ def class_potentials(
             for of_rows, rows in ((groups, X), (groups_ref, X_ref))
         ]
         groups, groups_ref = np.split(_codes(np.concatenate(both)), [len(X)])
+    n_neighbors = neighbors_asked(radius)
+    if n_neighbors:
+        _check_metric(metric)
+        distances, rows = nearest_rows(
+            X_ref,
+            n_neighbors,
+            queries=X,
+            metric=metric,
+            groups=groups_ref,
+            query_groups=groups,
+        )
+        return 1 - class_shares(distances, rows, codes, codes.max() + 1)
     radius, gamma = resolve(radius, gamma, metric, X_ref, groups_ref, device)
     _warn_of_rows_of_zeros(X_ref, metric)
     space = MetricSpace(metric, [X, X_ref], device, reach=min(radius, gamma))
@@ -426,6 +459,23 @@ def signed(own, other):
     return np.where(noisy, -1.0, other - own), noisy
 
 
+def neighbors_asked(radius):
+    """Number of neighbours if a radius is ("knn", number), else None."""
+    if not isinstance(radius, tuple):
+        return None
+    if (
+        len(radius) == 2
+        and radius[0] == "knn"
+        and is_whole(radius[1])
+        and radius[1] > 0
+    ):
+        return int(radius[1])
+    raise ValueError(
+        "The potential needs a radius as a number, 'auto' or ('knn', number of "
+        f"neighbours); got {radius!r}. ('knn', 10) takes ten."
+    )
+
+
 def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
     """Check radius, gamma and metric, and turn "auto" and "scale" into numbers."""
     _check_metric(metric)
@@ -433,7 +483,7 @@ def resolve(radius, gamma, metric, X, groups=None, device="cpu"):
         groups = _group_codes(groups, len(X))
         radius = _auto_radius(X, metric, groups, 10, device)
     radius = _checked_radius(radius, metric)
-    if isinstance(gamma, str) and gamma == "scale":
+    if _is_scale(gamma):
         if radius == math.inf:
             raise ValueError(
                 "The potential needs a finite radius for gamma='scale', which is half "
@@ -460,6 +510,10 @@ def _checked_radius(radius, metric):
             f"'auto'; got {radius!r}. potential_grid takes several."
         )
     return float(radius)
+
+
+def _is_scale(gamma):
+    return isinstance(gamma, str) and gamma == "scale"
 
 
 def _checked_gamma(gamma):
