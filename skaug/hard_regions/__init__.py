@@ -25,13 +25,17 @@ References
 
 from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
 from skaug.hard_regions.generators import (
-    CVAEGenerator,
     GaussianGenerator,
     NoiseGenerator,
-    VAEGenerator,
     sample_latent,
 )
 from skaug.hard_regions.hardness import hardness
+from skaug.hard_regions.latent_generators import CVAEGenerator, VAEGenerator
+from skaug.hard_regions.mixed_columns import MixedColumns
+from skaug.hard_regions.neighbor_generators import (
+    InterpolationGenerator,
+    NeighborGenerator,
+)
 from skaug.hard_regions.potential import (
     auto_radius,
     class_potentials,
@@ -51,6 +55,9 @@ __all__ = [
     "HardPoints",
     "HardRegionDisplay",
     "HardRegionSampler",
+    "InterpolationGenerator",
+    "MixedColumns",
+    "NeighborGenerator",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
     "ResampledClassifier",

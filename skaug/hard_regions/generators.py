@@ -6,6 +6,8 @@ which says how far the vector goes from its source:
 
 - :class:`VAEGenerator` and :class:`CVAEGenerator`: :math:`z = \mu + \beta \sigma
   \epsilon` in the latent space of a variational autoencoder (Eq. 4 of IHDA [1]_);
+- :class:`NeighborGenerator` and :class:`InterpolationGenerator`: from the source
+  towards its nearest neighbours of the class;
 - :class:`GaussianGenerator`: normal with the covariance of the class;
 - :class:`NoiseGenerator`: normal with the variance of each feature.
 
@@ -20,23 +22,19 @@ References
 
 import math
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from skorch.dataset import ValidSplit
 
-from skaug._checks import Instance, Number, OneOf, Whole, check_parameters
-from skaug.hard_regions.vae import fit_vae
-from skaug.net.splits import hold_out
+from skaug._checks import Number, OneOf, check_parameters
 
 __all__ = [
     "BYTES_AT_ONCE",
-    "CVAEGenerator",
     "GaussianGenerator",
+    "Generator",
     "NoiseGenerator",
-    "VAEGenerator",
-    "collapse",
+    "normal",
     "sample_latent",
+    "uniform",
 ]
 
 BYTES_AT_ONCE = 2**25
@@ -70,20 +68,22 @@ def sample_latent(mean, deviation, spread=1.0, *, generator=None):
     >>> bool((z == 0).all())
     True
     """
-    spreads = _uniform(len(mean), spread, generator).to(mean)
-    return mean + spreads * deviation * _normal(mean.shape, generator).to(mean), spreads
+    spreads = uniform(len(mean), spread, generator).to(mean)
+    return mean + spreads * deviation * normal(mean.shape, generator).to(mean), spreads
 
 
 # Draws are made in double precision, so that they do not depend on the dtype of X.
-def _uniform(n, spread, generator):
+def uniform(n, spread, generator):
+    """Draw factors (n, 1) from U[0, spread]."""
     return spread * torch.rand(n, 1, generator=generator, dtype=torch.float64)
 
 
-def _normal(shape, generator):
+def normal(shape, generator):
+    """Draw standard normal numbers."""
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-class _Generator(BaseEstimator):
+class Generator(BaseEstimator):
     """A generator that declares what its parameters may be."""
 
     _rules = {"spread": Number(0, hint="0 makes copies of the sources.")}
@@ -93,7 +93,7 @@ class _Generator(BaseEstimator):
         check_parameters(self, self._rules)
 
 
-class NoiseGenerator(_Generator):
+class NoiseGenerator(Generator):
     """Normal noise with the standard deviation of each feature.
 
     It needs no training, and inside a network it is nearly as good as an autoencoder.
@@ -133,260 +133,97 @@ class NoiseGenerator(_Generator):
         return sample_latent(X, self.deviation_, self.spread, generator=generator)
 
 
-class GaussianGenerator(_Generator):
+class GaussianGenerator(Generator):
     r"""Normal with the covariance of the class, times the factor squared.
 
     A sum of the class's n centred vectors with standard normal weights over
     :math:`\sqrt n` has this covariance, so that no matrix of n_features x n_features
     is formed where a class has few vectors.
 
+    A covariance of few vectors has few directions. It is therefore shrunk towards the
+    pooled one, the mean of the covariances of all classes weighted by their vectors.
+
     Parameters
     ----------
     spread : float, default=1.0
         The factor of each new vector is drawn from U[0, spread]; 0 makes copies.
+    shrinkage : float or "auto", default="auto"
+        Weight of the pooled covariance, from 0 to 1; the rest is the weight of the
+        class's own. "auto" is d / (d + n) for a class of n vectors of d features: few
+        vectors say little about many directions.
 
     Attributes
     ----------
     factors_ : dict of int to torch.Tensor of shape (n_directions, n_features)
         A matrix A of each class whose A'A is the covariance. It has as many rows as the
         class has vectors or features, whichever is less.
+    pooled_ : torch.Tensor of shape (n_directions, n_features)
+        Such a matrix of the pooled covariance.
+    shrinkage_ : dict of int to float
+        The weight of the pooled covariance in each class.
 
     Examples
     --------
     >>> import torch
     >>> from skaug import GaussianGenerator
     >>> X, codes = torch.eye(4), torch.tensor([0, 0, 1, 1])
-    >>> gaussian = GaussianGenerator().fit(X, codes)
+    >>> gaussian = GaussianGenerator(shrinkage=0).fit(X, codes)
     >>> new, spreads = gaussian.draw(X, codes, torch.Generator())
     >>> bool((new[:2, 2:] == 0).all())  # features that never vary in class 0
     True
     """
 
-    def __init__(self, spread=1.0):
+    _rules = {
+        **Generator._rules,
+        "shrinkage": Number(0, 1) | OneOf("auto"),
+    }
+
+    def __init__(self, spread=1.0, shrinkage="auto"):
         self.spread = spread
+        self.shrinkage = shrinkage
 
     def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
         """Measure the covariances; only X and `codes` are looked at."""
         self.check()
-        self.factors_ = {}
+        self.factors_, self.shrinkage_ = {}, {}
+        centred, n_features = torch.empty_like(X), X.shape[1]
         for code in codes.unique().tolist():
             rows = X[codes == code]
-            rows = (rows - rows.mean(0)) / math.sqrt(len(rows))
-            if len(rows) > rows.shape[1]:
-                rows = torch.linalg.qr(rows, mode="r").R
-            self.factors_[code] = rows
+            centred[codes == code] = rows - rows.mean(0)
+            self.factors_[code] = _root(centred[codes == code])
+            by_size = n_features / (n_features + len(rows))
+            given = self.shrinkage
+            self.shrinkage_[code] = by_size if given == "auto" else float(given)
+        self.pooled_ = centred[:0]
+        if any(self.shrinkage_.values()):
+            self.pooled_ = _root(centred)
         return self
 
     def draw(self, X, codes, generator):
         """Draw one new vector per source, as :meth:`VAEGenerator.draw` does."""
         # A source of a class that was not there in ``fit`` comes back as it is.
-        spreads, new = _uniform(len(X), self.spread, generator).to(X), X.clone()
+        spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
         for code in codes.unique().tolist():
             factor = self.factors_.get(code)
             if factor is None:
                 continue
+            pooled = self.shrinkage_[code]
+            parts = [(1 - pooled, factor), (pooled, self.pooled_)]
             # Weights of one piece take no more memory than the samples of a piece.
-            at_once = max(1, BYTES_AT_ONCE // (8 * len(factor)))
+            n_weights = max(len(of_part) for _, of_part in parts)
+            at_once = max(1, BYTES_AT_ONCE // (8 * n_weights))
             for rows in (codes == code).nonzero().squeeze(1).split(at_once):
-                weights = _normal((len(rows), len(factor)), generator).to(X)
-                new[rows] += spreads[rows] * (weights @ factor)
+                for share, of_part in parts:
+                    if share:
+                        weights = normal((len(rows), len(of_part)), generator).to(X)
+                        moves = math.sqrt(share) * (weights @ of_part)
+                        new[rows] += spreads[rows] * moves
         return new, spreads
 
 
-class VAEGenerator(_Generator):
-    """Variation in the latent space of a variational autoencoder, as in the paper.
-
-    Parameters
-    ----------
-    latent_dim : int, default=32
-        Dimension of the latent space.
-    kl_weight : float, default=1.0
-        Weight of the divergence in the autoencoder's loss (Eq. 2); less makes closer
-        copies.
-    steps : int or "auto", default="auto"
-        Training steps at most. "auto" is about five passes over the rows, but at least
-        100 and at most 400 steps: inside a network, an autoencoder that is half trained
-        served as well as one that is trained out.
-    keep_residual : bool, default=True
-        Whether a new vector keeps what the autoencoder cannot represent of its source.
-        The paper's vectors do not: they are the decoded ones, which are blurred where
-        the autoencoder is coarse.
-    decoder_noise : float, default=2.0
-        Normal noise added to each feature, as a multiple of the factor and of the
-        standard deviation of the autoencoder's error; 0 in the paper.
-    spread : float, default=1.0
-        The factor of each new vector is drawn from U[0, spread].
-
-    Attributes
-    ----------
-    vae_ : VAE
-        The trained autoencoder.
-    deviation_ : torch.Tensor of shape (n_features,)
-        Standard deviation of the autoencoder's error.
-    r2_, active_units_ : float, int
-        What the latent space carries of all rows, see
-        :meth:`~skaug.hard_regions.VAE.report`.
-    r2_held_out_ : float
-        The same of rows that were held out from training; NaN where none were.
-    interrupted_ : bool
-        Whether Ctrl-C ended the training.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn.datasets import load_iris
-    >>> from skaug import VAEGenerator
-    >>> X, codes = map(torch.from_numpy, load_iris(return_X_y=True))
-    >>> generator = VAEGenerator(latent_dim=2).fit(X, codes)
-    >>> new, spreads = generator.draw(X, codes, torch.Generator())
-    >>> new.shape, generator.r2_ > 0.5
-    (torch.Size([150, 4]), True)
-    """
-
-    conditional = False
-    _rules = {
-        **_Generator._rules,
-        "latent_dim": Whole(1),
-        "kl_weight": Number(0),
-        "steps": Whole(1) | OneOf("auto"),
-        "keep_residual": Instance((bool, np.bool_), "True or False"),
-        "decoder_noise": Number(0),
-    }
-
-    def __init__(
-        self,
-        latent_dim=32,
-        kl_weight=1.0,
-        steps="auto",
-        keep_residual=True,
-        decoder_noise=2.0,
-        spread=1.0,
-    ):
-        self.latent_dim = latent_dim
-        self.kl_weight = kl_weight
-        self.steps = steps
-        self.keep_residual = keep_residual
-        self.decoder_noise = decoder_noise
-        self.spread = spread
-
-    def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
-        """Train the autoencoder; a tenth of the rows is held out to stop in time.
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors to learn from.
-        codes : torch.Tensor of shape (n,)
-            Their classes.
-        groups : array-like of shape (n,), default=None
-            Subject, segment or the like of each: whole groups are held out.
-        random_state : int, default=0
-            Seed.
-        verbose : int, default=0
-            Whether to report on the training.
-
-        Returns
-        -------
-        self : VAEGenerator
-            The fitted generator.
-        """
-        self.check()
-        told = codes if self.conditional else None
-        train, held_out = _a_tenth_held_out(X, codes, groups, random_state)
-        steps = min(max(100, 10 * math.ceil(len(X) / 256)), 400)
-        self.vae_ = fit_vae(
-            X[train],
-            _rows(X, held_out),
-            codes=_rows(told, train),
-            codes_valid=_rows(told, held_out),
-            n_classes=int(codes.max()) + 1 if self.conditional else 0,
-            latent_dim=self.latent_dim,
-            kl_weight=self.kl_weight,
-            max_steps=steps if self.steps == "auto" else self.steps,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.interrupted_ = self.vae_.interrupted
-        self.r2_, self.active_units_ = self.vae_.report(X, told)
-        self.r2_held_out_ = math.nan
-        if held_out is not None:
-            self.r2_held_out_, _ = self.vae_.report(X[held_out], _rows(told, held_out))
-        self.deviation_ = self.vae_.error(X, told)
-        return self
-
-    @torch.no_grad()
-    def draw(self, X, codes, generator):
-        """Draw one new vector per source (Eq. 7 of IHDA).
-
-        Parameters
-        ----------
-        X : torch.Tensor of shape (n, n_features)
-            Sources.
-        codes : torch.Tensor of shape (n,)
-            Their classes.
-        generator : torch.Generator
-            Source of randomness, on the CPU.
-
-        Returns
-        -------
-        new : torch.Tensor of shape (n, n_features)
-            New vectors.
-        spreads : torch.Tensor of shape (n, 1)
-            The factor of each.
-        """
-        mean, deviation = self.vae_.encode(X, codes)
-        z, spreads = sample_latent(mean, deviation, self.spread, generator=generator)
-        new = self.vae_.decode(z, codes)
-        if self.keep_residual:
-            new = X + (new - self.vae_.decode(mean, codes))
-        if self.decoder_noise:
-            noise = _normal(X.shape, generator).to(X)
-            new = new + self.decoder_noise * spreads * self.deviation_ * noise
-        return new, spreads
-
-
-class CVAEGenerator(VAEGenerator):
-    """The same with an autoencoder that is told the class of each row.
-
-    Parameters and attributes are those of :class:`VAEGenerator`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn.datasets import load_iris
-    >>> from skaug import CVAEGenerator
-    >>> X, codes = map(torch.from_numpy, load_iris(return_X_y=True))
-    >>> CVAEGenerator(latent_dim=2).fit(X, codes).vae_.n_classes
-    3
-    """
-
-    conditional = True
-
-
-def collapse(generator, least_r2):
-    """Say what is wrong with a trained autoencoder, if its latent space is empty."""
-    # A generator without an autoencoder is never at fault.
-    r2 = getattr(generator, "r2_", math.inf)
-    units = getattr(generator, "active_units_", math.inf)
-    if r2 >= least_r2 and units:
-        return None
-    return (
-        f"the autoencoder collapsed: it explains {max(r2, 0):.0%} of the variance with "
-        f"{units} active latent units. Decrease kl_weight, increase steps, or set "
-        "generator='noise'."
-    )
-
-
-def _a_tenth_held_out(X, codes, groups, seed):
-    """Rows to train on and rows held out, or all rows and None of fewer than ten."""
-    if len(X) < 10:
-        return slice(None), None
-    if groups is not None and len(np.unique(groups)) < 2:
-        groups = None
-    split = ValidSplit(0.1, stratified=False)
-    sides = hold_out(split, codes.cpu(), groups, random_state=seed)
-    return tuple(torch.as_tensor(rows, device=X.device) for rows in sides)
-
-
-def _rows(values, rows):
-    return None if values is None or rows is None else values[rows]
+def _root(centred):
+    """A matrix of few rows whose product with itself is the covariance."""
+    rows = centred / math.sqrt(len(centred))
+    if len(rows) > rows.shape[1]:
+        rows = torch.linalg.qr(rows, mode="r").R
+    return rows

@@ -106,15 +106,16 @@ def class_shares(distances, rows, codes, n_classes):
     return sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-300)
 
 
-def sums_per_row(distances, rows, codes, gamma=None):
+def sums_per_row(distances, rows, codes, query_codes=None, gamma=None):
     """Kernel sums of neighbours of the own class and of other classes.
 
     Parameters
     ----------
     distances, rows : ndarray of shape (n, k)
         Neighbours, from :func:`~skaug.hard_regions.nearest.nearest_rows`.
-    codes : ndarray of shape (n,)
-        Classes of the rows.
+    codes, query_codes : ndarray of int
+        Classes of the rows that can be neighbours, and of the rows that have them, by
+        default the same.
     gamma : float, default=None
         Width of the kernel; by default half the radius of each row.
 
@@ -123,7 +124,8 @@ def sums_per_row(distances, rows, codes, gamma=None):
     own, other : ndarray of shape (n,)
         A sum is 0 only if there is no such neighbour.
     """
-    weights, own = _kernel(distances, gamma), codes[rows] == codes[:, None]
+    query_codes = codes if query_codes is None else query_codes
+    weights, own = _kernel(distances, gamma), codes[rows] == query_codes[:, None]
     return (weights * own).sum(axis=1), (weights * ~own).sum(axis=1)
 
 

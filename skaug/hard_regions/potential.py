@@ -192,7 +192,7 @@ def kernel_sums(
         width = None if _is_scale(gamma) else _checked_gamma(gamma)
         _warn_of_rows_of_zeros(X, metric)
         found = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
-        return sums_per_row(*found, codes, width)
+        return sums_per_row(*found, codes, gamma=width)
     radius, gamma = resolve(radius, gamma, metric, X, groups, device)
     _warn_of_rows_of_zeros(X, metric)
     own, other = _sums(

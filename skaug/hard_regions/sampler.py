@@ -1,10 +1,11 @@
-"""HardRegionSampler: hard points of a table, and new rows made from them."""
+"""HardRegionSampler: new rows of a table, by default as many as balance the classes."""
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -30,70 +31,88 @@ from skaug._components import (
 from skaug._random import new_generator
 from skaug._rows import check_columns, take_rows, with_new_rows
 from skaug.hard_regions.counts import samples_to_add
-from skaug.hard_regions.generators import (
+from skaug.hard_regions.latent_generators import (
     CVAEGenerator,
-    GaussianGenerator,
-    NoiseGenerator,
     VAEGenerator,
     collapse,
 )
-from skaug.hard_regions.potential import class_potentials
-from skaug.hard_regions.sources import SOURCES
+from skaug.hard_regions.mixed_columns import MixedColumns
+from skaug.hard_regions.potential import class_potentials, neighbors_asked
+from skaug.hard_regions.short_forms import GENERATORS
+from skaug.hard_regions.sources import SOURCES, HardPoints
 
 __all__ = ["HardRegionSampler"]
 
-# Attributes that only some fits set.
-OF_SAMPLES = (
+# Attributes that only some fits set, or that are computed when they are asked for.
+OF_SOME_FITS = (
     "source_index_",
     "is_synthetic_",
-    "source_potential_",
     "spread_",
     "groups_",
     "sampling_strategy_",
     "generator_",
     "_sources",
     "_seeds",
+    "_measured",
 )
 
 
 class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEstimator):
-    """Find the points of hard regions and make new samples of them.
-
-    A point lies in a hard region if its :func:`potential` is positive: within a radius,
-    other classes outweigh its own. Points without a neighbour of their own class are
-    left out as noise.
+    """Make new rows, of all points or of those in hard regions.
 
     With ``output="samples"`` the object is an over-sampler in the manner of
     imbalanced-learn: ``fit_resample`` returns the rows given and new ones after them.
-    It works in imbalanced-learn's Pipeline, and in scikit-learn's inside a
-    :class:`ResampledClassifier`. With ``output="potentials"`` it is a transformer:
-    ``transform`` returns the potential that a point would have under each class, as
-    features. No rows are resampled when a pipeline predicts.
+    By default all classes are filled up to the size of the largest, with rows drawn
+    around those of the class. It works in imbalanced-learn's Pipeline, and in
+    scikit-learn's inside a :class:`ResampledClassifier`.
+
+    The paper takes the points of hard regions instead: those whose :func:`potential`
+    is positive, because within a radius other classes outweigh their own. Points
+    without a neighbour of their own class are left out as noise. :meth:`paper` sets
+    its choices. They raise no score that was measured, see the guide.
+
+    With ``output="potentials"`` the object is a transformer: ``transform`` returns the
+    potential that a point would have under each class, as features. No rows are
+    resampled when a pipeline predicts.
 
     Parameters
     ----------
     output : {"samples", "potentials"}, default="samples"
         Which of the two. An object never has both methods, because pipelines refuse
         such a step.
-    sources : HardPoints or {"hard", "all", "region", "top", "random"}, default="hard"
-        The points that samples are made from. :class:`HardPoints` also holds
-        ``radius``, ``gamma`` and ``metric`` of the potential, for either output; the
-        name of a rule is short for ``HardPoints(rule)``.
-    generator : VAEGenerator or {"vae", "cvae", "gaussian", "noise"}, default="vae"
-        What draws new points: :class:`VAEGenerator`, :class:`CVAEGenerator`,
-        :class:`GaussianGenerator`, :class:`NoiseGenerator` or another object with their
-        two methods. The names are short for objects with their defaults, but the
-        autoencoders are trained for up to 1,000 steps, since here there is only one.
+    sources : HardPoints or {"all", "supported", "hard", "region", "top", "random"}, \
+default="all"
+        The points that samples are made from. "supported" leaves out points with few
+        neighbours of their class; take it if some labels are wrong. "hard" is the
+        paper's. :class:`HardPoints` also holds ``radius``, ``gamma`` and ``metric`` of
+        the potential, for either output; the name of a rule is short for
+        ``HardPoints(rule)``.
+    generator : NeighborGenerator or {"neighbors", "interpolation", "gaussian", \
+"noise", "vae", "cvae"}, default="neighbors"
+        What draws new points: :class:`NeighborGenerator`,
+        :class:`InterpolationGenerator` (SMOTE's rule), :class:`GaussianGenerator`,
+        :class:`NoiseGenerator`, the paper's :class:`VAEGenerator`,
+        :class:`CVAEGenerator` or another object with their two methods. The names are
+        short for objects with their defaults, but the autoencoders are trained for up
+        to 1,000 steps, since here there is only one.
     n_samples : int, default=5
-        New samples per source; the paper names 3, 5 and 10.
-    sampling_strategy : {"hard", "auto", "all", "minority", "not minority", \
-"not majority"}, float, dict or callable, default="hard"
-        How many samples to make. "hard" makes `n_samples` of every source, whatever
-        its class. Anything else means what it does in imbalanced-learn: the named
-        classes are filled up to the size of the largest ("auto" is "not majority"); a
-        float is the ratio of the smaller to the larger of two classes afterwards; a
-        dict, or the dict that a callable returns for y, has the number of rows of
-        each class afterwards. All sources of a class are then used equally often.
+        New samples per source, if `sampling_strategy` is "hard"; the paper names 3, 5
+        and 10.
+    sampling_strategy : {"auto", "all", "minority", "not minority", \
+"not majority", "hard"}, float, dict or callable, default="auto"
+        How many samples to make. As in imbalanced-learn, the named classes are filled
+        up to the size of the largest ("auto" is "not majority"); a float is the ratio
+        of the smaller to the larger of two classes afterwards; a dict, or the dict that
+        a callable returns for y, has the number of rows of each class afterwards. All
+        sources of a class are then used equally often, and a class of which the rule
+        finds none gets sources all the same. "hard" makes `n_samples` of every source,
+        whatever its class.
+    categorical_features : array-like of int, str or bool, or "auto", default=None
+        Numbers, names or a mask of the columns of categories; "auto" takes the columns
+        of a frame that are of a categorical dtype. A new row takes each category as a
+        whole, and two different categories are as far apart as a typical deviation of
+        the other columns, see :class:`~skaug.hard_regions.MixedColumns`. Without
+        categories all columns have to be numbers.
     device : str, default="cpu"
         Where to compute.
     random_state : int, RandomState instance or None, default=None
@@ -106,13 +125,14 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
     sources_, generator_ : HardPoints, object
         The fitted components; the generator only with ``output="samples"``.
     potentials_ : ndarray of shape (n,)
-        Potential of each training point; -1 where noisy.
+        Potential of each training point; -1 where noisy. If nothing else needs the
+        potentials, they are computed when this or one of the next four is looked at.
     noisy_ : ndarray of shape (n,), bool
         Points without a neighbour of their own class.
     hard_indices_ : ndarray of shape (n_hard,)
         Rows of positive potential.
     radius_, gamma_ : float
-        What was used.
+        What was used; the median if each point has a radius of its own.
     sampling_strategy_ : dict
         Number of new samples by class.
     classes_ : ndarray of shape (n_classes,)
@@ -134,15 +154,16 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
     Raises
     ------
     ValueError
-        If a parameter is out of its range, there is one class only, or groups do not
-        match.
+        If a parameter is out of its range, there is one class only, groups do not
+        match, or a column that is no category has values that are no numbers.
 
     Warns
     -----
     UserWarning
-        If nothing is hard, most points are noisy, the potentials vanish, a class that
-        needs samples has no source, the autoencoder collapsed, or rows are all zeros,
-        which have no direction under the cosine metric; says what to change.
+        If all classes are of one size, so that none gets a row. If a class has a single
+        row, so that new ones are copies. If nothing is hard, most points are noisy, the
+        potentials vanish, the autoencoder collapsed, or rows are all zeros, which have
+        no direction under the cosine metric. The warning says what to change.
 
     References
     ----------
@@ -151,31 +172,39 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
 
     Examples
     --------
+    >>> from collections import Counter
     >>> from sklearn.datasets import make_moons
     >>> from skaug import HardPoints, HardRegionSampler
-    >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(
-    ...     sources=HardPoints(metric="euclidean"), random_state=0
-    ... )
-    >>> X_new, y_new = sampler.set_params(generator__latent_dim=2).fit_resample(X, y)
-    >>> len(sampler.hard_indices_)
-    19
-    >>> X_new.shape
-    (295, 2)
-    >>> sampler.set_params(output="potentials").fit_transform(X, y).shape
+    >>> X, y = make_moons((160, 40), noise=0.3, random_state=0)
+    >>> sampler = HardRegionSampler(random_state=0)
+    >>> X_new, y_new = sampler.fit_resample(X, y)
+    >>> Counter(y_new.tolist())
+    Counter({0: 160, 1: 160})
+
+    Five rows of every point where the classes mix, by a small autoencoder:
+
+    >>> hard = HardRegionSampler(
+    ...     sources=HardPoints("hard", metric="euclidean"),
+    ...     generator="vae",
+    ...     sampling_strategy="hard",
+    ...     random_state=0,
+    ... ).set_params(generator__latent_dim=2)
+    >>> X_new, y_new = hard.fit_resample(X, y)
+    >>> len(X_new) - len(X) == 5 * len(hard.hard_indices_)
+    True
+    >>> hard.set_params(output="potentials").fit_transform(X, y).shape
     (200, 2)
     """
 
     _short_forms = {
         "sources": SOURCES,
         "generator": {
+            **GENERATORS,
             "vae": VAEGenerator(steps=1000),
             "cvae": CVAEGenerator(steps=1000),
-            "gaussian": GaussianGenerator(),
-            "noise": NoiseGenerator(),
         },
     }
-    _needed_methods = {"sources": ("fit", "limit"), "generator": ("fit", "draw")}
+    _needed_methods = {"sources": ("fit", "advice"), "generator": ("fit", "draw")}
     _rules = {
         "output": OneOf("samples", "potentials"),
         "n_samples": Whole(1),
@@ -185,10 +214,11 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         self,
         *,
         output="samples",
-        sources="hard",
-        generator="vae",
+        sources="all",
+        generator="neighbors",
         n_samples=5,
-        sampling_strategy="hard",
+        sampling_strategy="auto",
+        categorical_features=None,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -198,9 +228,44 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         self.generator = generator
         self.n_samples = n_samples
         self.sampling_strategy = sampling_strategy
+        self.categorical_features = categorical_features
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def paper(cls, *, radius=1.0, **params):
+        """The paper's choices for one level, literally.
+
+        Sources are the points of positive potential with gamma = 0.05, an autoencoder
+        draws five samples of each, and these are decoded as they are. The paper
+        chooses the radius by validation; it is left to you, here 1.
+
+        Parameters
+        ----------
+        radius : float, "auto" or tuple, default=1.0
+            Reach of a neighbourhood under the cosine metric.
+        **params
+            Parameters to set otherwise.
+
+        Returns
+        -------
+        sampler : HardRegionSampler
+            Not fitted.
+
+        See Also
+        --------
+        IHDAFinetuner.paper : The same inside a network, level by level.
+        """
+        literal = {
+            "sources": HardPoints("hard", radius=radius, gamma=0.05, metric="cosine"),
+            "generator": VAEGenerator(
+                steps=1000, keep_residual=False, decoder_noise=0.0
+            ),
+            "n_samples": 5,
+            "sampling_strategy": "hard",
+        }
+        return cls(**{**literal, **params})
 
     def fit(self, X, y, groups=None):
         """Compute potentials and, to make samples, train the generator.
@@ -225,7 +290,7 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
 
     def _fit(self, X, y, groups):
         check_parameters(self, self._rules)
-        for name in OF_SAMPLES:
+        for name in OF_SOME_FITS:
             self.__dict__.pop(name, None)
         X = self._checked_table(X)
         y = check_labels(y, len(X), "HardRegionSampler")
@@ -237,9 +302,10 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
             self._seeds = check_random_state(self.random_state).randint(
                 2**31 - 1, size=2
             )
-        self._find_sources(X, codes, groups)
-        self._warn_of_scale(codes, groups)
-        self._X, self._codes = X, codes
+        self._X, self._codes, self._groups = X, codes, groups
+        self._find_sources()
+        if self.sources_.potentials_ is not None:
+            self._warn_of_scale(codes, groups)
         if makes_samples:
             rows = self.sources_.indices_
             self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
@@ -247,6 +313,11 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
             self._fit_generator(generator, groups)
 
     def _checked_table(self, X):
+        self._columns = None
+        if self.categorical_features is not None:
+            validate_data(self, X, skip_check_array=True)
+            self._columns = MixedColumns(self.categorical_features)
+            return self._columns.fit_transform(X)
         if self.output == "samples":
             check_columns(X, "HardRegionSampler")
         X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
@@ -258,25 +329,73 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
             )
         return np.require(X, requirements=["C", "W"])  # for torch
 
-    def _find_sources(self, X, codes, groups):
+    def _find_sources(self):
         seed = 0
         if self.output == "samples":
             # The generator holds out rows by the first seed itself: random sources
             # would be the rows that it was not trained on.
             sequence = np.random.SeedSequence(int(self._seeds[0]))
             seed = int(sequence.generate_state(1)[0])
-        self.sources_ = self.component("sources").fit(
-            X,
-            codes,
-            groups,
-            with_potentials=True,
+        self.sources_ = self._fit_sources(
+            self.component("sources"),
+            with_potentials=self.output == "potentials",
+            every_class=self._balances,
             random_state=seed,
+        )
+
+    def _fit_sources(self, sources, **settings):
+        return sources.fit(
+            self._X,
+            self._codes,
+            self._groups,
             device=self.device,
             verbose=self.verbose,
+            **settings,
         )
-        self.radius_, self.gamma_ = self.sources_.radius_, self.sources_.gamma_
-        self.potentials_, self.noisy_ = self.sources_.potentials_, self.sources_.noisy_
-        self.hard_indices_ = np.flatnonzero(self.potentials_ > 0)
+
+    @property
+    def _balances(self):
+        """Whether numbers of rows are given by class, not by source."""
+        given = self.sampling_strategy
+        return not (isinstance(given, str) and given == "hard")
+
+    @cached_property
+    def _measured(self):
+        """The sources with the potentials, which not every rule needs."""
+        check_is_fitted(self)
+        if self.sources_.potentials_ is not None:
+            return self.sources_
+        return self._fit_sources(clone(self.sources_), with_potentials=True)
+
+    @property
+    def potentials_(self):
+        """Potential of each training point; -1 where noisy."""
+        return self._measured.potentials_
+
+    @property
+    def noisy_(self):
+        """Points without a neighbour of their own class."""
+        return self._measured.noisy_
+
+    @property
+    def hard_indices_(self):
+        """Rows of positive potential."""
+        return np.flatnonzero(self.potentials_ > 0)
+
+    @property
+    def radius_(self):
+        """Radius that was used."""
+        return self._measured.radius_
+
+    @property
+    def gamma_(self):
+        """Width of the kernel that was used."""
+        return self._measured.gamma_
+
+    @property
+    def source_potential_(self):
+        """Potential of the source of each row."""
+        return self.potentials_[self.source_index_]
 
     def _warn_of_scale(self, codes, groups):
         """Warn if radius or gamma leave nothing to work with."""
@@ -316,8 +435,7 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
             )
         elif not len(self.sources_.indices_):
             self._warn(
-                f"no point is a source. Increase {self.sources_.limit}, or set "
-                "sources='all'."
+                f"no point is a source. {self.sources_.advice}, or set sources='all'."
             )
 
     def _warn(self, what):
@@ -326,14 +444,20 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
     def _numbers_of_samples(self, y):
         """New samples by class; no class without a source gets any."""
         n_sources = dict(zip(self.classes_.tolist(), map(len, self._sources)))
-        if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "hard":
+        if not self._balances:
             return {k: self.n_samples * number for k, number in n_sources.items()}
         numbers = samples_to_add(self.sampling_strategy, y)
+        if isinstance(self.sampling_strategy, str) and not any(numbers.values()):
+            self._warn(
+                "the classes are of one size, so that no row is added. Give numbers of "
+                "rows as sampling_strategy, or leave the sampler out."
+            )
         for label, number in numbers.items():
+            # A source of one's own may not know every class.
             if number and not n_sources[label]:
                 self._warn(
                     f"class {label!r} needs {number} samples and has no source; it "
-                    f"gets none. Increase {self.sources_.limit}, or set sources='all'."
+                    f"gets none. {self.sources_.advice}, or set sources='all'."
                 )
                 numbers[label] = 0
         return numbers
@@ -349,6 +473,17 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         sentence = collapse(self.generator_, least_r2=0.3)
         if sentence is not None:
             self._warn(sentence)
+        counts = np.bincount(self._codes)
+        alone = [
+            label
+            for label, number in self.sampling_strategy_.items()
+            if number and counts[np.searchsorted(self.classes_, label)] == 1
+        ]
+        if alone and hasattr(self.generator_, "n_neighbors"):
+            self._warn(
+                f"{alone} have one row each and no neighbours, so that their new rows "
+                "are copies. Add rows, or set generator='gaussian'."
+            )
 
     def _draw(self, rows, seed):
         """One new point per given row, and the factors drawn from U[0, spread]."""
@@ -388,10 +523,11 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         new, spread = self._draw(sources, self._seeds[1])
         self.source_index_ = np.concatenate([np.arange(n), sources])
         self.is_synthetic_ = np.arange(n + len(sources)) >= n
-        self.source_potential_ = self.potentials_[self.source_index_]
         self.spread_ = np.concatenate([np.zeros(n), spread])
         if groups is not None:
             self.groups_ = np.asarray(groups)[self.source_index_]
+        if self._columns is not None:
+            new = self._columns.inverse_transform(new)
         X_resampled = with_new_rows(X, self.source_index_, new)
         return X_resampled, take_rows(y, self.source_index_)
 
@@ -407,7 +543,8 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_features)
-            New points. The same ones at each call if `random_state` is a number.
+            New points, as objects if there are categories. The same ones at each call
+            if `random_state` is a number.
         y_new : ndarray of shape (n_samples,)
             Their labels.
         """
@@ -420,13 +557,16 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         sources = np.concatenate(self._sources)
         if not len(sources):
             raise ValueError(
-                "HardRegionSampler needs a point in a hard region to sample from; got "
-                "none. Increase radius, or set sources='all'."
+                "HardRegionSampler needs a source to sample from; got none. "
+                f"{self.sources_.advice}, or set sources='all'."
             )
         # With the seed of fit_resample, the same rows would be drawn again.
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=3)[2]
         rows = _evenly(sources, n_samples, seed)
-        return self._draw(rows, seed)[0], self.classes_[self._codes[rows]]
+        new = self._draw(rows, seed)[0]
+        if self._columns is not None:
+            new = self._columns.inverse_transform(new)
+        return new, self.classes_[self._codes[rows]]
 
     def transform(self, X):
         """Potential that each point would have under each class.
@@ -440,9 +580,14 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         -------
         potentials : ndarray of shape (n, n_classes)
             Columns in the order of `classes_`; -1 where a class has no training point
-            within the radius.
+            within the radius. If each point has a radius of its own, as with
+            ``HardPoints(radius=("knn", 10))``, the :func:`hardness` under each class,
+            from 0 to 1.
         """
         check_is_fitted(self)
+        if self._columns is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._class_potentials(self._columns.transform(X))
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return self._class_potentials(X)
 
@@ -467,11 +612,12 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         return self._class_potentials(self._X, groups=own, groups_ref=own)
 
     def _class_potentials(self, X, **groups):
+        own = neighbors_asked(self.sources_.radius)
         return class_potentials(
             X,
             self._X,
             self._codes,
-            radius=self.radius_,
+            radius=self.sources_.radius if own else self.radius_,
             gamma=self.gamma_,
             metric=self.sources_.metric,
             device=self.device,
@@ -490,13 +636,16 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
         Returns
         -------
         names : ndarray of str
-            The same names for samples; ``potential_<label>`` for potentials.
+            The same names for samples; ``potential_<label>`` for potentials, or
+            ``hardness_<label>``.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         if self.output == "samples":
             return names
-        return np.array([f"potential_{c}" for c in self.classes_], dtype=object)
+        own = neighbors_asked(self.sources_.radius)
+        kind = "hardness" if own else "potential"
+        return np.array([f"{kind}_{c}" for c in self.classes_], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,13 +5,24 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skaug._checks import Number, OneOf, check_parameters, is_whole
-from skaug.hard_regions.potential import auto_radius, kernel_sums, resolve, signed
+from skaug._checks import Number, OneOf, check_parameters
+from skaug.hard_regions.hardness import sums_per_row
+from skaug.hard_regions.nearest import nearest_rows
+from skaug.hard_regions.potential import (
+    auto_radius,
+    kernel_sums,
+    neighbors_asked,
+    resolve,
+    signed,
+)
 
 __all__ = ["SOURCES", "HardPoints"]
 
+RULES = ("hard", "all", "supported", "region", "top", "random")
 # In a mixed region, each side has 15 % or more of the weight around a point.
 MIXED = 0.7
+# A point is supported if at least two of ten neighbours are of its class.
+SUPPORT, NEIGHBORS = 0.2, 10
 
 
 class HardPoints(BaseEstimator):
@@ -19,18 +30,21 @@ class HardPoints(BaseEstimator):
 
     Parameters
     ----------
-    rule : {"hard", "all", "region", "top", "random"}, default="hard"
+    rule : {"hard", "all", "supported", "region", "top", "random"}, default="hard"
         "hard" takes the points of positive :func:`~skaug.potential`, as in the paper.
         Where two classes mix, these are the points of the rarer one: recall of
-        confused classes rises and accuracy falls. "all" takes all points. "region"
+        confused classes rises and accuracy falls. "all" takes all points. "supported"
+        takes the points that have at least a `share` of their class among their ten
+        nearest neighbours, and so leaves out most points of wrong labels. "region"
         takes the points of both classes there: all points around which their own
         class, themselves included, and the others have 15 % of the kernel's weight or
         more each, but no noisy ones. "top" takes the `share` of each class that has
         the highest potential, "random" takes a `share` of all points.
     radius : float, "auto" or tuple, default="auto"
-        Reach of a neighbourhood; ``("knn", 10)`` is the median distance to the tenth
-        neighbour, and "auto" is the same. IHDAFinetuner also takes one radius per
-        level: a list in the order of computation, or a dict by name.
+        Reach of a neighbourhood. "auto" is the median distance to the tenth neighbour.
+        ``("knn", 10)`` gives each point a radius of its own, which reaches its tenth
+        neighbour; it suits classes of different density. IHDAFinetuner also takes one
+        radius per level: a list in the order of computation, or a dict by name.
     gamma : float or "scale", default="scale"
         Width of the kernel; "scale" is half the radius, the paper has 0.05.
     metric : {"cosine", "euclidean", "manhattan"}, default="cosine"
@@ -38,7 +52,8 @@ class HardPoints(BaseEstimator):
         features that are never negative, such as activations behind a ReLU, counts and
         spectra, and standardised columns; look at "euclidean" for others.
     share : float, default=None
-        For "top" and "random". ``None`` takes as many as have positive potential.
+        For "top" and "random"; ``None`` takes as many as have positive potential. For
+        "supported" the share of neighbours; ``None`` is 0.2, two of ten.
 
     Attributes
     ----------
@@ -46,7 +61,7 @@ class HardPoints(BaseEstimator):
         Rows of the sources, ascending.
     radius_, gamma_, hard_share_ : float
         What was used, and the share of points of positive potential; NaN where the
-        rule needs no potential.
+        rule needs no potential. If each point has a radius of its own, the median.
     potentials_ : ndarray of shape (n,) or None
         Potential of each point, -1 where noisy, if it was needed.
     noisy_ : ndarray of shape (n,) or None
@@ -63,7 +78,7 @@ class HardPoints(BaseEstimator):
     """
 
     _rules = {
-        "rule": OneOf("hard", "all", "region", "top", "random"),
+        "rule": OneOf(*RULES),
         "share": Number(0, 1, open_low=True)
         | OneOf(None, hint="None takes as many as have positive potential."),
     }
@@ -83,10 +98,12 @@ class HardPoints(BaseEstimator):
         self.share = share
 
     @property
-    def limit(self):
-        """Name of the parameter that keeps points from being sources."""
+    def advice(self):
+        """What to do if there is no source."""
+        if self.rule == "supported":
+            return "Decrease share"
         by_share = self.rule in ("random", "top") and self.share is not None
-        return "share" if by_share else "radius"
+        return "Increase share" if by_share else "Increase radius"
 
     def check(self):
         """Refuse parameters that are out of their range, before there is any data.
@@ -100,7 +117,8 @@ class HardPoints(BaseEstimator):
         given = self.radius
         given = list(given.values()) if isinstance(given, dict) else given
         for radius in given if isinstance(given, (list, np.ndarray)) else [given]:
-            by_rule = _is_rule(radius)
+            auto = isinstance(radius, str) and radius == "auto"
+            by_rule = auto or neighbors_asked(radius)
             resolve(1.0 if by_rule else radius, self.gamma, self.metric, None)
 
     def fit(
@@ -110,6 +128,7 @@ class HardPoints(BaseEstimator):
         groups=None,
         *,
         with_potentials=False,
+        every_class=False,
         random_state=0,
         device="cpu",
         verbose=0,
@@ -126,6 +145,9 @@ class HardPoints(BaseEstimator):
             Points of one group are no neighbours.
         with_potentials : bool, default=False
             Whether to compute the potentials even if the rule does not need them.
+        every_class : bool, default=False
+            Whether a class without a source gets some: those of its points that are
+            hard within a radius of their own, or failing these, all its points.
         random_state : int, default=0
             Seed of "random".
         device, verbose : objects
@@ -140,26 +162,30 @@ class HardPoints(BaseEstimator):
         self.radius_ = self.gamma_ = self.hard_share_ = math.nan
         self.potentials_ = self.noisy_ = None
         by_chance = self.rule == "random" and self.share is not None
-        mixed = None
-        if with_potentials or not (self.rule == "all" or by_chance):
-            mixed = self._compute_potentials(X, codes, groups, device, verbose)
-        self.indices_ = self._choose(codes, mixed, random_state)
+        chosen = None
+        if with_potentials or not (self.rule in ("all", "supported") or by_chance):
+            chosen = self._compute_potentials(X, codes, groups, device, verbose)
+        if self.rule == "supported":
+            chosen = self._supported(X, codes, groups)
+        self.indices_ = self._choose(codes, chosen, random_state)
+        if every_class:
+            self._add_lost_classes(X, codes, groups)
         return self
 
     def _compute_potentials(self, X, codes, groups, device, verbose):
         """Set the potentials; return where both sides have their share of weight."""
         settings = {"metric": self.metric, "groups": groups, "device": device}
-        radius = self.radius
-        if isinstance(radius, tuple):
-            radius = auto_radius(X, n_neighbors=radius[1], **settings)
+        radius, n_neighbors = self.radius, neighbors_asked(self.radius)
+        if n_neighbors:
+            radius = auto_radius(X, n_neighbors=n_neighbors, **settings)
         self.radius_, self.gamma_ = resolve(
             radius, self.gamma, self.metric, X, groups, device
         )
         own, other = kernel_sums(
             X,
             codes,
-            radius=self.radius_,
-            gamma=self.gamma_,
+            radius=self.radius if n_neighbors else self.radius_,
+            gamma=self.gamma if n_neighbors else self.gamma_,
             verbose=verbose,
             **settings,
         )
@@ -168,14 +194,43 @@ class HardPoints(BaseEstimator):
         # The point itself counts, so that two points at one spot get the same answer.
         return np.abs(other - own - 1) < MIXED * (other + own + 1)
 
-    def _choose(self, codes, mixed, seed):
+    def _supported(self, X, codes, groups):
+        """Whether enough of the neighbours of each point are of its class."""
+        n_neighbors = neighbors_asked(self.radius) or NEIGHBORS
+        _, rows = nearest_rows(X, n_neighbors, metric=self.metric, groups=groups)
+        there = rows >= 0
+        own = there & (codes[rows] == codes[:, None])
+        share = SUPPORT if self.share is None else self.share
+        return own.sum(axis=1) >= np.maximum(share * there.sum(axis=1), 1)
+
+    def _add_lost_classes(self, X, codes, groups):
+        """Give each class a source: one radius can leave a sparse class without any."""
+        apart = np.arange(len(X)) if groups is None else np.asarray(groups)
+        for code in np.setdiff1d(codes, codes[self.indices_]):
+            rows = np.flatnonzero(codes == code)
+            found = nearest_rows(
+                X,
+                NEIGHBORS,
+                queries=X[rows],
+                metric=self.metric,
+                groups=apart,
+                query_groups=apart[rows],
+            )
+            own, other = sums_per_row(*found, codes, codes[rows])
+            hard = (other > own) & (own > 0)
+            more = rows[hard] if hard.any() else rows
+            self.indices_ = np.sort(np.append(self.indices_, more))
+
+    def _choose(self, codes, chosen, seed):
         n = len(codes)
         if self.rule == "all":
             return np.arange(n)
         if self.rule == "hard":
             return np.flatnonzero(self.potentials_ > 0)
+        if self.rule == "supported":
+            return np.flatnonzero(chosen)
         if self.rule == "region":
-            return np.flatnonzero(mixed & ~self.noisy_)
+            return np.flatnonzero(chosen & ~self.noisy_)
         share = self.hard_share_ if self.share is None else self.share
         if self.rule == "random":
             return np.sort(
@@ -184,21 +239,7 @@ class HardPoints(BaseEstimator):
         return _top_of_each_class(self.potentials_, codes, share)
 
 
-SOURCES = {
-    rule: HardPoints(rule) for rule in ("hard", "all", "region", "top", "random")
-}
-
-
-def _is_rule(radius):
-    """Whether a radius is a rule for one, which is checked here."""
-    if not isinstance(radius, tuple):
-        return isinstance(radius, str) and radius == "auto"
-    if radius[:1] == ("knn",) and is_whole(radius[-1]) and radius[-1] >= 1:
-        return True
-    raise ValueError(
-        "The potential needs a radius as a number, 'auto' or ('knn', number of "
-        f"neighbours); got {radius!r}. ('knn', 10) takes ten."
-    )
+SOURCES = {rule: HardPoints(rule) for rule in RULES}
 
 
 def _top_of_each_class(potentials, codes, share):

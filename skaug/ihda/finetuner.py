@@ -26,12 +26,8 @@ from skaug._checks import (
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._random import own_generators
-from skaug.hard_regions.generators import (
-    CVAEGenerator,
-    GaussianGenerator,
-    NoiseGenerator,
-    VAEGenerator,
-)
+from skaug.hard_regions.latent_generators import VAEGenerator
+from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
 from skaug.ihda.finetuning import LevelRows
 from skaug.ihda.level import Level, batch_size, new_record
@@ -201,14 +197,9 @@ class IHDAFinetuner(
 
     _short_forms = {
         "sources": SOURCES,
-        "generator": {
-            "vae": VAEGenerator(),
-            "cvae": CVAEGenerator(),
-            "gaussian": GaussianGenerator(),
-            "noise": NoiseGenerator(),
-        },
+        "generator": GENERATORS,
     }
-    _needed_methods = {"sources": ("fit", "limit"), "generator": ("fit", "draw")}
+    _needed_methods = {"sources": ("fit", "advice"), "generator": ("fit", "draw")}
     _rules = {
         "levels": Rule(
             lambda levels: (

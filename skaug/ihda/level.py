@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.utils import Bunch
 
-from skaug.hard_regions.generators import collapse
+from skaug.hard_regions.latent_generators import collapse
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
 from skaug.ihda.synthetic import SyntheticSet
 
@@ -77,7 +77,7 @@ class Level:
         n_synthetic = _n_synthetic(settings.synthetic_share, n_rows)
         indices = self._choose(sources) if n_synthetic else []
         if n_synthetic and not len(indices):
-            self._warn(f"no point is a source. Increase {sources.limit}.")
+            self._warn(f"no point is a source. {sources.advice}.")
             if n_synthetic == n_rows:
                 self._leave_alone()
                 return

@@ -83,7 +83,7 @@ def sides(monkeypatch):
         seen.append((set(groups[train]), set(groups[valid])))
         return train, valid
 
-    for room in ("net.classifier", "hard_regions.generators", "ihda.finetuner"):
+    for room in ("net.classifier", "hard_regions.latent_generators", "ihda.finetuner"):
         monkeypatch.setattr(f"skaug.{room}.hold_out", watched)
     return seen
 

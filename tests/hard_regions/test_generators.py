@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skaug import CVAEGenerator, GaussianGenerator, NoiseGenerator, VAEGenerator
-from skaug.hard_regions.generators import collapse
+from skaug.hard_regions.latent_generators import collapse
 
 
 def toy(n=120, seed=0):

@@ -319,7 +319,7 @@ def test_the_vaes_held_out_part_has_groups_of_its_own(mixed, monkeypatch):
         seen.append((rows, held_out))
         return fit_vae(rows, held_out, **kwargs)
 
-    monkeypatch.setattr("skaug.hard_regions.generators.fit_vae", watched)
+    monkeypatch.setattr("skaug.hard_regions.latent_generators.fit_vae", watched)
     sampler().fit(X, y, groups=X[:, 0])
     ((rows, held_out),) = seen
     assert len(rows) + len(held_out) == len(X)

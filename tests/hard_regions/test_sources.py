@@ -14,7 +14,7 @@ from skaug import (
     auto_radius,
     potential,
 )
-from skaug.hard_regions.generators import _a_tenth_held_out
+from skaug.hard_regions.latent_generators import _a_tenth_held_out
 
 
 @pytest.fixture

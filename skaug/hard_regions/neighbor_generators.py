@@ -1,0 +1,225 @@
+r"""Generators that go from a source towards the nearest vectors of its class.
+
+With the k nearest vectors :math:`x_1, \dots, x_k` of the class and :math:`\beta` from
+U[0, ``spread``], a new vector is
+
+- :math:`x + \beta (x_j - x)` with one j at random, the rule of SMOTE [1]_
+  (:class:`InterpolationGenerator`), or
+- :math:`x + \beta k^{-1/2} \sum_j w_j (x_j - x)` with standard normal weights
+  (:class:`NeighborGenerator`): a normal draw with the covariance that the neighbours
+  have around the source. It also goes away from neighbours, and leaves the lines
+  between vectors.
+
+References
+----------
+.. [1] N. Chawla, K. Bowyer, L. Hall, W. Kegelmeyer, "SMOTE: Synthetic Minority
+   Over-sampling Technique", JAIR 16, 2002.
+"""
+
+import numpy as np
+import torch
+
+from skaug._checks import Instance, Whole
+from skaug.hard_regions.generators import BYTES_AT_ONCE, Generator, normal, uniform
+from skaug.hard_regions.nearest import nearest_rows
+
+__all__ = ["InterpolationGenerator", "NeighborGenerator"]
+
+
+class NeighborGenerator(Generator):
+    """Normal with the covariance of the nearest vectors of the class, around a source.
+
+    It needs no training. New vectors follow the shape of the class near their source,
+    and where the class is wide they go far.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        How many neighbours a source has, at most; 5 as for SMOTE.
+    other_groups : bool, default=False
+        Whether neighbours have to be of another group than the source. If windows of a
+        recording overlap, the nearest ones are near copies, and so are new vectors
+        between them.
+    spread : float, default=1.0
+        The factor of each new vector is drawn from U[0, spread]; 0 makes copies.
+
+    Attributes
+    ----------
+    X_, codes_ : torch.Tensor of shape (n, n_features) and (n,)
+        The vectors given to ``fit``, and their classes.
+    groups_ : ndarray of shape (n,) or None
+        Their groups, if `other_groups`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import NeighborGenerator
+    >>> X, codes = torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([0, 0, 1])
+    >>> generator = NeighborGenerator().fit(X, codes)
+    >>> new, spreads = generator.draw(X, codes, torch.Generator())
+    >>> bool(new[2] == 5)  # alone in its class, and therefore a copy
+    True
+    """
+
+    _rules = {
+        **Generator._rules,
+        "n_neighbors": Whole(1),
+        "other_groups": Instance((bool, np.bool_), "True or False"),
+    }
+
+    def __init__(self, n_neighbors=5, other_groups=False, spread=1.0):
+        self.n_neighbors = n_neighbors
+        self.other_groups = other_groups
+        self.spread = spread
+
+    def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
+        """Keep the vectors; neighbours are looked for in classes that are drawn from.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Vectors.
+        codes : torch.Tensor of shape (n,)
+            Their classes.
+        groups : array-like of shape (n,), default=None
+            Subject, segment or the like of each, for `other_groups`.
+        random_state, verbose : int
+            Not used.
+
+        Returns
+        -------
+        self : NeighborGenerator
+            The fitted generator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or `other_groups` has no groups.
+        """
+        self.check()
+        if self.other_groups and groups is None:
+            raise ValueError(
+                f"{type(self).__name__} needs groups for other_groups=True; got none. "
+                "Give groups to fit, or leave other_groups out."
+            )
+        self.X_, self.codes_ = X, codes
+        self.groups_ = np.asarray(groups) if self.other_groups else None
+        self._classes = {}
+        return self
+
+    def draw(self, X, codes, generator):
+        """Draw one new vector per source.
+
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, n_features)
+            Sources. Of a vector that was given to ``fit``, it is no neighbour itself.
+        codes : torch.Tensor of shape (n,)
+            Their classes. A source without neighbours comes back as it is.
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        new : torch.Tensor of shape (n, n_features)
+            New vectors.
+        spreads : torch.Tensor of shape (n, 1)
+            The factor of each.
+        """
+        spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
+        at_once = max(1, BYTES_AT_ONCE // X[:1].nbytes)
+        for code in codes.unique().tolist():
+            of_class = (codes == code).nonzero().squeeze(1)
+            vectors, neighbors = self._neighbors(code, X[of_class])
+            if not neighbors.shape[1]:
+                continue
+            for rows, near in zip(of_class.split(at_once), neighbors.split(at_once)):
+                moves = self._moves(X[rows], vectors, near, generator)
+                new[rows] += spreads[rows] * moves
+        return new, spreads
+
+    def _moves(self, sources, vectors, neighbors, generator):
+        """From each source (m, n_features), given its neighbours (m, k)."""
+        there = neighbors >= 0
+        weights = normal(neighbors.shape, generator).to(sources) * there
+        weights /= there.sum(1, keepdim=True).clamp(min=1).sqrt()
+        moves = torch.zeros_like(sources)
+        for j in range(neighbors.shape[1]):
+            gap = vectors[neighbors[:, j]].sub_(sources)
+            moves.addcmul_(gap, weights[:, j : j + 1])
+        return moves
+
+    def _neighbors(self, code, sources):
+        """Fitted vectors of a class, and among them the neighbours of each source."""
+        if code not in self._classes:
+            self._classes[code] = _Class(self, code)
+        known = self._classes[code]
+        neighbors = torch.as_tensor(known.neighbors(sources.cpu().numpy()))
+        return known.vectors, neighbors.to(sources.device)
+
+
+class InterpolationGenerator(NeighborGenerator):
+    """A point between a source and one of its neighbours, as SMOTE makes them.
+
+    Parameters and attributes are those of :class:`NeighborGenerator`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaug import InterpolationGenerator
+    >>> X, codes = torch.tensor([[0.0], [1.0]]), torch.tensor([0, 0])
+    >>> generator = InterpolationGenerator().fit(X, codes)
+    >>> new, spreads = generator.draw(X[:1], codes[:1], torch.Generator())
+    >>> bool(new == spreads)  # from 0 to 1
+    True
+    """
+
+    def _moves(self, sources, vectors, neighbors, generator):
+        count = (neighbors >= 0).sum(1, keepdim=True)  # those that there are come first
+        pick = (uniform(len(sources), 1.0, generator).to(count.device) * count).long()
+        rows = neighbors.gather(1, pick).squeeze(1)
+        return torch.where(count > 0, vectors[rows].sub_(sources), 0.0)
+
+
+class _Class:
+    """Fitted vectors of a class and the neighbours of each, found when it is made."""
+
+    def __init__(self, generator, code):
+        self.vectors = generator.X_[generator.codes_ == code]
+        self.array = self.vectors.cpu().numpy()
+        self.n_neighbors = generator.n_neighbors
+        groups = generator.groups_
+        if groups is not None:
+            groups = groups[(generator.codes_ == code).cpu().numpy()]
+        self.rows = np.empty((0, 0), dtype=np.intp)
+        if len(self.array):
+            self.rows = nearest_rows(self.array, self.n_neighbors, groups=groups)[1]
+
+    def neighbors(self, sources):
+        """Numbers of the neighbours of each source (m, k), -1 where there are none."""
+        if not self.rows.shape[1]:
+            return np.empty((len(sources), 0), dtype=np.intp)
+        places = row_numbers(sources, self.array)
+        found, strange = self.rows[places], places < 0
+        if strange.any():
+            found[strange] = nearest_rows(
+                self.array, self.rows.shape[1], queries=sources[strange]
+            )[1]
+        return found
+
+
+def row_numbers(rows, known):
+    """Where each row is among known rows, the same bit for bit; -1 where it is not."""
+    words = np.dtype(f"u{known.itemsize}")
+    factors = np.random.RandomState(0).randint(1, 2**62, known.shape[1]) | 1
+    # A sum of whole numbers, modulo 2^64: equal for equal rows, whatever the order.
+    hashes, of_known = (
+        np.ascontiguousarray(values).view(words).astype(np.uint64)
+        @ factors.astype(np.uint64)
+        for values in (rows, known)
+    )
+    order = np.argsort(of_known, kind="stable")
+    places = np.searchsorted(of_known[order], hashes).clip(max=len(known) - 1)
+    places = order[places]
+    same = (known[places] == rows).all(axis=1)
+    return np.where(same, places, -1)
