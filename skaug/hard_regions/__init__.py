@@ -31,7 +31,6 @@ from skaug.hard_regions.generators import (
 )
 from skaug.hard_regions.hardness import hardness
 from skaug.hard_regions.latent_generators import CVAEGenerator, VAEGenerator
-from skaug.hard_regions.mixed_columns import MixedColumns
 from skaug.hard_regions.neighbor_generators import (
     InterpolationGenerator,
     NeighborGenerator,
@@ -56,7 +55,6 @@ __all__ = [
     "HardRegionDisplay",
     "HardRegionSampler",
     "InterpolationGenerator",
-    "MixedColumns",
     "NeighborGenerator",
     "NoiseGenerator",
     "PotentialHistogramDisplay",

@@ -58,7 +58,9 @@ class HardRegionDisplay:
     >>> from sklearn.datasets import make_moons
     >>> from skaug import HardPoints, HardRegionDisplay, HardRegionSampler
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(sources=HardPoints(metric="euclidean")).fit(X, y)
+    >>> sampler = HardRegionSampler(
+    ...     output="potentials", sources=HardPoints(metric="euclidean")
+    ... ).fit(X, y)
     >>> display = HardRegionDisplay.from_estimator(sampler, X, y)
     >>> len(display.scatter_[0, "hard"].get_offsets())
     11
@@ -232,7 +234,9 @@ class PotentialHistogramDisplay:
     >>> from sklearn.datasets import make_moons
     >>> from skaug import HardPoints, HardRegionSampler, PotentialHistogramDisplay
     >>> X, y = make_moons(200, noise=0.3, random_state=0)
-    >>> sampler = HardRegionSampler(sources=HardPoints(metric="euclidean")).fit(X, y)
+    >>> sampler = HardRegionSampler(
+    ...     output="potentials", sources=HardPoints(metric="euclidean")
+    ... ).fit(X, y)
     >>> display = PotentialHistogramDisplay.from_estimator(sampler, y)
     >>> display.hard_share
     array([0.11, 0.08])

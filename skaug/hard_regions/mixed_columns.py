@@ -1,18 +1,16 @@
 """A table with columns of categories as a table of numbers, and back."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import is_whole
 
 __all__ = ["MixedColumns"]
 
 
-class MixedColumns(TransformerMixin, BaseEstimator):
-    r"""Numbers for categories, so that distances and generators can deal with both.
+class MixedColumns:
+    """Numbers for categories, so that distances and generators can deal with both.
 
     Each category becomes a column of its own. Two rows that differ in one category are
     as far apart as the median standard deviation of the columns of numbers, the rule
@@ -21,19 +19,27 @@ class MixedColumns(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
+    X : array-like of shape (n, n_columns)
+        The table.
     categorical_features : array-like of int, str or bool, or "auto"
         Numbers, names or a mask of the columns of categories; "auto" takes the columns
         of a frame that are of a categorical dtype.
 
     Attributes
     ----------
-    categorical_ : ndarray of shape (n_categorical,)
+    categorical : ndarray of shape (n_categorical,)
         Numbers of the columns of categories.
-    encoder_ : OneHotEncoder
+    encoder : OneHotEncoder
         The categories.
-    scale_ : float
-        What a category counts: the median deviation over the square root of two, or 1
-        where no column has numbers.
+    scale : float
+        What a category counts: the median deviation over the square root of two. The
+        deviation is taken as 1 where no column has numbers that differ.
+
+    Raises
+    ------
+    ValueError
+        If `categorical_features` does not name columns of X, or another column has
+        values that are no numbers.
 
     References
     ----------
@@ -42,9 +48,9 @@ class MixedColumns(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from skaug.hard_regions import MixedColumns
+    >>> from skaug.hard_regions.mixed_columns import MixedColumns
     >>> X = [[1.0, "red"], [3.0, "blue"]]
-    >>> columns = MixedColumns([1]).fit(X)
+    >>> columns = MixedColumns(X, [1])
     >>> columns.transform(X).round(2)
     array([[1.  , 0.  , 0.71],
            [3.  , 0.71, 0.  ]])
@@ -52,40 +58,14 @@ class MixedColumns(TransformerMixin, BaseEstimator):
     array([[1.5, 'red']], dtype=object)
     """
 
-    def __init__(self, categorical_features):
-        self.categorical_features = categorical_features
-
-    def fit(self, X, y=None):
-        """Find the categories and the scale.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_columns)
-            The table.
-        y : None
-            Not used.
-
-        Returns
-        -------
-        self : MixedColumns
-            Fitted.
-
-        Raises
-        ------
-        ValueError
-            If `categorical_features` does not name columns of X, or another column has
-            values that are no numbers.
-        """
-        self._n_columns, names = _shape_and_names(X)
-        self.categorical_ = self._numbers_of_columns(X, names)
-        self._others = np.setdiff1d(np.arange(self._n_columns), self.categorical_)
-        self.encoder_ = OneHotEncoder(sparse_output=False)
-        self.encoder_.fit(self._categories(X))
-        numbers = self._numbers(X)
-        deviations = numbers.std(axis=0)
-        self.scale_ = float(np.median(deviations)) if len(deviations) else 1.0
-        self.scale_ = (self.scale_ or 1.0) / np.sqrt(2)
-        return self
+    def __init__(self, X, categorical_features):
+        self._n_columns = _table(X).shape[1]
+        self.categorical = _numbers_of_columns(X, categorical_features)
+        self._others = np.setdiff1d(np.arange(self._n_columns), self.categorical)
+        self.encoder = OneHotEncoder(sparse_output=False).fit(self._categories(X))
+        deviations = self._numbers(X).std(axis=0)
+        typical = float(np.median(deviations)) if len(deviations) else 1.0
+        self.scale = (typical or 1.0) / np.sqrt(2)
 
     def transform(self, X):
         """Give numbers: the columns of numbers, then one for each category.
@@ -100,9 +80,8 @@ class MixedColumns(TransformerMixin, BaseEstimator):
         numbers : ndarray of shape (n, n_numbers + n_categories)
             In float64.
         """
-        check_is_fitted(self)
-        one_hot = self.encoder_.transform(self._categories(X))
-        return np.hstack([self._numbers(X), self.scale_ * one_hot])
+        one_hot = self.encoder.transform(self._categories(X))
+        return np.hstack([self._numbers(X), self.scale * one_hot])
 
     def inverse_transform(self, X):
         """Give the table that numbers stand for.
@@ -117,44 +96,24 @@ class MixedColumns(TransformerMixin, BaseEstimator):
         table : ndarray of shape (n, n_columns), object
             Numbers as they are, and the category of the largest column of each.
         """
-        check_is_fitted(self)
         X = np.asarray(X)
         table = np.empty((len(X), self._n_columns), dtype=object)
         table[:, self._others] = X[:, : len(self._others)]
         start = len(self._others)
-        for j, categories in zip(self.categorical_, self.encoder_.categories_):
+        for j, categories in zip(self.categorical, self.encoder.categories_):
             end = start + len(categories)
             table[:, j] = categories[X[:, start:end].argmax(axis=1)]
             start = end
         return table
 
-    def _numbers_of_columns(self, X, names):
-        given = self.categorical_features
-        if isinstance(given, str) and given == "auto":
-            return np.flatnonzero(_of_categorical_dtype(X))
-        given = np.atleast_1d(given).tolist()
-        if all(isinstance(one, bool) for one in given) and len(given):
-            found = np.flatnonzero(given) if len(given) == self._n_columns else []
-            given = found if len(found) else given
-        places = [names.index(one) if one in names else one for one in given]
-        if not places or not all(
-            is_whole(place) and 0 <= place < self._n_columns for place in places
-        ):
-            raise ValueError(
-                "HardRegionSampler needs categorical_features to be columns of X, by "
-                f"name, by number from 0 to {self._n_columns - 1} or by a mask; got "
-                f"{self.categorical_features!r}. Leave it out if all are numbers."
-            )
-        return np.unique(np.array(places, dtype=np.intp))
-
     def _categories(self, X):
-        columns = _safe_indexing(_as_table(X), self.categorical_, axis=1)
+        columns = _safe_indexing(_table(X), self.categorical, axis=1)
         return np.asarray(columns, dtype=object)
 
     def _numbers(self, X):
         if not len(self._others):
             return np.empty((len(X), 0))
-        columns = _safe_indexing(_as_table(X), self._others, axis=1)
+        columns = _safe_indexing(_table(X), self._others, axis=1)
         try:
             return check_array(columns, dtype=np.float64)
         except ValueError as error:
@@ -166,19 +125,33 @@ class MixedColumns(TransformerMixin, BaseEstimator):
             ) from None
 
 
-def _as_table(X):
-    is_frame = hasattr(X, "columns")
-    return X if is_frame else np.asarray(X, dtype=object)
+def _table(X):
+    return X if hasattr(X, "columns") else np.asarray(X, dtype=object)
 
 
-def _shape_and_names(X):
-    table = _as_table(X)
-    return table.shape[1], [str(c) for c in getattr(table, "columns", [])]
+def _numbers_of_columns(X, given):
+    """Numbers of the columns of categories, given by number, name, mask or "auto"."""
+    if isinstance(given, str) and given == "auto":
+        return np.flatnonzero(_of_categorical_dtype(X))
+    table, places = _table(X), np.atleast_1d(given).tolist()
+    names = list(getattr(table, "columns", []))
+    n_columns = table.shape[1]
+    if places and all(isinstance(one, bool) for one in places):
+        places = np.flatnonzero(places).tolist() if len(places) == n_columns else []
+    places = [names.index(one) if one in names else one for one in places]
+    valid = [is_whole(place) and 0 <= place < n_columns for place in places]
+    if not valid or not all(valid):
+        raise ValueError(
+            "HardRegionSampler needs categorical_features to be columns of X, by name, "
+            f"by number from 0 to {n_columns - 1} or by a mask; got {given!r}. Leave "
+            "it out if all are numbers."
+        )
+    return np.unique(places)
 
 
 def _of_categorical_dtype(X):
     """Whether each column of a frame has a categorical dtype, of pandas or polars."""
-    if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
+    if not hasattr(X, "columns"):
         raise ValueError(
             "HardRegionSampler needs a frame for categorical_features='auto'; got a "
             f"{type(X).__name__}. Give the numbers of the columns."

@@ -43,6 +43,7 @@ from skaug.hard_regions.sources import SOURCES, HardPoints
 
 __all__ = ["HardRegionSampler"]
 
+ALL = "sources='all'"
 # Attributes that only some fits set, or that are computed when they are asked for.
 OF_SOME_FITS = (
     "source_index_",
@@ -111,8 +112,8 @@ default="all"
         Numbers, names or a mask of the columns of categories; "auto" takes the columns
         of a frame that are of a categorical dtype. A new row takes each category as a
         whole, and two different categories are as far apart as a typical deviation of
-        the other columns, see :class:`~skaug.hard_regions.MixedColumns`. Without
-        categories all columns have to be numbers.
+        the other columns, the rule of SMOTE-NC. Without it all columns have to be
+        numbers.
     device : str, default="cpu"
         Where to compute.
     random_state : int, RandomState instance or None, default=None
@@ -304,8 +305,7 @@ default="all"
             )
         self._X, self._codes, self._groups = X, codes, groups
         self._find_sources()
-        if self.sources_.potentials_ is not None:
-            self._warn_of_scale(codes, groups)
+        self._warn_of_sources()
         if makes_samples:
             rows = self.sources_.indices_
             self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
@@ -316,8 +316,8 @@ default="all"
         self._columns = None
         if self.categorical_features is not None:
             validate_data(self, X, skip_check_array=True)
-            self._columns = MixedColumns(self.categorical_features)
-            return self._columns.fit_transform(X)
+            self._columns = MixedColumns(X, self.categorical_features)
+            return self._columns.transform(X)
         if self.output == "samples":
             check_columns(X, "HardRegionSampler")
         X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
@@ -397,8 +397,18 @@ default="all"
         """Potential of the source of each row."""
         return self.potentials_[self.source_index_]
 
-    def _warn_of_scale(self, codes, groups):
-        """Warn if radius or gamma leave nothing to work with."""
+    def _warn_of_sources(self):
+        """Warn if there is no source, or radius or gamma leave nothing to work with."""
+        sentence = None
+        if self.sources_.potentials_ is not None:
+            sentence = self._sentence_on_potentials()
+        if sentence is None and not len(self.sources_.indices_):
+            sentence = f"no point is a source. {self.sources_.advice}, or set {ALL}."
+        if sentence is not None:
+            self._warn(sentence)
+
+    def _sentence_on_potentials(self):
+        codes, groups = self._codes, self._groups
         where = f"within radius {self.radius_:.3g} ({self.sources_.metric})"
         n_noisy, n = self.noisy_.sum(), len(self.noisy_)
         of_others = np.abs(self.potentials_[~self.noisy_])
@@ -408,35 +418,32 @@ default="all"
             [len(np.unique(apart[codes == c])) == 1 for c in range(len(lost))]
         )
         if alone.any():
-            self._warn(
+            return (
                 f"{self.classes_[alone].tolist()} have one "
                 f"{'row' if groups is None else 'group'} each, hence no neighbours of "
-                "their own class, and count as noise. Add rows, or set sources='all'."
+                f"their own class, and count as noise. Add rows, or set {ALL}."
             )
-        elif n_noisy > n / 2:
-            self._warn(
+        if n_noisy > n / 2:
+            return (
                 f"{n_noisy} of {n} points have no neighbour of their own class {where} "
                 "and count as noise. Increase radius."
             )
-        elif lost.any():
-            self._warn(
+        if lost.any():
+            return (
                 f"no point of {self.classes_[lost].tolist()} has a neighbour of its "
                 f"own class {where}, so all count as noise. Increase radius."
             )
-        elif (of_others < 1e-6).mean() > 0.5:
-            self._warn(
+        if (of_others < 1e-6).mean() > 0.5:
+            return (
                 f"most potentials {where} vanish with gamma {self.gamma_:.3g}. "
                 "Increase gamma, or set it to 'scale'."
             )
-        elif not len(self.hard_indices_) and self.sources_.rule == "hard":
-            self._warn(
+        if not len(self.hard_indices_) and self.sources_.rule == "hard":
+            return (
                 f"no point is in a hard region {where}: the classes do not mix there. "
-                "Increase radius, try another metric, or set sources='all'."
+                f"Increase radius, try another metric, or set {ALL}."
             )
-        elif not len(self.sources_.indices_):
-            self._warn(
-                f"no point is a source. {self.sources_.advice}, or set sources='all'."
-            )
+        return None
 
     def _warn(self, what):
         warnings.warn(f"HardRegionSampler: {what}", stacklevel=5)
@@ -457,7 +464,7 @@ default="all"
             if number and not n_sources[label]:
                 self._warn(
                     f"class {label!r} needs {number} samples and has no source; it "
-                    f"gets none. {self.sources_.advice}, or set sources='all'."
+                    f"gets none. {self.sources_.advice}, or set {ALL}."
                 )
                 numbers[label] = 0
         return numbers
@@ -558,7 +565,7 @@ default="all"
         if not len(sources):
             raise ValueError(
                 "HardRegionSampler needs a source to sample from; got none. "
-                f"{self.sources_.advice}, or set sources='all'."
+                f"{self.sources_.advice}, or set {ALL}."
             )
         # With the seed of fit_resample, the same rows would be drawn again.
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=3)[2]

@@ -199,7 +199,8 @@ def test_histogram_counts_what_is_not_noisy(moons, bins):
 )
 def test_histogram_keeps_extremes_despite_rounding(potentials, bins):
     sampler = fitted([[0.0], [1.0]] * 2, [0, 1] * 2, radius=3)
-    sampler.potentials_, sampler.noisy_ = np.array(potentials), np.zeros(2, bool)
+    sampler.sources_.potentials_ = np.array(potentials)
+    sampler.sources_.noisy_ = np.zeros(2, bool)
     display = histogram_of(sampler, [0, 0], bins=bins)
     assert display.counts.sum() == 2
 

@@ -128,7 +128,9 @@ def test_random_sources_are_not_the_rows_that_the_generator_holds_out():
 def test_a_sampler_without_sources_says_so(sources, hint):
     X = np.repeat([[10.0, 1.0], [1.0, 10.0]], 40, 0)
     X += 0.1 * np.random.default_rng(0).normal(size=X.shape)
-    sampler = HardRegionSampler(sources=sources, generator="noise", random_state=0)
+    sampler = HardRegionSampler(
+        sources=sources, generator="noise", sampling_strategy="hard", random_state=0
+    )
     with pytest.warns(UserWarning, match=f"no point is a source. Increase {hint}"):
         sampler.fit_resample(X, np.repeat([0, 1], 40))
 
