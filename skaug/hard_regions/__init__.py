@@ -31,7 +31,10 @@ from skaug.hard_regions.generators import (
     VAEGenerator,
     sample_latent,
 )
+from skaug.hard_regions.errors import error_doubts
 from skaug.hard_regions.hardness import hardness
+from skaug.hard_regions.labels import suspicious_labels
+from skaug.hard_regions.labels_display import LabelDoubtsDisplay
 from skaug.hard_regions.potential import (
     auto_radius,
     class_potentials,
@@ -51,16 +54,19 @@ __all__ = [
     "HardPoints",
     "HardRegionDisplay",
     "HardRegionSampler",
+    "LabelDoubtsDisplay",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
     "ResampledClassifier",
     "VAEGenerator",
     "auto_radius",
     "class_potentials",
+    "error_doubts",
     "fit_vae",
     "hardness",
     "kernel_sums",
     "potential",
     "potential_grid",
     "sample_latent",
+    "suspicious_labels",
 ]
