@@ -24,6 +24,7 @@ References
 """
 
 from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
+from skaug.hard_regions.errors import error_doubts
 from skaug.hard_regions.generators import (
     CVAEGenerator,
     GaussianGenerator,
@@ -31,7 +32,6 @@ from skaug.hard_regions.generators import (
     VAEGenerator,
     sample_latent,
 )
-from skaug.hard_regions.errors import error_doubts
 from skaug.hard_regions.hardness import hardness
 from skaug.hard_regions.labels import suspicious_labels
 from skaug.hard_regions.labels_display import LabelDoubtsDisplay

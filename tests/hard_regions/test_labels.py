@@ -124,7 +124,7 @@ def test_groups_do_not_confirm_each_other():
     groups = np.repeat(np.arange(40), 3)
     wrong = np.isin(groups, [centers[:, 0].argmin(), centers[:, 0].argmax()])
     y[wrong] = 1 - y[wrong]
-    apart = suspicious_labels(X, y, groups=groups, n_neighbors=6)
+    apart = suspicious_labels(X, y, groups=groups, n_neighbors=15)
     assert set(apart.rows[:6].tolist()) == set(np.flatnonzero(wrong).tolist())
     near = suspicious_labels(X, y, n_neighbors=2)
     assert not near.scores.any()
