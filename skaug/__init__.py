@@ -15,6 +15,7 @@ from skaug.hard_regions import (
     HardRegionDisplay,
     HardRegionSampler,
     InterpolationGenerator,
+    LabelDoubtsDisplay,
     NeighborGenerator,
     NoiseGenerator,
     PotentialHistogramDisplay,
@@ -22,9 +23,11 @@ from skaug.hard_regions import (
     VAEGenerator,
     auto_radius,
     class_potentials,
+    error_doubts,
     hardness,
     potential,
     potential_grid,
+    suspicious_labels,
 )
 from skaug.ihda import ActivationDisplay, IHDAFinetuner, LevelGainDisplay
 from skaug.influence import (
@@ -70,6 +73,7 @@ __all__ = [
     "InfluenceAugmenter",
     "InfluenceRankingDisplay",
     "InterpolationGenerator",
+    "LabelDoubtsDisplay",
     "LastLayerInfluence",
     "LeaveOneOutDisplay",
     "LevelGainDisplay",
@@ -89,11 +93,13 @@ __all__ = [
     "VAEGenerator",
     "auto_radius",
     "class_potentials",
+    "error_doubts",
     "expected_calibration_error",
     "hardness",
     "plain_twin",
     "potential",
     "potential_grid",
     "report",
+    "suspicious_labels",
     "worst_group_accuracy",
 ]

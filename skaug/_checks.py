@@ -169,8 +169,8 @@ def check_labels(y, n, name):
         if not (one_hot.sum(1) == 1).all():
             raise ValueError(
                 f"{name} needs one label per point; got a row of y with several or "
-                "none. Multilabel and multioutput targets are not supported: resample "
-                "for each of them."
+                "none. Multilabel and multioutput targets are not supported: take one "
+                "of them at a time."
             )
         y = one_hot.argmax(1)
     elif kind not in ("binary", "multiclass"):

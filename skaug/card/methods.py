@@ -28,6 +28,8 @@ No other file of ``skaug.card`` imports from the folders of methods.
 
 from skaug.hard_regions import card as hard_regions
 from skaug.hard_regions.counts import rows_added
+from skaug.hard_regions.labels import mean_rank
+from skaug.hard_regions.potential import class_potentials
 from skaug.hard_regions.resample import ResampledClassifier, is_search, takes_groups
 from skaug.hard_regions.sampler import HardRegionSampler
 from skaug.ihda import card as ihda
@@ -46,7 +48,9 @@ __all__ = [
     "METHODS",
     "RefineCurveDisplay",
     "card_of",
+    "class_potentials",
     "is_search",
+    "mean_rank",
     "rows_added",
     "takes_groups",
 ]

@@ -32,6 +32,13 @@ class ModelCard:
     group_scores : list of Bunch
         ``group``, ``rows``, ``accuracy``, ``twin`` and ``difference``; empty without
         groups.
+    doubts : list of Bunch
+        How well wrong test rows are told from right ones, of each side that has both:
+        ``side``, ``rows``, ``training_rows``, ``wrong``, the number of wrong rows, and
+        AUROCs from 0 to 1 of 1 - the highest probability, ``by_probability``, of the
+        hardness under the class that is predicted, ``by_hardness``, and of
+        :func:`error_doubts`, ``by_both``. Empty without training rows, and if rows are
+        no table of numbers.
     augmentation : list of Bunch
         ``title``, ``records`` and ``note`` of each table on what was augmented. All
         lists of records are ready for ``pandas.DataFrame``.
@@ -56,6 +63,7 @@ class ModelCard:
     scores: dict
     class_scores: list
     group_scores: list
+    doubts: list
     augmentation: list
     parameters: list
     twin: object

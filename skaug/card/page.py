@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from skaug.card.doubts import NEAREST
 from skaug.card.sides import SCORES, reading
 
 __all__ = ["cells", "page", "render", "shown"]
@@ -35,6 +36,7 @@ def render(name, folder=HERE, **values):
     )
     templates.filters |= {"cells": cells, "lowest": _lowest, "shown": shown}
     templates.globals |= {"SCORES": SCORES, "reading": reading, "most": MOST_LINES}
+    templates.globals |= {"nearest": NEAREST}
     return templates.get_template(name).render(**values)
 
 

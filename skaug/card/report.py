@@ -13,6 +13,7 @@ from skorch import NeuralNet
 
 from skaug._checks import check_groups
 from skaug._random import everything_kept
+from skaug.card.doubts import doubt_scores
 from skaug.card.figures import card_figures
 from skaug.card.model_card import ModelCard
 from skaug.card.parts import (
@@ -75,9 +76,12 @@ def report(
         same training rows.
     X_train, y_train : array-like, default=None
         Training rows and labels. If they are given, the plain twin is made and trained
-        on them, which takes as long as the training of the estimator.
+        on them, which takes as long as the training of the estimator. If the rows are
+        a table of numbers, the card also tells how well their neighbours in training
+        find the wrong test rows.
     groups_train : array-like, default=None
-        Groups of the training rows, for a twin that holds out rows by itself.
+        Groups of the training rows, for a twin that holds out rows by itself. With
+        `groups`, rows of one group are no neighbours.
     title : str, default=None
         Title of the page; by default the names of the estimator's parts.
     date : object, default=None
@@ -146,6 +150,9 @@ def report(
         sides = {name: predictions(model, X) for name, model in models.items()}
         if twin is not None:
             _check_classes(sides)
+        doubts = []
+        if X_train is not None:
+            doubts = doubt_scores(X, y, sides, X_train, y_train, groups, groups_train)
         tables = augmentation_tables(estimator)
         figures = _figures_if_possible(estimator, X, y, sides, groups)
     scores = compare_scores(y, sides, groups)
@@ -162,6 +169,7 @@ def report(
         scores=scores,
         class_scores=class_scores(y, sides, groups),
         group_scores=[] if groups is None else group_scores(y, sides, groups),
+        doubts=doubts,
         augmentation=tables,
         parameters=parameters,
         twin=twin,

@@ -24,12 +24,15 @@ References
 """
 
 from skaug.hard_regions.display import HardRegionDisplay, PotentialHistogramDisplay
+from skaug.hard_regions.errors import error_doubts
 from skaug.hard_regions.generators import (
     GaussianGenerator,
     NoiseGenerator,
     sample_latent,
 )
 from skaug.hard_regions.hardness import hardness
+from skaug.hard_regions.labels import suspicious_labels
+from skaug.hard_regions.labels_display import LabelDoubtsDisplay
 from skaug.hard_regions.latent_generators import CVAEGenerator, VAEGenerator
 from skaug.hard_regions.neighbor_generators import (
     InterpolationGenerator,
@@ -55,6 +58,7 @@ __all__ = [
     "HardRegionDisplay",
     "HardRegionSampler",
     "InterpolationGenerator",
+    "LabelDoubtsDisplay",
     "NeighborGenerator",
     "NoiseGenerator",
     "PotentialHistogramDisplay",
@@ -62,10 +66,12 @@ __all__ = [
     "VAEGenerator",
     "auto_radius",
     "class_potentials",
+    "error_doubts",
     "fit_vae",
     "hardness",
     "kernel_sums",
     "potential",
     "potential_grid",
     "sample_latent",
+    "suspicious_labels",
 ]

@@ -19,10 +19,10 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
 from skaug._checks import OneOf, Whole, check_groups, check_labels, check_value
-from skaug.hard_regions.nearest import nearest_rows
+from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS
 
-__all__ = ["class_shares", "hardness", "sums_per_row"]
+__all__ = ["class_shares", "hardness", "share_of_others", "sums_per_row"]
 
 
 def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
@@ -38,14 +38,16 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
         The rows, in columns of comparable units: standardise them first.
     y : array-like of shape (n,) or (n, n_labels)
         Labels of any dtype. Of an indicator matrix of several labels, each column is a
-        question of its own.
+        question of its own. If each of its rows has one label, it is read as one
+        column of labels.
     groups : array-like of shape (n,), default=None
         Segment or subject of each row. Rows of one group are no neighbours, because
         two overlapping windows of a recording would confirm each other's label.
     n_neighbors : int, default=10
         How many neighbours a row has; the radius of the row reaches the last of them.
     metric : {"euclidean", "cosine", "manhattan"}, default="euclidean"
-        The distance.
+        The distance. A row of zeros has no direction, and so no neighbours under the
+        cosine metric.
 
     Returns
     -------
@@ -58,8 +60,14 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
     ValueError
         If a parameter is out of its range, lengths differ, or X has NaN or infinity.
 
+    Warns
+    -----
+    UserWarning
+        If a row has zeros only and the metric is cosine.
+
     See Also
     --------
+    suspicious_labels : Ranks the rows, with the class that their neighbours suggest.
     potential : The paper's measure, within one radius for all rows.
     class_potentials : Of rows without a label, under each class.
 
@@ -76,10 +84,18 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
     check_value("hardness", "metric", metric, OneOf(*METRICS))
     groups = check_groups(groups, len(X), "hardness")
     questions = _questions(y, len(X))
-    distances, rows = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
-    weights = _kernel(distances)
-    shares = [_share_of_others(weights, rows, codes) for codes in questions]
+    warn_of_rows_of_zeros(X, metric)
+    neighbors = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+    shares = [share_of_others(*neighbors, codes) for codes in questions]
     return np.column_stack(shares) if len(shares) > 1 else shares[0]
+
+
+def share_of_others(distances, rows, codes):
+    """Hardness (n,) of rows, from their neighbours and the classes of all rows."""
+    weights = _kernel(distances)
+    total = weights.sum(axis=1)
+    other = (weights * (codes[rows] != codes[:, None])).sum(axis=1)
+    return np.where(total > 0, other / np.where(total > 0, total, 1.0), 1.0)
 
 
 def class_shares(distances, rows, codes, n_classes):
@@ -141,17 +157,15 @@ def _kernel(distances, gamma=None):
     return np.where(np.isfinite(distances), np.exp(-exponents), 0.0)
 
 
-def _share_of_others(weights, rows, codes):
-    of_others = codes[rows] != codes[:, None]
-    total = weights.sum(axis=1)
-    other = (weights * of_others).sum(axis=1)
-    return np.where(total > 0, other / np.where(total > 0, total, 1.0), 1.0)
-
-
 def _questions(y, n):
     """Labels as codes (n,), or those of several labels as a list of codes."""
     if type_of_target(y, input_name="y") == "multilabel-indicator":
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if len(y) == n and not (y.sum(axis=1) == 1).all():
+        if not (y.sum(axis=1) == 1).all():
+            if len(y) != n:
+                raise ValueError(
+                    "hardness needs one row of y per point; got "
+                    f"{len(y)} for {n} points. Give as many labels as rows."
+                )
             return y.T
     return [np.unique(check_labels(y, n, "hardness"), return_inverse=True)[1]]

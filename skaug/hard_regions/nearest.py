@@ -2,17 +2,25 @@
 
 scikit-learn finds them. It knows no groups, so that rows with groups are compared block
 by block here. Distances are taken from differences at the end: products, which find
-the rows fast, are too coarse for rows that are nearly equal.
+the rows fast, are too coarse for rows that are nearly equal. Where they are too coarse
+even to find the rows, as in two crowds far apart, differences find them too.
 """
 
+import math
+import warnings
+from functools import partial
+
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-__all__ = ["nearest_rows"]
+__all__ = ["nearest_rows", "warn_of_rows_of_zeros"]
 
 BYTES_AT_ONCE = 2**24
+# Products blur distances below this share of a row's own length.
+COARSE = 1e-5
 
 
 def nearest_rows(
@@ -42,7 +50,8 @@ def nearest_rows(
     groups, query_groups : ndarray of shape (n,) and (n_queries,), default=None
         Rows of one group are no neighbours.
     return_distance : bool, default=True
-        Whether to return distances. Without them, the order of neighbours is not exact.
+        Whether to return distances. Without them the neighbours are found faster, not
+        in order, and as products find them.
 
     Returns
     -------
@@ -54,58 +63,84 @@ def nearest_rows(
         Numbers of the rows, -1 where there are no more neighbours.
     """
     alone = queries is None
-    n_neighbors = min(n_neighbors, len(X) - alone)
-    both = [X] if alone else [X, queries]
+    k = min(n_neighbors, len(X) - alone)
+    *both, scale = _in_units([X] if alone else [X, queries], metric)
+    X, queries = both[0], both[-1]
+    if k < 1:
+        rows = np.empty((len(queries), 0), dtype=np.intp)
+        return (np.empty(rows.shape), rows) if return_distance else rows
+    zeros = ~X.any(axis=1) if metric == "cosine" else np.zeros(len(X), dtype=bool)
+    query_groups = groups if alone else query_groups
+
+    def excluded(asked):
+        """Which rows are no neighbours (n_asked, n) of some queries."""
+        none = np.tile(zeros, (len(asked), 1))
+        if groups is not None:
+            none |= query_groups[asked, None] == groups
+        if alone:
+            none[np.arange(len(asked)), asked] = True
+        return none
+
+    centred = both
     if metric != "cosine":
         # Products are precise near 0. Outliers do not move a median, of some rows.
         centre = np.median(X[:: 1 + len(X) // 200], axis=0)
-        both = [Z - centre for Z in both]
-    else:
-        both = [normalize(Z) for Z in both]
-    X, queries = both[0], both[-1]
-    if n_neighbors < 1:
-        rows = np.empty((len(queries), 0), dtype=np.intp)
-        return (np.empty(rows.shape), rows) if return_distance else rows
-    zeros = [~Z.any(axis=1) if metric == "cosine" else np.False_ for Z in both]
-    if groups is None and not zeros[0].any():
-        rows = _by_scikit_learn(X, None if alone else queries, n_neighbors, metric)
-    else:
-        rows = _by_blocks(
-            X, queries, n_neighbors, metric, zeros[0], groups, query_groups, alone
-        )
-    rows[zeros[-1]] = -1
-    return _exact(X, queries, rows, metric) if return_distance else rows
-
-
-def _by_scikit_learn(X, queries, n_neighbors, metric):
-    found = NearestNeighbors(n_neighbors=n_neighbors, metric=_searched(metric)).fit(X)
-    return found.kneighbors(queries, return_distance=False)
-
-
-def _searched(metric):
+        centred = [Z - centre for Z in both]
     # Directions are ordered alike by their euclidean and by their cosine distances.
-    return "euclidean" if metric == "cosine" else metric
+    metric_of_search = "euclidean" if metric == "cosine" else metric
+    if groups is None and not zeros.any():
+        search = NearestNeighbors(n_neighbors=k, metric=metric_of_search)
+        asked = None if alone else centred[-1]
+        rows = search.fit(centred[0]).kneighbors(asked, return_distance=False)
+    else:
+        measure = partial(pairwise_distances, metric=metric_of_search)
+        every = np.arange(len(queries))
+        rows = _by_blocks(measure, centred[0], centred[-1], every, k, excluded)
+    if metric == "cosine":
+        rows[~queries.any(axis=1)] = -1
+    if not return_distance:
+        return rows
+    distances, rows = _exact(X, queries, rows, metric_of_search)
+    if metric != "manhattan":
+        coarse = _too_coarse(distances, centred[-1])
+        found = _by_blocks(cdist, X, queries, coarse, k, excluded)
+        distances[coarse], rows[coarse] = _exact(X, queries[coarse], found, "euclidean")
+    # Of directions a and b, 1 - cosine is half of |a - b| squared.
+    return distances**2 / 2 if metric == "cosine" else distances * scale, rows
 
 
-def _by_blocks(X, queries, k, metric, zeros, groups, query_groups, alone):
-    """Numbers of the nearest rows (n_queries, k) that are of another group."""
-    query_groups = groups if alone else query_groups
+def _in_units(both, metric):
+    """Directions, or rows in a unit whose squares do not overflow, and that unit."""
+    if metric == "cosine":
+        return *map(_directions, both), 1.0
+    largest = max(float(np.abs(Z).max(initial=0)) for Z in both)
+    safe = np.finfo(both[0].dtype).tiny ** 0.25
+    if not largest or safe < largest < 1 / safe:
+        return *both, 1.0
+    # Division by a power of two does not round.
+    scale = 2.0 ** math.floor(math.log2(largest))
+    return *(Z / Z.dtype.type(scale) for Z in both), scale
+
+
+def _directions(Z):
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    return normalize(Z / np.where(largest, largest, 1))
+
+
+def _by_blocks(measure, X, queries, asked, k, excluded):
+    """Numbers of the nearest rows (n_asked, k) that are not excluded, or -1."""
     size = max(1, BYTES_AT_ONCE // (8 * len(X)))
-    found = np.empty((len(queries), k), dtype=np.intp)
-    for start in range(0, len(queries), size):
-        block = slice(start, start + size)
-        distances = pairwise_distances(queries[block], X, metric=_searched(metric))
-        distances[:, zeros] = np.inf
-        if groups is not None:
-            distances[query_groups[block, None] == groups] = np.inf
-        if alone:
-            own = np.arange(len(distances))
-            distances[own, start + own] = np.inf
+    found = np.empty((len(asked), k), dtype=np.intp)
+    for start in range(0, len(asked), size):
+        some = asked[start : start + size]
+        distances = measure(queries[some], X)
+        distances[excluded(some)] = np.inf
         rows = np.argpartition(distances, k - 1, axis=1)[:, :k]
         lost = np.isinf(np.take_along_axis(distances, rows, axis=1))
         # Those that are there come first.
         order = np.argsort(lost, axis=1, kind="stable")
-        found[block] = np.take_along_axis(np.where(lost, -1, rows), order, axis=1)
+        rows = np.take_along_axis(np.where(lost, -1, rows), order, axis=1)
+        found[start : start + size] = rows
     return found
 
 
@@ -119,14 +154,29 @@ def _exact(X, queries, rows, metric):
         if metric == "manhattan":
             distances[block] = np.abs(gaps).sum(axis=2)
         else:
-            distances[block] = np.einsum("ijk,ijk->ij", gaps, gaps)
-    if metric == "cosine":
-        distances /= 2  # of unit vectors: 1 - cosine
-    elif metric == "euclidean":
-        np.sqrt(distances, out=distances)
+            distances[block] = np.sqrt(np.einsum("ijk,ijk->ij", gaps, gaps))
     distances[rows < 0] = np.inf
     order = np.argsort(distances, axis=1, kind="stable")
     return (
         np.take_along_axis(distances, order, axis=1),
         np.take_along_axis(rows, order, axis=1),
     )
+
+
+def _too_coarse(distances, queries):
+    """Numbers of queries whose farthest neighbour is too near for products."""
+    reach = np.where(np.isfinite(distances), distances, 0).max(axis=1)
+    length = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
+    return np.flatnonzero((reach > 0) & (reach < COARSE * length))
+
+
+def warn_of_rows_of_zeros(X, metric):
+    """Warn that rows without a direction have no neighbours."""
+    n = int((~X.any(axis=1)).sum()) if metric == "cosine" else 0
+    if n:
+        warnings.warn(
+            f"Rows of zeros only: {n} of {len(X)}. They have no direction, and so the "
+            "cosine metric gives them no neighbours. If zeros mean something, set "
+            "metric='euclidean'.",
+            stacklevel=3,
+        )

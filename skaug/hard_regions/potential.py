@@ -30,7 +30,6 @@ References
 
 import math
 import sys
-import warnings
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ from sklearn.utils import check_array
 
 from skaug._checks import Whole, check_groups, check_value, is_number, is_whole
 from skaug.hard_regions.hardness import class_shares, sums_per_row
-from skaug.hard_regions.nearest import nearest_rows
+from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
 
 __all__ = [
@@ -190,11 +189,11 @@ def kernel_sums(
     if n_neighbors:
         _check_metric(metric)
         width = None if _is_scale(gamma) else _checked_gamma(gamma)
-        _warn_of_rows_of_zeros(X, metric)
+        warn_of_rows_of_zeros(X, metric)
         found = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
         return sums_per_row(*found, codes, gamma=width)
     radius, gamma = resolve(radius, gamma, metric, X, groups, device)
-    _warn_of_rows_of_zeros(X, metric)
+    warn_of_rows_of_zeros(X, metric)
     own, other = _sums(
         X, codes, [radius], [gamma], metric, groups, block_size, device, verbose
     )
@@ -248,7 +247,7 @@ def potential_grid(
             "potential_grid needs a radius and a gamma or more; got none. Give a "
             "number or a list of some."
         )
-    _warn_of_rows_of_zeros(X, metric)
+    warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
     radii = np.take(radii, order)
     sums = _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose)
@@ -336,6 +335,7 @@ def class_potentials(
     n_neighbors = neighbors_asked(radius)
     if n_neighbors:
         _check_metric(metric)
+        warn_of_rows_of_zeros(X_ref, metric)
         distances, rows = nearest_rows(
             X_ref,
             n_neighbors,
@@ -346,7 +346,7 @@ def class_potentials(
         )
         return 1 - class_shares(distances, rows, codes, codes.max() + 1)
     radius, gamma = resolve(radius, gamma, metric, X_ref, groups_ref, device)
-    _warn_of_rows_of_zeros(X_ref, metric)
+    warn_of_rows_of_zeros(X_ref, metric)
     space = MetricSpace(metric, [X, X_ref], device, reach=min(radius, gamma))
     points, reference = space.points
     n, n_classes = len(X), codes.max() + 1
@@ -396,7 +396,7 @@ def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
     groups = _group_codes(groups, len(X))
     check_value("auto_radius", "n_neighbors", n_neighbors, Whole(1))
     _check_metric(metric)
-    _warn_of_rows_of_zeros(X, metric)
+    warn_of_rows_of_zeros(X, metric)
     return _auto_radius(X, metric, groups, n_neighbors, device)
 
 
@@ -523,17 +523,6 @@ def _checked_gamma(gamma):
             "potential_grid takes several."
         )
     return float(gamma)
-
-
-def _warn_of_rows_of_zeros(X, metric):
-    n = int((~X.any(axis=1)).sum()) if metric == "cosine" else 0
-    if n:
-        warnings.warn(
-            f"Rows of zeros only: {n} of {len(X)}. They have no direction, and so the "
-            "cosine metric gives them no neighbours. If zeros mean something, set "
-            "metric='euclidean'.",
-            stacklevel=3,
-        )
 
 
 def _check_points(X, y, groups=None):
