@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from skaug import CVAEGenerator, GaussianGenerator, NoiseGenerator, VAEGenerator
+from skaug import (
+    CVAEGenerator,
+    GaussianGenerator,
+    InterpolationGenerator,
+    NeighborGenerator,
+    NoiseGenerator,
+    VAEGenerator,
+)
 from skaug.hard_regions.latent_generators import collapse
 
 
@@ -56,8 +63,43 @@ def test_gaussian_of_classes_mixed_in_one_batch_is_that_of_each():
     assert alone.draw(X[:1], codes[:1], torch.Generator())[0].equal(X[:1])
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3, 1.0, "auto"])
+def test_gaussian_is_shrunk_to_the_pooled_covariance(shrinkage):
+    X, codes = toy()
+    X, codes = X[:90], codes[:90]
+    X[:45] -= X[:45].mean(0)
+    few = torch.cat([X[codes == 0], X[codes == 1][:15]])
+    of_few = torch.arange(60).ge(45).long()
+    gaussian = GaussianGenerator(shrinkage=shrinkage).fit(few, of_few)
+    of_class = [torch.cov(few[of_few == code].T, correction=0) for code in range(2)]
+    pooled = (45 * of_class[0] + 15 * of_class[1]) / 60
+    weight = 5 / (5 + 15) if shrinkage == "auto" else shrinkage
+    assert gaussian.shrinkage_[1] == weight
+    order = torch.arange(60).flip(0)  # a source of class 1 is first
+    moves, _ = draws(gaussian, few[order], of_few[order])
+    expected = (1 - weight) * of_class[1] + weight * pooled
+    torch.testing.assert_close(torch.cov(moves.T), expected, rtol=0.06, atol=0.15)
+
+
+def test_a_class_of_one_vector_moves_with_the_pooled_covariance():
+    X, codes = toy()
+    codes[5] = 2
+    gaussian = GaussianGenerator().fit(X, codes)
+    assert gaussian.shrinkage_[2] == 5 / 6
+    new, _ = gaussian.draw(X[5:6], codes[5:6], torch.Generator().manual_seed(0))
+    assert (new != X[5]).all()
+
+
 @pytest.mark.parametrize(
-    "kind", [NoiseGenerator, GaussianGenerator, VAEGenerator, CVAEGenerator]
+    "kind",
+    [
+        NoiseGenerator,
+        GaussianGenerator,
+        NeighborGenerator,
+        InterpolationGenerator,
+        VAEGenerator,
+        CVAEGenerator,
+    ],
 )
 def test_without_spread_sources_come_back_exactly(kind):
     X, codes = toy()

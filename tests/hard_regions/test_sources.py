@@ -12,6 +12,7 @@ from skaug import (
     NoiseGenerator,
     VAEGenerator,
     auto_radius,
+    hardness,
     potential,
 )
 from skaug.hard_regions.latent_generators import _a_tenth_held_out
@@ -86,6 +87,62 @@ def test_top_takes_a_share_of_each_class_by_rank(moons):
         assert inside.sum() == 15
         potentials = top.potentials_[of_class]
         assert potentials[inside].min() >= potentials[~inside].max()
+
+
+def test_supported_points_have_a_share_of_their_class_around_them(moons):
+    X, y = moons
+    gaps = np.linalg.norm(X[:, None] - X, axis=2) + np.diag(np.full(len(X), np.inf))
+    for groups in (None, np.arange(len(y)) // 3):
+        for share, k, least in [(None, 10, 2), (0.5, 10, 5), (1.0, 4, 4), (0.01, 4, 1)]:
+            of_others = gaps.copy()
+            if groups is not None:
+                of_others[groups[:, None] == groups] = np.inf
+            nearest = np.argsort(of_others, axis=1)[:, :k]
+            expected = (y[nearest] == y[:, None]).sum(axis=1) >= least
+            params = {"share": share, "radius": ("knn", k) if k != 10 else "auto"}
+            found = sources_of("supported", X, y, groups, **params)
+            np.testing.assert_array_equal(found.indices_, np.flatnonzero(expected))
+            assert found.potentials_ is None
+
+
+def test_supported_leaves_out_most_wrong_labels():
+    X, y = make_moons(300, noise=0.1, random_state=0)
+    wrong = np.arange(len(y)) % 20 == 0
+    found = sources_of("supported", X, np.where(wrong, 1 - y, y)).indices_
+    assert np.isin(np.flatnonzero(wrong), found).mean() < 0.2
+    assert np.isin(np.flatnonzero(~wrong), found).mean() > 0.98
+
+
+def test_a_radius_of_ones_own_makes_hard_what_hardness_says(moons):
+    X, y = moons
+    for groups in (None, np.arange(len(y)) // 2):
+        points = sources_of("hard", X, y, groups, radius=("knn", 7))
+        shares = hardness(X, y, groups=groups, n_neighbors=7)
+        np.testing.assert_array_equal(points.noisy_, shares == 1)
+        hard = np.flatnonzero((shares > 0.5) & (shares < 1))
+        np.testing.assert_array_equal(points.indices_, hard)
+
+
+def test_every_class_gets_a_source_if_asked():
+    # Class 1 is sparse and amidst class 0; class 2 is sparse and far from all.
+    rng = np.random.default_rng(0)
+    X = np.vstack(
+        [
+            rng.normal(size=(300, 2)),
+            3 * rng.normal(size=(12, 2)),
+            [[60, 60], [66, 60], [60, 66], [66, 66]],
+        ]
+    )
+    y = np.repeat([0, 1, 2], [300, 12, 4])
+    params = {"radius": 0.05, "metric": "euclidean"}
+    lacking = HardPoints("hard", **params).fit(X, y)
+    found = HardPoints("hard", **params).fit(X, y, every_class=True).indices_
+    assert set(y[lacking.indices_]) < set(y[found]) == {0, 1, 2}
+    assert set(lacking.indices_) <= set(found)
+    own = HardPoints("hard", radius=("knn", 10), metric="euclidean").fit(X, y)
+    of_first = own.indices_[y[own.indices_] == 1]
+    np.testing.assert_array_equal(found[y[found] == 1], of_first)
+    np.testing.assert_array_equal(found[y[found] == 2], np.flatnonzero(y == 2))
 
 
 def test_neighbour_rule_and_all(moons):
