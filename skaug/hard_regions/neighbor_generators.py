@@ -132,7 +132,7 @@ class NeighborGenerator(Generator):
             The factor of each.
         """
         spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
-        at_once = max(1, BYTES_AT_ONCE // X[:1].nbytes)
+        at_once = max(1, BYTES_AT_ONCE // (X.shape[1] * X.element_size()))
         for code in codes.unique().tolist():
             of_class = (codes == code).nonzero().squeeze(1)
             vectors, neighbors = self._neighbors(code, X[of_class])

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 import torch
@@ -14,19 +15,24 @@ from hypothesis import strategies as st
 from imblearn import pipeline as imblearn_pipeline
 from imblearn.utils import check_sampling_strategy
 from scipy.sparse import csr_array
+from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from skaug import (
     HardPoints,
     HardRegionSampler,
     NoiseGenerator,
+    ResampledClassifier,
     VAEGenerator,
+    auto_radius,
     class_potentials,
+    hardness,
     potential,
 )
 from skaug.hard_regions import fit_vae, sample_latent
@@ -425,6 +431,199 @@ def test_messages_about_data(mixed):
     ]:
         with refuses(message):
             sampler().fit(*data)
+
+
+def test_by_default_all_classes_become_as_large_as_the_largest(mixed):
+    X, y = mixed
+    default = HardRegionSampler(random_state=0)
+    X_new, y_new = default.fit_resample(X, NAMES[y])
+    assert Counter(y_new.tolist()) == dict.fromkeys(NAMES.tolist(), 90)
+    assert sorted(default.source_index_[:180]) == list(range(180))
+    for label, n_uses in [("sit", 1), ("walk", 2)]:
+        uses = np.bincount(default.source_index_[180:], minlength=180)
+        uses = uses[NAMES[y] == label]
+        assert np.ptp(uses) <= 1 and uses.max() == n_uses
+    again, _ = HardRegionSampler(random_state=0).fit_resample(X, NAMES[y])
+    np.testing.assert_array_equal(X_new, again)
+
+
+def test_the_defaults_sources_are_all_rows_or_those_with_support(mixed):
+    X, y = mixed
+    supported = HardRegionSampler(sources="supported", random_state=0)
+    supported.fit_resample(X, y)
+    new = supported.source_index_[supported.is_synthetic_]
+    assert np.isin(new, HardPoints("supported").fit(X, y).indices_).all()
+
+
+def test_potentials_are_computed_only_where_something_asks_for_them(mixed):
+    X, y = mixed
+    groups = np.arange(len(y)) // 3
+    default = HardRegionSampler(random_state=0)
+    default.fit_resample(X, y, groups=groups)
+    assert default.sources_.potentials_ is None and "_measured" not in vars(default)
+    values, noisy = potential(X, y, groups=groups, return_noisy=True)
+    np.testing.assert_array_equal(default.potentials_, values)
+    np.testing.assert_array_equal(default.noisy_, noisy)
+    np.testing.assert_array_equal(default.hard_indices_, np.flatnonzero(values > 0))
+    of_sources = values[default.source_index_]
+    np.testing.assert_array_equal(default.source_potential_, of_sources)
+    assert default.radius_ == 2 * default.gamma_ == auto_radius(X, groups=groups)
+    default.fit(X[60:], y[60:])
+    assert len(default.potentials_) == 120
+    with pytest.raises(NotFittedError):
+        HardRegionSampler().potentials_  # noqa: B018
+
+
+def test_classes_of_one_size_need_no_row_and_the_sampler_says_so(mixed):
+    X, y = mixed
+    rows = np.r_[0:30, 90:120, 150:180]
+    with warns("classes are of one size, so that no row is added. Give numbers"):
+        X_new, _ = HardRegionSampler(random_state=0).fit_resample(X[rows], y[rows])
+    np.testing.assert_array_equal(X_new, X[rows])
+
+
+def test_a_class_without_a_source_gets_some_where_classes_are_filled_up():
+    rng = np.random.default_rng(0)
+    X = np.repeat([[10.0, 1.0], [1.0, 10.0]], [40, 20], 0)
+    X += 0.1 * rng.normal(size=(60, 2))
+    y = np.repeat(["a", "b"], [40, 20])
+    narrow = HardRegionSampler(sources=HardPoints("hard", radius=0.1), random_state=0)
+    with warns("no point is in a hard region"):
+        _, y_new = narrow.fit_resample(X, y)
+    assert Counter(y_new.tolist()) == {"a": 40, "b": 40}
+    with warns(r"\['c'\] have one row each and no neighbours, .* copies"):
+        alone = HardRegionSampler(random_state=0)
+        X_new, _ = alone.fit_resample(np.vstack([X, [[0, 0]]]), [*y, "c"])
+    assert (X_new[alone.source_index_ == 60] == 0).all()
+
+
+def test_the_papers_choices_by_name(mixed):
+    literal = HardRegionSampler.paper(radius=0.3, random_state=0)
+    assert (
+        literal.sources.get_params()
+        == HardPoints("hard", radius=0.3, gamma=0.05, metric="cosine").get_params()
+    )
+    vae = literal.generator
+    assert not vae.keep_residual and vae.decoder_noise == 0
+    literal.set_params(generator__steps=50, generator__latent_dim=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        X_new, _ = literal.fit_resample(*mixed)
+    assert len(X_new) == 180 + 5 * len(literal.hard_indices_) > 180
+    assert HardRegionSampler.paper(n_samples=3).n_samples == 3
+
+
+def test_categories_are_drawn_as_a_whole(mixed):
+    X, y = mixed
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["place"] = pd.Categorical(np.where(X[:, 0] > 0, "bag", "belt"))
+    frame["day"] = np.array(["Mon", "Tue", "Wed"])[np.arange(180) % 3]
+    for generator in ("neighbors", "interpolation", "gaussian", "noise"):
+        model = HardRegionSampler(
+            generator=generator,
+            categorical_features=["place", "day"],
+            random_state=0,
+        )
+        frame_new, _ = model.fit_resample(frame, NAMES[y])
+        assert frame_new.dtypes.tolist() == frame.dtypes.tolist()
+        new = frame_new[180:]
+        assert set(new["day"]) == {"Mon", "Tue", "Wed"} and len(new) == 90
+        assert set(new["place"]) == {"bag", "belt"}
+        pd.testing.assert_frame_equal(frame_new[:180], frame)
+    from_array, _ = model.set_params(categorical_features=[4, 5]).fit_resample(
+        frame.to_numpy(dtype=object), y
+    )
+    assert from_array.dtype == object
+    assert set(from_array[180:, 5]) == {"Mon", "Tue", "Wed"}
+    sampled, labels = model.sample(4)
+    assert sampled.shape == (4, 6) and len(labels) == 4
+
+
+def test_a_new_category_is_that_of_the_source_or_of_a_neighbour():
+    # In class 1 nobody is red, in class 2 nobody is anything else.
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [60, 20, 10])
+    colour = np.where(y == 2, "red", np.where(y == 1, "blue", "green"))
+    colour[60:65] = "grey"
+    table = np.empty((90, 2), dtype=object)
+    table[:, 0], table[:, 1] = rng.normal(size=90), colour
+    for generator in ("neighbors", "interpolation"):
+        model = HardRegionSampler(
+            generator=generator, categorical_features=[1], random_state=0
+        )
+        new, y_new = (values[90:] for values in model.fit_resample(table, y))
+        assert set(new[y_new == 1, 1]) == {"blue", "grey"}
+        assert set(new[y_new == 2, 1]) == {"red"}
+
+
+def test_categories_and_weights_in_a_search(mixed):
+    X, y = mixed
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["place"] = np.where(X[:, 0] > 0, "bag", "belt")
+    encode = make_column_transformer(
+        (OneHotEncoder(), ["place"]), remainder=StandardScaler()
+    )
+    model = ResampledClassifier(
+        HardRegionSampler(categorical_features=["place"], random_state=0),
+        make_pipeline(encode, LogisticRegression()),
+    )
+    grid = {"sampler__sources": ["all", "supported"], "sampler__generator": ["noise"]}
+    search = GridSearchCV(model, grid, cv=3, n_jobs=2, error_score="raise")
+    assert search.fit(frame, NAMES[y]).best_score_ > 0.6
+    # A weight of 0 takes a row out, and the new rows of which it is the source.
+    weighted = ResampledClassifier(
+        HardRegionSampler(random_state=0), LogisticRegression(C=1e3)
+    )
+    weights = (y != 2).astype(float)
+    weighted.fit(X, NAMES[y], sample_weight=weights)
+    assert not (weighted.predict(X) == "walk").any()
+
+
+def test_polars_frames_keep_columns_and_dtypes(mixed):
+    X, y = mixed
+    frame = pl.DataFrame(
+        {"a": X[:, 0], "b": X[:, 1].astype(np.float32), "n": np.arange(180), "f": y > 0}
+    )
+    labels = pl.Series("activity", NAMES[y])
+    default = HardRegionSampler(random_state=0)
+    frame_new, labels_new = default.fit_resample(frame, labels)
+    assert frame_new.schema == frame.schema and frame_new[:180].equals(frame)
+    assert labels_new.name == "activity" and len(labels_new) == len(frame_new) == 270
+    same = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+    of_pandas, _ = default.fit_resample(same, NAMES[y])
+    np.testing.assert_array_equal(frame_new["b"].to_numpy(), of_pandas["b"])
+    assert default.feature_names_in_.tolist() == ["a", "b", "n", "f"]
+    words = frame.with_columns(day=pl.Series(["Mon", "Tue"] * 90))
+    with refuses("needs columns of numbers; got column 'day' of dtype String. Encode"):
+        default.fit_resample(words, labels)
+    default.set_params(categorical_features=["day", "f"])
+    frame_new, _ = default.fit_resample(words, labels)
+    assert frame_new.schema == words.schema
+    assert set(frame_new["day"][180:]) == {"Mon", "Tue"}
+
+
+def test_hardness_as_features(mixed):
+    X, y = mixed
+    features = HardRegionSampler(
+        output="potentials", sources=HardPoints(radius=("knn", 10), metric="euclidean")
+    ).set_output(transform="pandas")
+    found = features.fit_transform(X, NAMES[y])
+    assert found.columns.tolist() == [f"hardness_{name}" for name in NAMES]
+    own = found.to_numpy()[np.arange(180), y]
+    np.testing.assert_allclose(own, hardness(X, y), atol=1e-12)
+    expected = class_potentials(X + 1, X, y, radius=("knn", 10), metric="euclidean")
+    np.testing.assert_array_equal(features.transform(X + 1), expected)
+
+
+def test_several_labels_are_resampled_one_by_one(mixed):
+    X, y = mixed
+    both = np.column_stack([y == 2, X[:, 1] > 1.8]).astype(int)
+    with refuses("several or none.* one of them at a time"):
+        HardRegionSampler().fit_resample(X, both)
+    one = ResampledClassifier(HardRegionSampler(random_state=0), LogisticRegression())
+    plain = OneVsRestClassifier(LogisticRegression()).fit(X, both)
+    balanced = OneVsRestClassifier(one).fit(X, both)
+    assert (balanced.predict(X).sum(0) > plain.predict(X).sum(0)).all()
 
 
 def test_sitting_is_hard_in_har_and_laying_is_not(har):
