@@ -1,4 +1,8 @@
-"""Which rows not to trust: how well doubts tell wrong test rows from right ones."""
+"""Which rows not to trust: how well doubts tell wrong test rows from right ones.
+
+Neighbours are looked for in tables of numbers only: in pixels and in raw signals, the
+nearest rows say little.
+"""
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -16,11 +20,7 @@ MOST_ROWS = 10_000
 
 
 def doubt_scores(X, y, sides, X_train, y_train, groups=None, groups_train=None):
-    """AUROC of each side's wrong rows by probability, by hardness and by both.
-
-    The list is empty if the rows are no table of numbers, in which there are nearest
-    rows. A side that is right on all rows, or wrong on all, has no record.
-    """
+    """AUROC of wrong rows by side; none of a side without wrong rows or right ones."""
     judged = {name: side for name, side in sides.items() if _can_be_judged(y, side)}
     tables = [_table(rows) for rows in (X_train, X)]
     if not judged or any(table is None for table in tables):
