@@ -101,6 +101,12 @@ def split(name, seed):
     return X[rows], y[rows], subjects[rows], X[test], y[test]
 
 
+def hard_sampler(**params):
+    """The sampler with the paper's sources, generator and numbers of rows."""
+    paper = {"sources": "hard", "generator": "vae", "sampling_strategy": "hard"}
+    return HardRegionSampler(**{**paper, **params})
+
+
 def folds_of(X, y, groups, seed):
     splitter = StratifiedKFold if groups is None else GroupKFold
     return list(splitter(3, shuffle=True, random_state=seed).split(X, y, groups))
@@ -108,7 +114,7 @@ def folds_of(X, y, groups, seed):
 
 def chosen_multiple(X, y, groups, folds, unit, n_samples, seed):
     """Multiple of the "auto" radius with the least log-loss on the first fold."""
-    sampler = HardRegionSampler(n_samples=n_samples, random_state=seed)
+    sampler = hard_sampler(n_samples=n_samples, random_state=seed)
     model = ResampledClassifier(sampler, LogisticRegression(max_iter=2000))
     radii = [multiple * unit for multiple in MULTIPLES]
     search = GridSearchCV(
@@ -135,7 +141,7 @@ def targets(added, n):
 
 
 def samplers(radius, strategy, seed):
-    hard = HardRegionSampler(
+    hard = hard_sampler(
         sources=HardPoints(radius=radius),
         sampling_strategy=strategy,
         random_state=seed,
@@ -195,7 +201,7 @@ def run_split(name, seed, n_samples):
     folds, unit = folds_of(X, y, groups, seed), auto_radius(X, groups=groups)
     multiple = chosen_multiple(X, y, groups, folds, unit, n_samples, seed)
     # The generator is not needed to count.
-    finder = HardRegionSampler(
+    finder = hard_sampler(
         sources=HardPoints(radius=multiple * unit),
         n_samples=n_samples,
         generator="noise",

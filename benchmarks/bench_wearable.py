@@ -137,6 +137,12 @@ def out_of_fold(model, part, cv):
     return figures(proba, y, groups)
 
 
+def hard_sampler(seed):
+    """The sampler with the paper's sources, generator and numbers of rows."""
+    paper = {"sources": "hard", "generator": "vae", "sampling_strategy": "hard"}
+    return skaug.HardRegionSampler(**paper, random_state=seed)
+
+
 def run_seed(seed, train, test, chosen):
     """Figures of all arms that depend on a seed, and the rows added by class."""
     net = chosen[NET]
@@ -144,7 +150,7 @@ def run_seed(seed, train, test, chosen):
     runs[ISDA] = tested(model_of(ISDA, seed, **net, **chosen[ISDA]), train, test)
     groups = {"model__groups": train["groups"]}
     for name in (LOGIT, NET):
-        sampler = skaug.HardRegionSampler(random_state=seed)
+        sampler = hard_sampler(seed)
         sampler.set_params(**chosen[HARD])
         pipe = model_of(name, seed, sampler, **chosen[name])
         runs[f"{name}, hard"] = tested(pipe, train, test, **groups)
@@ -183,7 +189,7 @@ def measure(r):
     unit = skaug.auto_radius(X, groups=groups)
     radii = [round(m * unit, 4) for m in MULTIPLES]
     r["grids"][HARD] = {"sources__radius": radii, **GRIDS[HARD]}
-    sampler = skaug.HardRegionSampler(random_state=0)
+    sampler = hard_sampler(0)
     pipe = model_of(LOGIT, 0, sampler, **chosen[LOGIT])
     best = choose(r, HARD, pipe, train, "sampler__", model__groups=groups)
     # The generator is not needed to count.

@@ -41,7 +41,9 @@ isda = ISDAClassifier(random_state=0)
 augment = BatchAugmentation(TableMixup(), refine_epochs=0.15)
 mixup = NetClassifier(callbacks=[("augment", augment)], random_state=0)
 finetuner = IHDAFinetuner(NetClassifier(random_state=0), random_state=0)
-sampler = HardRegionSampler(generator="noise", n_samples=3, random_state=0)
+sampler = HardRegionSampler(
+    sources="hard", sampling_strategy="hard", n_samples=3, random_state=0
+)
 resampled = ResampledClassifier(sampler, LogisticRegression(max_iter=1000))
 
 grids = {

@@ -51,9 +51,19 @@ def twice(y):
     return dict(zip(labels.tolist(), (2 * counts).tolist()))
 
 
+def neighbors(setup):
+    """Make skaug's sampler with its defaults, but for the number of rows."""
+    return HardRegionSampler(sampling_strategy=twice, random_state=setup.seed)
+
+
 def hard_regions(setup):
-    """Make skaug's sampler with its defaults."""
-    return HardRegionSampler(random_state=setup.seed)
+    """Make the sampler with the paper's sources: five rows of each hard one."""
+    return HardRegionSampler(
+        sources="hard",
+        generator="vae",
+        sampling_strategy="hard",
+        random_state=setup.seed,
+    )
 
 
 def imbalanced(kind):
@@ -73,6 +83,7 @@ def imbalanced(kind):
 
 
 SAMPLERS = {
+    "neighbors": (neighbors, None),
     "hard regions": (hard_regions, None),
     "SMOTE": (imbalanced("SMOTE"), "imblearn"),
     "BorderlineSMOTE": (imbalanced("BorderlineSMOTE"), "imblearn"),

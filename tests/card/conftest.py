@@ -135,9 +135,8 @@ def net():
 @pytest.fixture(scope="session")
 def sampler():
     """A function that makes a HardRegionSampler."""
-    return lambda **params: HardRegionSampler(
-        **{"generator": "noise", "random_state": 0} | params
-    )
+    hard = {"sources": "hard", "generator": "noise", "sampling_strategy": "hard"}
+    return lambda **params: HardRegionSampler(**hard | {"random_state": 0} | params)
 
 
 @pytest.fixture

@@ -74,8 +74,10 @@ def ihda(estimator, **params):
 
 
 def samples(**params):
-    params = {"generator": "noise", "sources": "all", "n_samples": 1, **params}
-    return HardRegionSampler(random_state=0, **params)
+    counts = {"sampling_strategy": "hard", "n_samples": 1}
+    return HardRegionSampler(
+        **{"generator": "noise", "random_state": 0, **counts, **params}
+    )
 
 
 def potentials():

@@ -47,7 +47,7 @@ SHORT = {"max_epochs": 20, "random_state": 0}
 NET = NetClassifier(max_epochs=15, module__hidden=(16, 8), random_state=0)
 AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
 SMALL = VAEGenerator(latent_dim=2, steps=20)
-NOISE = HardRegionSampler(generator="noise", sources="all", random_state=0)
+NOISE = HardRegionSampler(generator="noise", sampling_strategy="hard", random_state=0)
 BODY = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Dropout(), nn.Linear(16, 3))
 POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
 NETS = {
@@ -58,9 +58,17 @@ NETS = {
 }
 ESTIMATORS = {
     **NETS,
-    "samples": HardRegionSampler(generator=SMALL, random_state=0),
+    "balanced": HardRegionSampler(random_state=0),
+    "supported": HardRegionSampler(
+        sources="supported", generator="interpolation", random_state=0
+    ),
+    "shrunk": HardRegionSampler(generator="gaussian", random_state=0),
+    "samples": HardRegionSampler.paper(generator=SMALL, random_state=0),
     "samples by noise": NOISE,
     "potentials": HardRegionSampler(output="potentials"),
+    "hardness": HardRegionSampler(
+        output="potentials", sources=HardPoints(radius=("knn", 5), metric="euclidean")
+    ),
     "euclidean potentials": HardRegionSampler(
         output="potentials", sources=HardPoints(radius=2.0, metric="euclidean")
     ),

@@ -44,7 +44,10 @@ HOLDING_OUT = {
     "shift": PriorShift(NetClassifier(**EARLY)),
     "sampler": ResampledClassifier(
         HardRegionSampler(
-            sources=HardPoints("all", radius=2.0), generator=SMALL, random_state=0
+            sources=HardPoints("all", radius=2.0),
+            generator=SMALL,
+            sampling_strategy="hard",
+            random_state=0,
         ),
         LogisticRegression(),
     ),

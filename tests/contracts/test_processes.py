@@ -125,8 +125,11 @@ def test_two_processes_search_as_one_does(table, tmp_path):
     frame = pd.DataFrame(X, columns=[f"sensor {i}" for i in range(8)])
     labels = pd.Series(np.array(["run", "sit", "walk"])[y])
     samplers = [
+        HardRegionSampler(random_state=0),
         HardRegionSampler(
-            sources=HardPoints(radius=0.3), generator="noise", random_state=0
+            sources=HardPoints(radius=0.3),
+            sampling_strategy="hard",
+            random_state=0,
         ),
         SMOTE(random_state=0),
     ]

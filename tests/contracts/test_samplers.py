@@ -29,9 +29,18 @@ POLICY = TransformPolicy(
 # Some of the tables that are checked on have 20 rows and classes of no more than a few.
 VIEWS = InfluenceAugmenter(NET, augmentation=POLICY, cv=0.4, random_state=0)
 SAMPLERS = {
-    "vae": HardRegionSampler(generator=VAEGenerator(steps=50), random_state=0),
+    "default": HardRegionSampler(random_state=0),
+    "interpolation": HardRegionSampler(
+        sources="supported", generator="interpolation", random_state=0
+    ),
+    "gaussian": HardRegionSampler(generator="gaussian", random_state=0),
+    "paper": HardRegionSampler.paper(generator=VAEGenerator(steps=50), random_state=0),
     "noise": HardRegionSampler(
-        generator="noise", sources=EUCLIDEAN, n_samples=1, random_state=0
+        generator="noise",
+        sources=EUCLIDEAN,
+        n_samples=1,
+        sampling_strategy="hard",
+        random_state=0,
     ),
     "views": clone(VIEWS).set_params(guard=False),
     "guarded views": VIEWS,

@@ -6,6 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
 from skaug import (
+    HardPoints,
     HardRegionSampler,
     IHDAFinetuner,
     ISDAClassifier,
@@ -26,7 +27,9 @@ CHECKED = [
     ISDAClassifier(**TINY),
     ISDALogisticRegression(),
     HardRegionSampler(random_state=0),
+    HardRegionSampler.paper(generator=SMALL, random_state=0),
     HardRegionSampler(output="potentials"),
+    HardRegionSampler(output="potentials", sources=HardPoints(radius=("knn", 5))),
     ResampledClassifier(
         HardRegionSampler(generator="noise", random_state=0), LogisticRegression()
     ),
