@@ -25,7 +25,13 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from skaug import ISDAClassifier, NetClassifier, PriorShift, ResampledClassifier
+from skaug import (
+    HardRegionSampler,
+    ISDAClassifier,
+    NetClassifier,
+    PriorShift,
+    ResampledClassifier,
+)
 
 N_ROWS, N_DRAWS = np.geomspace(100, 5, 10).round().astype(int), 5
 X, y = load_digits(return_X_y=True)
@@ -46,14 +52,17 @@ def models(seed):
     linear = LogisticRegression(C=10, max_iter=1000)
     weighted = LogisticRegression(C=10, max_iter=1000, class_weight="balanced")
     smote = SMOTE(k_neighbors=3, random_state=seed)
+    neighbors = HardRegionSampler(random_state=seed)
     net = NetClassifier(random_state=seed)
     return {
         "regression": linear,
         "regression, weights": weighted,
         "regression, SMOTE": ResampledClassifier(smote, linear),
+        "regression, neighbours": ResampledClassifier(neighbors, linear),
         "regression, PriorShift": PriorShift(linear),
         "network": net,
         "network, SMOTE": ResampledClassifier(smote, net),
+        "network, neighbours": ResampledClassifier(neighbors, net),
         "network, PriorShift": PriorShift(net),
         "network, adjusted": NetClassifier(logit_adjustment=1, random_state=seed),
         "ISDA, adjusted": ISDAClassifier(logit_adjustment=1, random_state=seed),
@@ -88,12 +97,14 @@ for name, rows in table.items():
 # %%
 # With each digit alike, PriorShift gains 3.6 points of accuracy on the regression and
 # 2.7 on the network, and the adjusted network gains 2.4. Weights and SMOTE gain 2.5 on
-# the regression, and SMOTE next to nothing on the network. ISDA adds nothing here.
+# the regression, and SMOTE next to nothing on the network. New rows between several
+# neighbours, by a :class:`~skaug.HardRegionSampler` with its defaults, gain 2.9 and
+# 1.3. ISDA adds nothing here.
 #
 # Nothing is free. As in training, the shift costs accuracy, 1.1 points on the
 # regression and half a point on the network, and its log-loss is higher: its
 # probabilities are those of another world, in which all digits are equally frequent.
-# Weights and SMOTE gain less on the regression, and cost nothing as in training.
+# Weights and new rows gain less, and cost nothing as in training.
 #
 # Which digits gain
 # -----------------
