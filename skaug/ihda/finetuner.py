@@ -93,15 +93,18 @@ class IHDAFinetuner(
         :class:`~skaug.net.Levels`; "auto" is the input and all blocks for tables,
         and the last two blocks for signals and images, where noise on the input
         did harm. A list has names of modules, and ``"input"``.
-    sources : HardPoints or {"all", "hard", "region", "top", "random"}, default="all"
+    sources : HardPoints or {"all", "supported", "hard", "region", "top", "random"}, \
+default="all"
         What samples are made from: a :class:`HardPoints`, which also holds ``radius``
         (one, or one per level), ``gamma`` and ``metric``, or the name of its rule.
         "hard" is the paper's.
-    generator : VAEGenerator or {"vae", "cvae", "gaussian", "noise"}, default="vae"
+    generator : VAEGenerator or {"vae", "cvae", "gaussian", "neighbors", \
+"interpolation", "noise"}, default="vae"
         How samples are made: by a :class:`VAEGenerator`, :class:`CVAEGenerator`,
-        :class:`GaussianGenerator`, :class:`NoiseGenerator` or another object with their
-        two methods. The names are short for objects with their defaults. "noise" is
-        nearly as good as the others and needs no training.
+        :class:`GaussianGenerator`, :class:`NeighborGenerator`,
+        :class:`InterpolationGenerator`, :class:`NoiseGenerator` or another object with
+        their two methods. The names are short for objects with their defaults. "noise"
+        is nearly as good as the others and needs no training.
     n_samples : int, default=3
         Samples per source; the paper names 3, 5 and 10.
     synthetic_share : float, default=0.5

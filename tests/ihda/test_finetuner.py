@@ -111,6 +111,16 @@ def test_a_short_form_is_its_object(table):
     assert same(names, objects.fit(*table))
 
 
+@pytest.mark.parametrize("generator", ["neighbors", "interpolation", "gaussian"])
+@pytest.mark.parametrize("sources", ["all", "supported"])
+def test_generators_without_training_at_every_level(generator, sources, table):
+    model = ihda(generator=generator, sources=sources).fit(*table)
+    assert list(model.generators_) == [record.level for record in model.levels_]
+    assert not same(model, ihda(synthetic_share=0.0).fit(*table))
+    again = ihda(generator=generator, sources=sources).fit(*table)
+    assert same(model, again)
+
+
 def test_samples_without_spread_are_copies(table, fitted_net):
     X, y = table
     model = frozen(fitted_net, generator=VAEGenerator(4, spread=0.0)).fit(X, y)
@@ -536,8 +546,8 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"levels": ["head"]}, "no trainable weight comes after it"),
         ({"levels": ["blocks.2"]}, "there is no module of that name"),
         ({"sources": "some"}, "needs sources to be one of 'hard', 'all'"),
-        ({"generator": "gan"}, "needs generator to be one of 'vae'"),
-        ({"generator": None}, "an object such as VAEGenerator.*; got None"),
+        ({"generator": "gan"}, "needs generator to be one of 'neighbors'"),
+        ({"generator": None}, "an object such as NeighborGenerator.*; got None"),
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
