@@ -175,7 +175,8 @@ def check_labels(y, n, name):
         y = one_hot.argmax(1)
     elif kind not in ("binary", "multiclass"):
         check_classification_targets(y)
-    y = column_or_1d(y)
+    if not (isinstance(y, np.ndarray) and y.ndim == 1):
+        y = column_or_1d(y)
     if len(y) != n:
         raise ValueError(
             f"{name} needs one label per point; got {len(y)} for {n} points. Give as "

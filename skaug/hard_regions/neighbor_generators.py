@@ -134,15 +134,16 @@ class NeighborGenerator(Generator):
         spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
         at_once = max(1, BYTES_AT_ONCE // (X.shape[1] * X.element_size()))
         for code in codes.unique().tolist():
-            of_class = (codes == code).nonzero().squeeze(1)
-            vectors, neighbors = self._neighbors(code, X[of_class])
+            rows = (codes == code).nonzero().squeeze(1)
+            sources = X[rows]
+            vectors, neighbors = self._neighbors(code, sources)
             if not neighbors.shape[1]:
                 continue
-            for rows, near in zip(of_class.split(at_once), neighbors.split(at_once)):
-                sources = X[rows]
-                moved = self._moves(sources, vectors, near, generator)
-                moved.mul_(spreads[rows]).add_(sources)
-                new[rows] = torch.clamp(moved, *self._range, out=moved)
+            pieces = (of.split(at_once) for of in (rows, sources, neighbors))
+            for of_piece, x, near in zip(*pieces):
+                moved = self._moves(x, vectors, near, generator)
+                moved.mul_(spreads[of_piece]).add_(x)
+                new[of_piece] = torch.clamp(moved, *self._range, out=moved)
         return new, spreads
 
     def _moves(self, sources, vectors, neighbors, generator):
