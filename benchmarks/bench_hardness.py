@@ -32,7 +32,6 @@ from functools import cache
 
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
-from scipy.stats import rankdata
 from scipy.stats import t as student
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -72,10 +71,11 @@ from runs import (
     study_parser,
     values,
 )
-from skaug import class_potentials, hardness, potential
+from skaug import class_potentials, error_doubts, hardness, potential
 from skaug.comparison import holm
 from skaug.comparison.cell import one_thread
 from skaug.comparison.differences import mean_and_error
+from skaug.hard_regions.labels import mean_rank
 
 GROWTH, GROWTH_ROWS = ("mnist", "letter"), (500, 2000, 5000, 10_000)
 REPEATS = 3  # of which the fastest counts, for hardness and for cleanlab
@@ -92,11 +92,6 @@ FLIP_ARMS = (
 )
 KINDS = ("any class", "confusable class")
 ERROR_ARMS = ("probability", "share", "both")
-
-
-def mean_rank(*doubts):
-    """Mean of the ranks that rows have among several doubts."""
-    return np.mean([rankdata(doubt) for doubt in doubts], axis=0)
 
 
 def out_of_fold(classifier, X, y, groups, seed):
@@ -208,7 +203,7 @@ def scores_of_errors(name, seed):
             "probability": 1 - probabilities.max(axis=1),
             "share": shares[np.arange(len(wrong)), predicted],
         }
-        doubts["both"] = mean_rank(*doubts.values())
+        doubts["both"] = error_doubts(probabilities, shares)
         for arm, doubt in doubts.items():
             auc = roc_auc_score(wrong, doubt) if wrong.any() else None
             auc = None if auc is None else round(float(auc), 5)
