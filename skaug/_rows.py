@@ -38,13 +38,13 @@ def with_new_rows(X, source_index, new):
     return rows.tolist() if isinstance(X, list) else rows
 
 
-def check_columns(X, owner):
+def check_columns(X, owner, advice="Encode it, or drop it."):
     """Refuse columns of a frame that cannot hold new numbers, such as text."""
     for name, dtype in _dtypes(X):
         if not _of_numbers(dtype):
             raise ValueError(
                 f"{owner} needs columns of numbers; got column {name!r} of "
-                f"dtype {dtype}. Encode it, or drop it."
+                f"dtype {dtype}. {advice}"
             )
 
 

@@ -61,7 +61,7 @@ def _target(sampling_strategy, y, counts):
         raise ValueError(
             "HardRegionSampler needs sampling_strategy to be 'hard', "
             f"{', '.join(map(repr, STRATEGIES))}, a ratio, a dict or a callable; got "
-            f"{sampling_strategy!r}. Leave it out for 'hard'."
+            f"{sampling_strategy!r}. Leave it out for 'auto'."
         )
     return sampling_strategy
 

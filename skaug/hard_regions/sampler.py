@@ -319,7 +319,8 @@ default="all"
             self._columns = MixedColumns(X, self.categorical_features)
             return self._columns.transform(X)
         if self.output == "samples":
-            check_columns(X, "HardRegionSampler")
+            advice = "Encode it, name it in categorical_features, or drop it."
+            check_columns(X, "HardRegionSampler", advice)
         X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
         if X.ndim > 2:
             raise ValueError(
