@@ -8,7 +8,7 @@ U[0, ``spread``], a new vector is
 - :math:`x + \beta k^{-1/2} \sum_j w_j (x_j - x)` with standard normal weights
   (:class:`NeighborGenerator`): a normal draw with the covariance that the neighbours
   have around the source. It also goes away from neighbours, and leaves the lines
-  between vectors.
+  between vectors, but not the range of any feature.
 
 References
 ----------
@@ -30,7 +30,8 @@ class NeighborGenerator(Generator):
     """Normal with the covariance of the nearest vectors of the class, around a source.
 
     It needs no training. New vectors follow the shape of the class near their source,
-    and where the class is wide they go far.
+    and where the class is wide they go far. No feature leaves the range that it has
+    among the vectors of all classes, so that counts are never negative.
 
     Parameters
     ----------
@@ -104,6 +105,7 @@ class NeighborGenerator(Generator):
             )
         self.X_, self.codes_ = X, codes
         self.groups_ = np.asarray(groups) if self.other_groups else None
+        self._range = torch.aminmax(X, dim=0)
         self._classes = {}
         return self
 
@@ -136,6 +138,7 @@ class NeighborGenerator(Generator):
             for rows, near in zip(of_class.split(at_once), neighbors.split(at_once)):
                 moves = self._moves(X[rows], vectors, near, generator)
                 new[rows] += spreads[rows] * moves
+                new[rows] = new[rows].clamp(*self._range)
         return new, spreads
 
     def _moves(self, sources, vectors, neighbors, generator):
