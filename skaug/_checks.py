@@ -163,7 +163,8 @@ def check_groups(groups, n, name):
 
 def check_labels(y, n, name):
     """Return one label per row (n,); one column and one-hot rows will do."""
-    if type_of_target(y, input_name="y") == "multilabel-indicator":
+    kind = type_of_target(y, input_name="y")
+    if kind == "multilabel-indicator":
         one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         if not (one_hot.sum(1) == 1).all():
             raise ValueError(
@@ -172,7 +173,8 @@ def check_labels(y, n, name):
                 "for each of them."
             )
         y = one_hot.argmax(1)
-    check_classification_targets(y)
+    elif kind not in ("binary", "multiclass"):
+        check_classification_targets(y)
     y = column_or_1d(y)
     if len(y) != n:
         raise ValueError(

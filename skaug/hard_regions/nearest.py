@@ -16,7 +16,14 @@ BYTES_AT_ONCE = 2**24
 
 
 def nearest_rows(
-    X, n_neighbors, *, queries=None, metric="euclidean", groups=None, query_groups=None
+    X,
+    n_neighbors,
+    *,
+    queries=None,
+    metric="euclidean",
+    groups=None,
+    query_groups=None,
+    return_distance=True,
 ):
     """Find the nearest rows of X.
 
@@ -34,12 +41,15 @@ def nearest_rows(
         cosine metric.
     groups, query_groups : ndarray of shape (n,) and (n_queries,), default=None
         Rows of one group are no neighbours.
+    return_distance : bool, default=True
+        Whether to return distances. Without them, the order of neighbours is not exact.
 
     Returns
     -------
     distances : ndarray of shape (n_queries, k), float64
         In ascending order, infinite where there are no more neighbours; k is
         `n_neighbors`, or the number of rows that can be neighbours if that is less.
+        Only if `return_distance`.
     rows : ndarray of shape (n_queries, k)
         Numbers of the rows, -1 where there are no more neighbours.
     """
@@ -47,23 +57,24 @@ def nearest_rows(
     n_neighbors = min(n_neighbors, len(X) - alone)
     both = [X] if alone else [X, queries]
     if metric != "cosine":
-        # Products are precise near 0.
-        both = [Z - np.median(X, axis=0) for Z in both]
+        # Products are precise near 0. Outliers do not move a median, of some rows.
+        centre = np.median(X[:: 1 + len(X) // 200], axis=0)
+        both = [Z - centre for Z in both]
     else:
         both = [normalize(Z) for Z in both]
     X, queries = both[0], both[-1]
     if n_neighbors < 1:
-        return np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=np.intp)
-    zeros = [~Z.any(axis=1) for Z in (X, queries)]
-    if groups is None and not (metric == "cosine" and zeros[0].any()):
+        rows = np.empty((len(queries), 0), dtype=np.intp)
+        return (np.empty(rows.shape), rows) if return_distance else rows
+    zeros = [~Z.any(axis=1) if metric == "cosine" else np.False_ for Z in both]
+    if groups is None and not zeros[0].any():
         rows = _by_scikit_learn(X, None if alone else queries, n_neighbors, metric)
     else:
         rows = _by_blocks(
             X, queries, n_neighbors, metric, zeros[0], groups, query_groups, alone
         )
-    if metric == "cosine":
-        rows[zeros[1]] = -1
-    return _exact(X, queries, rows, metric)
+    rows[zeros[-1]] = -1
+    return _exact(X, queries, rows, metric) if return_distance else rows
 
 
 def _by_scikit_learn(X, queries, n_neighbors, metric):
@@ -84,8 +95,7 @@ def _by_blocks(X, queries, k, metric, zeros, groups, query_groups, alone):
     for start in range(0, len(queries), size):
         block = slice(start, start + size)
         distances = pairwise_distances(queries[block], X, metric=_searched(metric))
-        if metric == "cosine":
-            distances[:, zeros] = np.inf
+        distances[:, zeros] = np.inf
         if groups is not None:
             distances[query_groups[block, None] == groups] = np.inf
         if alone:
@@ -93,7 +103,9 @@ def _by_blocks(X, queries, k, metric, zeros, groups, query_groups, alone):
             distances[own, start + own] = np.inf
         rows = np.argpartition(distances, k - 1, axis=1)[:, :k]
         lost = np.isinf(np.take_along_axis(distances, rows, axis=1))
-        found[block] = np.where(lost, -1, rows)
+        # Those that are there come first.
+        order = np.argsort(lost, axis=1, kind="stable")
+        found[block] = np.take_along_axis(np.where(lost, -1, rows), order, axis=1)
     return found
 
 

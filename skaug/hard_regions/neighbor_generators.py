@@ -16,8 +16,11 @@ References
    Over-sampling Technique", JAIR 16, 2002.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
+from torch.nn.functional import embedding_bag
 
 from skaug._checks import Instance, Whole
 from skaug.hard_regions.generators import BYTES_AT_ONCE, Generator, normal, uniform
@@ -105,7 +108,7 @@ class NeighborGenerator(Generator):
             )
         self.X_, self.codes_ = X, codes
         self.groups_ = np.asarray(groups) if self.other_groups else None
-        self._range = torch.aminmax(X, dim=0)
+        self._range = X.amin(0), X.amax(0)
         self._classes = {}
         return self
 
@@ -136,9 +139,10 @@ class NeighborGenerator(Generator):
             if not neighbors.shape[1]:
                 continue
             for rows, near in zip(of_class.split(at_once), neighbors.split(at_once)):
-                moves = self._moves(X[rows], vectors, near, generator)
-                new[rows] += spreads[rows] * moves
-                new[rows] = new[rows].clamp(*self._range)
+                sources = X[rows]
+                moved = self._moves(sources, vectors, near, generator)
+                moved.mul_(spreads[rows]).add_(sources)
+                new[rows] = torch.clamp(moved, *self._range, out=moved)
         return new, spreads
 
     def _moves(self, sources, vectors, neighbors, generator):
@@ -146,11 +150,11 @@ class NeighborGenerator(Generator):
         there = neighbors >= 0
         weights = normal(neighbors.shape, generator).to(sources) * there
         weights /= there.sum(1, keepdim=True).clamp(min=1).sqrt()
-        moves = torch.zeros_like(sources)
-        for j in range(neighbors.shape[1]):
-            gap = vectors[neighbors[:, j]].sub_(sources)
-            moves.addcmul_(gap, weights[:, j : j + 1])
-        return moves
+        # Weighted sums of the neighbours, without a copy of all of them.
+        sums = embedding_bag(
+            neighbors.clamp(min=0), vectors, per_sample_weights=weights, mode="sum"
+        )
+        return sums.addcmul_(sources, -weights.sum(1, keepdim=True))
 
     def _neighbors(self, code, sources):
         """Fitted vectors of a class, and among them the neighbours of each source."""
@@ -196,7 +200,9 @@ class _Class:
             groups = groups[(generator.codes_ == code).cpu().numpy()]
         self.rows = np.empty((0, 0), dtype=np.intp)
         if len(self.array):
-            self.rows = nearest_rows(self.array, self.n_neighbors, groups=groups)[1]
+            self.rows = nearest_rows(
+                self.array, self.n_neighbors, groups=groups, return_distance=False
+            )
 
     def neighbors(self, sources):
         """Numbers of the neighbours of each source (m, k), -1 where there are none."""
@@ -206,19 +212,27 @@ class _Class:
         found, strange = self.rows[places], places < 0
         if strange.any():
             found[strange] = nearest_rows(
-                self.array, self.rows.shape[1], queries=sources[strange]
-            )[1]
+                self.array,
+                self.rows.shape[1],
+                queries=sources[strange],
+                return_distance=False,
+            )
         return found
+
+
+@cache
+def _factors(n):
+    drawn = np.random.RandomState(0).randint(1, 2**62, n, dtype=np.int64)
+    return drawn.astype(np.uint64) | np.uint64(1)
 
 
 def row_numbers(rows, known):
     """Where each row is among known rows, the same bit for bit; -1 where it is not."""
     words = np.dtype(f"u{known.itemsize}")
-    factors = np.random.RandomState(0).randint(1, 2**62, known.shape[1]) | 1
-    # A sum of whole numbers, modulo 2^64: equal for equal rows, whatever the order.
+    # A sum of whole numbers, modulo 2^64: the same for rows that are the same.
     hashes, of_known = (
-        np.ascontiguousarray(values).view(words).astype(np.uint64)
-        @ factors.astype(np.uint64)
+        np.ascontiguousarray(values).view(words).astype(np.uint64, copy=False)
+        @ _factors(known.shape[1])
         for values in (rows, known)
     )
     order = np.argsort(of_known, kind="stable")

@@ -168,7 +168,7 @@ class HardPoints(BaseEstimator):
         if self.rule == "supported":
             chosen = self._supported(X, codes, groups)
         self.indices_ = self._choose(codes, chosen, random_state)
-        if every_class:
+        if every_class and len(self.indices_) < len(X):
             self._add_lost_classes(X, codes, groups)
         return self
 
@@ -197,7 +197,9 @@ class HardPoints(BaseEstimator):
     def _supported(self, X, codes, groups):
         """Whether enough of the neighbours of each point are of its class."""
         n_neighbors = neighbors_asked(self.radius) or NEIGHBORS
-        _, rows = nearest_rows(X, n_neighbors, metric=self.metric, groups=groups)
+        rows = nearest_rows(
+            X, n_neighbors, metric=self.metric, groups=groups, return_distance=False
+        )
         there = rows >= 0
         own = there & (codes[rows] == codes[:, None])
         share = SUPPORT if self.share is None else self.share
