@@ -58,7 +58,6 @@ from runs import (
     half_width,
     interval,
     list_of_claims,
-    origin,
     origins,
     rounded,
     say,
@@ -77,7 +76,7 @@ FLIPPED = {f"{name}-flips": setting for name, setting in FRESH.items()}
 SETS = {**FRESH, **FLIPPED, **KNOWN}
 TABLES = {
     "Fresh sets": FRESH,
-    f"Fresh sets, {SHARE:.0%} of the training labels changed": FLIPPED,
+    f"Fresh sets, {100 * SHARE:.0f} % of the training labels changed": FLIPPED,
     "The kinds of sets that defaults were chosen on": KNOWN,
 }
 # Sources and generator of each HardRegionSampler.
@@ -180,7 +179,7 @@ def run_seed(name, seed):
                 arms[f"{kind}: {arm}"] = rounded(found, 3)
             seconds[kind] = round(time.process_time() - start, 1)
     say(name, seed, "CPU seconds", seconds)
-    return {"arms": arms, **about, "origin": origin("imbalanced-learn")}
+    return {"arms": arms, **about}
 
 
 def models(classifier, part, resampled):
@@ -268,30 +267,34 @@ def mark(arm):
 
 
 def by_sets(sets, ours, twin, metrics):
-    """Lines of a table of one difference by set, for all classifiers."""
-    yield ["set", *(f"{kind}: {metric}" for metric in metrics for kind in kinds())]
-    sure = {
-        (kind, metric): holm(
-            {
-                name: test_of(gaps(runs, kind, ours, twin, metric))[2]
-                for name, runs in sets.items()
-            }
-        )
-        for kind in kinds()
+    """Lines of a table of one difference by set, for the classifiers that have it."""
+    first = next(iter(sets.values()))
+    columns = [
+        (kind, metric)
         for metric in metrics
+        for kind in kinds()
+        if has(first, kind, ours, metric) and has(first, kind, twin, metric)
+    ]
+    yield ["set", *(f"{kind}: {metric}" for kind, metric in columns)]
+    found = {
+        (name, column): test_of(gaps(runs, column[0], ours, twin, column[1]))
+        for name, runs in sets.items()
+        for column in columns
     }
-    for name, runs in sets.items():
+    sure = {
+        column: holm({name: found[name, column][2] for name in sets})
+        for column in columns
+    }
+    for name in sets:
         cells = []
-        for metric in metrics:
-            for kind in kinds():
-                found = test_of(gaps(runs, kind, ours, twin, metric))
-                stars = " **" * (name in sure[kind, metric])
-                cells.append(f"{found[0]:+.1f} ± {found[1]:.1f}{stars}")
+        for column in columns:
+            mean, error, _ = found[name, column]
+            stars = " **" * (name in sure[column])
+            cells.append(f"{mean:+.1f} ± {error:.1f}{stars}")
         yield [name, *cells]
     over = [
         interval(set_means(sets, kind, ours, twin, metric), 1)
-        for metric in metrics
-        for kind in kinds()
+        for kind, metric in columns
     ]
     yield ["over sets", *over]
 
@@ -321,7 +324,7 @@ def sizes_table(sets):
 
 
 def decision(sets):
-    """Lines of a table of neighbors minus interpolation, and who is ahead."""
+    """Lines of a table of neighbors minus interpolation, over sets."""
     metrics = (BALANCED, F1, OWN_F1)
     yield ["neighbors - interpolation", *metrics, f"mean of {BALANCED} and {F1}"]
     everything = []
@@ -335,12 +338,14 @@ def decision(sets):
 
 def summary(results):
     """All tables, and the claims."""
-    lines = [f"{origins(results)}.\n"]
+    lines = []
     for heading, names in TABLES.items():
         sets = by_set(results, names)
         if not sets:
             continue
+        runs = [run for of_set in sets.values() for run in of_set]
         about = (
+            f"{origins(runs)}.\n\n"
             f"Means over {len(sets)} sets ± standard error over sets, in points; \\*: "
             "p < 0.05 in the t test over sets. The first draw of each set has:"
         )
@@ -353,8 +358,9 @@ def summary(results):
 
 def tables_by_set(sets):
     """Lines of the tables that have a row for each set."""
-    pairs = [(DEFAULT, THEIRS), (DEFAULT, PLAIN), (SUPPORTED, THEIRS)]
-    lines = ["Who decides the default, over sets, with the 95 % t interval:", ""]
+    twins = (THEIRS, PLAIN, WEIGHTS, SHIFT)
+    pairs = [*((DEFAULT, twin) for twin in twins), (SUPPORTED, THEIRS)]
+    lines = ["neighbors or interpolation, over sets, with the 95 % t interval:", ""]
     lines += section("", "", list(decision(sets)))[3:]
     for ours, twin in pairs:
         lines += [
@@ -383,7 +389,7 @@ def claims(results):
     if len(changed) > 1:
         for metric in (F1, OWN_F1):
             for kind in ("LR", "SVC"):
-                text = f"{SHARE:.0%} of the labels changed, "
+                text = f"{100 * SHARE:.0f} % of the labels changed, "
                 yield above(changed, kind, SUPPORTED, metric, text)
 
 

@@ -43,7 +43,7 @@ FRESH = {
     "yeast4": ("yeast4", "natural", (1000,)),
     "winequality-red-4": ("winequality-red-4", "natural", (1000,)),
 }
-# The kinds that defaults were chosen on.
+# The kinds that defaults were chosen on. WISDM, the ninth of them, cannot be had here.
 KNOWN = {
     "satimage": ("satimage", "tail", (200, 10)),
     "letter": ("letter", "tail", (60, 5)),
