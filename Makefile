@@ -40,6 +40,7 @@ bench: .venv/bench-installed
 		benchmarks/bench_transforms.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_pooled.py \
 		benchmarks/bench_few_labels.py benchmarks/bench_views.py \
+		benchmarks/bench_imbalance.py benchmarks/bench_sampler_cost.py \
 		benchmarks/bench_hard_region_gain.py benchmarks/bench_hardness.py \
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
