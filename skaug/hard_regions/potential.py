@@ -114,6 +114,11 @@ def potential(
         If a row has zeros only and the metric is cosine. Such a row has no direction
         and no neighbours, and therefore is noisy.
 
+    See Also
+    --------
+    hardness : A share from 0 to 1, for wrong labels and wrong predictions. Potentials
+        do not rank these: a noisy point has -1, as easy points have.
+
     Notes
     -----
     Sums are computed in float64. Products of float32 data are computed in float32,
@@ -463,13 +468,9 @@ def neighbors_asked(radius):
     """Number of neighbours if a radius is ("knn", number), else None."""
     if not isinstance(radius, tuple):
         return None
-    if (
-        len(radius) == 2
-        and radius[0] == "knn"
-        and is_whole(radius[1])
-        and radius[1] > 0
-    ):
-        return int(radius[1])
+    rule, number = radius if len(radius) == 2 else (None, None)
+    if rule == "knn" and is_whole(number) and number >= 1:
+        return int(number)
     raise ValueError(
         "The potential needs a radius as a number, 'auto' or ('knn', number of "
         f"neighbours); got {radius!r}. ('knn', 10) takes ten."
