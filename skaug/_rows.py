@@ -1,5 +1,7 @@
 """Rows in the container that the user gave: take some, and put new ones after them."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 
@@ -33,7 +35,9 @@ def with_new_rows(X, source_index, new):
         return frame
     if _is_polars(X):
         return X.vstack(_polars_frame(X, new))
-    rows = np.asarray(X)
+    # A list of words and numbers would become words.
+    mixed = isinstance(X, list) and new.dtype == object
+    rows = np.asarray(X, dtype=object if mixed else None)
     rows = np.concatenate([rows, _as_dtype(new, rows.dtype)])
     return rows.tolist() if isinstance(X, list) else rows
 
@@ -81,8 +85,10 @@ def _polars_frame(X, new):
 
 def _as_dtype(values, dtype):
     dtype = getattr(dtype, "numpy_dtype", dtype)  # of pandas' nullable columns
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "iufb":
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iufbU":
         return values  # of categories
+    if dtype.kind == "U" or all(isinstance(value, Integral) for value in values.flat):
+        return values.astype(dtype.kind if dtype.kind == "U" else dtype)
     values = values.astype(np.float64) if values.dtype == object else values
     if dtype.kind in "iu":
         range_ = np.iinfo(dtype)

@@ -14,8 +14,8 @@ def error_doubts(probabilities, class_hardness):
     The classifier doubts by 1 - its highest probability. The neighbours doubt by the
     hardness of the row under the class that is predicted: the share of other classes
     among the training rows nearby. Rows are ranked by both, and the mean of the two
-    ranks is returned. A row that is far from the training rows may have a sure
-    prediction all the same; its neighbours then know better.
+    ranks is returned. Where the classes mix among the training rows, a prediction
+    may be sure all the same; the neighbours then know better.
 
     Parameters
     ----------

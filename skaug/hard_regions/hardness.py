@@ -53,7 +53,8 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
     -------
     shares : ndarray of shape (n,) or (n, n_labels)
         From 0, where all neighbours have the label of the row, to 1, where none has. A
-        row without any neighbour has 1.
+        row without any neighbour has 1. If several rows are as near as the last
+        neighbour, as in columns of whole numbers, any of them may be taken.
 
     Raises
     ------
@@ -92,9 +93,8 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
 
 def share_of_others(distances, rows, codes):
     """Hardness (n,) of rows, from their neighbours and the classes of all rows."""
-    weights = _kernel(distances)
-    total = weights.sum(axis=1)
-    other = (weights * (codes[rows] != codes[:, None])).sum(axis=1)
+    own, other = sums_per_row(distances, rows, codes)
+    total = own + other
     return np.where(total > 0, other / np.where(total > 0, total, 1.0), 1.0)
 
 

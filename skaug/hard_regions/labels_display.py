@@ -150,6 +150,8 @@ class LabelDoubtsDisplay:
             self.doubts[field][place] for field in ("rows", "given", "suggested")
         )
         name = row if self.names is None else self.names[row]
+        if (self.doubts.neighbors[place] < 0).all():
+            return f"{name}: {given}, without neighbours"
         if given == suggested:
             return f"{name}: {given}, as its neighbours"
         return f"{name}: {given}, neighbours say {suggested}"

@@ -13,9 +13,10 @@ class MixedColumns:
     """Numbers for categories, so that distances and generators can deal with both.
 
     Each category becomes a column of its own. Two rows that differ in one category are
-    as far apart as the median standard deviation of the columns of numbers, the rule
-    of SMOTE-NC [1]_. On the way back the largest column of each gives the category. In
-    rows between neighbours it is thus the category of the source or of a neighbour.
+    as far apart as the median standard deviation of the columns of numbers. SMOTE-NC
+    [1]_ takes the deviation within the rare class, here it is that of all rows. On the
+    way back the largest column of each gives the category. In rows between neighbours
+    it is thus the category of the source or of a neighbour.
 
     Parameters
     ----------
@@ -80,7 +81,13 @@ class MixedColumns:
         numbers : ndarray of shape (n, n_numbers + n_categories)
             In float64.
         """
-        one_hot = self.encoder.transform(self._categories(X))
+        try:
+            one_hot = self.encoder.transform(self._categories(X))
+        except ValueError as error:
+            raise ValueError(
+                "HardRegionSampler needs categories that were there in fit; got rows "
+                f"with others: {error} Leave these rows out."
+            ) from None
         return np.hstack([self._numbers(X), self.scale * one_hot])
 
     def inverse_transform(self, X):
@@ -108,45 +115,66 @@ class MixedColumns:
 
     def _categories(self, X):
         columns = _safe_indexing(_table(X), self.categorical, axis=1)
-        return np.asarray(columns, dtype=object)
+        values = np.array(columns, dtype=object)
+        for one in values.flat:  # pandas' NA cannot be compared
+            if type(one).__name__ == "NAType":
+                values[[[v is one for v in row] for row in values]] = None
+                break
+        return values
 
     def _numbers(self, X):
         if not len(self._others):
             return np.empty((len(X), 0))
         columns = _safe_indexing(_table(X), self._others, axis=1)
         try:
-            return check_array(columns, dtype=np.float64)
+            return check_array(
+                columns,
+                dtype=np.float64,
+                estimator="HardRegionSampler",
+                input_name="X",
+            )
         except ValueError as error:
             if "could not convert" not in str(error):
                 raise
             raise ValueError(
                 "HardRegionSampler needs numbers in the columns that are not in "
-                f"categorical_features; got {error}. Name all columns of categories."
+                f"categorical_features; got {error}. Name all columns of categories: "
+                "'auto' takes those of a categorical dtype."
             ) from None
 
 
 def _table(X):
-    return X if hasattr(X, "columns") else np.asarray(X, dtype=object)
+    table = X if hasattr(X, "columns") else np.asarray(X, dtype=object)
+    if len(table.shape) != 2:
+        raise ValueError(
+            "HardRegionSampler needs a table of two axes for categorical_features; got "
+            f"a {type(X).__name__} of shape {table.shape}. Give a frame or an array."
+        )
+    return table
 
 
 def _numbers_of_columns(X, given):
     """Numbers of the columns of categories, given by number, name, mask or "auto"."""
+    # Whole numbers are places, as in scikit-learn, whatever the names are.
     if isinstance(given, str) and given == "auto":
         return np.flatnonzero(_of_categorical_dtype(X))
     table, places = _table(X), np.atleast_1d(given).tolist()
     names = list(getattr(table, "columns", []))
     n_columns = table.shape[1]
     if places and all(isinstance(one, bool) for one in places):
-        places = np.flatnonzero(places).tolist() if len(places) == n_columns else []
-    places = [names.index(one) if one in names else one for one in places]
+        places = np.flatnonzero(places).tolist() if len(places) == n_columns else ["?"]
+    places = [
+        names.index(one) if isinstance(one, str) and one in names else one
+        for one in places
+    ]
     valid = [is_whole(place) and 0 <= place < n_columns for place in places]
-    if not valid or not all(valid):
+    if not all(valid):
         raise ValueError(
             "HardRegionSampler needs categorical_features to be columns of X, by name, "
             f"by number from 0 to {n_columns - 1} or by a mask; got {given!r}. Leave "
             "it out if all are numbers."
         )
-    return np.unique(places)
+    return np.unique(np.array(places, dtype=np.intp))
 
 
 def _of_categorical_dtype(X):

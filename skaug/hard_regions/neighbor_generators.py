@@ -20,13 +20,14 @@ from functools import cache
 
 import numpy as np
 import torch
-from torch.nn.functional import embedding_bag
 
 from skaug._checks import Instance, Whole
-from skaug.hard_regions.generators import BYTES_AT_ONCE, Generator, normal, uniform
+from skaug.hard_regions.generators import Generator, normal, uniform
 from skaug.hard_regions.nearest import nearest_rows
 
 __all__ = ["InterpolationGenerator", "NeighborGenerator"]
+
+PIECE = 2**17  # bytes of a piece of new vectors, which stays in a CPU's cache
 
 
 class NeighborGenerator(Generator):
@@ -52,7 +53,7 @@ class NeighborGenerator(Generator):
     X_, codes_ : torch.Tensor of shape (n, n_features) and (n,)
         The vectors given to ``fit``, and their classes.
     groups_ : ndarray of shape (n,) or None
-        Their groups, if `other_groups`.
+        Their groups, as whole numbers, if `other_groups`.
 
     Examples
     --------
@@ -107,12 +108,14 @@ class NeighborGenerator(Generator):
                 "Give groups to fit, or leave other_groups out."
             )
         self.X_, self.codes_ = X, codes
-        self.groups_ = np.asarray(groups) if self.other_groups else None
+        self.groups_ = None
+        if self.other_groups:
+            self._labels, self.groups_ = np.unique(groups, return_inverse=True)
         self._range = X.amin(0), X.amax(0)
         self._classes = {}
         return self
 
-    def draw(self, X, codes, generator):
+    def draw(self, X, codes, generator, groups=None):
         """Draw one new vector per source.
 
         Parameters
@@ -123,6 +126,9 @@ class NeighborGenerator(Generator):
             Their classes. A source without neighbours comes back as it is.
         generator : torch.Generator
             Source of randomness, on the CPU.
+        groups : array-like of shape (n,), default=None
+            Groups of the sources, for `other_groups`; by default those of the vectors
+            of ``fit`` that are equal to them.
 
         Returns
         -------
@@ -132,37 +138,39 @@ class NeighborGenerator(Generator):
             The factor of each.
         """
         spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
-        at_once = max(1, BYTES_AT_ONCE // (X.shape[1] * X.element_size()))
+        if self.groups_ is None or groups is None:
+            groups = None
+        else:
+            groups = np.searchsorted(self._labels, groups)
+        at_once = max(1, PIECE // (X.shape[1] * X.element_size()))
         for code in codes.unique().tolist():
             rows = (codes == code).nonzero().squeeze(1)
             sources = X[rows]
-            vectors, neighbors = self._neighbors(code, sources)
+            of_class = None if groups is None else groups[rows.cpu().numpy()]
+            vectors, neighbors = self._neighbors(code, sources, of_class)
             if not neighbors.shape[1]:
                 continue
-            pieces = (of.split(at_once) for of in (rows, sources, neighbors))
-            for of_piece, x, near in zip(*pieces):
-                moved = self._moves(x, vectors, near, generator)
+            chosen = self._choose(neighbors, generator)
+            pieces = (of.split(at_once) for of in (rows, sources, *chosen))
+            for of_piece, x, near, weights in zip(*pieces):
+                moved = _moves(x, vectors, near, weights.to(x))
                 moved.mul_(spreads[of_piece]).add_(x)
                 new[of_piece] = torch.clamp(moved, *self._range, out=moved)
         return new, spreads
 
-    def _moves(self, sources, vectors, neighbors, generator):
-        """From each source (m, n_features), given its neighbours (m, k)."""
+    def _choose(self, neighbors, generator):
+        """Neighbours to go to (m, k) from each source, and their weights."""
         there = neighbors >= 0
-        weights = normal(neighbors.shape, generator).to(sources) * there
+        weights = normal(neighbors.shape, generator).to(there.device) * there
         weights /= there.sum(1, keepdim=True).clamp(min=1).sqrt()
-        # Weighted sums of the neighbours, without a copy of all of them.
-        sums = embedding_bag(
-            neighbors.clamp(min=0), vectors, per_sample_weights=weights, mode="sum"
-        )
-        return sums.addcmul_(sources, -weights.sum(1, keepdim=True))
+        return neighbors, weights
 
-    def _neighbors(self, code, sources):
+    def _neighbors(self, code, sources, groups=None):
         """Fitted vectors of a class, and among them the neighbours of each source."""
         if code not in self._classes:
             self._classes[code] = _Class(self, code)
         known = self._classes[code]
-        neighbors = torch.as_tensor(known.neighbors(sources.cpu().numpy()))
+        neighbors = torch.as_tensor(known.neighbors(sources.cpu().numpy(), groups))
         return known.vectors, neighbors.to(sources.device)
 
 
@@ -182,11 +190,21 @@ class InterpolationGenerator(NeighborGenerator):
     True
     """
 
-    def _moves(self, sources, vectors, neighbors, generator):
+    def _choose(self, neighbors, generator):
         count = (neighbors >= 0).sum(1, keepdim=True)  # those that there are come first
-        pick = (uniform(len(sources), 1.0, generator).to(count.device) * count).long()
-        rows = neighbors.gather(1, pick).squeeze(1)
-        return torch.where(count > 0, vectors[rows].sub_(sources), 0.0)
+        shares = uniform(len(neighbors), 1.0, generator).to(count.device)
+        chosen = neighbors.gather(1, (shares * count).long())
+        return chosen, (count > 0).double()
+
+
+def _moves(sources, vectors, neighbors, weights):
+    """Weighted sum of the ways (m, n_features) from sources to neighbours (m, k)."""
+    # By differences: where all neighbours are equal to a source, it does not move.
+    moves = torch.zeros_like(sources)
+    for near, weight in zip(neighbors.clamp(min=0).T, weights.T):
+        way = vectors.index_select(0, near).sub_(sources)
+        moves.addcmul_(way, weight[:, None])
+    return moves
 
 
 class _Class:
@@ -195,27 +213,38 @@ class _Class:
     def __init__(self, generator, code):
         self.vectors = generator.X_[generator.codes_ == code]
         self.array = self.vectors.cpu().numpy()
-        self.n_neighbors = generator.n_neighbors
-        groups = generator.groups_
-        if groups is not None:
-            groups = groups[(generator.codes_ == code).cpu().numpy()]
+        self.groups = generator.groups_
+        if self.groups is not None:
+            self.groups = self.groups[(generator.codes_ == code).cpu().numpy()]
         self.rows = np.empty((0, 0), dtype=np.intp)
         if len(self.array):
             self.rows = nearest_rows(
-                self.array, self.n_neighbors, groups=groups, return_distance=False
+                self.array,
+                generator.n_neighbors,
+                groups=self.groups,
+                return_distance=False,
             )
 
-    def neighbors(self, sources):
+    def neighbors(self, sources, groups=None):
         """Numbers of the neighbours of each source (m, k), -1 where there are none."""
         if not self.rows.shape[1]:
             return np.empty((len(sources), 0), dtype=np.intp)
-        places = row_numbers(sources, self.array)
+        known = self.array
+        if groups is not None:  # equal rows of two groups have other neighbours
+            known, sources = (
+                np.column_stack([X, of_rows.astype(X.dtype)])
+                for X, of_rows in ((known, self.groups), (sources, groups))
+            )
+        places = row_numbers(sources, known)
         found, strange = self.rows[places], places < 0
         if strange.any():
+            width = self.array.shape[1]
             found[strange] = nearest_rows(
                 self.array,
                 self.rows.shape[1],
-                queries=sources[strange],
+                queries=sources[strange, :width],
+                groups=None if groups is None else self.groups,
+                query_groups=None if groups is None else groups[strange],
                 return_distance=False,
             )
         return found

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 from skaug._checks import (
     OneOf,
     Whole,
+    check_groups,
     check_labels,
     check_parameters,
     check_two_classes,
@@ -112,8 +113,8 @@ default="all"
         Numbers, names or a mask of the columns of categories; "auto" takes the columns
         of a frame that are of a categorical dtype. A new row takes each category as a
         whole, and two different categories are as far apart as a typical deviation of
-        the other columns, the rule of SMOTE-NC. Without it all columns have to be
-        numbers.
+        the other columns. SMOTE-NC has this rule with the deviation within the rare
+        class; here it is that of all rows. Without it all columns have to be numbers.
     device : str, default="cpu"
         Where to compute.
     random_state : int, RandomState instance or None, default=None
@@ -127,7 +128,8 @@ default="all"
         The fitted components; the generator only with ``output="samples"``.
     potentials_ : ndarray of shape (n,)
         Potential of each training point; -1 where noisy. If nothing else needs the
-        potentials, they are computed when this or one of the next four is looked at.
+        potentials, they are computed when this or one of the next four is looked
+        at, from the array given to ``fit``. Do not change the array before.
     noisy_ : ndarray of shape (n,), bool
         Points without a neighbour of their own class.
     hard_indices_ : ndarray of shape (n_hard,)
@@ -269,7 +271,7 @@ default="all"
         return cls(**{**literal, **params})
 
     def fit(self, X, y, groups=None):
-        """Compute potentials and, to make samples, train the generator.
+        """Choose the sources and fit the generator, or compute potentials.
 
         Parameters
         ----------
@@ -278,8 +280,10 @@ default="all"
         y : array-like of shape (n,)
             Labels of any dtype; one column or one-hot rows will do.
         groups : array-like of shape (n,), default=None
-            Segment or subject of each point: points of one group are no neighbours,
-            and the VAE's held-out part is made of whole groups.
+            Segment or subject of each point. Points of one group are no neighbours
+            where sources are chosen, and in potentials. New rows may be made between
+            them, unless the generator has ``other_groups=True``. The rows that an
+            autoencoder holds out are whole groups.
 
         Returns
         -------
@@ -297,6 +301,7 @@ default="all"
         y = check_labels(y, len(X), "HardRegionSampler")
         self.classes_, codes = np.unique(y, return_inverse=True)
         check_two_classes(self.classes_, "HardRegionSampler")
+        groups = check_groups(groups, len(X), "HardRegionSampler")
         makes_samples = self.output == "samples"
         generator = self.component("generator") if makes_samples else None
         if makes_samples:
@@ -315,9 +320,11 @@ default="all"
     def _checked_table(self, X):
         self._columns = None
         if self.categorical_features is not None:
-            validate_data(self, X, skip_check_array=True)
-            self._columns = MixedColumns(X, self.categorical_features)
-            return self._columns.transform(X)
+            columns = MixedColumns(X, self.categorical_features)
+            if len(columns.categorical):
+                validate_data(self, X, skip_check_array=True)
+                self._columns = columns
+                return columns.transform(X)
         if self.output == "samples":
             advice = "Encode it, name it in categorical_features, or drop it."
             check_columns(X, "HardRegionSampler", advice)
@@ -481,16 +488,24 @@ default="all"
         sentence = collapse(self.generator_, least_r2=0.3)
         if sentence is not None:
             self._warn(sentence)
-        counts = np.bincount(self._codes)
+        if hasattr(self.generator_, "n_neighbors"):
+            self._warn_of_copies()
+
+    def _warn_of_copies(self):
+        """Warn of classes whose rows have no neighbours to go to."""
+        by_group = getattr(self.generator_, "other_groups", False)
+        apart = self._groups if by_group else np.arange(len(self._X))
         alone = [
             label
-            for label, number in self.sampling_strategy_.items()
-            if number and counts[np.searchsorted(self.classes_, label)] == 1
+            for code, label in enumerate(self.classes_.tolist())
+            if self.sampling_strategy_.get(label)
+            and len(np.unique(apart[self._codes == code])) == 1
         ]
-        if alone and hasattr(self.generator_, "n_neighbors"):
+        if alone:
             self._warn(
-                f"{alone} have one row each and no neighbours, so that their new rows "
-                "are copies. Add rows, or set generator='gaussian'."
+                f"{alone} have one {'group' if by_group else 'row'} each and no "
+                "neighbours, so that their new rows are copies. Add rows, or set "
+                "generator='gaussian'."
             )
 
     def _draw(self, rows, seed):
@@ -499,8 +514,10 @@ default="all"
             torch.as_tensor(array[rows], device=self.device)
             for array in (self._X, self._codes)
         )
-        torch_generator = new_generator(seed)
-        new, spreads = self.generator_.draw(X, codes, torch_generator)
+        # Equal rows of two groups may have other neighbours.
+        by_group = getattr(self.generator_, "other_groups", False)
+        groups = {"groups": self._groups[rows]} if by_group else {}
+        new, spreads = self.generator_.draw(X, codes, new_generator(seed), **groups)
         return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):
@@ -533,7 +550,7 @@ default="all"
         self.is_synthetic_ = np.arange(n + len(sources)) >= n
         self.spread_ = np.concatenate([np.zeros(n), spread])
         if groups is not None:
-            self.groups_ = np.asarray(groups)[self.source_index_]
+            self.groups_ = self._groups[self.source_index_]
         if self._columns is not None:
             new = self._columns.inverse_transform(new)
         X_resampled = with_new_rows(X, self.source_index_, new)

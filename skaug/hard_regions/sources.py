@@ -5,9 +5,9 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skaug._checks import Number, OneOf, check_parameters
+from skaug._checks import Number, OneOf, check_groups, check_parameters
 from skaug.hard_regions.hardness import sums_per_row
-from skaug.hard_regions.nearest import nearest_rows
+from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.potential import (
     auto_radius,
     kernel_sums,
@@ -80,7 +80,7 @@ class HardPoints(BaseEstimator):
     _rules = {
         "rule": OneOf(*RULES),
         "share": Number(0, 1, open_low=True)
-        | OneOf(None, hint="None takes as many as have positive potential."),
+        | OneOf(None, hint="Leave it out for the rule's own share."),
     }
 
     def __init__(
@@ -159,6 +159,7 @@ class HardPoints(BaseEstimator):
             With its attributes.
         """
         self.check()
+        groups = check_groups(groups, len(X), "HardPoints")
         self.radius_ = self.gamma_ = self.hard_share_ = math.nan
         self.potentials_ = self.noisy_ = None
         by_chance = self.rule == "random" and self.share is not None
@@ -196,6 +197,7 @@ class HardPoints(BaseEstimator):
 
     def _supported(self, X, codes, groups):
         """Whether enough of the neighbours of each point are of its class."""
+        warn_of_rows_of_zeros(X, self.metric)
         n_neighbors = neighbors_asked(self.radius) or NEIGHBORS
         rows = nearest_rows(
             X, n_neighbors, metric=self.metric, groups=groups, return_distance=False
@@ -207,7 +209,7 @@ class HardPoints(BaseEstimator):
 
     def _add_lost_classes(self, X, codes, groups):
         """Give each class a source: one radius can leave a sparse class without any."""
-        apart = np.arange(len(X)) if groups is None else np.asarray(groups)
+        apart = np.arange(len(X)) if groups is None else groups
         for code in np.setdiff1d(codes, codes[self.indices_]):
             rows = np.flatnonzero(codes == code)
             found = nearest_rows(

@@ -249,6 +249,14 @@ def test_display_of_the_first_rows():
     assert named.ax_.get_yticklabels()[0].get_text() == "x: b, neighbours say a"
 
 
+def test_a_row_without_neighbours_is_not_called_confirmed():
+    X, y = np.arange(4.0)[:, None], ["a", "a", "b", "b"]
+    doubts = suspicious_labels(X, y, groups=np.zeros(4))
+    display = LabelDoubtsDisplay.from_doubts(doubts)
+    texts = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert texts[0] == "0: a, without neighbours"
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

@@ -86,7 +86,6 @@ def test_without_numbers_categories_count_alike():
         (["size"], r"columns of X, by name, by number from 0 to 3 .* got \['size'\]"),
         ([4], r"got \[4\]"),
         ([-1], r"got \[-1\]"),
-        ([], r"got \[\]"),
         ([True, False], r"got \[True, False\]"),
         ([1.5], r"got \[1.5\]"),
         (["colour"], "numbers in the columns .* could not convert string to float: '"),
@@ -95,6 +94,30 @@ def test_without_numbers_categories_count_alike():
 def test_messages(frame, given, message):
     with pytest.raises(ValueError, match=message):
         MixedColumns(frame, given)
+
+
+def test_whole_numbers_are_places_whatever_the_names_are(frame):
+    frame.columns = [1, 0, 3, 2]
+    assert MixedColumns(frame, [1, 3]).categorical.tolist() == [1, 3]
+
+
+def test_missing_values_of_pandas_are_a_category_of_their_own(frame):
+    frame["kind"] = frame["kind"].astype("string")
+    frame.loc[:4, "kind"] = pd.NA
+    columns = MixedColumns(frame, [1, 3])
+    table = columns.inverse_transform(columns.transform(frame))
+    assert [one is None for one in table[:, 3]] == frame["kind"].isna().tolist()
+
+
+def test_messages_about_rows(frame):
+    columns = MixedColumns(frame, [1, 3])
+    other = frame.assign(kind="c")
+    with pytest.raises(ValueError, match=r"that were there in fit; .*\['c'\].* Leave"):
+        columns.transform(other)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        MixedColumns(frame.assign(x=np.nan), [1, 3])
+    with pytest.raises(ValueError, match=r"table of two axes .* shape \(3,\)"):
+        MixedColumns(np.arange(3), [0])
 
 
 def test_auto_needs_a_frame(frame):

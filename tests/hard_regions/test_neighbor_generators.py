@@ -168,6 +168,30 @@ def test_no_feature_leaves_its_range(kind, data):
     assert new[:, constant].equal(X[:, constant])
 
 
+def test_equal_rows_of_two_groups_have_neighbours_of_their_own():
+    X, codes = torch.tensor([[0.0], [0.0], [1.0], [5.0]]), torch.zeros(4, dtype=int)
+    groups = np.array(["a", "b", "b", "a"])
+    generator = InterpolationGenerator(2, other_groups=True).fit(X, codes, groups)
+    _, neighbors = generator._neighbors(0, X, np.searchsorted(["a", "b"], groups))
+    found = [sorted(of_row) for of_row in neighbors.tolist()]
+    assert found == [[1, 2], [0, 3], [0, 3], [1, 2]]
+    new, _ = generator.draw(X[1:2], codes[:1], seeded(), groups=["b"])
+    assert 0 <= new < 5
+
+
+@each_kind
+def test_what_all_neighbours_share_is_kept_to_the_last_bit(kind):
+    X, codes = toy(d=3)
+    X[codes == 0, 1] = 0.7
+    X[:, 2] = (X[:, 2] > 0).double()
+    new, _ = kind().fit(X, codes).draw(X, codes, seeded())
+    assert new[codes == 0, 1].equal(X[codes == 0, 1])
+    for i in range(len(X)):
+        of_neighbors = X[nearest_of_class(X, codes, i, 5), 2]
+        if (of_neighbors == X[i, 2]).all():
+            assert new[i, 2] == X[i, 2]
+
+
 def test_rows_are_found_bit_for_bit():
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

@@ -27,6 +27,7 @@ from sklearn.svm import SVC
 from skaug import (
     HardPoints,
     HardRegionSampler,
+    NeighborGenerator,
     NoiseGenerator,
     ResampledClassifier,
     VAEGenerator,
@@ -577,6 +578,67 @@ def test_categories_and_weights_in_a_search(mixed):
     weights = (y != 2).astype(float)
     weighted.fit(X, NAMES[y], sample_weight=weights)
     assert not (weighted.predict(X) == "walk").any()
+
+
+def test_containers_of_categories_keep_what_they_hold():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [40, 20])
+    place = np.where(rng.random(60) < 0.5, "bag", "belt")
+    number = rng.normal(size=60)
+    listed = [[a, int(i), b] for a, i, b in zip(number.tolist(), y, place.tolist())]
+    model = HardRegionSampler(categorical_features=[2], random_state=0)
+    rows, _ = model.fit_resample(listed, y)
+    assert rows[:60] == listed and {type(row[0]) for row in rows} == {float}
+    words = np.column_stack([number, place])
+    model.set_params(categorical_features=[1])
+    rows, _ = model.fit_resample(words, y)
+    assert rows.dtype.kind == "U" and (rows[:60] == words).all()
+    assert set(rows[60:, 1]) == {"bag", "belt"}
+    keys = 2**53 + 1 + 2 * rng.integers(3, size=60)
+    frame = pd.DataFrame({"x": number, "key": keys})
+    frame_new, _ = model.fit_resample(frame, y)
+    assert set(frame_new["key"][60:]) <= set(keys)
+    # Without a categorical column, "auto" finds columns of numbers only.
+    model.set_params(categorical_features="auto")
+    assert len(model.fit_resample(frame, y)[0]) == 80
+    with refuses("name it in categorical_features, or drop it"):
+        model.fit_resample(frame.assign(place=place), y)
+
+
+def test_groups_in_any_container(mixed):
+    X, y = mixed
+    groups = np.arange(len(y)) // 3
+    for sources in ("supported", "hard", "all"):
+        for generator in ("neighbors", NeighborGenerator(other_groups=True)):
+            default = HardRegionSampler(
+                sources=sources, generator=generator, random_state=0
+            )
+            expected, _ = default.fit_resample(X, y, groups=groups)
+            for of_rows in (groups.tolist(), pd.Series(groups), groups[:, None]):
+                found, _ = default.fit_resample(X, y, groups=of_rows)
+                np.testing.assert_array_equal(found, expected)
+                assert default.groups_.shape == (len(found),)
+    with refuses(r"one group per row, shape \(180,\); got groups of shape \(10,\)"):
+        HardRegionSampler().fit(X, y, groups=groups[:10])
+
+
+def test_a_class_in_one_group_is_copied_if_neighbours_are_of_other_groups(mixed):
+    X, y = mixed
+    groups = np.where(y == 2, 999, np.arange(len(y)))
+    apart = HardRegionSampler(
+        generator=NeighborGenerator(other_groups=True), random_state=0
+    )
+    with warns(r"\[2\] have one group each and no neighbours"):
+        X_new, y_new = apart.fit_resample(X, y, groups=groups)
+    of_last = apart.is_synthetic_ & (y_new == 2)
+    np.testing.assert_array_equal(X_new[of_last], X[apart.source_index_[of_last]])
+
+
+def test_rows_of_zeros_are_told_where_support_is_looked_for(mixed):
+    X, y = mixed
+    X[::7] = 0
+    with warns("Rows of zeros only: 26 of 180"):
+        HardRegionSampler(sources="supported", random_state=0).fit(X, y)
 
 
 def test_polars_frames_keep_columns_and_dtypes(mixed):
