@@ -6,7 +6,7 @@ from sklearn.utils import _safe_indexing, check_array
 
 from skaug._checks import is_whole
 
-__all__ = ["MixedColumns"]
+__all__ = ["MixedColumns", "categorical_columns"]
 
 
 class MixedColumns:
@@ -61,7 +61,7 @@ class MixedColumns:
 
     def __init__(self, X, categorical_features):
         self._n_columns = _table(X).shape[1]
-        self.categorical = _numbers_of_columns(X, categorical_features)
+        self.categorical = categorical_columns(X, categorical_features)
         self._others = np.setdiff1d(np.arange(self._n_columns), self.categorical)
         self.encoder = OneHotEncoder(sparse_output=False).fit(self._categories(X))
         deviations = self._numbers(X).std(axis=0)
@@ -153,7 +153,7 @@ def _table(X):
     return table
 
 
-def _numbers_of_columns(X, given):
+def categorical_columns(X, given):
     """Numbers of the columns of categories, given by number, name, mask or "auto"."""
     # Whole numbers are places, as in scikit-learn, whatever the names are.
     if isinstance(given, str) and given == "auto":

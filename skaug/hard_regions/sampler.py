@@ -37,7 +37,7 @@ from skaug.hard_regions.latent_generators import (
     VAEGenerator,
     collapse,
 )
-from skaug.hard_regions.mixed_columns import MixedColumns
+from skaug.hard_regions.mixed_columns import MixedColumns, categorical_columns
 from skaug.hard_regions.potential import class_potentials, neighbors_asked
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
@@ -319,12 +319,11 @@ default="all"
 
     def _checked_table(self, X):
         self._columns = None
-        if self.categorical_features is not None:
-            columns = MixedColumns(X, self.categorical_features)
-            if len(columns.categorical):
-                validate_data(self, X, skip_check_array=True)
-                self._columns = columns
-                return columns.transform(X)
+        given = self.categorical_features
+        if given is not None and len(categorical_columns(X, given)):
+            validate_data(self, X, skip_check_array=True)
+            self._columns = MixedColumns(X, given)
+            return self._columns.transform(X)
         if self.output == "samples":
             advice = "Encode it, name it in categorical_features, or drop it."
             check_columns(X, "HardRegionSampler", advice)
