@@ -19,6 +19,7 @@ from sklearn.preprocessing import normalize
 __all__ = ["nearest_rows", "warn_of_rows_of_zeros"]
 
 BYTES_AT_ONCE = 2**24
+PIECE = 2**19  # bytes of differences that stay in a CPU's cache
 # Products blur distances below this share of a row's own length.
 COARSE = 1e-5
 
@@ -103,8 +104,10 @@ def nearest_rows(
     distances, rows = _exact(X, queries, rows, metric_of_search)
     if metric != "manhattan":
         coarse = _too_coarse(distances, centred[-1])
-        found = _by_blocks(cdist, X, queries, coarse, k, excluded)
-        distances[coarse], rows[coarse] = _exact(X, queries[coarse], found, "euclidean")
+        if len(coarse):
+            found = _by_blocks(cdist, X, queries, coarse, k, excluded)
+            exact = _exact(X, queries[coarse], found, "euclidean")
+            distances[coarse], rows[coarse] = exact
     # Of directions a and b, 1 - cosine is half of |a - b| squared.
     return distances**2 / 2 if metric == "cosine" else distances * scale, rows
 
@@ -147,7 +150,7 @@ def _by_blocks(measure, X, queries, asked, k, excluded):
 def _exact(X, queries, rows, metric):
     """Distances by differences, ascending, and the rows in their order."""
     distances = np.empty(rows.shape)
-    size = max(1, BYTES_AT_ONCE // (8 * X.shape[1] * rows.shape[1]))
+    size = max(1, PIECE // (8 * X.shape[1] * rows.shape[1]))
     for start in range(0, len(rows), size):
         block = slice(start, start + size)
         gaps = np.subtract(X[rows[block]], queries[block, None], dtype=np.float64)
