@@ -158,8 +158,9 @@ plt.show()
 # source.
 #
 # They are samples of one class in the territory of the other. They make a classifier
-# less sure there. On no set that was measured did that raise its scores. By default
-# the sampler therefore takes all rows as sources, to fill up rare classes.
+# less sure there, and were mostly worse than samples of all points where both were
+# measured. By default the sampler therefore takes all rows as sources, to fill up rare
+# classes.
 #
 # Other generators
 # ----------------
