@@ -1,6 +1,6 @@
 """Rows of bench_hardness.py: the sets, their units, draws of rows, and wrong labels."""
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from data import har_features, keel, load
-from runs import say
+from runs import readable
 
 CLAIMED = ("digits", "har", "mnist", "texture", "breast_cancer")
 IMAGES = ("mnist", "fashion_mnist", "cifar10")
@@ -45,14 +45,7 @@ def pool(name):
     return Bunch(X=np.asarray(X, dtype=float), y=codes, groups=groups)
 
 
-def is_there(name):
-    """Whether a set can be read; says what is missing if not."""
-    try:
-        pool(name)
-    except FileNotFoundError as error:
-        say(f"{name} is left out: {error}")
-        return False
-    return True
+is_there = partial(readable, pool)
 
 
 def some(y, rows, n, seed):

@@ -10,7 +10,7 @@ Tables are standardised. Images are 50 principal components of the training imag
 divided by one number.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from data import har_features, har_table, keel, load
-from runs import say
+from runs import readable
 
 IMAGES = ("cifar10", "mnist", "fashion_mnist")
 N_POOL, N_TEST, N_COMPONENTS = 10_000, 2_000, 50
@@ -90,14 +90,7 @@ def from_load(name):
     return X, y, groups, test
 
 
-def is_there(name):
-    """Whether the rows of a set can be read; says what is missing if not."""
-    try:
-        pool(name)
-    except FileNotFoundError as error:
-        say(f"{name} is left out: {error}")
-        return False
-    return True
+is_there = partial(readable, pool)
 
 
 def drawn(setting, seed):

@@ -39,6 +39,16 @@ def stop(script, needs, got, advice):
     raise SystemExit(f"{script} needs {needs}; got {got}. {advice}")
 
 
+def readable(read, name):
+    """Whether a set can be read; says what is missing if not."""
+    try:
+        read(name)
+    except FileNotFoundError as error:
+        say(f"{name} is left out: {error}")
+        return False
+    return True
+
+
 def parser_of(doc):
     """Parser of a command whose docstring starts with the question it answers."""
     return argparse.ArgumentParser(description=doc.split("\n")[0])

@@ -346,7 +346,7 @@ default="all"
         self.sources_ = self._fit_sources(
             self.component("sources"),
             with_potentials=self.output == "potentials",
-            every_class=self._balances,
+            every_class=self.output == "samples" and self._balances,
             random_state=seed,
         )
 
