@@ -42,7 +42,11 @@ augment = BatchAugmentation(TableMixup(), refine_epochs=0.15)
 mixup = NetClassifier(callbacks=[("augment", augment)], random_state=0)
 finetuner = IHDAFinetuner(NetClassifier(random_state=0), random_state=0)
 sampler = HardRegionSampler(
-    sources="hard", sampling_strategy="hard", n_samples=3, random_state=0
+    sources="hard",
+    generator="noise",
+    sampling_strategy="hard",
+    n_samples=3,
+    random_state=0,
 )
 resampled = ResampledClassifier(sampler, LogisticRegression(max_iter=1000))
 
