@@ -16,7 +16,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-__all__ = ["nearest_rows", "warn_of_rows_of_zeros"]
+__all__ = ["nearest_of_some", "nearest_rows", "warn_of_rows_of_zeros"]
 
 BYTES_AT_ONCE = 2**24
 PIECE = 2**19  # bytes of differences that stay in a CPU's cache
@@ -110,6 +110,24 @@ def nearest_rows(
             distances[coarse], rows[coarse] = exact
     # Of directions a and b, 1 - cosine is half of |a - b| squared.
     return distances**2 / 2 if metric == "cosine" else distances * scale, rows
+
+
+def nearest_of_some(X, asked, n_neighbors, metric, groups=None):
+    """Find the nearest rows of some rows of X, given by number, among all others.
+
+    It returns what :func:`nearest_rows` returns, for the rows asked for.
+    """
+    if len(asked) == len(X):
+        return nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+    if groups is not None:  # a row is of its own group
+        between = {"groups": groups, "query_groups": groups[asked]}
+        return nearest_rows(X, n_neighbors, queries=X[asked], metric=metric, **between)
+    distances, rows = nearest_rows(X, n_neighbors + 1, queries=X[asked], metric=metric)
+    own = rows == asked[:, None]
+    # Of more rows at one place than there are neighbours, its own may be left out.
+    own[~own.any(axis=1), -1] = True
+    shape = len(asked), rows.shape[1] - 1
+    return distances[~own].reshape(shape), rows[~own].reshape(shape)
 
 
 def _in_units(both, metric):

@@ -309,12 +309,14 @@ default="all"
                 2**31 - 1, size=2
             )
         self._X, self._codes, self._groups = X, codes, groups
+        if makes_samples and self._balances:
+            self.sampling_strategy_ = samples_to_add(self.sampling_strategy, y)
         self._find_sources()
         self._warn_of_sources()
         if makes_samples:
             rows = self.sources_.indices_
             self._sources = [rows[codes[rows] == c] for c in range(len(self.classes_))]
-            self.sampling_strategy_ = self._numbers_of_samples(y)
+            self.sampling_strategy_ = self._numbers_of_samples()
             self._fit_generator(generator, groups)
 
     def _checked_table(self, X):
@@ -337,7 +339,7 @@ default="all"
         return np.require(X, requirements=["C", "W"])  # for torch
 
     def _find_sources(self):
-        seed = 0
+        seed, balances = 0, self.output == "samples" and self._balances
         if self.output == "samples":
             # The generator holds out rows by the first seed itself: random sources
             # would be the rows that it was not trained on.
@@ -346,9 +348,16 @@ default="all"
         self.sources_ = self._fit_sources(
             self.component("sources"),
             with_potentials=self.output == "potentials",
-            every_class=self.output == "samples" and self._balances,
+            every_class=balances,
+            needed=self._classes_to_fill() if balances else None,
             random_state=seed,
         )
+
+    def _classes_to_fill(self):
+        """Codes of the classes that get rows."""
+        added = self.sampling_strategy_
+        labels = self.classes_.tolist()
+        return [code for code, label in enumerate(labels) if added.get(label)]
 
     def _fit_sources(self, sources, **settings):
         return sources.fit(
@@ -409,7 +418,9 @@ default="all"
         sentence = None
         if self.sources_.potentials_ is not None:
             sentence = self._sentence_on_potentials()
-        if sentence is None and not len(self.sources_.indices_):
+        asked = self.output == "potentials" or not self._balances
+        asked = asked or self._classes_to_fill()
+        if sentence is None and asked and not len(self.sources_.indices_):
             sentence = f"no point is a source. {self.sources_.advice}, or set {ALL}."
         if sentence is not None:
             self._warn(sentence)
@@ -455,12 +466,12 @@ default="all"
     def _warn(self, what):
         warnings.warn(f"HardRegionSampler: {what}", stacklevel=5)
 
-    def _numbers_of_samples(self, y):
+    def _numbers_of_samples(self):
         """New samples by class; no class without a source gets any."""
         n_sources = dict(zip(self.classes_.tolist(), map(len, self._sources)))
         if not self._balances:
             return {k: self.n_samples * number for k, number in n_sources.items()}
-        numbers = samples_to_add(self.sampling_strategy, y)
+        numbers = self.sampling_strategy_
         if isinstance(self.sampling_strategy, str) and not any(numbers.values()):
             self._warn(
                 "the classes are of one size, so that no row is added. Give numbers of "
@@ -495,10 +506,9 @@ default="all"
         by_group = getattr(self.generator_, "other_groups", False)
         apart = self._groups if by_group else np.arange(len(self._X))
         alone = [
-            label
-            for code, label in enumerate(self.classes_.tolist())
-            if self.sampling_strategy_.get(label)
-            and len(np.unique(apart[self._codes == code])) == 1
+            self.classes_[code].tolist()
+            for code in self._classes_to_fill()
+            if len(np.unique(apart[self._codes == code])) == 1
         ]
         if alone:
             self._warn(
@@ -557,7 +567,7 @@ default="all"
 
     @available_if(makes_samples)
     def sample(self, n_samples=1):
-        """Make new samples of the sources of all classes.
+        """Make new samples of the sources; "supported" has those of classes filled up.
 
         Parameters
         ----------

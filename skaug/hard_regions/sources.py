@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 from skaug._checks import Number, OneOf, check_groups, check_parameters
 from skaug.hard_regions.hardness import sums_per_row
-from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
+from skaug.hard_regions.nearest import nearest_of_some, warn_of_rows_of_zeros
 from skaug.hard_regions.potential import (
     auto_radius,
     kernel_sums,
@@ -129,6 +129,7 @@ class HardPoints(BaseEstimator):
         *,
         with_potentials=False,
         every_class=False,
+        needed=None,
         random_state=0,
         device="cpu",
         verbose=0,
@@ -148,6 +149,9 @@ class HardPoints(BaseEstimator):
         every_class : bool, default=False
             Whether a class without a source gets some: those of its points that are
             hard within a radius of their own, or failing these, all its points.
+        needed : array-like of int, default=None
+            Classes of which sources are asked for, by default all. "supported" then
+            leaves out the points of others, whose neighbours take time to find.
         random_state : int, default=0
             Seed of "random".
         device, verbose : objects
@@ -166,11 +170,13 @@ class HardPoints(BaseEstimator):
         chosen = None
         if with_potentials or not (self.rule in ("all", "supported") or by_chance):
             chosen = self._compute_potentials(X, codes, groups, device, verbose)
+        needed = np.unique(codes) if needed is None else np.asarray(needed, dtype=int)
         if self.rule == "supported":
-            chosen = self._supported(X, codes, groups)
+            asked = np.flatnonzero(np.isin(codes, needed))
+            chosen = self._supported(X, codes, groups, asked)
         self.indices_ = self._choose(codes, chosen, random_state)
         if every_class and len(self.indices_) < len(X):
-            self._add_lost_classes(X, codes, groups)
+            self._add_lost_classes(X, codes, groups, needed)
         return self
 
     def _compute_potentials(self, X, codes, groups, device, verbose):
@@ -195,31 +201,23 @@ class HardPoints(BaseEstimator):
         # The point itself counts, so that two points at one spot get the same answer.
         return np.abs(other - own - 1) < MIXED * (other + own + 1)
 
-    def _supported(self, X, codes, groups):
-        """Whether enough of the neighbours of each point are of its class."""
+    def _supported(self, X, codes, groups, asked):
+        """Those of the points asked for that have neighbours enough of their class."""
         warn_of_rows_of_zeros(X, self.metric)
+        if not len(asked):
+            return asked
         n_neighbors = neighbors_asked(self.radius) or NEIGHBORS
-        rows = nearest_rows(
-            X, n_neighbors, metric=self.metric, groups=groups, return_distance=False
-        )
+        _, rows = nearest_of_some(X, asked, n_neighbors, self.metric, groups)
         there = rows >= 0
-        own = there & (codes[rows] == codes[:, None])
+        own = there & (codes[rows] == codes[asked, None])
         share = SUPPORT if self.share is None else self.share
-        return own.sum(axis=1) >= np.maximum(share * there.sum(axis=1), 1)
+        return asked[own.sum(axis=1) >= np.maximum(share * there.sum(axis=1), 1)]
 
-    def _add_lost_classes(self, X, codes, groups):
+    def _add_lost_classes(self, X, codes, groups, needed):
         """Give each class a source: one radius can leave a sparse class without any."""
-        apart = np.arange(len(X)) if groups is None else groups
-        for code in np.setdiff1d(codes, codes[self.indices_]):
+        for code in np.setdiff1d(needed, codes[self.indices_]):
             rows = np.flatnonzero(codes == code)
-            found = nearest_rows(
-                X,
-                NEIGHBORS,
-                queries=X[rows],
-                metric=self.metric,
-                groups=apart,
-                query_groups=apart[rows],
-            )
+            found = nearest_of_some(X, rows, NEIGHBORS, self.metric, groups)
             own, other = sums_per_row(*found, codes, codes[rows])
             hard = (other > own) & (own > 0)
             more = rows[hard] if hard.any() else rows
@@ -232,7 +230,7 @@ class HardPoints(BaseEstimator):
         if self.rule == "hard":
             return np.flatnonzero(self.potentials_ > 0)
         if self.rule == "supported":
-            return np.flatnonzero(chosen)
+            return chosen
         if self.rule == "region":
             return np.flatnonzero(chosen & ~self.noisy_)
         share = self.hard_share_ if self.share is None else self.share

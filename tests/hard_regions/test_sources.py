@@ -105,6 +105,21 @@ def test_supported_points_have_a_share_of_their_class_around_them(moons):
             assert found.potentials_ is None
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan"])
+def test_sources_of_some_classes_are_those_among_all(metric, moons):
+    X, y = moons
+    X, y = np.vstack([X, X[:30], X[:30]]), np.r_[y, y[:30], 1 - y[:30]]  # doubles
+    y[:5] = 2
+    for groups in (None, np.arange(len(y)) // 3):
+        points = HardPoints("supported", metric=metric)
+        every = points.fit(X, y, groups).indices_
+        for needed in ([1], [0, 2], []):
+            some = points.fit(X, y, groups, needed=needed).indices_
+            np.testing.assert_array_equal(some, every[np.isin(y[every], needed)])
+            some = points.fit(X, y, groups, needed=needed, every_class=True).indices_
+            assert set(y[some]) == set(needed)
+
+
 def test_supported_leaves_out_most_wrong_labels():
     X, y = make_moons(300, noise=0.1, random_state=0)
     wrong = np.arange(len(y)) % 20 == 0
