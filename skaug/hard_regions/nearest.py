@@ -113,10 +113,7 @@ def nearest_rows(
 
 
 def nearest_of_some(X, asked, n_neighbors, metric, groups=None):
-    """Find the nearest rows of some rows of X, given by number, among all others.
-
-    It returns what :func:`nearest_rows` returns, for the rows asked for.
-    """
+    """Distances and numbers of the nearest rows (m, k) of the rows with m numbers."""
     if len(asked) == len(X):
         return nearest_rows(X, n_neighbors, metric=metric, groups=groups)
     if groups is not None:  # a row is of its own group
