@@ -104,10 +104,7 @@ def nearest_rows(
     distances, rows = _exact(X, queries, rows, metric_of_search)
     if metric != "manhattan":
         coarse = _too_coarse(distances, centred[-1])
-        if len(coarse):
-            found = _by_blocks(cdist, X, queries, coarse, k, excluded)
-            exact = _exact(X, queries[coarse], found, "euclidean")
-            distances[coarse], rows[coarse] = exact
+        _find_again(X, queries, coarse, distances, rows, excluded)
     # Of directions a and b, 1 - cosine is half of |a - b| squared.
     return distances**2 / 2 if metric == "cosine" else distances * scale, rows
 
@@ -179,6 +176,14 @@ def _exact(X, queries, rows, metric):
         np.take_along_axis(distances, order, axis=1),
         np.take_along_axis(rows, order, axis=1),
     )
+
+
+def _find_again(X, queries, asked, distances, rows, excluded):
+    """Find the neighbours of some queries by differences, and put them in place."""
+    if len(asked):
+        found = _by_blocks(cdist, X, queries, asked, rows.shape[1], excluded)
+        exact = _exact(X, queries[asked], found, "euclidean")
+        distances[asked], rows[asked] = exact
 
 
 def _too_coarse(distances, queries):

@@ -326,17 +326,7 @@ def class_potentials(
             "class_potentials needs X as wide as X_ref; got "
             f"{X.shape[1]} and {X_ref.shape[1]} features. Give the same columns."
         )
-    if (groups is None) != (groups_ref is None):
-        raise ValueError(
-            "class_potentials needs groups and groups_ref together; got one of them. "
-            "Give both, or none."
-        )
-    if groups is not None:
-        both = [
-            check_groups(of_rows, len(rows), "The potential")
-            for of_rows, rows in ((groups, X), (groups_ref, X_ref))
-        ]
-        groups, groups_ref = np.split(_codes(np.concatenate(both)), [len(X)])
+    groups, groups_ref = _codes_of_both(groups, groups_ref, len(X), len(X_ref))
     n_neighbors = neighbors_asked(radius)
     if n_neighbors:
         _check_metric(metric)
@@ -540,6 +530,22 @@ def _check_points(X, y, groups=None):
 def _group_codes(groups, n):
     groups = check_groups(groups, n, "The potential")
     return None if groups is None else _codes(groups)
+
+
+def _codes_of_both(groups, groups_ref, n, n_ref):
+    """Groups of points and of their neighbours as the same whole numbers, or None."""
+    if (groups is None) != (groups_ref is None):
+        raise ValueError(
+            "class_potentials needs groups and groups_ref together; got one of them. "
+            "Give both, or none."
+        )
+    if groups is None:
+        return None, None
+    both = [
+        check_groups(of_rows, length, "The potential")
+        for of_rows, length in ((groups, n), (groups_ref, n_ref))
+    ]
+    return np.split(_codes(np.concatenate(both)), [n])
 
 
 def _codes(values):
