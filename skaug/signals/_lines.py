@@ -68,8 +68,8 @@ class BadLines:
         if n > N_LISTED:
             others = "other" if n - N_LISTED == 1 else "others"
             texts = f"{texts}. And {n - N_LISTED:,} {more}{others}"
-        advice = self.advice(numbers, self.only_nan)
-        raise BadLinesError(f"{texts}. {advice}", numbers)
+        message = f"{texts}. {self.advice(numbers, self.only_nan)}"
+        raise BadLinesError(message, numbers)
 
 
 @contextmanager
