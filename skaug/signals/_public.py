@@ -134,9 +134,10 @@ def _choose(form, channels):
         named = {name for name in form.columns if f"_{word}_" in f"_{name}_"}
         if not named:
             known = sorted(sensors_of(form.columns))
+            advice = f"Choose among {known}. {form.unread}".strip()
             raise ValueError(
                 f"{form.reader} needs channels that the files have; got {word!r}. "
-                f"Choose among {known}.{form.unread}"
+                f"{advice}"
             )
         chosen |= named
     if not chosen:

@@ -48,7 +48,7 @@ FORMAT = Format(
     time=0,
     sampling_rate=100.0,
     has_gaps=True,
-    unread=" Orientation is invalid in these data.",
+    unread="Orientation is invalid in these data.",
 )
 FOLDERS = {"protocol": ["Protocol"], "optional": ["Optional"]}
 FOLDERS["all"] = ["Protocol", "Optional"]
