@@ -97,10 +97,11 @@ class Frames:
                 f"Frames needs frame_length <= {longest}, the samples of {which} "
                 f"segment; got {self.frame_length}. Take shorter frames."
             )
-        # Number of the frame after the last one of each segment, counted over all.
         counts = (np.array(lengths) - self.frame_length) // self.frame_step + 1
-        self._ends = np.cumsum(counts.clip(0))
-        self._numbers = np.arange(self._ends[-1])
+        # Frames before each segment, counted over all of them.
+        self._before = np.pad(np.cumsum(counts.clip(0)), (1, 0))
+        self._numbers = np.arange(self._before[-1])
+        self._dtype = _common_type(self.segments)
 
     @property
     def shape(self):
@@ -110,9 +111,7 @@ class Frames:
     @property
     def dtype(self):
         """Type of the samples."""
-        if is_list(self.segments):
-            return np.result_type(*{segment.dtype for segment in self.segments})
-        return self.segments.dtype
+        return self._dtype
 
     def __len__(self):
         return len(self._numbers)
@@ -152,9 +151,8 @@ class Frames:
     def _copy_from_list(self, numbers):
         """Copy frame by frame, where segments are of unequal length."""
         wanted = np.atleast_1d(numbers)
-        segment = np.searchsorted(self._ends, wanted, side="right")
-        first = np.concatenate([[0], self._ends])[segment]
-        start = (wanted - first) * self.frame_step
+        segment = np.searchsorted(self._before, wanted, side="right") - 1
+        start = (wanted - self._before[segment]) * self.frame_step
         frames = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         for frame, i, k in zip(frames, segment.tolist(), start.tolist()):
             frame[:] = self.segments[i][:, k : k + self.frame_length]
@@ -181,6 +179,13 @@ def _segments(segments, channels_last):
     if channels_last:
         return array.swapaxes(1, 2)  # a view
     return channels_first(array, channels_last, "Frames")
+
+
+def _common_type(segments):
+    """Type that holds the samples of all segments."""
+    if is_list(segments):
+        return np.result_type(*{segment.dtype for segment in segments})
+    return segments.dtype
 
 
 def _advice(segments, shape):
@@ -283,7 +288,7 @@ def frame_segments(
     check_value("frame_segments", "missing", missing, MISSING)
     step = frame_length if frame_step is None else frame_step
     frames = Frames(X, frame_length, step, channels_last=channels_last)
-    segments, counts = frames.segments, np.diff(frames._ends, prepend=0)
+    segments, counts = frames.segments, np.diff(frames._before)
     lengths = lengths_of(segments)
     groups = groups_of_segments(groups, len(segments), "frame_segments")
     labels = purity = None
@@ -326,8 +331,8 @@ def _frames_with_nan(frames, counts):
         is_nan = np.isnan(frames.segments[i]).any(axis=0)
         before = np.pad(np.cumsum(is_nan), (1, 0))
         start = step * np.arange(counts[i])
-        end = frames._ends[i]
-        with_nan[end - counts[i] : end] = before[start + length] > before[start]
+        of_segment = slice(frames._before[i], frames._before[i + 1])
+        with_nan[of_segment] = before[start + length] > before[start]
     return with_nan
 
 
