@@ -76,7 +76,7 @@ def recordings_from_table(
         order in which persons first occur. float64, or float32 if all columns fit.
         ``y``: list of ndarray of shape (n_times,), the label of each moment, or None.
         ``groups``: ndarray of shape (n_recordings,), the person of each recording.
-        ``time``: list of ndarray of shape (n_times,), the time of each moment, or None.
+        ``times``: list of ndarray of shape (n_times,), those of `time`, or None.
         ``first_row``: ndarray of shape (n_recordings,), the row of the table, counted
         from 0, at which each recording begins.
         ``cuts``: dict, the number of cuts by cause: "group", "time" and "label". What
@@ -367,7 +367,7 @@ class _Table:
             X=self.pieces(self.signals),
             y=self.pieces(self.classes[self.codes]) if has_labels else None,
             groups=self.groups_of_recordings(),
-            time=self.pieces(self.times) if has_times else None,
+            times=self.pieces(self.times) if has_times else None,
             first_row=self.first_rows(),
             **self.record(),
         )

@@ -58,7 +58,7 @@ def test_cuts_worked_by_hand(kind):
         ["sit", "sit", "run"],
         ["run"] * 3,
     ]
-    np.testing.assert_allclose(found.time[1], [0.9, 1.0, 1.1])
+    np.testing.assert_allclose(found.times[1], [0.9, 1.0, 1.1])
     cut = recordings_from_table(
         table, ["x"], "what", "who", time="s", cut_at_labels=True
     )
@@ -70,7 +70,7 @@ def test_cuts_worked_by_hand(kind):
 
 def test_without_time_only_the_person_cuts():
     found = recordings_from_table(by_hand(), ["x"], "what", "who", rate=10)
-    assert found.first_row.tolist() == [0, 10] and found.time is None
+    assert found.first_row.tolist() == [0, 10] and found.times is None
     assert found.cuts == {"group": 1, "time": 0, "label": 0}
     assert found.sampling_rate == 10
     alone = recordings_from_table(by_hand(), "x")
