@@ -17,10 +17,19 @@ from skaug.signals._lines import (
     parse_rows,
 )
 
-__all__ = ["Format", "Remarks", "load_subjects", "read_rows", "runs", "sensors_of"]
+__all__ = [
+    "ALONE",
+    "Format",
+    "Remarks",
+    "load_subjects",
+    "read_rows",
+    "runs",
+    "sensors_of",
+]
 
 BLOCK = 2**19  # bytes of text parsed at a time
 N_FIRST = 5  # places that a remark names
+ALONE = "moment between two cuts", "left out"
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,15 @@ def sensors_of(channels):
 
 
 def runs(keep, breaks):
-    """List slices of moments to keep, cut before each break."""
+    """List slices of moments to keep, cut before each break, and moments alone.
+
+    A moment alone is no recording: nothing tells its rate.
+    """
     edges = np.flatnonzero((keep[1:] != keep[:-1]) | breaks[1:]) + 1
     bounds = [0, *edges.tolist(), len(keep)]
-    return [slice(a, b) for a, b in pairwise(bounds) if a < b and keep[a]]
+    pairs = [(a, b) for a, b in pairwise(bounds) if a < b and keep[a]]
+    alone = np.array([a for a, b in pairs if b - a == 1], np.intp)
+    return [slice(a, b) for a, b in pairs if b - a > 1], alone
 
 
 def read_rows(path, n_columns, bad, *, missing=False, bar=None):
@@ -190,7 +204,9 @@ def _append(data, form, file, values, labels, times):
         data.remarks.note("jump in time", "cut", file, np.flatnonzero(breaks))
     missing = np.isnan(values).any(axis=1) & keep
     data.remarks.note("missing value", "NaN", file, np.flatnonzero(missing))
-    for piece in runs(keep, breaks):
+    pieces, alone = runs(keep, breaks)
+    data.remarks.note(*ALONE, file, alone)
+    for piece in pieces:
         data.X.append(np.ascontiguousarray(values[piece].T))
         data.y.append(np.searchsorted(data.ids, labels[piece]).astype(np.uint8))
         if times is not None:

@@ -78,8 +78,9 @@ def load_mhealth(folder, channels=("acc", "gyro", "mag"), *, null=False, verbose
         ``classes``: list of str, names of the labels.
         ``ids``: ndarray, the published number of each class.
         ``sampling_rate``: float, 50 Hz.
-        ``remarks``: dict, by kind ("activity 0") a Bunch with how many moments
-        (``n``), what was ``done``, and the ``first`` of them as (file, line).
+        ``remarks``: dict, by kind ("activity 0", "moment between two cuts") a Bunch
+        with how many moments (``n``), what was ``done``, and the ``first`` of them as
+        (file, line).
 
     Raises
     ------

@@ -106,9 +106,10 @@ def load_pamap2(
         ``classes``: list of str, names of the labels.
         ``ids``: ndarray, the published number of each class.
         ``sampling_rate``: float, 100 Hz.
-        ``remarks``: dict, by kind ("activity 0", "jump in time", "missing value") a
-        Bunch with how many moments (``n``), what was ``done``, and the ``first`` of
-        them as (file, line). A moment is missing if any chosen channel is.
+        ``remarks``: dict, by kind ("activity 0", "jump in time", "missing value",
+        "moment between two cuts") a Bunch with how many moments (``n``), what was
+        ``done``, and the ``first`` of them as (file, line). A value is missing if any
+        chosen channel is NaN.
 
     Raises
     ------

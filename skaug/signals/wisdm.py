@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from skaug._checks import Number, check_value
 from skaug.signals._decimals import parse_lines
 from skaug.signals._lines import BadLines, blocks, check_line_ends, check_range
-from skaug.signals._public import Remarks, mend, runs, sensors_of
+from skaug.signals._public import ALONE, Remarks, mend, runs, sensors_of
 
 __all__ = ["load_wisdm"]
 
@@ -95,7 +95,8 @@ def load_wisdm(file, *, max_gap=1.0):
         ``done``, and the ``first`` of them as (file, line). Kinds are "empty line",
         "several records in a line", "no semicolon at the end", "comma before the
         semicolon", "value left out", "unreadable record", "zeros on all axes", "time
-        stamp 0", "time stamp 0 beside a cut", "time stamp again" and "jump in time".
+        stamp 0", "time stamp 0 beside a cut", "time stamp again", "jump in time" and
+        "moment between two cuts".
 
     Raises
     ------
@@ -329,7 +330,9 @@ def _append(data, file, numbers, lines, max_gap):
     time = np.interp(np.arange(len(time)), timed, time[timed])[keep]
     breaks = np.diff(piece, prepend=piece[:1]) != 0
     user, label, values = user[keep], label[keep], values[keep]
-    for part in runs(np.ones(len(piece), bool), breaks):
+    parts, alone = runs(np.ones(len(piece), bool), breaks)
+    data.remarks.note(*ALONE, file, lines[keep][alone])
+    for part in parts:
         data.X.append(np.ascontiguousarray(values[part].T))
         data.y.append(label[part].astype(np.uint8))
         data.times.append(time[part])

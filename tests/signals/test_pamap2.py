@@ -82,7 +82,7 @@ def test_what_was_left_out_is_on_record(rows, folder):
 
 def test_the_published_line_is_read(tmp_path):
     path = tmp_path / "subject101.dat"
-    path.write_text(FIRST_LINE + "\n")
+    path.write_text(f"{FIRST_LINE}\n{FIRST_LINE.replace('8.38', '8.39', 1)}\n")
     names = ["acc16", "acc6", "gyro", "mag", "temperature", "heart_rate"]
     data = load_pamap2(tmp_path, names, null=True)
     numbers = np.float32(FIRST_LINE.split())
@@ -91,10 +91,13 @@ def test_the_published_line_is_read(tmp_path):
         data.X[0][:, 0], np.delete(numbers, [0, 1, *orientation])
     )
     assert data.channels[0] == "heart_rate" and data.sensors["heart_rate"] == [0]
-    assert data.classes[data.y[0][0]] == "transient" and data.times[0] == [8.38]
+    assert data.classes[data.y[0][0]] == "transient" and data.times[0].tolist() == [
+        8.38,
+        8.39,
+    ]
     # At rest each accelerometer shows gravity.
     for sensor in ("hand_acc16", "chest_acc6", "ankle_acc16"):
-        size = np.linalg.norm(data.X[0][data.sensors[sensor]])
+        size = np.linalg.norm(data.X[0][data.sensors[sensor], 0])
         assert abs(size - 9.8) < 0.3
 
 
@@ -143,10 +146,12 @@ def test_a_jump_in_time_is_a_cut(tmp_path):
     rows[71, 0] = rows[70, 0]  # the same stamp again
     write_pamap2(tmp_path / "subject105.dat", rows)
     data = load_pamap2(tmp_path)
-    assert [x.shape[1] for x in data.X] == [40, 30, 1, 1, 28]
+    assert [x.shape[1] for x in data.X] == [40, 30, 28]
     np.testing.assert_array_equal(
-        np.concatenate(data.X, axis=1), rows[:, CHOSEN].T.astype(np.float32)
+        np.concatenate(data.X, axis=1),
+        np.delete(rows, [70, 71], axis=0)[:, CHOSEN].T.astype(np.float32),
     )
+    assert data.remarks["moment between two cuts"].n == 2
     assert data.remarks["jump in time"].n == 4
     assert data.remarks["jump in time"].first == [
         ("subject105.dat", line) for line in (41, 71, 72, 73)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import refuses
 
-from skaug.signals import frame_segments, load_wisdm
+from skaug.signals import frame_segments, load_wisdm, resample
 
 # Lines of WISDM_ar_v1.1_raw.txt: the first seven, then records of subject 20 in which
 # samples come again or are zero, as the phone wrote them. J. R. Kwapisz, G. M. Weiss,
@@ -199,6 +199,21 @@ def test_records_without_time_at_a_cut_are_left_out(read):
         "left out",
         [1, 12, 13, 14, 15],
     )
+
+
+def test_a_moment_alone_is_no_recording(read):
+    lines = records(9, 6) + records(1, 7) + records(9, 6)
+    data = read("\n".join(lines) + "\n")
+    assert data.groups.tolist() == [6, 6]
+    assert summary(data) == {"moment between two cuts": (1, "left out", [10])}
+
+
+def test_times_lead_to_a_regular_rate(read):
+    data = read(REAL + "\n".join(records(40, 5, step=0.1)) + "\n")
+    regular = resample(data.X, data.y, time=data.times, new_rate=20)
+    np.testing.assert_allclose(regular.old_rate[2], 10)
+    assert regular.X[2].shape == (3, 79) and regular.y[2].shape == (79,)
+    assert np.isfinite(regular.X[0]).all()
 
 
 def test_the_set_of_2019(read, tmp_path):
