@@ -36,8 +36,8 @@ class BadLinesError(ValueError):
 class BadLines:
     """Gathers lines that cannot be read.
 
-    `advice` is a function of the numbers of the lines, counted from 0, and of whether
-    all that is wrong is NaN.
+    `advice` is a function of the numbers of the lines, counted from 0 and one for each
+    thing that is wrong, and of whether all that is wrong is NaN.
     """
 
     def __init__(self, advice):
@@ -61,15 +61,14 @@ class BadLines:
         n = len(self.lines)
         if not n:
             return
-        numbers = sorted(set(self.lines))
         texts = ". ".join(self.texts)
         if n > 1:
             texts = f"{n:,} {more}lines cannot be read. {texts}"
         if n > N_LISTED:
             others = "other" if n - N_LISTED == 1 else "others"
             texts = f"{texts}. And {n - N_LISTED:,} {more}{others}"
-        message = f"{texts}. {self.advice(numbers, self.only_nan)}"
-        raise BadLinesError(message, numbers)
+        message = f"{texts}. {self.advice(self.lines, self.only_nan)}"
+        raise BadLinesError(message, sorted(set(self.lines)))
 
 
 @contextmanager

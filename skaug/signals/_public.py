@@ -99,9 +99,9 @@ def read_rows(path, n_columns, bad, *, missing=False, bar=None):
             bar.update(len(text))
 
 
-def mend(numbers, only_nan):
+def mend(lines, only_nan):
     """What to do about lines that cannot be read."""
-    which = "the line" if len(numbers) == 1 else "them"
+    which = "the line" if len(lines) == 1 else "them"
     return f"Mend {which}, or take the file from the archive again."
 
 

@@ -329,9 +329,10 @@ class _Reader:
         return values
 
 
-def _advice(numbers, only_nan):
+def _advice(lines, only_nan):
     """What to do about lines that cannot be read."""
-    if len(numbers) == 1:
+    numbers = sorted(set(lines))
+    if len(lines) == 1:
         text = "Mend the line, or leave it out by segments="
     elif len(numbers) <= N_NUMBERS:
         text = f"Mend them, or leave {numbers}, counted from 0, out of segments="

@@ -294,8 +294,9 @@ def _mended_line(text, dialect):
         if dialect.record(record):
             records.append(record)
         else:
-            kinds = [kind for kind in kinds if kind is not NO_VALUE] + [UNREADABLE]
-    return records, dict.fromkeys(kinds)
+            kinds.append(UNREADABLE)
+    # Of a line that nothing was read of, only this is to be told.
+    return records, dict.fromkeys(kinds if records else [UNREADABLE])
 
 
 def _append(data, file, numbers, lines, max_gap):

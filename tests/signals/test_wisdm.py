@@ -118,7 +118,7 @@ FAULTS = [
     ("33,Jogging,{t},7,8,9,10;", [], ("unreadable record", "left out")),
     ("33,Jogging,{t},7,8,9.0.1;", [], ("unreadable record", "left out")),
     ("33,Jogging,{t},7,8,9.033,Jogging,{t},7,8,9;", [], ("unreadable record",)),
-    ("33,Joggi", [], ("no semicolon at the end", "read")),
+    ("33,Joggi", [], ("unreadable record", "left out")),
     ("33,Flying,{t},7,8,9;", [], ("unreadable record", "left out")),
     (",Jogging,{t},7,8,9;", [], ("unreadable record", "left out")),
     ("33,Jogging,{t},7,8,inf;", [], ("unreadable record", "left out")),
@@ -140,6 +140,7 @@ def test_faults_of_a_line(read, line, z, remark, block, monkeypatch):
     assert data.remarks[kind].n == 1
     assert data.remarks[kind].first == [("WISDM_ar_v1.1_raw.txt", 11)]
     assert done in ([], [data.remarks[kind].done])
+    assert z or set(data.remarks) == {kind}
 
 
 def test_blanks_between_fields_are_no_fault(read):
@@ -160,7 +161,7 @@ def test_faults_are_counted_by_kind(read):
     data = read("\n".join(lines) + "\n")
     assert data.X[0].shape == (3, 98)
     assert summary(data) == {
-        "no semicolon at the end": (9, "read", [52, 53, 54, 55, 56]),
+        "no semicolon at the end": (8, "read", [52, 53, 54, 55, 56]),
         "value left out": (1, "NaN", [61]),
         "empty line": (1, "left out", [81]),
         "unreadable record": (1, "left out", [71]),
