@@ -10,8 +10,6 @@ from itertools import islice
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skaug._rows import columns_of
-
 __all__ = ["as_numbers", "checked_rows"]
 
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
@@ -49,7 +47,7 @@ def as_numbers(X, owner):
         return _unmasked(X)
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         _check_shapes(X, owner)
-    for name, column in columns_of(X):
+    for name, column in _columns(X):
         _check_column(column, name, owner)
     return X
 
@@ -98,6 +96,16 @@ def _shape(row):
         return np.shape(row)
     except ValueError:  # It is ragged itself.
         return (len(row), -1)
+
+
+def _columns(X):
+    """Yield name and values of each column of a frame; nothing of anything else."""
+    if hasattr(X, "iloc") and X.ndim == 2:
+        for j, name in enumerate(X.columns):
+            yield name, X.iloc[:, j]
+    elif hasattr(X, "iter_columns"):  # of polars
+        for column in X.iter_columns():
+            yield column.name, column
 
 
 def _check_column(column, name, owner):

@@ -18,8 +18,8 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
-from skaug._axes import CHANNELS_LAST, channels_first
-from skaug._checks import Whole, check_value
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, Whole, check_value
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 from skaug.comparison.heuristics import heuristics_for

@@ -12,8 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skaug._axes import CHANNELS_LAST, channels_first
+from skaug._axes import channels_first
 from skaug._checks import (
+    CHANNELS_LAST,
     Instance,
     OneOf,
     Rule,

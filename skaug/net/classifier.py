@@ -15,8 +15,8 @@ from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
 from torch.utils.data import Subset
 
-from skaug._axes import CHANNELS_LAST
 from skaug._checks import (
+    CHANNELS_LAST,
     OneOf,
     Rule,
     Whole,
