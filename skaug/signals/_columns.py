@@ -1,23 +1,48 @@
 """Columns of tables, of pandas, polars, NumPy, or a dict, by their names."""
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from skaug._checks import is_number
 
-__all__ = ["column_of", "columns_of_numbers", "names_of"]
+__all__ = ["check_names", "column_of", "columns_of_numbers"]
 
 SHOWN = 12
 
 
-def names_of(frame, channels, others, owner):
-    """Check that a table has the columns, and channels among them."""
+def check_names(frame, channels, others, owner):
+    """Check that a table has the columns; return the channels as a list of names.
+
+    `others` are the names of further columns, or None, by parameter.
+    """
     names = _names(frame, owner)
+    for parameter, name in others.items():
+        if not isinstance(name, Hashable):
+            raise ValueError(
+                f"{owner} needs {parameter} to be the name of a column; got "
+                f"{type(name).__name__}. Make it a column of the table."
+            )
+    channels = [channels] if isinstance(channels, str) else list(channels or ())
     if not channels or len(set(channels)) < len(channels):
         raise ValueError(
             f"{owner} needs channels, each of them once; got {channels}. Give names of "
             "columns with signals."
         )
-    wanted = [*channels, *(name for name in others if name is not None)]
+    both = [name for name in channels if name in others.values()]
+    if both:
+        raise ValueError(
+            f"{owner} needs channels without label, group and time, which would give "
+            f"the answer away; got {both} among the channels. Leave them out."
+        )
+    wanted = [*channels, *(name for name in others.values() if name is not None)]
+    _check_presence(frame, wanted, names, owner)
+    _check_lengths(frame, wanted, owner)
+    return channels
+
+
+def _check_presence(frame, wanted, names, owner):
+    """Refuse names that no column has, or several."""
     absent = [name for name in wanted if name not in names]
     if absent:
         index = getattr(getattr(frame, "index", None), "names", ())
@@ -33,13 +58,18 @@ def names_of(frame, channels, others, owner):
             f"{owner} needs columns of different names; got several {twice}. Rename "
             "them."
         )
-    both = [name for name in channels if name in others]
-    if both:
-        raise ValueError(
-            f"{owner} needs channels without label, group and time, which would give "
-            f"the answer away; got {both} among the channels. Leave them out."
-        )
-    lengths = {name: len(column_of(frame, name)) for name in wanted}
+
+
+def _check_lengths(frame, wanted, owner):
+    """Refuse columns that do not have one value for each row."""
+    columns = {name: column_of(frame, name) for name in wanted}
+    for name, column in columns.items():
+        if getattr(column, "ndim", 1) != 1:
+            raise ValueError(
+                f"{owner} needs columns with one value for each row; got shape "
+                f"{column.shape} in {name!r}. Give its columns names of their own."
+            )
+    lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         raise ValueError(
             f"{owner} needs columns of the same length, a row or more; got {lengths}. "

@@ -6,7 +6,14 @@ import numpy as np
 
 from skaug._checks import is_number
 
-__all__ = ["as_times", "seconds_of"]
+__all__ = ["as_times", "seconds_of", "steps_of"]
+
+# Of Python's standard library; a datetime is a date, too.
+KINDS = {
+    datetime: "datetime64[us]",
+    timedelta: "timedelta64[us]",
+    date: "datetime64[D]",
+}
 
 
 def as_times(values, owner, name):
@@ -29,13 +36,19 @@ def as_times(values, owner, name):
 
 def seconds_of(times):
     """Return times after the first of them, in seconds; numbers keep their unit."""
-    if not len(times):
-        return np.zeros(0)
     # Whole numbers of nanoseconds have more digits than float64 before the difference.
-    after = times - times[0]
-    if after.dtype.kind == "m":
-        return after / np.timedelta64(1, "s")
-    return after.astype(np.float64)
+    return _as_seconds(times - times[:1])
+
+
+def steps_of(times):
+    """Return steps from each time to the next, in seconds or the unit of numbers."""
+    return _as_seconds(np.diff(times))
+
+
+def _as_seconds(steps):
+    if steps.dtype.kind == "m":
+        return steps / np.timedelta64(1, "s")
+    return steps.astype(np.float64)
 
 
 def _as_array(values):
@@ -50,15 +63,14 @@ def _as_array(values):
 
 def _of_objects(times, owner, name):
     """Convert Python's numbers, datetimes and time differences."""
-    known = [value for value in times if value is not None and value == value]
-    if all(is_number(value) for value in known):
-        return np.array([np.nan if t is None else t for t in times], np.float64)
-    if all(isinstance(value, datetime) for value in known):
-        return np.array([_naive(value) for value in times], "datetime64[us]")
-    if all(isinstance(value, timedelta) for value in known):
-        return np.array(times, "timedelta64[us]")
-    if all(isinstance(value, date) for value in known):
-        return np.array(times, "datetime64[D]")
+    times = [None if type(t).__name__ in ("NAType", "NaTType") else t for t in times]
+    known = [t for t in times if t is not None]
+    if all(is_number(t) for t in known):
+        # Whole numbers of nanoseconds keep their digits.
+        return np.array([np.nan if t is None else t for t in times])
+    for kind, unit in KINDS.items():
+        if all(isinstance(t, kind) for t in known):
+            return np.array([_naive(t) for t in times], unit)
     return _refuse(np.array(known, object), owner, name)
 
 

@@ -142,7 +142,7 @@ class _Regular:
 
     def __init__(self, n, old_rate, new_rate):
         self.old_rate = float(old_rate)
-        ratio = Fraction(new_rate) / Fraction(old_rate)
+        ratio = Fraction(float(new_rate)) / Fraction(self.old_rate)
         # The larger of the two numbers is limited.
         if ratio > 1:
             ratio = 1 / (1 / ratio).limit_denominator(LARGEST)

@@ -9,9 +9,9 @@ from sklearn.utils import Bunch
 
 from skaug._checks import Number, OneOf, check_value
 from skaug._labels import check_groups, check_labels
-from skaug.signals._columns import column_of, columns_of_numbers, names_of
+from skaug.signals._columns import check_names, column_of, columns_of_numbers
 from skaug.signals._recordings import SAMPLES, as_whole
-from skaug.signals._times import as_times, seconds_of
+from skaug.signals._times import as_times, steps_of
 from skaug.signals.frames import frame_segments
 
 __all__ = ["frames_from_table", "recordings_from_table"]
@@ -259,8 +259,13 @@ class _Table:
         for name, rule in RULES.items():
             check_value(owner, name, rules[name], rule)
         self.owner, self.rate = owner, rules["rate"]
-        self.channels = [channels] if isinstance(channels, str) else list(channels)
-        names_of(frame, self.channels, [label, groups, time], owner)
+        if rules["cut_at_labels"] and label is None:
+            raise ValueError(
+                f"{owner} needs label= for cut_at_labels=True; got None. Name the "
+                "column."
+            )
+        others = {"label": label, "groups": groups, "time": time}
+        self.channels = check_names(frame, channels, others, owner)
         self.group_codes, self.persons = _coded(frame, groups, check_groups, owner)
         self.codes, self.classes = _coded(frame, label, check_labels, owner)
         self.times = None
@@ -292,7 +297,7 @@ class _Table:
 
     def _steps(self):
         """Steps of time from each row to the next; NaN where the person changes."""
-        steps = np.diff(seconds_of(self.times))
+        steps = steps_of(self.times)
         if self.group_codes is not None:
             steps[self.group_codes[1:] != self.group_codes[:-1]] = np.nan
         return steps
@@ -330,7 +335,7 @@ class _Table:
         if self.times is not None and interval:
             steps = self._steps()  # comparisons with NaN are False
             causes["time"] = (steps < 0) | (steps > jump * interval)
-        if cut_at_labels and self.codes is not None:
+        if cut_at_labels:
             causes["label"] = self.codes[1:] != self.codes[:-1]
         cut, counts = np.zeros(self.n_rows - 1, bool), {}
         for cause, rows in causes.items():

@@ -220,6 +220,10 @@ def test_unequal_recordings_are_not_copied():
     assert repr(frames) == "Frames of shape (7, 3, 20), 20 samples apart, float32"
     back = pickle.loads(pickle.dumps(frames[2:]))
     np.testing.assert_array_equal(np.asarray(back), np.asarray(frames)[2:])
+    objects = np.empty(3, object)
+    objects[:] = X
+    of_objects = frame_segments(objects, frame_length=20).X
+    np.testing.assert_array_equal(np.asarray(of_objects), np.asarray(frames))
 
 
 def test_labels_and_groups_of_unequal_recordings():

@@ -125,6 +125,8 @@ TIMES = {
     ),
     "unsigned milliseconds": lambda s: np.round(1e3 * s).astype(np.uint64) + 7,
     "objects": lambda s: s.astype(object),
+    "nullable": lambda s: pd.array(np.round(1e9 * s) + 2**60, "Int64"),
+    "polars with a zone": lambda s: pl.Series(datetimes(s)).dt.replace_time_zone("UTC"),
 }
 
 
@@ -135,7 +137,14 @@ def test_times_of_any_kind_cut_alike(kind):
     found = recordings_from_table(table, ["x"], None, "who", time="s")
     assert found.first_row.tolist() == [0, 4, 7, 10]
     units = {"nanoseconds since 1970": 1e9, "unsigned milliseconds": 1e3}
+    units["nullable"] = 1e9
     assert found.sampling_rate == pytest.approx(10 / units.get(kind, 1))
+
+
+def test_the_rate_of_datetimes_is_exact():
+    stamps = np.datetime64("2026-01-01") + np.arange(10**5) * np.timedelta64(10, "ms")
+    table = {"x": np.zeros(10**5), "s": stamps}
+    assert recordings_from_table(table, ["x"], time="s").sampling_rate == 100
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(3, 9), st.integers(1, 9))
@@ -224,6 +233,18 @@ def test_an_array_of_float64_is_cut_into_views():
     [
         ({}, {"channels": ["x", "z"]}, r"the columns \['z'\]; got a table of 'x', 'y'"),
         ({}, {"time": "t", "label": "l"}, r"the columns \['l', 't'\]; got"),
+        (
+            {},
+            {"groups": np.zeros(16)},
+            "groups to be the name of a column; got nd",
+        ),
+        ({}, {"label": ["what"]}, "label to be the name of a column; got list"),
+        (
+            {},
+            {"frame": {"x": np.zeros((4, 2)), "y": [1] * 4}},
+            r"got shape \(4, 2\)",
+        ),
+        ({}, {"channels": None}, r"channels, each of them once; got \[\]"),
         ({}, {"channels": []}, r"channels, each of them once; got \[\]"),
         ({}, {"channels": ["x", "x"]}, r"each of them once; got \['x', 'x'\]"),
         ({}, {"channels": ["x", "s"]}, r"got \['s'\] among the channels"),
@@ -244,6 +265,8 @@ def test_an_array_of_float64_is_cut_into_views():
         ({}, {"rate": 100}, "in seconds, 0.01 from row to row at rate=100; got a med"),
         ({}, {"rate": 0}, "rate to be a finite number > 0 or None; got 0"),
         ({}, {"jump": 1}, "jump to be a finite number > 1; got 1"),
+        ({"s": pd.array([1, None] * 8, "Int64")}, {}, "got 8 of 16 missing in column"),
+        ({}, {"cut_at_labels": True, "label": None}, "label= for cut_at_labels=True"),
         ({}, {"cut_at_labels": "yes"}, "cut_at_labels to be True or False; got 'yes'"),
         ({}, {"frame_length": 2.5}, "frame_length to be a whole number >= 1; got 2.5"),
         ({}, {"frame_length": 7}, "frame_length=7 rows or more; got 4 of 6 rows at m"),
