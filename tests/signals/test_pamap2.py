@@ -1,5 +1,7 @@
 """PAMAP2's folder: 54 columns, lost packets, transient activities, jumps in time."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import refuses
@@ -253,3 +255,13 @@ def test_recordings_go_on_as_they_are(folder):
     )
     assert set(frames.groups) == {101, 102}
     assert np.isfinite(MagnitudeSpectrum(data.sensors).fit_transform(frames.X)).all()
+
+
+def test_the_guide_takes_ten_lines_from_file_to_search():
+    """The lines are run as doctests of the page, on a folder of this format."""
+    page = Path(__file__).parents[2] / "docs" / "tools" / "signals.rst"
+    text = page.read_text().partition("grid search takes ten lines")[2]
+    shown = [line for line in text.splitlines() if line.startswith((">>> ", "... "))]
+    last = next(i for i, line in enumerate(shown) if "search.fit(" in line)
+    assert last == 9
+    assert any("load_pamap2(folder)" in line for line in shown[:10])
