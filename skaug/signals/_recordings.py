@@ -6,8 +6,8 @@ equally long.
 
 import numpy as np
 
-from skaug._axes import CHANNELS_LAST, channels_first
-from skaug._checks import Whole, check_value
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, Whole, check_value
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 

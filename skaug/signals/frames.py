@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
 
-from skaug._axes import CHANNELS_LAST, channels_first
-from skaug._checks import OneOf, check_parameters, check_value
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, OneOf, check_parameters, check_value
 from skaug.signals._recordings import (
     SAMPLES,
     as_array,

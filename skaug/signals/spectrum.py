@@ -10,8 +10,9 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skaug._axes import CHANNELS_LAST, channels_first
+from skaug._axes import channels_first
 from skaug._checks import (
+    CHANNELS_LAST,
     Instance,
     Number,
     OneOf,
