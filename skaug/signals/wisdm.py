@@ -318,23 +318,28 @@ def _append(data, file, numbers, lines, max_gap):
     breaks[1:] = ~same | (step < 0) | (step > max_gap)
     data.remarks.note(*JUMP, file, lines[timed[1:][same & breaks[1:]]])
     data.remarks.note(*AGAIN, file, lines[timed[1:][same & (step == 0)]])
-
-    # A record without time is in the piece that it has on both sides.
-    piece = np.concatenate([[-1], np.cumsum(breaks), [-1]])
-    before = np.searchsorted(timed, np.arange(len(time)), side="right")
-    after = np.searchsorted(timed, np.arange(len(time)), side="left") + 1
-    of_user = np.concatenate([[-1], user[timed]])[before] == user
-    keep = (piece[before] == piece[after]) & (piece[before] >= 0) & of_user
+    piece = _pieces(user, timed, breaks)
+    keep = piece >= 0
     data.remarks.note(*NO_TIME, file, lines[keep & (time == 0)])
     data.remarks.note(*NO_TIME_AT_CUT, file, lines[~keep])
-    piece = piece[before][keep]
-    time = np.interp(np.arange(len(time)), timed, time[timed])[keep]
-    breaks = np.diff(piece, prepend=piece[:1]) != 0
-    user, label, values = user[keep], label[keep], values[keep]
-    parts, alone = runs(np.ones(len(piece), bool), breaks)
-    data.remarks.note(*ALONE, file, lines[keep][alone])
+    time = np.interp(np.arange(len(time)), timed, time[timed])
+    parts, alone = runs(keep, np.diff(piece, prepend=-1) != 0)
+    data.remarks.note(*ALONE, file, lines[alone])
     for part in parts:
         data.X.append(np.ascontiguousarray(values[part].T))
         data.y.append(label[part].astype(np.uint8))
         data.times.append(time[part])
         data.groups.append(int(user[part.start]))
+
+
+def _pieces(user, timed, breaks):
+    """Number the piece of each record, -1 for none.
+
+    A record without time is in the piece that it has on both sides.
+    """
+    piece = np.concatenate([[-1], np.cumsum(breaks), [-1]])
+    places = np.arange(len(user))
+    before = np.searchsorted(timed, places, side="right")
+    after = np.searchsorted(timed, places, side="left") + 1
+    of_user = np.concatenate([[-1], user[timed]])[before] == user
+    return np.where((piece[before] == piece[after]) & of_user, piece[before], -1)
