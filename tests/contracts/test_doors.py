@@ -54,7 +54,7 @@ NET = NetClassifier(**SHORT)
 NOISE = HardRegionSampler(generator="noise", sampling_strategy="hard", random_state=0)
 POLICY = TransformPolicy([Jitter()], n_networks=1)
 SENSORS = {"acc": [0, 1, 2]}
-TABLE, SIGNALS, IMAGES = (N, 6), (N, 6, 32), (N, 3, 8, 8)
+TABLE, SIGNALS, IMAGES = (N, 6), (N, 6, 33), (N, 3, 8, 8)
 
 
 @cache
@@ -160,7 +160,7 @@ def drawn(X, y, groups, clean):
 
 def framed(X, y, groups, clean):
     cut = frame_segments(rows(SIGNALS)[0], y, groups, frame_length=16)
-    return np.column_stack([codes_of(cut.y), cut.groups])
+    return np.column_stack([codes_of(cut.y), codes_of(cut.groups)])
 
 
 def with_two_views(X, y, groups, clean):
@@ -334,6 +334,7 @@ ROWS = {
 OF_PANDAS = "needs a frame of pandas, or an array; got a polars DataFrame"
 CATEGORIES = "columns of texts are coded one-hot there"
 OTHERWISE = {  # another sentence, or None and the reason why a pair is left out
+    ("frame_segments", "names: one too few"): r"needs .*; got (shape )?\(59,\)\. Give",
     ("Task", "polars"): OF_PANDAS,
     ("AugmentationSearchCV", "polars"): OF_PANDAS,
     **{
@@ -455,7 +456,7 @@ def spectra(X, y, groups, channels_last):
 
 
 def cut(X, y, groups, channels_last):
-    frames = frame_segments(X, y, frame_length=8, channels_last=channels_last)
+    frames = frame_segments(X, y, frame_length=6, channels_last=channels_last)
     return np.asarray(frames.X)
 
 
