@@ -34,12 +34,12 @@ def recordings_from_table(
     time=None,
     rate=None,
     jump=1.5,
-    cut_at_labels=False,
+    cut_at_labels=True,
 ):
     """Cut a table with a row per moment into recordings.
 
-    A new recording begins where the person changes and where time jumps: by more than
-    `jump` sampling intervals, or backwards. Without `time`, rows of a person that
+    A new recording begins where the person or the label changes, and where time jumps:
+    by more than `jump` sampling intervals, or backwards. Without `time`, rows of a person that
     follow each other are one recording.
 
     Parameters
@@ -63,11 +63,13 @@ def recordings_from_table(
     jump : float, default=1.5
         A step of time of more than so many sampling intervals is a cut. The default
         cuts where a single row is lost. Take more where the times of rows vary.
-    cut_at_labels : bool, default=False
-        Whether to cut where the label changes, too. Then all frames have one label, and
-        their ``purity`` is 1. But a device does not know where an activity begins, so
-        frames that begin there are easier than those to come. By default frames run
-        across, and ``purity`` tells which are mixed.
+    cut_at_labels : bool, default=True
+        Whether to cut where the label changes, too. All frames then have one label, and
+        their ``purity`` is 1: two activities that follow each other in a table may not
+        have done so in time. But a device does not know where an activity begins, and
+        frames that begin there are easier than those to come. False lets frames run
+        across where person and time allow it; ``purity`` tells which are mixed. Without
+        `label` there is nothing to cut at.
 
     Returns
     -------
@@ -131,12 +133,12 @@ def frames_from_table(
     frame_length,
     frame_step=None,
     jump=1.5,
-    cut_at_labels=False,
+    cut_at_labels=True,
     missing="raise",
 ):
     """Cut a table with a row per moment into frames, with labels and groups.
 
-    The table is cut into recordings where the person changes and where time jumps, as
+    The table is cut into recordings where person or label change or time jumps, as
     :func:`recordings_from_table` does, and these into frames, as
     :func:`frame_segments` does.
 
@@ -166,11 +168,13 @@ def frames_from_table(
     jump : float, default=1.5
         A step of time of more than so many sampling intervals is a cut. The default
         cuts where a single row is lost. Take more where the times of rows vary.
-    cut_at_labels : bool, default=False
-        Whether to cut where the label changes, too. Then all frames have one label, and
-        their ``purity`` is 1. But a device does not know where an activity begins, so
-        frames that begin there are easier than those to come. By default frames run
-        across, and ``purity`` tells which are mixed.
+    cut_at_labels : bool, default=True
+        Whether to cut where the label changes, too. All frames then have one label, and
+        their ``purity`` is 1: two activities that follow each other in a table may not
+        have done so in time. But a device does not know where an activity begins, and
+        frames that begin there are easier than those to come. False lets frames run
+        across where person and time allow it; ``purity`` tells which are mixed. Without
+        `label` there is nothing to cut at.
     missing : {"raise", "keep", "drop"}, default="raise"
         What to do about frames in which a sample is NaN: as in :func:`frame_segments`.
 
@@ -214,11 +218,11 @@ def frames_from_table(
     ...     table, ["x", "y"], "activity", "person", rate=50, frame_length=128
     ... )
     >>> frames.X.shape
-    (8, 2, 128)
+    (7, 2, 128)
     >>> frames.groups
-    array(['Ann', 'Ann', 'Ann', 'Ann', 'Bob', 'Bob', 'Bob', 'Bob'], dtype='<U3')
+    array(['Ann', 'Ann', 'Ann', 'Bob', 'Bob', 'Bob', 'Bob'], dtype='<U3')
     >>> frames.n_unused
-    176
+    304
     """
     owner = "frames_from_table"
     rules = {"rate": rate, "jump": jump, "cut_at_labels": cut_at_labels}
@@ -259,11 +263,6 @@ class _Table:
         for name, rule in RULES.items():
             check_value(owner, name, rules[name], rule)
         self.owner, self.rate = owner, rules["rate"]
-        if rules["cut_at_labels"] and label is None:
-            raise ValueError(
-                f"{owner} needs label= for cut_at_labels=True; got None. Name the "
-                "column."
-            )
         others = {"label": label, "groups": groups, "time": time}
         self.channels = check_names(frame, channels, others, owner)
         self.group_codes, self.persons = _coded(frame, groups, check_groups, owner)
@@ -335,7 +334,7 @@ class _Table:
         if self.times is not None and interval:
             steps = self._steps()  # comparisons with NaN are False
             causes["time"] = (steps < 0) | (steps > jump * interval)
-        if cut_at_labels:
+        if cut_at_labels and self.codes is not None:
             causes["label"] = self.codes[1:] != self.codes[:-1]
         cut, counts = np.zeros(self.n_rows - 1, bool), {}
         for cause, rows in causes.items():

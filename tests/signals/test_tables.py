@@ -47,7 +47,8 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_cuts_worked_by_hand(kind):
     table = KINDS[kind](by_hand())
-    found = recordings_from_table(table, ["x", "y"], "what", "who", time="s")
+    columns = ["x", "y"], "what", "who"
+    found = recordings_from_table(table, *columns, time="s", cut_at_labels=False)
     assert found.cuts == {"group": 1, "time": 2, "label": 0}
     assert found.first_row.tolist() == [0, 4, 7, 10]
     assert found.groups.tolist() == ["Bob", "Bob", "Bob", "Ann"]
@@ -59,9 +60,7 @@ def test_cuts_worked_by_hand(kind):
         ["run"] * 3,
     ]
     np.testing.assert_allclose(found.times[1], [0.9, 1.0, 1.1])
-    cut = recordings_from_table(
-        table, ["x"], "what", "who", time="s", cut_at_labels=True
-    )
+    cut = recordings_from_table(table, ["x"], "what", "who", time="s")
     assert cut.cuts == {"group": 1, "time": 2, "label": 2}
     assert cut.first_row.tolist() == [0, 4, 6, 7, 10, 13]
     assert all(len(set(labels)) == 1 for labels in cut.y)
@@ -69,7 +68,8 @@ def test_cuts_worked_by_hand(kind):
 
 
 def test_without_time_only_the_person_cuts():
-    found = recordings_from_table(by_hand(), ["x"], "what", "who", rate=10)
+    columns = ["x"], "what", "who"
+    found = recordings_from_table(by_hand(), *columns, rate=10, cut_at_labels=False)
     assert found.first_row.tolist() == [0, 10] and found.times is None
     assert found.cuts == {"group": 1, "time": 0, "label": 0}
     assert found.sampling_rate == 10
@@ -96,14 +96,15 @@ def test_persons_who_alternate_are_told_apart_where_there_is_time():
     shuffled = table.iloc[np.sort(order[:8]).tolist() + np.sort(order[8:]).tolist()]
     together = pd.concat([table.iloc[:4], table.iloc[10:]])  # no backward steps
     mixed = together.iloc[[4, 0, 5, 1, 6, 2, 7, 3, 8, 9]]
-    found = recordings_from_table(mixed, ["x"], "what", "who", time="s")
+    columns = ["x"], "what", "who"
+    found = recordings_from_table(mixed, *columns, time="s", cut_at_labels=False)
     assert found.groups.tolist() == ["Ann", "Bob"]  # in the order of occurrence
     np.testing.assert_array_equal(found.X[0][0], np.arange(10.0, 16))
     np.testing.assert_array_equal(found.X[1][0], np.arange(4.0))
     assert found.first_row.tolist() == [0, 1]
     assert found.y[0].tolist() == ["run"] * 3 + ["sit"] * 3
     with refuses("got 9 of 2 rows at most, cut at changes: 8 of group.*Sort rows by"):
-        frames_from_table(mixed, ["x"], "what", "who", frame_length=4)
+        frames_from_table(mixed, *columns, frame_length=4, cut_at_labels=False)
     assert sum(map(len, recordings_from_table(shuffled, ["x"], "what", "who").y)) == 16
 
 
@@ -196,11 +197,12 @@ def test_frames_are_those_of_the_recordings(seed, cut_at_labels, length, step):
 
 def test_labels_are_those_of_most_rows_and_the_first_of_ties():
     table = {"x": np.arange(8.0), "what": [*"bbaabbba"]}
-    found = frames_from_table(table, ["x"], "what", frame_length=4)
+    across = {"cut_at_labels": False}
+    found = frames_from_table(table, ["x"], "what", frame_length=4, **across)
     assert found.y.tolist() == ["a", "b"]
     assert found.purity.tolist() == [0.5, 0.75]
     numbers = {"x": np.arange(8.0), "what": [3, 3, 3, 10, 10, 10, 10, 10]}
-    found = frames_from_table(numbers, ["x"], "what", frame_length=4.0)
+    found = frames_from_table(numbers, ["x"], "what", frame_length=4.0, **across)
     assert found.y.tolist() == [3, 10] and found.y.dtype.kind == "i"
 
 
@@ -266,10 +268,9 @@ def test_an_array_of_float64_is_cut_into_views():
         ({}, {"rate": 0}, "rate to be a finite number > 0 or None; got 0"),
         ({}, {"jump": 1}, "jump to be a finite number > 1; got 1"),
         ({"s": pd.array([1, None] * 8, "Int64")}, {}, "got 8 of 16 missing in column"),
-        ({}, {"cut_at_labels": True, "label": None}, "label= for cut_at_labels=True"),
         ({}, {"cut_at_labels": "yes"}, "cut_at_labels to be True or False; got 'yes'"),
         ({}, {"frame_length": 2.5}, "frame_length to be a whole number >= 1; got 2.5"),
-        ({}, {"frame_length": 7}, "frame_length=7 rows or more; got 4 of 6 rows at m"),
+        ({}, {"frame_length": 7}, "frame_length=7 rows or more; got 6 of 4 rows at m"),
         ({}, {"frame": np.zeros((5, 2))}, "names of columns; got ndarray"),
         ({}, {"frame": {"x": [1], "y": []}}, "of the same length.*'x': 1, 'y': 0"),
         ({}, {"frame": pl.LazyFrame({"x": [1]})}, r"got a LazyFrame.*collect\(\)"),
