@@ -178,7 +178,11 @@ class ISDAClassifier(NetClassifier):
         target = to_tensor(y_true, device=self.device)
         strength = self.current_strength()
         logits, weight = self._adjusted(y_pred), self._head().weight
-        return self.criterion_(logits, target, features, weight, strength)
+        arguments = logits, target, features, weight, strength
+        if self.batch_weight_ is None:
+            return self.criterion_(*arguments)
+        of_rows = self.batch_weight(len(target))
+        return self.criterion_(*arguments, sample_weight=of_rows)
 
     def current_strength(self):
         """Compute the strength that `schedule` sets at this point of training."""
