@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
@@ -343,7 +343,7 @@ default="all"
             groups = check_groups(groups, len(y), "IHDAFinetuner")
         weights = sample_weight
         if weights is not None:
-            weights = check_weights(weights, len(y), "IHDAFinetuner")
+            weights = check_weights(weights, _num_samples(X), "IHDAFinetuner")
             X, y, groups, weights = without_zeros(weights, X, y, groups)
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
