@@ -20,11 +20,12 @@ from skaug._checks import (
     OneOf,
     Rule,
     Whole,
-    check_groups,
     check_parameters,
     check_two_classes,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
@@ -339,11 +340,10 @@ default="all"
             After the base training, then after each level; usable each time.
         """
         self._check(X)
-        if groups is not None:
-            groups = check_groups(groups, len(y), "IHDAFinetuner")
-        weights = sample_weight
+        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        groups = check_groups(groups, len(y), "IHDAFinetuner")
+        weights = check_weights(sample_weight, len(y), "IHDAFinetuner")
         if weights is not None:
-            weights = check_weights(weights, _num_samples(X), "IHDAFinetuner")
             X, y, groups, weights = without_zeros(weights, X, y, groups)
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
@@ -556,7 +556,8 @@ def _encoded(net, X, y):
     """Rows and codes as the network is trained on them."""
     if isinstance(net, NetClassifier):
         return net.encode(X, y)
-    X, codes = np.asarray(X), np.asarray(y)
+    X = np.asarray(as_numbers(X, "IHDAFinetuner"))
+    codes = check_labels(y, len(X), "IHDAFinetuner")
     if (
         codes.dtype.kind not in "iu"
         or not np.isin(codes, range(len(net.classes_))).all()

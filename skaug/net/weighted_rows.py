@@ -1,8 +1,8 @@
 """Rows with weights: checked, left out at 0, and beside each other in a data set."""
 
 import numpy as np
-from skorch.utils import is_dataset
 from sklearn.utils import _safe_indexing
+from skorch.utils import is_dataset
 from torch.utils.data import Dataset, Subset
 
 __all__ = ["RowWeights", "WeightedRows", "check_weights", "without_zeros"]

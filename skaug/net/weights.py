@@ -14,14 +14,15 @@ from functools import cache
 
 import numpy as np
 import torch
-from skorch.callbacks import PassthroughScoring
-from skorch.utils import is_dataset, to_tensor
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _num_samples
+from skorch.callbacks import PassthroughScoring
+from skorch.utils import is_dataset, to_tensor
 from torch import nn
 from torch.utils.data import Subset
 
-from skaug._checks import Number, Rule, check_groups, check_value
+from skaug._checks import Number, Rule, check_value
+from skaug._labels import check_groups, check_labels
 from skaug.net.adjustment import codes_of
 from skaug.net.weighted_rows import RowWeights, check_weights, without_zeros
 
@@ -118,6 +119,8 @@ class WeighsRows:
                 f"{type(X).__name__}. Give arrays, or a data set with a length."
             ) from None
         weights = check_weights(sample_weight, n, name)
+        if not is_dataset(X):
+            y = check_labels(y, n, name)
         return without_zeros(weights, X, y, check_groups(groups, n, name))
 
     def _with_class_weights(self, X, codes, groups, weights):
