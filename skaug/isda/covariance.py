@@ -65,8 +65,8 @@ class ClassCovariance(nn.Module):
     ----------
     count : torch.Tensor of shape (n_classes,)
         Rows seen, as int64; with `forgetting` the discounted number, and with weights
-        their sum, as float64. It has 1 number in place of n_classes for "shared". For "identity" there are no
-        statistics.
+        their sum, as float64. It has 1 number in place of n_classes for "shared". For
+        "identity" there are no statistics.
     mean : torch.Tensor of shape (n_classes, n_features)
         Class means; for "shared" 1 mean of all rows.
     covariance : torch.Tensor of shape (n_classes, n_features, n_features)

@@ -66,6 +66,11 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         :math:`\pi` of the classes in the training rows. Predictions are made from z. 1
         aims at the highest mean recall, as if all classes were equally frequent; 0 is
         plain cross-entropy. See Notes.
+    class_weight : "balanced" or dict, default=None
+        Factors of the weights of rows, by label; labels that a dict lacks have 1.
+        "balanced" makes the sums of the classes' weights equal, as in scikit-learn. It
+        counts all rows given to ``fit``, each by its `sample_weight`. ``partial_fit``
+        needs a dict. Not together with `logit_adjustment`.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
         Its parameters are set as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
@@ -137,7 +142,10 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
     module_, criterion_, optimizer_ : objects
         The trained network, the loss and the optimizer.
     class_counts_ : ndarray of shape (n_classes,)
-        With `logit_adjustment`: training rows of each class.
+        With `logit_adjustment`: training rows of each class, or the sums of their
+        weights.
+    class_weight_ : ndarray of shape (n_classes,)
+        With `class_weight`: the factor of each class.
     logit_offset_ : ndarray of shape (n_classes,)
         With `logit_adjustment`: what the loss adds to the logits,
         :math:`\tau \log \pi`.
@@ -172,6 +180,19 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
     plain cross-entropy would prefer a net that was not adjusted. Probabilities suit
     equally frequent classes, so that their log-loss on rows with the shares of training
     is higher.
+
+    A row of weight w counts like w copies of it: in the loss of a batch, which is
+    :math:`\sum_i w_i \ell_i / \sum_i w_i`, in validation losses, in the statistics of
+    the default networks' first layer, in the counts of `logit_adjustment` and in the
+    covariances of :class:`~skaug.ISDAClassifier`. Rows of weight 0 are left out before
+    anything else, as if they had not been given. With whole numbers, the training
+    equals that on repeated rows if all rows are in one batch and the network does not
+    normalise by batch. A batch has `batch_size` rows, whatever they weigh. Batch
+    normalisation, which the default networks have, takes the rows of a batch as they
+    are. So do scoring callbacks, and the first layer if a data set computes its rows.
+    Weights need a criterion with ``reduction``, or one whose ``forward`` takes
+    ``sample_weight``. ``criterion__weight`` stays as it is in torch, a factor of the
+    losses alone.
 
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of

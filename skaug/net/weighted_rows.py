@@ -23,8 +23,8 @@ def check_weights(sample_weight, n, owner):
         ) from None
     if weights.shape != (n,):
         raise ValueError(
-            f"{owner} needs sample_weight to have one number per row, shape ({n},); got "
-            f"shape {weights.shape}. Give as many weights as rows."
+            f"{owner} needs sample_weight to have one number per row, shape ({n},); "
+            f"got shape {weights.shape}. Give as many weights as rows."
         )
     wrong = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
     if len(wrong):

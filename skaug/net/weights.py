@@ -231,9 +231,9 @@ class WeighsRows:
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run one epoch; weights are taken off the batches before a step sees them."""
         split = getattr(self, "_split", None)
-        if iterator is not None and self._row_weights is not None and split is not None:
-            if self._row_weights.of(split[0 if training else 1]) is not None:
-                iterator = self._without_weights(iterator, prefix)
+        rows = split and split[0 if training else 1]
+        if iterator is not None and self.weights_of(rows) is not None:
+            iterator = self._without_weights(iterator, prefix)
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
 
     def _without_weights(self, iterator, prefix):

@@ -122,14 +122,15 @@ class BatchAugmentation(HoldsTransforms, Callback):
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
 
-    With ``fit(sample_weight=...)`` or `class_weight` the weight of a row goes with its
-    label. The loss of a row that is mixed of i and j is :math:`\lambda w_i \ell(y_i) +
-    (1 - \lambda) w_j \ell(y_j)`, and the loss of the batch is the sum of these divided by
-    the sum of :math:`\lambda w_i + (1 - \lambda) w_j`. That is what weights of classes in
-    torch's cross-entropy do to mixed labels. It is not the same as repeating rows:
+    With ``fit(sample_weight=...)`` or ``class_weight`` the weight of a row goes with
+    its label. Let :math:`\bar\lambda = 1 - \lambda`. A row that is mixed of i and j has
+    the loss :math:`\lambda w_i \ell(y_i) + \bar\lambda w_j \ell(y_j)` and the weight
+    :math:`\lambda w_i + \bar\lambda w_j`. The loss of a batch is the sum of these
+    losses over the sum of these weights, as with weights of classes in torch's
+    cross-entropy, up to the divisor. It is not the same as repeating rows, since
     partners are drawn without a look at weights. To follow the labels, a transform that
-    mixes them is called twice from the same state of torch's generators, and has to
-    take shares of classes for `y` as well.
+    mixes them is called twice from the same state of torch's generators. It has to take
+    shares of the classes for `y` as well.
 
     Transforms of colour, and torchvision's policies, need numbers from 0 to 1. If the
     training images go from 0 to 255, as bytes do, they are scaled for such a transform,
