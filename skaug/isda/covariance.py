@@ -175,7 +175,7 @@ class ClassCovariance(nn.Module):
         if sample_weight is not None:
             chosen = sample_weight > 0
             features, target = features[chosen], target[chosen]
-            sample_weight = sample_weight[chosen]
+            sample_weight = sample_weight[chosen].double()
         with torch.autocast(features.device.type, enabled=False):
             features = features.detach().to(self.mean.dtype)
             self._update(features, target, sample_weight)

@@ -47,6 +47,8 @@ def mean_loss(losses, weight, reduction="mean", counts=None):
     """
     if losses.ndim > 1:
         losses = losses.flatten(1).mean(1)
+    if not weight.is_floating_point():
+        weight = weight.double()
     if reduction == "none":
         return losses * weight.to(losses)
     if reduction == "sum":
