@@ -59,7 +59,9 @@ class ISDAClassifier(NetClassifier):
         As for :class:`NetClassifier`. With ``strength=0`` the fit equals that of a
         NetClassifier with the same `random_state`, bit for bit.
     **kwargs
-        All other parameters of :class:`NetClassifier`.
+        All other parameters of :class:`NetClassifier`. With ``class_weight``, and with
+        ``fit(sample_weight=...)``, a row of weight w enters the covariances like w
+        copies of it.
 
     Attributes
     ----------
