@@ -7,13 +7,8 @@ learns much less from the wrong one, so rows that look like these are refused.
 
 import numpy as np
 
-from skaug._checks import OneOf
+__all__ = ["channels_first"]
 
-__all__ = ["CHANNELS_LAST", "channels_first"]
-
-CHANNELS_LAST = OneOf(
-    True, False, None, hint="None asks about rows that look as if channels came last."
-)
 FEW = (1, 3, 4)  # channels of grey images, of colours, and of colours with alpha
 MOST_FEW = 4  # as many inputs are channels, wherever else they may be
 # How much shorter than the other axes an axis is that looks like channels.

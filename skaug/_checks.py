@@ -19,6 +19,7 @@ from numbers import Integral, Real
 import numpy as np
 
 __all__ = [
+    "CHANNELS_LAST",
     "Instance",
     "Number",
     "OneOf",
@@ -78,6 +79,11 @@ def _is_among(value, values):
     # compared element by element, and True is equal to 1.
     value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
+
+
+CHANNELS_LAST = OneOf(
+    True, False, None, hint="None asks about rows that look as if channels came last."
+)
 
 
 class Whole(Rule):

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-__all__ = ["as_table", "check_columns", "columns_of", "take_rows", "with_new_rows"]
+__all__ = ["as_table", "check_columns", "take_rows", "with_new_rows"]
 
 
 def as_table(X):
@@ -58,16 +58,6 @@ def _is_pandas(values):
 
 def _is_polars(values):
     return type(values).__module__.split(".")[0] == "polars"
-
-
-def columns_of(X):
-    """Yield the name and the values of each column of a frame; nothing of others."""
-    if _is_pandas(X) and np.ndim(X) == 2:
-        for j, name in enumerate(X.columns):
-            yield name, X.iloc[:, j]
-    elif _is_polars(X) and hasattr(X, "iter_columns"):
-        for column in X.iter_columns():
-            yield column.name, column
 
 
 def _dtypes(X):

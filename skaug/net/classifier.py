@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import torch
 from sklearn.utils._metadata_requests import _routing_enabled, process_routing
+from sklearn.utils.validation import _num_samples
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
@@ -15,14 +16,14 @@ from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
 from torch.utils.data import Subset
 
-from skaug._axes import CHANNELS_LAST
 from skaug._checks import (
+    CHANNELS_LAST,
     OneOf,
     Rule,
     Whole,
     check_parameters,
 )
-from skaug._labels import check_labels
+from skaug._labels import check_groups, check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import BatchIterator, arrays_of, as_tensor
@@ -343,6 +344,7 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         first = anew or not hasattr(self, "input_shape_")
         X, y, groups, weights = self._left_out(X, y, groups, sample_weight)
         X, codes = self._check_training_data(X, y, classes, reset=first)
+        groups = check_groups(groups, _num_samples(X), type(self).__name__)
         X, codes, groups, weights = self._with_class_weights(X, codes, groups, weights)
         if anew:
             self.initialize()

@@ -181,7 +181,7 @@ def halves(shape):
         ({"probabilities": np.full(5, 0.5)}, "Expected 2D array"),
         ({"y": np.zeros(5)}, "suspicious_labels needs two classes or more"),
         ({"y": np.ones((5, 2), dtype=int)}, "one-hot rows, y.argmax"),
-        ({"y": LABELS[:4]}, rr"needs one label per row, shape \(5,\); got y"),
+        ({"y": LABELS[:4]}, r"needs one label per row, shape \(5,\); got y"),
         ({"groups": [0]}, "suspicious_labels needs one group per row"),
         ({"n_neighbors": 0}, "suspicious_labels needs n_neighbors to be a whole"),
         ({"metric": "dice"}, "suspicious_labels needs metric to be"),

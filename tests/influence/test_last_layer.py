@@ -433,7 +433,7 @@ def test_bad_labels(rows):
     X, y, X_val, y_val = rows
     with refuses("needs labels that name classes; got numbers"):
         LastLayerInfluence().fit(X, X[:, 20] + 0.5 * y)
-    with refuses("one label per row, shape \(400,\)"):
+    with refuses(r"one label per row, shape \(400,\)"):
         LastLayerInfluence().fit(X, y).pairwise(X_val, y_val[:10])
     with pytest.raises(NotFittedError):
         LastLayerInfluence().self_influence()
