@@ -98,10 +98,8 @@ class BatchIterator:
 
 
 def arrays_of(dataset):
-    """Return arrays of a data set or None, and the indices of a Subset.
-
-    The arrays are X and y, and with :class:`WeightedRows` their weights.
-    """
+    """Return arrays (X, y) of a data set or None, and the indices of a Subset."""
+    # With WeightedRows there is a third array, of their weights.
     indices = None
     if type(dataset) is Subset:
         indices = torch.as_tensor(np.asarray(dataset.indices))

@@ -66,10 +66,8 @@ class InputNorm(nn.Module):
         return str(len(self.mean))
 
     def learn(self, X, sample_weight=None):
-        """Take the statistics of rows (n, n_inputs, ...), computed in float64.
-
-        Weights (n,) above 0 say how many times each row counts.
-        """
+        """Take the statistics of rows (n, n_inputs, ...), computed in float64."""
+        # Weights (n,) are above 0, and say how many times each row counts.
         n_at_once = max(1, CHUNK // max(1, X[0].numel()))
         parts = (_moments(rows.double()) for rows in X.split(n_at_once))
         if sample_weight is not None:

@@ -39,12 +39,10 @@ CLASS_WEIGHT = Rule(
 )
 
 
+# The mean is sum w l / sum w c. ``counts`` are the c: how much a row counts in the mean
+# of the loss itself, 1 by default.
 def mean_loss(losses, weight, reduction="mean", counts=None):
-    r"""Reduce the losses of rows (n,) or (n, ...) as if each came `weight` times.
-
-    That is :math:`\sum_i w_i \ell_i / \sum_i w_i c_i`, where `counts` has how much a
-    row counts in the mean of the loss itself, 1 by default.
-    """
+    """Reduce the losses of rows (n,) or (n, ...) as if each row came `weight` times."""
     if losses.ndim > 1:
         losses = losses.flatten(1).mean(1)
     if not weight.is_floating_point():
