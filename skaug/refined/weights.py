@@ -8,8 +8,8 @@ __all__ = ["with_weights"]
 
 
 # A mixed row has the weight and the shares by which its loss is the mixture of the
-# weighted losses. Mixing is linear: what it makes of the weighted labels has the weights
-# of the mixed rows as sums, and their shares as ratios.
+# weighted losses. Mixing is linear: what it makes of the weighted labels has the
+# weights of the mixed rows as sums, and their shares as ratios.
 def with_weights(transformed, X, y, weight, n_classes, *, what):
     """Transform a batch; return new rows, their targets and their weights."""
     if y.is_floating_point():
