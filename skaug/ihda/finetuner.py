@@ -479,7 +479,8 @@ default="all"
             groups = None if groups is None else groups[train]
             weights = None if weights is None else weights[train]
         if isinstance(net, NetClassifier):
-            return net.fit(X, y, groups=groups, sample_weight=weights)
+            weighted = {} if weights is None else {"sample_weight": weights}
+            return net.fit(X, y, groups=groups, **weighted)
         with own_generators(net.device, int(seed)):
             return net.fit(X, y)
 
