@@ -16,6 +16,7 @@ __all__ = [
     "new_generator",
     "own_generators",
     "seed_from_torch",
+    "way_back",
 ]
 
 LARGEST_SEED = 2**31 - 1
@@ -69,6 +70,18 @@ def everything_kept():
             yield
     finally:
         numpy_generator.set_state(state)
+
+
+def way_back(device="cpu"):
+    """Make a function that sets torch's generators back to where they are now."""
+    generators = _global_generators(torch.device(device))
+    now = [generator.get_state() for generator in generators]
+
+    def again():
+        for generator, state in zip(generators, now):
+            generator.set_state(state)
+
+    return again
 
 
 def seed_from_torch():

@@ -37,6 +37,7 @@ from skaug.net.classifier import NetClassifier
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
+from skaug.net.weighted_rows import check_weights, without_zeros
 
 __all__ = ["IHDAFinetuner", "level_skip_probability"]
 
@@ -131,7 +132,8 @@ default="all"
     balance : bool, default=False
         Whether rows and sources are drawn so that classes come equally often, for
         imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
-        ``logit_adjustment`` keeps its loss in fine-tuning, and needs False here.
+        ``logit_adjustment`` or ``class_weight`` keeps its loss in fine-tuning, and
+        needs False here.
     validation : float or int, default=None
         A share, or a number of folds of which one is held out, by `groups`: a level is
         undone if the loss on that part rises. The part is lost to training, which cost
@@ -297,7 +299,7 @@ default="all"
         }
         return cls(estimator, **{**literal, **params})
 
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None, sample_weight=None):
         """Train the estimator unless it is, then fine-tune it level by level.
 
         Parameters
@@ -309,22 +311,27 @@ default="all"
         groups : array-like of shape (n,), default=None
             Subject, segment or the like of each row: rows of one group are no
             neighbours, and the part that is held out has groups of its own.
+        sample_weight : array-like of shape (n,), default=None
+            How many times each row counts, 0 or more, as for :class:`NetClassifier`:
+            in the base training, in the batches of fine-tuning and in all losses on
+            record. A sample has the weight of its source. Neighbours and sources are
+            chosen without a look at weights.
 
         Returns
         -------
         self : IHDAFinetuner
             The fitted estimator. After Ctrl-C, fine-tuned as far as it came.
         """
-        for _ in self.staged_fit(X, y, groups):
+        for _ in self.staged_fit(X, y, groups, sample_weight):
             pass
         return self
 
-    def staged_fit(self, X, y, groups=None):
+    def staged_fit(self, X, y, groups=None, sample_weight=None):
         """Fit as :meth:`fit` does, stopping to look after each level.
 
         Parameters
         ----------
-        X, y, groups : array-like
+        X, y, groups, sample_weight : array-like
             As for :meth:`fit`.
 
         Yields
@@ -335,18 +342,26 @@ default="all"
         self._check(X)
         y = check_labels(y, _num_samples(X), "IHDAFinetuner")
         groups = check_groups(groups, len(y), "IHDAFinetuner")
+        weights = check_weights(sample_weight, len(y), "IHDAFinetuner")
+        if weights is not None:
+            X, y, groups, weights = without_zeros(weights, X, y, groups)
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
-        net = self._trained(X, y, groups, train, seed_of_base)
+        net = self._trained(X, y, groups, weights, train, seed_of_base)
         X, codes = _encoded(net, X, y)
+        if isinstance(net, NetClassifier):
+            weights = net.row_weights(codes, weights)
         check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
         levels, names = self._cut(net, X)
         radii = _radii(self.component("sources").radius, names)
 
         def side(numbers):
-            own = None if groups is None else groups[numbers]
-            return LevelRows(net, levels, X[numbers], codes[numbers], own)
+            if weights is not None:  # those of a class may be 0
+                numbers = np.arange(len(X))[numbers]
+                numbers = numbers[weights[numbers] > 0]
+            own = [None if a is None else a[numbers] for a in (groups, weights)]
+            return LevelRows(net, levels, X[numbers], codes[numbers], *own)
 
         rows = side(slice(None) if train is None else train)
         guard = None if held_out is None else side(held_out)
@@ -423,7 +438,7 @@ default="all"
             split, np.asarray(y), groups, random_state=seed, name="IHDAFinetuner"
         )
 
-    def _trained(self, X, y, groups, train, seed):
+    def _trained(self, X, y, groups, weights, train, seed):
         """The estimator to fine-tune: a copy, or a clone trained on the rows given."""
         net = self.estimator
         frozen = isinstance(net, FrozenEstimator)
@@ -435,11 +450,17 @@ default="all"
                 f"skorch; got a {type(net).__name__}. Give the net; pipelines and "
                 "samplers go around the finetuner."
             )
-        if self.balance and getattr(net, "logit_adjustment", 0):
-            raise ValueError(
-                "IHDAFinetuner needs balance=False for a net with logit_adjustment; "
-                f"got balance={self.balance} and {net.logit_adjustment}. Take one: "
-                "either makes up for classes of unequal size."
+        for name in ("logit_adjustment", "class_weight"):
+            if self.balance and getattr(net, name, None):
+                raise ValueError(
+                    f"IHDAFinetuner needs balance=False for a net with {name}; got "
+                    f"balance={self.balance} and {getattr(net, name)}. Take one: "
+                    "either makes up for classes of unequal size."
+                )
+        if weights is not None and not isinstance(net, NetClassifier):
+            raise TypeError(
+                "IHDAFinetuner needs a NetClassifier for sample_weight; got a "
+                f"{type(net).__name__}. Leave the weights out, or take a NetClassifier."
             )
         if frozen:
             if not (getattr(net, "initialized_", False) and hasattr(net, "classes_")):
@@ -456,8 +477,10 @@ default="all"
                 net.set_params(classes=np.unique(y))
             X, y = _safe_indexing(X, train), _safe_indexing(y, train)
             groups = None if groups is None else groups[train]
+            weights = None if weights is None else weights[train]
         if isinstance(net, NetClassifier):
-            return net.fit(X, y, groups=groups)
+            weighted = {} if weights is None else {"sample_weight": weights}
+            return net.fit(X, y, groups=groups, **weighted)
         with own_generators(net.device, int(seed)):
             return net.fit(X, y)
 

@@ -5,7 +5,7 @@ gradients. :meth:`~skaug.net.Levels.resumed` makes the network take activations.
 """
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -36,6 +36,8 @@ class LevelRows:
         Classes of the rows.
     groups : ndarray of shape (n,), default=None
         Groups of the rows.
+    weights : ndarray of shape (n,), default=None
+        How many times each row counts in losses; only for a NetClassifier.
 
     Attributes
     ----------
@@ -44,11 +46,14 @@ class LevelRows:
         levels are not kept.
     codes : torch.Tensor of shape (n,)
         Classes, on the net's device.
+    weights : torch.Tensor of shape (n,) or None
+        As given, in float64.
     """
 
-    def __init__(self, net, levels, X, codes, groups=None):
+    def __init__(self, net, levels, X, codes, groups=None, weights=None):
         self.net, self.levels, self.groups = net, levels, groups
         self.codes = torch.as_tensor(codes, device=net.device)
+        self.weights = None if weights is None else torch.as_tensor(weights)
         self.h, self.level = X, INPUT
 
     def reach(self, level):
@@ -77,13 +82,23 @@ class LevelRows:
 
     def loss(self):
         """Return the mean loss of the network over the rows, as in validation."""
-        total = 0.0
+        total = n = 0.0
         with self.levels.resumed(self.level), torch.no_grad():
-            for h, codes in self.batches():
+            for rows, h in self._batches():
+                codes = self.codes[rows]
+                weight = None if self.weights is None else self.weights[rows]
                 output = self.net.evaluation_step((h, codes), training=False)
-                loss = self.net.get_loss(output, codes, X=h, training=False)
-                total += float(loss) * len(h)
-        return total / len(self.h)
+                with weighing(self.net, weight):
+                    loss = self.net.get_loss(output, codes, X=h, training=False)
+                n_rows = len(h) if weight is None else float(weight.sum())
+                total += float(loss) * n_rows
+                n += n_rows
+        return total / n
+
+
+def weighing(net, weight):
+    """The context in which a net weighs the losses of rows, if they have weights."""
+    return nullcontext() if weight is None else net.weighing(weight)
 
 
 def passes(codes, rng, balance=False):
@@ -120,8 +135,8 @@ def finetune(
     ----------
     rows : LevelRows
         Rows at the level.
-    batches : iterator of (h, codes)
-        Activations and classes to train on.
+    batches : iterator of (h, codes) or (h, codes, weights)
+        Activations and classes to train on, and weights if there are any.
     n_steps : int
         Number of batches to take.
     rate : float, default=1.0
@@ -151,7 +166,9 @@ def finetune(
             factor = rate * (1 + math.cos(math.pi * step / n_steps)) / 2
             for group, initial in zip(net.optimizer_.param_groups, rates):
                 group["lr"] = initial * factor
-            net.train_step(next(batches))
+            h, codes, *weight = next(batches)
+            with weighing(net, *weight or [None]):
+                net.train_step((h, codes))
 
 
 def recalibrate(rows):

@@ -157,7 +157,8 @@ class Level:
         # Samples that no batch would reach are not made.
         indices = indices[order][: record.steps * size]
         record.n_samples = self._by_class(self.codes[indices])
-        return SyntheticSet(generator, h, self.rows.codes, indices, seed).batches(size)
+        arguments = generator, h, self.rows.codes, indices, seed, self.rows.weights
+        return SyntheticSet(*arguments).batches(size)
 
     def _real(self, size):
         """Batches of numbers of real rows; None if there are to be none."""
@@ -254,11 +255,13 @@ def _mixed(rows, real, samples):
     while True:
         batch = []
         if real is not None:
-            numbers = torch.as_tensor(next(real), device=rows.h.device)
-            batch.append((rows.h[numbers], rows.codes[numbers]))
+            numbers = next(real)
+            places = torch.as_tensor(numbers, device=rows.h.device)
+            of_rows = () if rows.weights is None else (rows.weights[numbers],)
+            batch.append((rows.h[places], rows.codes[places], *of_rows))
         if samples is not None:
-            new, codes = next(samples)
-            batch.append((new.unflatten(1, rows.h.shape[1:]), codes))
+            new, *others = next(samples)
+            batch.append((new.unflatten(1, rows.h.shape[1:]), *others))
         yield tuple(map(torch.cat, zip(*batch)))
 
 

@@ -29,6 +29,8 @@ class SyntheticSet:
         The row of `h` that each sample is made from.
     seed : int, default=0
         Seed of the samples and of the order of batches.
+    weights : torch.Tensor of shape (n,), default=None
+        Weights of the rows of `h`; a sample has that of its source.
 
     Attributes
     ----------
@@ -36,15 +38,18 @@ class SyntheticSet:
         As given.
     """
 
-    def __init__(self, generator, h, codes, sources, seed=0):
+    def __init__(self, generator, h, codes, sources, seed=0, weights=None):
         self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
-        self.sources = sources
+        self.sources, self.weights = sources, weights
         self._size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
         # Activations behind a ReLU are never negative, so their samples must not be.
         self._floor = 0.0 if (h >= 0).all() else -math.inf
 
     def pieces(self):
-        """Yield samples (piece, n_features) and their classes, once and in order."""
+        """Yield samples (piece, n_features) and classes, once and in order.
+
+        With weights, those of the samples come third.
+        """
         starts = range(0, len(self.sources), self._size)
         for number, start in enumerate(starts):
             rows = torch.as_tensor(
@@ -54,20 +59,22 @@ class SyntheticSet:
             # Each piece has a seed of its own and is the same in every pass.
             torch_generator = new_generator(self.seed + number)
             new, _ = self.generator.draw(self.h[rows], codes, torch_generator)
-            yield new.clamp_(min=self._floor), codes
+            of_rows = () if self.weights is None else (self.weights[rows.cpu()],)
+            yield new.clamp_(min=self._floor), codes, *of_rows
 
     def batches(self, size):
         """Yield batches of one size, pass after pass, in a new order within a piece."""
         rng = np.random.RandomState(self.seed)
         only = list(self.pieces()) if len(self.sources) <= self._size else None
-        new, codes = self.h[:0], self.codes[:0]
+        waiting = [self.h[:0], self.codes[:0]]
+        if self.weights is not None:
+            waiting.append(self.weights[:0])
         while True:
             for piece in only or self.pieces():
                 order = torch.as_tensor(rng.permutation(len(piece[1])))
-                order = order.to(self.h.device)
-                new = torch.cat([new, piece[0][order]])
-                codes = torch.cat([codes, piece[1][order]])
-                n = len(codes) // size * size
+                new = [part[order.to(part.device)] for part in piece]
+                waiting = [torch.cat(pair) for pair in zip(waiting, new)]
+                n = len(waiting[0]) // size * size
                 if n:  # split would give an empty batch
-                    yield from zip(new[:n].split(size), codes[:n].split(size))
-                new, codes = new[n:], codes[n:]
+                    yield from zip(*(part[:n].split(size) for part in waiting))
+                waiting = [part[n:] for part in waiting]

@@ -117,9 +117,10 @@ class LastLayerInfluence(BaseEstimator):
     estimator : NetClassifier or another net of skorch, default=None
         A fitted net that ends in an ``nn.Linear``; the net is not changed. The losses
         of training and validation rows are then those of the net, its
-        ``logit_adjustment`` included. ``None`` takes the rows for features and fits a
-        softmax regression to them, with the mean cross-entropy plus ``damping / 2``
-        times the squared weights (bias included).
+        ``logit_adjustment`` included. Rows count alike, so train the net without
+        ``class_weight`` and ``sample_weight``. ``None`` takes the rows for features and
+        fits a softmax regression to them, with the mean cross-entropy plus
+        ``damping / 2`` times the squared weights (bias included).
     damping : float, default=0.1
         Added to the diagonal of the Hessian: the weight of the squared weights in the
         objective. If a network fits its training rows perfectly, small values make
@@ -518,6 +519,12 @@ class LastLayerInfluence(BaseEstimator):
                 "their features as X and no estimator."
             )
         check_is_fitted(net, "module_")
+        if getattr(net, "class_weight", None) is not None:
+            raise ValueError(
+                "LastLayerInfluence needs a net that was trained on rows of equal "
+                f"weight; got class_weight={net.class_weight!r}. Take "
+                "logit_adjustment=1 for classes of unequal size."
+            )
         return net
 
     def _head(self):

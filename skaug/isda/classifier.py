@@ -59,7 +59,9 @@ class ISDAClassifier(NetClassifier):
         As for :class:`NetClassifier`. With ``strength=0`` the fit equals that of a
         NetClassifier with the same `random_state`, bit for bit.
     **kwargs
-        All other parameters of :class:`NetClassifier`.
+        All other parameters of :class:`NetClassifier`. With ``class_weight``, and with
+        ``fit(sample_weight=...)``, a row of weight w enters the covariances like w
+        copies of it.
 
     Attributes
     ----------
@@ -178,7 +180,11 @@ class ISDAClassifier(NetClassifier):
         target = to_tensor(y_true, device=self.device)
         strength = self.current_strength()
         logits, weight = self._adjusted(y_pred), self._head().weight
-        return self.criterion_(logits, target, features, weight, strength)
+        arguments = logits, target, features, weight, strength
+        if self.batch_weight_ is None:
+            return self.criterion_(*arguments)
+        of_rows = self.batch_weight(len(target))
+        return self.criterion_(*arguments, sample_weight=of_rows)
 
     def current_strength(self):
         """Compute the strength that `schedule` sets at this point of training."""

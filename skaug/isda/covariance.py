@@ -28,7 +28,8 @@ class ClassCovariance(nn.Module):
     r"""Mean and covariance of features per class, updated batch by batch.
 
     The updates are exact: after any sequence of batches the covariance equals the
-    biased covariance (divided by n) of all rows seen, by the paper's Eqs. 9 to 11. A
+    biased covariance (divided by n) of all rows seen, by the paper's Eqs. 9 to 11. With
+    weights, n is their sum, and the statistics are those of rows that are repeated. A
     class that a batch lacks stays as it is. No covariance is shrunk, since ISDA never
     inverts one: a class with fewer samples than features is not augmented in the
     directions in which its samples do not vary.
@@ -63,9 +64,9 @@ class ClassCovariance(nn.Module):
     Attributes
     ----------
     count : torch.Tensor of shape (n_classes,)
-        Rows seen, as int64; with `forgetting` the discounted number, as float64. It
-        has 1 number in place of n_classes for "shared". For "identity" there are no
-        statistics.
+        Rows seen, as int64; with `forgetting` the discounted number, and with weights
+        their sum, as float64. It has 1 number in place of n_classes for "shared". For
+        "identity" there are no statistics.
     mean : torch.Tensor of shape (n_classes, n_features)
         Class means; for "shared" 1 mean of all rows.
     covariance : torch.Tensor of shape (n_classes, n_features, n_features)
@@ -157,7 +158,7 @@ class ClassCovariance(nn.Module):
         )
 
     @torch.no_grad()
-    def update(self, features, target):
+    def update(self, features, target, sample_weight=None):
         """Add a batch to the statistics.
 
         Parameters
@@ -166,23 +167,38 @@ class ClassCovariance(nn.Module):
             Features of the batch. They get no gradient.
         target : torch.Tensor of shape (n,)
             Class codes.
+        sample_weight : torch.Tensor of shape (n,), default=None
+            How many times each row counts, 0 or more.
         """
-        if self.kind != "identity":
-            with torch.autocast(features.device.type, enabled=False):
-                self._update(features.detach().to(self.mean.dtype), target)
+        if self.kind == "identity":
+            return
+        if sample_weight is not None:
+            chosen = sample_weight > 0
+            features, target = features[chosen], target[chosen]
+            sample_weight = sample_weight[chosen].double()
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.detach().to(self.mean.dtype)
+            self._update(features, target, sample_weight)
 
-    def _update(self, features, target):
+    def _update(self, features, target, weight):
         """Merge a batch by Eqs. 9 to 11."""
         if self.kind == "shared":
             target = torch.zeros_like(target)
-        n = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
+        n_rows = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
+        n = n_rows if weight is None else self._sums_of(weight, target)
         classes = self._changed_by(n)
-        n = n[classes]
+        n, n_rows = n[classes], n_rows[classes]
         place = torch.searchsorted(classes, target)
         # Sums by class are a matrix product: scattering is not deterministic on GPUs.
         member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
-        mean = _sum_over_ranks(member @ features) / n.clamp_min(1)[:, None]
-        centred = features - mean[place]
+        if weight is None:
+            mean = _sum_over_ranks(member @ features) / n.clamp_min(1)[:, None]
+            centred = features - mean[place]
+        else:
+            share = (weight / n[place]).to(features.dtype)
+            mean = _sum_over_ranks((member * share) @ features)
+            # The outer product of a row counts as often as the row.
+            centred = (features - mean[place]) * weight.sqrt().to(features)[:, None]
         keep, total, jump = self._merge_means(classes, n, mean)
         if self.kind == "pooled":
             self._add_pooled(n, total, jump, centred)
@@ -193,7 +209,12 @@ class ClassCovariance(nn.Module):
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
         rows = self._rows_by_class(centred, place, jump)
-        self._add_rows(classes, n, keep, rows)
+        self._add_rows(classes, n_rows, keep, rows)
+
+    def _sums_of(self, weight, target):
+        """Sum the weights of each class, in float64."""
+        codes = torch.arange(len(self.mean), device=target.device)[:, None]
+        return _sum_over_ranks((codes == target).double() @ weight.double())
 
     def _changed_by(self, n):
         """Classes whose share changes with n new rows of each; if pooled, all do."""
@@ -210,19 +231,19 @@ class ClassCovariance(nn.Module):
         else:
             matrix.add_(_sum_over_ranks(rows.t() @ rows))
 
-    def _add_rows(self, classes, n, keep, new):
+    def _add_rows(self, classes, n_rows, keep, new):
         """Add the outer products of each class's new rows to its covariance."""
-        many_and_small = len(n) > 32 and self.n_features <= 128
+        many_and_small = len(n_rows) > 32 and self.n_features <= 128
         if self.kind != "low_rank" and not many_and_small and _n_ranks() == 1:
             # Copying the matrices would cost more than updating them one by one.
             matrices = self.covariance.unbind()
             for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
                 matrices[k].addmm_(rows.t(), rows, beta=share)
             return
-        # Every rank must cut the same blocks, so n has the counts of all ranks.
-        longest = max(self.n_features, int(n.max()) if len(n) else 0)
+        # Every rank must cut the same blocks, so n_rows counts the rows of all ranks.
+        longest = max(self.n_features, int(n_rows.max()) if len(n_rows) else 0)
         n_bytes = keep.element_size() * self.n_features * longest
-        for span in spans_in_memory(len(n), n_bytes):
+        for span in spans_in_memory(len(n_rows), n_bytes):
             padded = nn.utils.rnn.pad_sequence(new[span], batch_first=True)
             block, share = classes[span], keep[span, None, None]
             if self.kind == "low_rank":
@@ -282,6 +303,8 @@ class ClassCovariance(nn.Module):
         That is the share of the old covariance that is kept, the new count, and the
         jump: a vector whose outer product is Eq. 10's last term.
         """
+        if n.is_floating_point() and not self.count.is_floating_point():
+            self.count = self.count.double()  # from now on it is a sum of weights
         old = self.count[classes].double() * (1 - self.forgetting)
         total = old + n
         self.count[classes] = total.to(self.count.dtype)
@@ -312,6 +335,13 @@ class ClassCovariance(nn.Module):
         kept = self.remainder[block] * keep.reshape(-1, 1)
         self.factor[block] = leading
         self.remainder[block] = kept + lost.clamp_min(0) + extra
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Take over sums of weights, which whole numbers would cut off."""
+        count = state_dict.get(f"{prefix}count")
+        if count is not None and count.is_floating_point() and self.kind != "identity":
+            self.count = self.count.to(count.dtype)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def quadratic_form(self, weight, classes):
         """Compute the variance of differences of logits for features of each class.

@@ -128,7 +128,7 @@ class GivenCovariance(nn.Module):
         tensor = torch.tensor(array, dtype=dtype, device=device)
         self.register_buffer("covariance", tensor)
 
-    def update(self, features, target):
+    def update(self, features, target, sample_weight=None):
         """Do nothing: what is given does not change."""
 
     def quadratic_form(self, weight, classes):

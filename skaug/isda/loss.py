@@ -6,6 +6,7 @@ from torch import nn
 from skaug.isda.covariance import ClassCovariance
 from skaug.isda.given import GivenCovariance
 from skaug.isda.quadratic_form import class_quadratic_form
+from skaug.net.weights import counts_of, mean_loss
 
 __all__ = ["ISDALoss", "augmented_logits"]
 
@@ -143,7 +144,15 @@ class ISDALoss(nn.CrossEntropyLoss):
                 covariance, n_classes, n_features, **place
             )
 
-    def forward(self, logits, target, features=None, weight=None, strength=0.0):
+    def forward(
+        self,
+        logits,
+        target,
+        features=None,
+        weight=None,
+        strength=0.0,
+        sample_weight=None,
+    ):
         """Compute the loss, and update the statistics when features are given.
 
         Parameters
@@ -160,6 +169,8 @@ class ISDALoss(nn.CrossEntropyLoss):
             Weight of the last linear layer; needed with features.
         strength : float, default=0.0
             The paper's lambda at this step.
+        sample_weight : torch.Tensor of shape (n,), default=None
+            How many times each row counts, in the mean and in the statistics.
 
         Returns
         -------
@@ -167,14 +178,32 @@ class ISDALoss(nn.CrossEntropyLoss):
             Mean over the batch, unless ``reduction`` says otherwise.
         """
         if features is None or not self.training:
-            return super().forward(logits, target)
+            return self._cross_entropy(logits, target, sample_weight)
         if target.is_floating_point():
-            return self._loss_of_shares(logits, target, weight, strength)
-        self.covariance.update(features, target)
+            return self._loss_of_shares(logits, target, weight, strength, sample_weight)
+        if sample_weight is None:
+            self.covariance.update(features, target)
+        else:
+            self.covariance.update(features, target, sample_weight)
         logits = augmented_logits(logits, target, weight, self.covariance, strength)
-        return super().forward(logits, target)
+        return self._cross_entropy(logits, target, sample_weight)
 
-    def _loss_of_shares(self, logits, shares, weight, strength):
+    def _cross_entropy(self, logits, target, sample_weight):
+        """Compute torch's loss, with rows that count as often as their weights say."""
+        if sample_weight is None:
+            return super().forward(logits, target)
+        losses = nn.functional.cross_entropy(
+            logits,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            reduction="none",
+        )
+        counts = counts_of(self, target)
+        return mean_loss(losses, sample_weight, self.reduction, counts)
+
+    def _loss_of_shares(self, logits, shares, weight, strength, sample_weight):
         """Sum the losses with each class of a row, weighted by the shares."""
         losses = torch.zeros_like(logits[:, 0])
         n_mixed = int((shares > 0).sum(dim=1).max())
@@ -187,6 +216,8 @@ class ISDALoss(nn.CrossEntropyLoss):
                 label_smoothing=self.label_smoothing,
                 reduction="none",
             )
+        if sample_weight is not None:
+            return mean_loss(losses, sample_weight, self.reduction)
         if self.reduction == "none":
             return losses
         return losses.mean() if self.reduction == "mean" else losses.sum()

@@ -26,15 +26,19 @@ ADJUSTMENT = Number(
 )
 
 
-def class_counts(dataset, n_classes):
+def class_counts(dataset, n_classes, weights=None):
     """Rows of each class (n_classes,) in a data set; None if it shows no codes."""
+    codes = codes_of(dataset)
+    return None if codes is None else np.bincount(codes, weights, minlength=n_classes)
+
+
+def codes_of(dataset):
+    """Class codes (n,) of a data set; None if it shows none."""
     try:
         codes = _codes_of(dataset)
     except (AttributeError, TypeError, ValueError):
         return None
-    if codes.ndim != 1 or codes.dtype.kind not in "iu":
-        return None
-    return np.bincount(codes, minlength=n_classes)
+    return codes if codes.ndim == 1 and codes.dtype.kind in "iu" else None
 
 
 def _codes_of(dataset):
@@ -65,7 +69,7 @@ class AdjustsLogits:
             vars(self).pop("class_counts_", None)
         if not self.logit_adjustment:
             return
-        counts = class_counts(rows, len(self.classes_))
+        counts = class_counts(rows, len(self.classes_), self.weights_of(rows))
         if counts is None:
             raise ValueError(
                 f"{type(self).__name__} needs class codes to count for its "

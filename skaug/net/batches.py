@@ -5,6 +5,8 @@ import torch
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader, Subset
 
+from skaug.net.weighted_rows import WeightedRows
+
 __all__ = ["BatchIterator", "arrays_of", "as_tensor"]
 
 
@@ -97,17 +99,21 @@ class BatchIterator:
 
 def arrays_of(dataset):
     """Return arrays (X, y) of a data set or None, and the indices of a Subset."""
+    # With WeightedRows there is a third array, of their weights.
     indices = None
     if type(dataset) is Subset:
         indices = torch.as_tensor(np.asarray(dataset.indices))
         dataset = dataset.dataset
+    weights = ()
+    if type(dataset) is WeightedRows:
+        dataset, weights = dataset.dataset, (dataset.weights,)
     # Slicing would bypass the transform of a class derived from Dataset.
     if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
         return None, None
     X, y = dataset.X, dataset.y
     if y is None:  # While the net predicts, skorch still expects a second entry.
         y = np.zeros(len(X), np.int64)
-    return ((X, y) if isinstance(y, np.ndarray) else None), indices
+    return ((X, y, *weights) if isinstance(y, np.ndarray) else None), indices
 
 
 def as_tensor(array):

@@ -32,11 +32,15 @@ from skaug.net.networks import MLP, ConvNet, SignalNet
 from skaug.net.rows import TakesRows
 from skaug.net.splits import hold_out
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
+from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 
 __all__ = ["NetClassifier"]
 
+# What is there only while a net trains.
+OF_TRAINING = ("_groups", "_split", "_weights", "_row_weights", "batch_weight_")
 
-class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
+
+class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
     r"""Neural network classifier: skorch's, with scikit-learn's manners.
 
     All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
@@ -63,6 +67,11 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         :math:`\pi` of the classes in the training rows. Predictions are made from z. 1
         aims at the highest mean recall, as if all classes were equally frequent; 0 is
         plain cross-entropy. See Notes.
+    class_weight : "balanced" or dict, default=None
+        Factors of the weights of rows, by label; labels that a dict lacks have 1.
+        "balanced" makes the sums of the classes' weights equal, as in scikit-learn. It
+        counts all rows given to ``fit``, each by its `sample_weight`. ``partial_fit``
+        needs a dict. Not together with `logit_adjustment`.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
         Its parameters are set as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
@@ -134,7 +143,10 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
     module_, criterion_, optimizer_ : objects
         The trained network, the loss and the optimizer.
     class_counts_ : ndarray of shape (n_classes,)
-        With `logit_adjustment`: training rows of each class.
+        With `logit_adjustment`: training rows of each class, or the sums of their
+        weights.
+    class_weight_ : ndarray of shape (n_classes,)
+        With `class_weight`: the factor of each class.
     logit_offset_ : ndarray of shape (n_classes,)
         With `logit_adjustment`: what the loss adds to the logits,
         :math:`\tau \log \pi`.
@@ -170,6 +182,19 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
     equally frequent classes, so that their log-loss on rows with the shares of training
     is higher.
 
+    A row of weight w counts like w copies of it: in the loss of a batch, which is
+    :math:`\sum_i w_i \ell_i / \sum_i w_i`, in validation losses, in the statistics of
+    the default networks' first layer, in the counts of `logit_adjustment` and in the
+    covariances of :class:`~skaug.ISDAClassifier`. Rows of weight 0 are left out before
+    anything else, as if they had not been given. With whole numbers, the training
+    equals that on repeated rows if all rows are in one batch and the network does not
+    normalise by batch. A batch has `batch_size` rows, whatever they weigh. Batch
+    normalisation, which the default networks have, takes the rows of a batch as they
+    are. So do scoring callbacks, and the first layer if a data set computes its rows.
+    Weights need a criterion with ``reduction``, or one whose ``forward`` takes
+    ``sample_weight``. ``criterion__weight`` stays as it is in torch, a factor of the
+    losses alone.
+
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
     three sets: a table, signals and images.
@@ -195,6 +220,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
             "None takes a network for the number of axes of X.",
         ),
         "logit_adjustment": ADJUSTMENT,
+        "class_weight": CLASS_WEIGHT,
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -212,6 +238,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         *,
         criterion=nn.CrossEntropyLoss,
         logit_adjustment=0.0,
+        class_weight=None,
         optimizer=torch.optim.AdamW,
         lr=3e-3,
         lr_schedule="cosine",
@@ -243,11 +270,12 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
             **kwargs,
         )
         self.logit_adjustment = logit_adjustment
+        self.class_weight = class_weight
         self.lr_schedule = lr_schedule
         self.channels_last = channels_last
         self.random_state = random_state
 
-    def fit(self, X, y=None, groups=None, **fit_params):
+    def fit(self, X, y=None, groups=None, sample_weight=None, **fit_params):
         """Train from new weights, or from the present ones with ``warm_start``.
 
         Parameters
@@ -260,6 +288,9 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         groups : array-like of shape (n,), default=None
             Subject, segment or the like of each row. `train_split` never puts one group
             on both sides.
+        sample_weight : array-like of shape (n,), default=None
+            How many times each row counts, 0 or more, see Notes. Those of a data set
+            are in the order of its rows. By default all rows count alike.
         **fit_params
             Passed to the module's ``forward``, as in skorch.
 
@@ -274,9 +305,11 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
             If the data or a parameter cannot be used; the message says what to do.
         """
         anew = not (self.warm_start and self.initialized_)
-        return self._fit(X, y, groups, anew, "fit", **fit_params)
+        return self._fit(X, y, groups, sample_weight, anew, "fit", **fit_params)
 
-    def partial_fit(self, X, y=None, classes=None, groups=None, **fit_params):
+    def partial_fit(
+        self, X, y=None, classes=None, groups=None, sample_weight=None, **fit_params
+    ):
         """Go on training from the current weights.
 
         Parameters
@@ -286,7 +319,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         classes : array-like, default=None
             All labels that any call will have; needed by the first call if its y lacks
             some of them.
-        groups : array-like of shape (n,), default=None
+        groups, sample_weight : array-like of shape (n,), default=None
             As in :meth:`fit`.
         **fit_params
             ``epochs`` is the number of passes, ``n_epochs_`` by default, which "auto"
@@ -299,34 +332,42 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
             The fitted net.
         """
         anew = not self.initialized_
-        return self._fit(X, y, groups, anew, "partial_fit", classes, **fit_params)
+        arguments = X, y, groups, sample_weight, anew, "partial_fit", classes
+        return self._fit(*arguments, **fit_params)
 
-    def _fit(self, X, y, groups, anew, method, classes=None, **fit_params):
+    def _fit(
+        self, X, y, groups, sample_weight, anew, method, classes=None, **fit_params
+    ):
         """Check the data, and train from new weights or from the present ones."""
         self._check_parameters()
+        self._check_class_weight(method)
         first = anew or not hasattr(self, "input_shape_")
+        X, y, groups, weights = self._left_out(X, y, groups, sample_weight)
         X, codes = self._check_training_data(X, y, classes, reset=first)
+        groups = check_groups(groups, _num_samples(X), type(self).__name__)
+        X, codes, groups, weights = self._with_class_weights(X, codes, groups, weights)
         if anew:
             self.initialize()
         if anew or method == "fit":
             self.first_epoch_ = None
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
-        groups = check_groups(groups, _num_samples(X), type(self).__name__)
-        self._groups, self._split = groups, None
+        self._groups, self._split, self._weights = groups, None, weights
         try:
             with self._own_generators():
                 if first:
                     self._check_module(X, fit_params)
                 split_params = self._split_params(method, fit_params)
                 self._split = self.get_split_datasets(X, codes, **split_params)
+                self._check_weights_of_split(self._split[0])
                 self._learn_input(self._split[0])
                 self._count_classes(self._split[0], anew or method == "fit")
                 self._plan(self._split[0], method)
                 fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
         finally:
-            del self._groups, self._split
+            del self._groups, self._split, self._weights
+            self._forget_weights()
         return self
 
     def _split_params(self, method, fit_params):
@@ -341,7 +382,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         norm, (arrays, indices) = self._input_norm(), arrays_of(rows)
         if norm is not None and arrays is not None:
             X = as_tensor(arrays[0])
-            norm.learn(X if indices is None else X[indices])
+            norm.learn(X if indices is None else X[indices], self.weights_of(rows))
 
     def _input_norm(self):
         norm = getattr(self.module_, "input_norm", None)
@@ -479,6 +520,9 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
 
     def get_iterator(self, dataset, training=False):
         """Make an iterator over batches, shuffled for training unless set otherwise."""
+        return self._iterator(self._beside_weights(dataset), training)
+
+    def _iterator(self, dataset, training=False):
         prefix = "iterator_train" if training else "iterator_valid"
         iterator = getattr(self, prefix)
         kwargs = {"batch_size": self.batch_size, **self.get_params_for(prefix)}
@@ -495,6 +539,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         if getattr(self, "_split", None) is not None:
             return self._split
         dataset, groups = self.get_dataset(X, y), getattr(self, "_groups", None)
+        self._remember_weights(dataset)
         if not self.train_split:
             return dataset, None
         if not hasattr(self.train_split, "cv"):  # It is a callable of the user.
@@ -621,7 +666,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         """Yield logits batch by batch; with ``training=True`` dropout is active."""
         dataset = self.get_dataset(self._check_input(X))
         with own_generators():  # A DataLoader draws a seed.
-            batches = iter(self.get_iterator(dataset, training=False))
+            batches = iter(self._iterator(dataset))
         for batch in batches:
             with self._own_generators() if training else nullcontext():
                 output = self.evaluation_step(batch, training=training)
@@ -650,7 +695,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
 
     def __getstate__(self):
         state = super().__getstate__()
-        for name in ("_groups", "_split"):  # A callback may pickle a net in training.
+        for name in OF_TRAINING:  # A callback may pickle a net in training.
             state.pop(name, None)
         return state
 

@@ -65,10 +65,15 @@ class InputNorm(nn.Module):
         """Number of columns, for the text of the module."""
         return str(len(self.mean))
 
-    def learn(self, X):
+    def learn(self, X, sample_weight=None):
         """Take the statistics of rows (n, n_inputs, ...), computed in float64."""
+        # Weights (n,) are above 0, and say how many times each row counts.
         n_at_once = max(1, CHUNK // max(1, X[0].numel()))
         parts = (_moments(rows.double()) for rows in X.split(n_at_once))
+        if sample_weight is not None:
+            weight = torch.as_tensor(sample_weight, dtype=torch.float64)
+            pairs = zip(X.split(n_at_once), weight.to(X.device).split(n_at_once))
+            parts = (_weighted_moments(rows.double(), w) for rows, w in pairs)
         moments, precision = reduce(_merged, parts), self._precision(X)
         if not self._knows(moments, precision):
             self._keep(self._with_own(moments), precision)
@@ -88,11 +93,13 @@ class InputNorm(nn.Module):
 
     def get_extra_state(self):
         """What ``state_dict`` holds beside the statistics."""
-        return torch.tensor([self.n_rows, self.learned])
+        is_sum = isinstance(self.n_rows, float)  # of weights
+        state = [self.n_rows, self.learned]
+        return torch.tensor(state, dtype=torch.float64 if is_sum else None)
 
     def set_extra_state(self, state):
         """Go on from what a ``state_dict`` held."""
-        self.n_rows, self.learned = int(state[0]), bool(state[1])
+        self.n_rows, self.learned = state[0].item(), bool(state[1])
 
     def _factor(self):
         """Inverse of the deviation, 0 for a column that has not varied."""
@@ -133,14 +140,29 @@ class InputNorm(nn.Module):
 
 def _moments(X):
     """Number of rows, and mean and standard deviation of the columns of X."""
+    X, axes, first, size = _scaled(X)
+    deviation = X.std(dim=axes, correction=0) if X.numel() else 0 * size
+    return len(X), first + size * X.mean(dim=axes), size * deviation
+
+
+def _weighted_moments(X, weight):
+    """Sum of the weights, and mean and deviation as of rows that are repeated."""
+    X, axes, first, size = _scaled(X)
+    share = weight / weight.sum() / max(1, X[0, 0].numel())
+    share = share.view(-1, *[1] * (X.ndim - 1))
+    mean = (share * X).sum(dim=axes, keepdim=True)
+    deviation = (share * (X - mean).square()).sum(dim=axes).sqrt()
+    return float(weight.sum()), first + size * mean.flatten(), size * deviation
+
+
+def _scaled(X):
+    """X without its first numbers and by its largest, its axes, and these two."""
     axes = [axis for axis in range(X.ndim) if axis != 1]
     first = X[:1].select(0, 0).reshape(X.shape[1], -1)[:, 0]
     by_column = (-1, *[1] * (X.ndim - 2))
     X = X - first.view(by_column)  # exactly 0 in a column that is constant
     size = X.abs().amax(dim=axes).clamp(min=torch.finfo(X.dtype).tiny)
-    X = X / size.view(by_column)
-    deviation = X.std(dim=axes, correction=0) if X.numel() else 0 * size
-    return len(X), first + size * X.mean(dim=axes), size * deviation
+    return X / size.view(by_column), axes, first, size
 
 
 def _merged(one, other):

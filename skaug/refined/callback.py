@@ -15,6 +15,7 @@ from skaug.net.steps import planned_epochs
 from skaug.refined.holding import hold_averages, hold_rates, let_go, refinement_rates
 from skaug.refined.mixing import ManifoldMixup, unmix
 from skaug.refined.targets import checked_targets
+from skaug.refined.weights import with_weights
 from skaug.transforms.calling import (
     FUNCTION,
     call,
@@ -39,7 +40,7 @@ MILD_STEPS, OTHER_STEPS = 300, 600
 
 
 class BatchAugmentation(HoldsTransforms, Callback):
-    """Augment training batches, except in the last epochs.
+    r"""Augment training batches, except in the last epochs.
 
     This is a callback for any skorch net. It replaces the batch that is trained on;
     validation and prediction never see an augmented row. Give the callback a name to
@@ -120,6 +121,16 @@ class BatchAugmentation(HoldsTransforms, Callback):
 
     Mixed labels need a loss that takes shares of classes: ``CrossEntropyLoss``, the
     default of :class:`NetClassifier`, does.
+
+    With ``fit(sample_weight=...)`` or ``class_weight`` the weight of a row goes with
+    its label. Let :math:`\bar\lambda = 1 - \lambda`. A row that is mixed of i and j has
+    the loss :math:`\lambda w_i \ell(y_i) + \bar\lambda w_j \ell(y_j)` and the weight
+    :math:`\lambda w_i + \bar\lambda w_j`. The loss of a batch is the sum of these
+    losses over the sum of these weights, as with weights of classes in torch's
+    cross-entropy, up to the divisor. It is not the same as repeating rows, since
+    partners are drawn without a look at weights. To follow the labels, a transform that
+    mixes them is called twice from the same state of torch's generators. It has to take
+    shares of the classes for `y` as well.
 
     Transforms of colour, and torchvision's policies, need numbers from 0 to 1. If the
     training images go from 0 to 255, as bytes do, they are scaled for such a transform,
@@ -321,23 +332,34 @@ class BatchAugmentation(HoldsTransforms, Callback):
         # A regressor has no classes.
         n_classes = len(net.classes_) if hasattr(net, "classes_") else None
         offered = {"module": net.module_, "n_classes": n_classes}
+        weight = getattr(net, "batch_weight_", None)
         with own_generators(X.device, self.seed_of_epoch_, self.states_):
             if self.probability < 1 and torch.rand(()) >= self.probability:
                 return
-            name = type(self).__name__
             if self.by_batch_:
                 self._find_range(X)
                 self.transform_ = self.ready_[self.refining_]
-            new_X, new_y = call(self.transform_, X, y, name=name, **offered)
+
+            def transformed(X, y):
+                name = type(self).__name__
+                new_X, new_y = call(self.transform_, X, y, name=name, **offered)
+                return new_X, checked_targets(
+                    y,
+                    new_X,
+                    new_y,
+                    criterion=net.criterion_,
+                    n_classes=n_classes,
+                    what=name_of(self.transform_),
+                )
+
+            if weight is None:
+                new_X, new_y = transformed(X, y)
+            else:
+                arguments = transformed, X, y, weight, n_classes
+                what = name_of(self.transform_)
+                new_X, new_y, net.batch_weight_ = with_weights(*arguments, what=what)
         batch[0] = self.new_X_ = new_X
-        batch[1] = checked_targets(
-            y,
-            new_X,
-            new_y,
-            criterion=net.criterion_,
-            n_classes=n_classes,
-            what=name_of(self.transform_),
-        )
+        batch[1] = new_y
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
         """Leave nothing on the network, and refuse rows that are not finite."""

@@ -231,7 +231,7 @@ C, A = 4, 6
 ESTIMATED = [kind for kind in KINDS if kind != "identity"]
 
 
-def gradient_and_loss(kind, rows=slice(None)):
+def gradient_and_loss(kind, rows=slice(None), weighted=False):
     """Last gradient and the loss with its statistics, of these rows of each batch."""
     torch.manual_seed(0)
     head = nn.Linear(A, C).double()
@@ -241,7 +241,9 @@ def gradient_and_loss(kind, rows=slice(None)):
     loss_function = ISDALoss(C, A, kind, rank=A, dtype=torch.float64)
     for features, target in batches:
         part, labels = features[rows], target[rows]
-        loss = loss_function(head(part), labels, part, head.weight, 0.5)
+        weights = (torch.arange(16) % 3 / 2)[rows] if weighted else None
+        terms = head(part), labels, part, head.weight, 0.5, weights
+        loss = loss_function(*terms)
         grad = torch.autograd.grad(loss, head.weight)[0]
     return grad, loss_function
 
@@ -257,7 +259,9 @@ def one_rank(rank, folder):
     for kind in ESTIMATED:
         grad, loss_function = gradient_and_loss(kind, slice(rank, None, 2))
         torch.distributed.all_reduce(grad)
-        found[kind] = grad / 2, loss_function.covariance.dense()
+        _, weighted = gradient_and_loss(kind, slice(rank, None, 2), weighted=True)
+        covariances = [f.covariance.dense() for f in (loss_function, weighted)]
+        found[kind] = grad / 2, *covariances
     torch.distributed.destroy_process_group()
     return found
 
@@ -266,10 +270,12 @@ def test_two_ranks_equal_one_on_the_concatenated_batch(tmp_path):
     ranks = Parallel(n_jobs=2)(delayed(one_rank)(rank, tmp_path) for rank in (0, 1))
     for kind in ESTIMATED:
         grad, loss_function = gradient_and_loss(kind)
+        _, weighted = gradient_and_loss(kind, weighted=True)
         for found in ranks:
-            rank_grad, covariance = found[kind]
+            rank_grad, covariance, of_weighted = found[kind]
             assert (rank_grad - grad).abs().max() < 1e-12
             assert (covariance - loss_function.covariance.dense()).abs().max() < 1e-12
+            assert (of_weighted - weighted.covariance.dense()).abs().max() < 1e-12
 
 
 # The command line

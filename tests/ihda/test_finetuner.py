@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import refuses
 from shl_folder import write_shl
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
@@ -18,7 +19,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch import nn
@@ -162,6 +163,142 @@ def test_losses_on_record_are_those_of_the_network(table):
     before, after = zip(*((r.loss_before, r.loss_after) for r in records))
     np.testing.assert_allclose(before, stages[:-1], rtol=1e-5)
     np.testing.assert_allclose(after, stages[1:], rtol=1e-5)
+
+
+# Weights
+
+
+class Unnormalised(nn.Module):
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(n_features, 6), nn.Tanh())
+        self.head = nn.Linear(6, n_classes)
+
+    def forward(self, X):
+        return self.head(self.body(X))
+
+
+FULL = NetClassifier(Unnormalised, batch_size=-1, max_epochs=10, random_state=0)
+
+
+def test_losses_on_record_are_weighted(table):
+    X, y = table
+    w = np.random.default_rng(0).uniform(0.1, 3, len(X)) ** 2
+
+    def losses_of(stages):
+        proba = [model.predict_proba(X) for model in stages]
+        return [log_loss(y, p, sample_weight=w) for p in proba]
+
+    stages = losses_of(ihda().staged_fit(X, y, sample_weight=w))
+    records = ihda().fit(X, y, sample_weight=w).levels_
+    np.testing.assert_allclose([r.loss_before for r in records], stages[:-1], rtol=1e-5)
+    np.testing.assert_allclose([r.loss_after for r in records], stages[1:], rtol=1e-5)
+
+
+def test_the_guard_weighs_what_is_held_out(table):
+    X, y = table
+    w = np.random.default_rng(0).uniform(0.1, 3, len(X)) ** 2
+    kept = []
+
+    class Keeps(NetClassifier):
+        def fit(self, X, y, **params):
+            kept.append(X)
+            return super().fit(X, y, **params)
+
+    net = Keeps(module__hidden=(16, 8), max_epochs=10, random_state=0)
+    model = ihda(net, validation=0.4, levels=["blocks.0"], tune_share=0.0)
+    model.fit(X, y, sample_weight=w)
+    held = ~np.isin(X[:, 0], kept[0][:, 0])
+    proba = model.estimator_.predict_proba(X[held])
+    expected = log_loss(y[held], proba, sample_weight=w[held])
+    assert model.levels_[0].held_out_before == pytest.approx(expected, rel=1e-5)
+
+
+def test_finetuning_on_weighted_rows_is_that_on_repeated_rows(table):
+    # All rows in each batch, and no samples: what is random plays no part.
+    X, y = table
+    w = np.random.default_rng(0).integers(1, 4, len(X))
+    copies = np.repeat(np.arange(len(X)), w)
+    params = {"synthetic_share": 0.0, "tune_share": 1.0, "levels": ["input", "body"]}
+    sgd = clone(FULL).set_params(optimizer=torch.optim.SGD, lr=0.1)
+    weighted = ihda(sgd, **params).fit(X, y, sample_weight=w)
+    repeated = ihda(sgd, **params).fit(X[copies], y[copies])
+    for a, b in zip(*(m.estimator_.module_.parameters() for m in (weighted, repeated))):
+        assert (a - b).abs().max() < 1e-6
+    for one, other in zip(weighted.levels_, repeated.levels_, strict=True):
+        assert one.loss_after == pytest.approx(other.loss_after, rel=1e-5)
+
+
+def test_rows_of_weight_0_and_equal_weights(table):
+    X, y = table
+    w = (np.arange(len(X)) % 4).astype(float)
+    groups, kept = np.arange(len(X)) // 5, w > 0
+    for params in ({}, {"validation": 3, "generator": "noise"}):
+        one = ihda(**params).fit(X, y, groups, sample_weight=w)
+        other = ihda(**params).fit(X[kept], y[kept], groups[kept], w[kept])
+        assert same(one, other)
+    # Shares of all rows in a batch differ from means by rounding.
+    one = ihda(FULL, generator="noise").fit(X, y, sample_weight=np.full(len(X), 2.0))
+    other = ihda(FULL, generator="noise").fit(X, y)
+    for a, b in zip(*(m.estimator_.module_.parameters() for m in (one, other))):
+        assert (a - b).abs().max() < 1e-5
+
+
+def test_samples_have_the_weight_of_their_source(table, monkeypatch):
+    X, y = table
+    w = np.random.default_rng(0).uniform(0.1, 3, len(X))
+    batches = []
+
+    def finetune(rows, given, n_steps, **_):
+        batches.append((rows, [next(given) for _ in range(3)]))
+
+    monkeypatch.setattr(level, "finetune", finetune)
+    still = NoiseGenerator(spread=0.0)  # a sample is its source
+    ihda(generator=still, levels=["input"]).fit(X, y, sample_weight=w)
+    ((rows, three),) = batches
+    for h, codes, weight in three:
+        places = (h[:, None] == rows.h).all(2).double().argmax(1)
+        assert torch.equal(weight, torch.tensor(w)[places])
+        assert torch.equal(codes, rows.codes[places])
+
+
+def test_class_weight_of_the_net_is_kept(table, fitted_net):
+    X, y = table
+    factors = np.array([0.5, 1.0, 3.0])
+    by_class = dict(enumerate(factors.tolist()))
+    one = ihda(clone(NET).set_params(class_weight=by_class)).fit(X, y)
+    assert same(one, ihda().fit(X, y, sample_weight=factors[y]))
+    fitted_net.set_params(class_weight=by_class).fit(X, y)
+    assert same(
+        frozen(fitted_net, generator="noise").fit(X, y),
+        ihda(clone(NET).set_params(class_weight=by_class), generator="noise").fit(X, y),
+    )
+    no_zeros = ihda(clone(NET).set_params(class_weight={2: 0.0})).fit(X, y)
+    assert no_zeros.levels_[0].n_sources[2] == 0
+    with refuses("needs balance=False for a net with class_weight; got balance=True"):
+        ihda(clone(NET).set_params(class_weight="balanced"), balance=True).fit(X, y)
+
+
+def test_weights_that_cannot_be_used(table):
+    X, y = table
+    with refuses(r"IHDAFinetuner needs sample_weight .* shape \(150,\); got shape"):
+        ihda().fit(X, y, sample_weight=np.ones(3))
+    other = NeuralNetClassifier(MLP, module__n_features=8, module__n_classes=3)
+    with refuses("needs a NetClassifier for sample_weight; got a Neural", TypeError):
+        ihda(other).fit(X, y, sample_weight=np.ones(len(X)))
+
+
+def test_weights_are_routed(table):
+    X, y = table
+    w = 1.0 + y
+    expected = ihda(generator="noise").fit(X, y, sample_weight=w)
+    with config_context(enable_metadata_routing=True):
+        asking = ihda(generator="noise").set_fit_request(sample_weight=True)
+        asking.set_score_request(sample_weight=True)
+        pipe = make_pipeline(FunctionTransformer(), asking)
+        search = GridSearchCV(pipe, {"ihdafinetuner__n_samples": [3]}, cv=2)
+        search.fit(X, y, sample_weight=w)
+    assert same(search.best_estimator_[-1], expected) and search.best_score_ > 0.5
 
 
 def test_steps_are_a_share_of_the_base_training(table):

@@ -407,6 +407,11 @@ SHORT = {"max_epochs": 1, "verbose": 0}
         (NetClassifier(Convolution, **SHORT), ValueError, NO_LINEAR),
         (NeuralNetClassifier(Softmaxed, **SHORT), ValueError, NO_LOGITS),
         (LogisticRegression(), TypeError, NO_NET),
+        (
+            NetClassifier(class_weight="balanced", **SHORT),
+            ValueError,
+            "a net that was trained on rows of equal weight; got class_weight='bal",
+        ),
     ],
 )
 def test_other_estimators_are_refused(rows, net, error, message):

@@ -29,6 +29,62 @@ def test_streaming_equals_the_one_shot_biased_covariance(kind, cuts):
         assert_near(covariance.mean, means)
 
 
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-12)])
+@pytest.mark.parametrize("forgetting", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ESTIMATED)
+def test_weighted_rows_are_rows_that_are_repeated(kind, forgetting, dtype, tolerance):
+    X, y = draw(200, shift=1.0)
+    w = torch.randint(4, (200,), generator=torch.Generator().manual_seed(1))
+    w[60:80][y[60:80] == 2] = 0  # a batch in which a class has weight 0 only
+    params = {"rank": 3, "forgetting": forgetting, "dtype": getattr(torch, dtype)}
+    weighted, repeated = (ClassCovariance(C, A, kind, **params) for _ in range(2))
+    for rows in torch.arange(200).tensor_split((1, 60, 80)):
+        weighted.update(X[rows], y[rows], w[rows])
+        copies = rows.repeat_interleave(w[rows])
+        repeated.update(X[copies], y[copies])
+    assert weighted.count.dtype == torch.float64
+    assert_near(weighted.count, repeated.count.double(), tolerance)
+    assert_near(weighted.mean, repeated.mean, tolerance)
+    assert_near(weighted.dense(), repeated.dense(), tolerance)
+
+
+@pytest.mark.parametrize("kind", ["full", "diagonal", "low_rank"])
+def test_fractional_weights_are_those_of_numpy(kind):
+    X, y = draw(120)
+    w = torch.rand(120, generator=torch.Generator().manual_seed(1)).double()
+    covariance = ClassCovariance(C, A, kind, rank=A, dtype=torch.float64)
+    for rows in torch.arange(120).split(50):
+        covariance.update(X[rows], y[rows], w[rows])
+    each = [np.cov(X[y == k].T, aweights=w[y == k], ddof=0) for k in range(C)]
+    if kind == "diagonal":
+        each = [np.diag(np.diag(matrix)) for matrix in each]
+    assert_near(covariance.dense(), torch.tensor(np.stack(each)))
+    assert_near(covariance.count, torch.stack([w[y == k].sum() for k in range(C)]))
+
+
+@pytest.mark.parametrize("kind", ESTIMATED)
+def test_sums_of_weights_can_be_merged_loaded_and_scaled(kind):
+    X, y = draw(100)
+    w = torch.rand(100, generator=torch.Generator().manual_seed(1)).double() + 0.1
+
+    def weighted(rows, unit=1.0):
+        covariance = ClassCovariance(C, A, kind, rank=A, dtype=torch.float64)
+        covariance.update(X[rows], y[rows], w[rows] * unit)
+        return covariance
+
+    everything = weighted(slice(None))
+    merged = ClassCovariance(C, A, kind, rank=A, dtype=torch.float64)
+    for rows in slice(40), slice(40, None):
+        merged.merge(weighted(rows))
+    assert_near(merged.dense(), everything.dense())
+    assert_near(merged.count, everything.count)
+    loaded = ClassCovariance(C, A, kind, rank=A, dtype=torch.float64)
+    loaded.load_state_dict(everything.state_dict())
+    assert torch.equal(loaded.count, everything.count)
+    for unit in 1e-9, 1e9:
+        assert_near(weighted(slice(None), unit).dense(), everything.dense())
+
+
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_the_order_of_batches_does_not_matter_and_estimates_can_be_merged(kind):
     X, y = draw(100)

@@ -200,6 +200,33 @@ def test_gradcheck_of_the_whole_loss(problem, kind):
     torch.autograd.gradcheck(loss, [problem[key] for key in keys])
 
 
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": 3}])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_loss_of_weighted_rows_is_that_of_repeated_rows(options, mixed, problem):
+    w = torch.arange(N) % 3
+    copies = torch.arange(N).repeat_interleave(w)
+    if "weight" in options:
+        options = {"weight": torch.linspace(0.5, options["weight"], C).double()}
+    target = problem["target"]
+    if mixed:
+        target = 0.7 * F.one_hot(target, C) + 0.3 * F.one_hot(target.flip(0), C)
+        target = target.double()
+    found = []
+    for rows, weight in ((torch.arange(N), w), (copies, None)):
+        loss_function = ISDALoss(C, A, dtype=torch.float64, **options)
+        loss_function.covariance.update(problem["features"], problem["target"])
+        p = {**problem, "features": problem["features"][rows]}
+        terms = p["features"], p["weight"], 1.5
+        if weight is None:
+            loss = loss_function(logits_of(p), target[rows], *terms)
+        else:
+            loss = loss_function(logits_of(p), target, *terms, sample_weight=weight)
+        found.append([loss, *gradients(loss, problem)])
+        found[-1].append(loss_function.covariance.dense())
+    for one, other in zip(*found, strict=True):
+        equal(one, other, rtol=1e-12, atol=1e-14)
+
+
 def test_loss_updates_statistics_in_training_only():
     torch.manual_seed(0)
     loss = ISDALoss(C, A, "diagonal")

@@ -8,6 +8,7 @@ from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
@@ -183,7 +184,7 @@ def test_estimators_that_cannot_be_used_are_refused(flowers):
     assert not hasattr(PriorShift(LinearSVC()), "predict_proba")
     weight = np.ones(85)
     with refuses("needs an estimator that takes sample_weight", TypeError):
-        PriorShift(NetClassifier()).fit(*flowers, sample_weight=weight)
+        PriorShift(KNeighborsClassifier()).fit(*flowers, sample_weight=weight)
 
 
 @pytest.mark.parametrize(
