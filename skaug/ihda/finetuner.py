@@ -33,6 +33,7 @@ from skaug.ihda.finetuning import LevelRows
 from skaug.ihda.level import Level, batch_size, new_record
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.classifier import NetClassifier
+from skaug.net.finite import check_trained, weights_not_finite
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
@@ -331,7 +332,7 @@ default="all"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
-        self._check(X)
+        self._check(X, y)
         if groups is not None:
             groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
@@ -394,8 +395,8 @@ default="all"
         steps = self.tune_share / n_levels * (counted or n_epochs * per_epoch)
         return max(round(steps), 1 if steps else 0)
 
-    def _check(self, X):
-        """Refuse parameters and rows that nothing can be done with."""
+    def _check(self, X, y):
+        """Refuse parameters, rows and labels that nothing can be done with."""
         check_parameters(self, self._rules)
         sources = self.component("sources")
         sources.check()
@@ -409,12 +410,22 @@ default="all"
                 f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
                 "the arrays behind it."
             )
+        if y is None:
+            raise ValueError(
+                "IHDAFinetuner needs a label for each row; got y=None. Give fit X and "
+                "y; groups come after them."
+            )
 
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
         if self.validation is None:
             return None, None
         _, counts = np.unique(y, return_counts=True)
+        if counts.sum() < 2:
+            raise ValueError(
+                "IHDAFinetuner needs two rows or more to hold one out for validation; "
+                f"got {counts.sum()}. Give more, or set validation=None."
+            )
         # Classes of fewer rows than folds cannot be spread over them.
         stratified = counts.min() >= max(2, self.validation)
         split = ValidSplit(self.validation, stratified=stratified)
@@ -446,6 +457,13 @@ default="all"
                     "IHDAFinetuner needs a fitted estimator in a FrozenEstimator; got "
                     f"an unfitted {type(net).__name__}. Fit it, or give it as it is."
                 )
+            wrong = weights_not_finite(net.module_)
+            if wrong is not None:
+                raise ValueError(
+                    "IHDAFinetuner needs a network of finite weights; got others in "
+                    f"{wrong!r} of the FrozenEstimator. Train it again, with a lower "
+                    "learning rate or scaled rows."
+                )
             return _copied(net)
         net = clone(net)
         if net.get_params(deep=False).get("random_state", seed) is None:
@@ -458,7 +476,9 @@ default="all"
         if isinstance(net, NetClassifier):
             return net.fit(X, y, groups=groups)
         with own_generators(net.device, int(seed)):
-            return net.fit(X, y)
+            net.fit(X, y)
+        check_trained(net)
+        return net
 
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""

@@ -34,7 +34,7 @@ def kind_of(outputs):
     """Tell "logits", "probabilities" and "log-probabilities" (n, n_classes) apart."""
     if not outputs.numel():
         return LOGITS
-    tolerance = max(1e-5, torch.finfo(outputs.dtype).eps)
+    tolerance = max(1e-5, 4 * torch.finfo(outputs.dtype).eps)
     for kind, values in (
         (PROBABILITIES, outputs.double()),
         (LOGARITHMS, outputs.double().exp()),
