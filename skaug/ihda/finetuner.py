@@ -412,8 +412,9 @@ default="all"
             )
         if y is None:
             raise ValueError(
-                "IHDAFinetuner needs a label for each row; got y=None. Give fit X and "
-                "y; groups come after them."
+                "IHDAFinetuner needs a label for each row; got none: it requires y to "
+                "be passed, but the target y is None. Give fit X and y; groups come "
+                "after them."
             )
 
     def _split(self, y, groups, seed):
