@@ -16,9 +16,12 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_array
 
-from skaug._checks import Whole, check_groups, check_value
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, Whole, check_value
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.comparison.heuristics import heuristics_for
 from skaug.transforms.ranges import range_of
 
@@ -66,6 +69,8 @@ class Task:
         The augmentation by hand that suits the rows, a name of
         ``skaug.comparison.methods.HEURISTICS`` for such rows. ``None`` leaves the
         choice to the held-out rows of each draw.
+    channels_last : bool, default=None
+        Where the channels of signals and images are, see :class:`~skaug.NetClassifier`.
 
     Raises
     ------
@@ -92,16 +97,19 @@ class Task:
     n_rows: int = N_ROWS
     n_seeds: int = 5
     heuristic: str | None = None
+    channels_last: bool | None = None
 
     def __post_init__(self):
         for name in ("n_rows", "n_seeds"):
             check_value("Task", name, getattr(self, name), Whole(1))
-        part = as_arrays(self.X, self.y, self.groups)
+        check_value("Task", "channels_last", self.channels_last, CHANNELS_LAST)
+        part = as_arrays(self.X, self.y, self.groups, self.channels_last)
         self.X, self.y, self.groups = part.X, part.y, part.groups
-        check_labels(self.y, self.groups, self.n_rows)
+        check_classes(self.y, self.groups, self.n_rows)
         if self.test is not None:
             other = self.test
-            self.test = as_arrays(other["X"], other["y"], other.get("groups"))
+            given = other["X"], other["y"], other.get("groups")
+            self.test = as_arrays(*given, self.channels_last)
             check_test_rows(self)
         if self.heuristic is not None:
             check_heuristic(self)
@@ -162,21 +170,20 @@ def kind_of(X):
     return {2: "table", 3: "signals", 4: "images"}[len(shape)]
 
 
-def as_arrays(X, y, groups):
+def as_arrays(X, y, groups, channels_last=None):
     """Rows, a frame or an array, with one label and perhaps one group for each."""
-    X = X if hasattr(X, "iloc") else np.asarray(X)
+    if hasattr(X, "columns"):
+        X = checked_frame(X, "Task")
+    else:
+        X = check_array(as_numbers(X, "Task"), dtype=None, allow_nd=True)
+        X = channels_first(X, channels_last, "Task")
     if X.ndim not in (2, 3, 4):
         raise ValueError(
             f"Task needs X with 2 to 4 axes; got shape {X.shape}. Reshape it: one row "
             "for each label."
         )
-    y, n = np.asarray(y), len(X)
-    if y.shape not in ((n,), (n, 1)):
-        raise ValueError(
-            f"Task needs one label per row, shape ({n},); got y of shape {y.shape}. "
-            "Give as many labels as rows."
-        )
-    y = y.ravel()
+    n = len(X)
+    y = check_labels(y, n, "Task")
     if y.dtype == object and all(isinstance(label, str) for label in y):
         y = y.astype(str)  # as columns of a frame come
     return Bunch(X=X, y=y, groups=check_groups(groups, n, "Task"))
@@ -193,13 +200,8 @@ def check_heuristic(task):
         )
 
 
-def check_labels(y, groups, n_rows):
+def check_classes(y, groups, n_rows):
     """Refuse labels and groups that cannot be drawn from."""
-    if y.dtype.kind not in "biufU":
-        raise ValueError(
-            "Task needs labels that are numbers or texts; got "
-            f"{y.dtype}. Convert y, such as y.astype(str)."
-        )
     labels, counts = np.unique(y, return_counts=True)
     if y.dtype.kind == "f" and (labels != labels.round()).any():
         other = labels[labels != labels.round()][0]
@@ -333,6 +335,18 @@ def some(part, rows):
 def rows_of(X, rows):
     """Rows of a frame or an array, by position."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def checked_frame(X, owner):
+    """Refuse columns that are neither numbers nor categories; objects by their kind."""
+    if not hasattr(X, "iloc"):
+        raise ValueError(
+            f"{owner} needs a frame of pandas, or an array; got a "
+            f"{type(X).__module__.partition('.')[0]} {type(X).__name__}. Give "
+            "X.to_pandas()."
+        )
+    # Numbers in a column of objects would be coded one-hot.
+    return as_numbers(X, owner, categories=True).infer_objects()
 
 
 def columns_as_numbers():

@@ -23,12 +23,26 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
 from skaug._components import InnerEstimatorMixin, inner_has
+from skaug._labels import check_labels
 from skaug.net.priors import PriorShift
 
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
+
+
+def _tell_of_small_classes(sampler, y, error):
+    """Say which classes are too small for the neighbours that a sampler asks for."""
+    labels, counts = np.unique(y, return_counts=True)
+    if "n_neighbors <= n_samples_fit" not in str(error):
+        return
+    fewest = counts.min()
+    raise ValueError(
+        f"ResampledClassifier needs more rows of each class than {sampler} looks for "
+        f"as neighbours; got {fewest} of {labels[counts.argmin()]!s}. Lower its "
+        "k_neighbors, or take HardRegionSampler, which needs one row."
+    ) from error
 
 
 def is_search(estimator):
@@ -148,9 +162,14 @@ class ResampledClassifier(
                 f"a {type(self.estimator).__name__}. Give a classifier, or a Pipeline "
                 "that ends in one."
             )
+        y = check_labels(y, _num_samples(X), "ResampledClassifier")
         params = self._routed(fit_params)
         self.sampler_ = clone(self.sampler)
-        X_new, y_new = self.sampler_.fit_resample(X, y, **params.sampler)
+        try:
+            X_new, y_new = self.sampler_.fit_resample(X, y, **params.sampler)
+        except ValueError as error:
+            _tell_of_small_classes(self.sampler_, y, error)
+            raise
         for_estimator = {
             name: self._resampled(name, values, len(X_new))
             if np.ndim(values) and len(values) == len(y)

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
@@ -20,11 +20,12 @@ from skaug._checks import (
     OneOf,
     Rule,
     Whole,
-    check_groups,
     check_parameters,
     check_two_classes,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
@@ -332,9 +333,9 @@ default="all"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
-        self._check(X, y)
-        if groups is not None:
-            groups = check_groups(groups, len(y), "IHDAFinetuner")
+        self._check(X)
+        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
@@ -395,8 +396,8 @@ default="all"
         steps = self.tune_share / n_levels * (counted or n_epochs * per_epoch)
         return max(round(steps), 1 if steps else 0)
 
-    def _check(self, X, y):
-        """Refuse parameters, rows and labels that nothing can be done with."""
+    def _check(self, X):
+        """Refuse parameters and rows that nothing can be done with."""
         check_parameters(self, self._rules)
         sources = self.component("sources")
         sources.check()
@@ -409,12 +410,6 @@ default="all"
             raise TypeError(
                 f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
                 "the arrays behind it."
-            )
-        if y is None:
-            raise ValueError(
-                "IHDAFinetuner needs a label for each row; got none: it requires y to "
-                "be passed, but the target y is None. Give fit X and y; groups come "
-                "after them."
             )
 
     def _split(self, y, groups, seed):
@@ -554,7 +549,8 @@ def _encoded(net, X, y):
     """Rows and codes as the network is trained on them."""
     if isinstance(net, NetClassifier):
         return net.encode(X, y)
-    X, codes = np.asarray(X), np.asarray(y)
+    X = np.asarray(as_numbers(X, "IHDAFinetuner"))
+    codes = check_labels(y, len(X), "IHDAFinetuner")
     if (
         codes.dtype.kind not in "iu"
         or not np.isin(codes, range(len(net.classes_))).all()

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import torch
 from sklearn.utils._metadata_requests import _routing_enabled, process_routing
+from sklearn.utils.validation import _num_samples
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
@@ -16,12 +17,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from skaug._checks import (
+    CHANNELS_LAST,
     OneOf,
     Rule,
     Whole,
     check_parameters,
     is_number,
 )
+from skaug._labels import check_groups, check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import (
@@ -111,6 +114,13 @@ class NetClassifier(
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
+    channels_last : bool, default=None
+        Where the channels of signals and images are. True takes rows (n, time,
+        channels) or (n, height, width, channels) and moves the last axis to the second
+        place, also in prediction. False takes the axes as they are. ``None`` does so
+        too, but refuses rows that look as if channels came last: signals of more
+        channels than samples, images of 1, 3 or 4 values in the last axis. A module of
+        your own that has no argument ``n_channels`` gets them as they are.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
@@ -218,6 +228,7 @@ class NetClassifier(
         | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
         "train_split": TRAIN_SPLIT,
+        "channels_last": CHANNELS_LAST,
     }
 
     def __init__(
@@ -235,6 +246,7 @@ class NetClassifier(
         iterator_valid=BatchIterator,
         train_split=None,
         classes=None,
+        channels_last=None,
         verbose=0,
         device="cpu",
         random_state=None,
@@ -257,6 +269,7 @@ class NetClassifier(
         )
         self.logit_adjustment = logit_adjustment
         self.lr_schedule = lr_schedule
+        self.channels_last = channels_last
         self.random_state = random_state
 
     def fit(self, X, y=None, groups=None, **fit_params):
@@ -326,6 +339,7 @@ class NetClassifier(
             self.first_epoch_ = None
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
+        groups = check_groups(groups, _num_samples(X), type(self).__name__)
         self._groups, self._split = groups, None
         try:
             with self._own_generators(), words_on_single_rows(type(self).__name__):
@@ -496,7 +510,7 @@ class NetClassifier(
             return train, valid if is_dataset(X) else self._coded(valid)
         if y is None:
             y = to_numpy(data_from_dataset(dataset)[1])
-        if is_number(self.train_split):
+        if is_number(self.train_split) and groups is None:
             check_room(self.train_split, y, self.classes_, type(self).__name__)
         # This net's random state decides which share is held out.
         seed = int(torch.randint(np.iinfo(np.int32).max, ()))
@@ -510,7 +524,8 @@ class NetClassifier(
         if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
             return dataset
         X = dataset.X.astype(self.input_dtype_)
-        return Dataset(X, self._encode(np.asarray(dataset.y)))
+        y = check_labels(dataset.y, len(X), type(self).__name__)
+        return Dataset(X, self._encode(y))
 
     def _set_training(self, training=True):
         # skorch calls train() on all submodules before every batch. In a small network

@@ -34,9 +34,14 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import (
+    _num_samples,
+    check_is_fitted,
+    has_fit_parameter,
+)
 
 from skaug._components import InnerEstimatorMixin, inner_has
+from skaug._labels import check_labels
 
 __all__ = ["PriorShift", "log_prior", "reweighted"]
 
@@ -210,6 +215,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
+            y = check_labels(y, _num_samples(X), type(self).__name__)
             counts = self._counted(y, sample_weight)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
@@ -245,7 +251,7 @@ class PriorShift(
 
     def _counted(self, y, sample_weight):
         """Total weight of the rows of each class."""
-        labels, place = np.unique(column_or_1d(y), return_inverse=True)
+        labels, place = np.unique(y, return_inverse=True)
         if sample_weight is not None:
             check_consistent_length(y, sample_weight)
             sample_weight = column_or_1d(sample_weight)

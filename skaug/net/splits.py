@@ -15,7 +15,8 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Number, Rule, Whole, check_groups, is_number, is_whole
+from skaug._checks import Number, Rule, Whole, is_number, is_whole
+from skaug._labels import check_groups
 
 __all__ = [
     "TRAIN_SPLIT",

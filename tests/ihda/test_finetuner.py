@@ -463,7 +463,7 @@ def test_averages_that_are_not_finite_are_undone(table, fitted_net, monkeypatch)
 @pytest.mark.parametrize(
     "rows, labels, message",
     [
-        (slice(None), None, "a label for each row; got none"),
+        (slice(None), None, "labels .* the target y is None; got None"),
         (slice(1), slice(1), "two rows or more to hold one out .* got 1"),
         (slice(0), slice(0), "two rows or more to hold one out .* got 0"),
     ],
