@@ -229,7 +229,7 @@ def fit_vae(
     Raises
     ------
     ValueError
-        If training diverged, so that weights are not finite.
+        If training diverged, so that decoded rows are not finite.
 
     Examples
     --------
@@ -290,16 +290,22 @@ def fit_vae(
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     except KeyboardInterrupt:
         vae.interrupted = True
+    trained.load_state_dict(best)
+    # The last step had no loss after it.
+    told = None if codes is None else codes[:batch_size]
+    with torch.no_grad():
+        decoded = trained.decode(trained.encode(X[:batch_size], told)[0], told)
+    if not decoded.isfinite().all():
+        raise ValueError(
+            "fit_vae needs a loss that stays finite; got decoded rows that are not, "
+            f"because training diverged. Decrease lr, which is {lr:g}, or look for "
+            "extreme values in X."
+        )
     return _with_weights(vae, best)
 
 
 def _with_weights(vae, weights):
     """Put trained weights into the VAE, which keeps its own centre and scale."""
-    if not all(value.isfinite().all() for value in weights.values()):
-        raise ValueError(
-            "fit_vae needs a loss that stays finite; got weights that are not, because "
-            "training diverged. Decrease lr, or look for extreme values in X."
-        )
     vae.load_state_dict(weights | {"centre": vae.centre, "scale": vae.scale})
     return vae.eval().requires_grad_(False)
 

@@ -34,6 +34,7 @@ from skaug.ihda.finetuning import LevelRows
 from skaug.ihda.level import Level, batch_size, new_record
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.classifier import NetClassifier
+from skaug.net.finite import check_trained, weights_not_finite
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
@@ -431,6 +432,11 @@ default="all"
         if self.validation is None:
             return None, None
         _, counts = np.unique(y, return_counts=True)
+        if counts.sum() < 2:
+            raise ValueError(
+                "IHDAFinetuner needs two rows or more to hold one out for validation; "
+                f"got {counts.sum()}. Give more, or set validation=None."
+            )
         # Classes of fewer rows than folds cannot be spread over them.
         stratified = counts.min() >= max(2, self.validation)
         split = ValidSplit(self.validation, stratified=stratified)
@@ -468,6 +474,13 @@ default="all"
                     "IHDAFinetuner needs a fitted estimator in a FrozenEstimator; got "
                     f"an unfitted {type(net).__name__}. Fit it, or give it as it is."
                 )
+            wrong = weights_not_finite(net.module_)
+            if wrong is not None:
+                raise ValueError(
+                    "IHDAFinetuner needs a network of finite weights; got others in "
+                    f"{wrong!r} of the FrozenEstimator. Train it again, with a lower "
+                    "learning rate or scaled rows."
+                )
             return _copied(net)
         net = clone(net)
         if net.get_params(deep=False).get("random_state", seed) is None:
@@ -482,7 +495,9 @@ default="all"
             weighted = {} if weights is None else {"sample_weight": weights}
             return net.fit(X, y, groups=groups, **weighted)
         with own_generators(net.device, int(seed)):
-            return net.fit(X, y)
+            net.fit(X, y)
+        check_trained(net)
+        return net
 
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from skaug.hard_regions.latent_generators import collapse
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
 from skaug.ihda.synthetic import SyntheticSet
+from skaug.net.finite import weights_not_finite
 
 __all__ = ["Level", "new_record"]
 
@@ -185,7 +186,8 @@ class Level:
             if held_out is not None:
                 record.held_out_after = held_out.loss()
                 record.accepted = record.held_out_after <= record.held_out_before
-            if not math.isfinite(record.loss_after):
+            finite = weights_not_finite(self.net.module_) is None
+            if not finite or not math.isfinite(record.loss_after):
                 self._warn("training diverged and is undone. Decrease tune_lr.")
                 record.accepted = False
             if not record.accepted:

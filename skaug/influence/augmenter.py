@@ -377,6 +377,11 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 "InfluenceAugmenter needs X_val and y_val together; got one of them. "
                 "Give both, or none to hold out part of X."
             )
+        if not len(X_val):
+            raise ValueError(
+                "InfluenceAugmenter needs one row or more in X_val; got none. Leave it "
+                "out to hold out part of X."
+            )
         X_val = self._checked_rows(X_val)
         if X_val.shape[1:] != self.input_shape_:
             raise ValueError(

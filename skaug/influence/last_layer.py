@@ -25,6 +25,7 @@ References
    Functions", ICML 2017.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -241,6 +242,12 @@ class LastLayerInfluence(BaseEstimator):
             self._check_head(name, X)
             weight = self._as_trained(_weight_of(head))
             features, target = self._features_and_codes(X, y)
+        if not math.isfinite(features.sum() + weight.sum()):
+            raise ValueError(
+                "LastLayerInfluence needs features and a last layer that are finite; "
+                "got others of the estimator. Train it again, with a lower learning "
+                "rate or scaled rows."
+            )
         self.features_ = features
         self.coef_ = weight.cpu().numpy()
         self.probabilities_ = (features @ weight.T).softmax(dim=1)

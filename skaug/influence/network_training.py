@@ -145,4 +145,11 @@ def train_network(
         optimizer.step()
         if gan:
             losses["discriminator"].append(adversary.step(real, fake, features))
+    with torch.no_grad():  # the last step had no loss after it
+        if not network(all_X[:64]).isfinite().all():
+            raise ValueError(
+                "InfluenceAugmenter needs a network whose views are finite; got others "
+                f"after {pretrain_steps + steps} steps. Lower the bound of the "
+                "NetworkAugmentation, or set augmentation='policy'."
+            )
     return losses

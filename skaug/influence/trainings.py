@@ -10,6 +10,7 @@ from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
 from skaug.influence.memory import memory_of, remembered
 from skaug.net.classifier import NetClassifier
+from skaug.net.finite import check_trained
 from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["Trainings"]
@@ -79,6 +80,7 @@ class Trainings:
             if self.is_warned:
                 warnings.filterwarnings("ignore", FEW_STEPS, UserWarning)
             net.fit(data.X, data.y, **groups)
+            check_trained(net)
         self.is_warned |= augmentation is not None
         self.n_trainings += 1
         self.say(f"training {self.n_trainings} on {len(data.X)} rows")

@@ -37,6 +37,10 @@ __all__ = ["ISDALogisticRegression"]
 FEW, FEW_FOR_ONE_FIT = 2048, 512
 
 
+# Beyond these sizes of the largest number, squares of float64 are infinite or 0.
+SMALLEST, LARGEST = 1e-150, 1e150
+
+
 class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
     r"""Logistic regression on features that vary as ISDA says, in closed form.
 
@@ -204,6 +208,7 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         """
         check_parameters(self, self._rules_for_fit())
         X = checked_rows(self, X, dtype=np.float64)
+        _check_size(X)
         y = check_labels(y, len(X), type(self).__name__)
         classes, codes = np.unique(y, return_inverse=True)
         check_two_classes(classes, type(self).__name__)
@@ -311,6 +316,12 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        if not np.isfinite(found).all():
+            raise ValueError(
+                "ISDALogisticRegression needs a loss that stays finite; got "
+                f"coefficients that are not after {self.n_iter_} steps. Scale the "
+                "features, or set a smaller C."
+            )
         weight, intercept = problem.split(found)
         if axes is not None:
             weight = weight @ axes.T
@@ -389,3 +400,13 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         logits = self.decision_function(X)
         codes = logits.argmax(1) if logits.ndim == 2 else (logits > 0).astype(int)
         return self.classes_[codes]
+
+
+def _check_size(X):
+    """Refuse rows in whose squares float64 overflows or vanishes."""
+    largest = np.abs(X).max()
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise ValueError(
+            "ISDALogisticRegression needs rows whose squares float64 can hold; got "
+            f"numbers of at most {largest:.2g}. Take another unit."
+        )

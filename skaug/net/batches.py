@@ -1,13 +1,27 @@
 """Mini-batches sliced out of tensors, as skorch's training loop takes them."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+)
 
 from skaug.net.weighted_rows import WeightedRows
 
-__all__ = ["BatchIterator", "arrays_of", "as_tensor"]
+__all__ = [
+    "BatchIterator",
+    "arrays_of",
+    "as_tensor",
+    "without_single_rows",
+    "words_on_single_rows",
+]
 
 
 class BatchIterator:
@@ -48,7 +62,8 @@ class BatchIterator:
         arrays, self.indices = arrays_of(dataset)
         if arrays is None:
             self.tensors = None
-            self.loader = DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+            kwargs = {"batch_size": batch_size, "shuffle": shuffle}
+            self.loader = DataLoader(dataset, **without_single_rows(dataset, kwargs))
         else:
             self.n_rows = len(dataset)
             self.tensors = [as_tensor(array) for array in arrays]
@@ -95,6 +110,55 @@ class BatchIterator:
         if 1 < self.batch_size < self.n_rows and self.n_rows - starts[-1] == 1:
             starts.pop()
         return starts
+
+
+class _NoSingleRow(BatchSampler):
+    """Batches of row numbers; a single row at the end joins the batch before."""
+
+    def __iter__(self):
+        before = None
+        for batch in super().__iter__():
+            if before is not None and len(batch) == 1:
+                yield [*before, *batch]
+                return
+            if before is not None:
+                yield before
+            before = batch
+        if before is not None:
+            yield before
+
+    def __len__(self):
+        return len(self.sampler) // self.batch_size
+
+
+def without_single_rows(dataset, kwargs):
+    """Arguments of a DataLoader whose last batch would be a single row, mended."""
+    size, shuffle = kwargs.get("batch_size") or 1, kwargs.get("shuffle", False)
+    chosen = any(kwargs.get(name) for name in ("sampler", "batch_sampler", "drop_last"))
+    if chosen or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        return kwargs
+    if not 1 < size < len(dataset) or len(dataset) % size != 1:
+        return kwargs
+    sampler = RandomSampler if shuffle else SequentialSampler
+    others = {
+        key: v for key, v in kwargs.items() if key not in ("batch_size", "shuffle")
+    }
+    return {**others, "batch_sampler": _NoSingleRow(sampler(dataset), size, False)}
+
+
+@contextmanager
+def words_on_single_rows(name):
+    """Say what to do where batch normalisation meets a batch of one row."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Expected more than 1 value per channel"):
+            raise
+        raise ValueError(
+            f"{name} needs two rows or more in each batch for batch normalisation; got "
+            "a batch of one. Give more rows, raise batch_size, or set "
+            "iterator_train__drop_last=True with a DataLoader."
+        ) from error
 
 
 def arrays_of(dataset):

@@ -14,7 +14,7 @@ from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
 from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
-from torch.utils.data import Subset
+from torch.utils.data import DataLoader, Subset
 
 from skaug._checks import (
     CHANNELS_LAST,
@@ -22,15 +22,32 @@ from skaug._checks import (
     Rule,
     Whole,
     check_parameters,
+    is_number,
 )
 from skaug._labels import check_groups, check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
-from skaug.net.batches import BatchIterator, arrays_of, as_tensor
+from skaug.net.batches import (
+    BatchIterator,
+    arrays_of,
+    as_tensor,
+    without_single_rows,
+    words_on_single_rows,
+)
+from skaug.net.finite import check_epoch
 from skaug.net.input_norm import InputNorm
+from skaug.net.losses import FeedsLoss
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.outputs import GivesProbabilities
 from skaug.net.rows import TakesRows
-from skaug.net.splits import hold_out
+from skaug.net.splits import (
+    TRAIN_SPLIT,
+    as_split,
+    check_monitors,
+    check_room,
+    check_side,
+    hold_out,
+)
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
 from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 
@@ -40,7 +57,14 @@ __all__ = ["NetClassifier"]
 OF_TRAINING = ("_groups", "_split", "_weights", "_row_weights", "batch_weight_")
 
 
-class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
+class NetClassifier(
+    AdjustsLogits,
+    FeedsLoss,
+    WeighsRows,
+    GivesProbabilities,
+    TakesRows,
+    NeuralNetClassifier,
+):
     r"""Neural network classifier: skorch's, with scikit-learn's manners.
 
     All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
@@ -60,7 +84,9 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         ``n_classes``; those that ``module__*`` does not set are taken from the data.
         An instance is copied at each fit and must have one output per class.
     criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
-        The loss.
+        The loss. Weights of classes may be a list, ``criterion__weight=[1, 1, 5]``, in
+        the order of ``classes_``. ``torch.nn.NLLLoss`` is for modules that return
+        probabilities, of which skorch takes the logarithm.
     logit_adjustment : float, default=0.0
         The factor :math:`\tau` of [1]_ for classes of unequal size. The loss is the
         cross-entropy of :math:`z + \tau \log \pi`, with the logits z and the shares
@@ -93,11 +119,12 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         How batches are made. ``torch.utils.data.DataLoader`` takes skorch's
         parameters such as ``iterator_train__num_workers``. Training rows are shuffled
         unless ``iterator_train__shuffle=False``.
-    train_split : callable, default=None
-        What is held out for validation losses and early stopping:
-        ``skorch.dataset.ValidSplit(5, stratified=True)`` holds out a fifth. By default
-        nothing is held out, because rows are scarce. When ``fit`` is given `groups`,
-        no group has rows both in training and in validation.
+    train_split : float, int or callable, default=None
+        What is held out for validation losses and early stopping: 0.2 holds out a share
+        of the rows by chance, 5 the first of so many folds, both stratified;
+        ``skorch.dataset.ValidSplit`` says more, and other callables of skorch's do. By
+        default nothing is held out, because rows are scarce. When ``fit`` is given
+        `groups`, no group has rows both in training and in validation.
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
@@ -150,6 +177,8 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
     logit_offset_ : ndarray of shape (n_classes,)
         With `logit_adjustment`: what the loss adds to the logits,
         :math:`\tau \log \pi`.
+    outputs_ : {"logits", "probabilities", "log-probabilities"}
+        What the network returns. Predictions are probabilities in any case.
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
@@ -229,6 +258,7 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         "max_epochs": Whole(1)
         | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
+        "train_split": TRAIN_SPLIT,
         "channels_last": CHANNELS_LAST,
     }
 
@@ -302,7 +332,9 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         Raises
         ------
         ValueError
-            If the data or a parameter cannot be used; the message says what to do.
+            If the data or a parameter cannot be used, or the loss or the weights do not
+            stay finite; the message says what to do. A net whose weights are not finite
+            counts as not fitted.
         """
         anew = not (self.warm_start and self.initialized_)
         return self._fit(X, y, groups, sample_weight, anew, "fit", **fit_params)
@@ -354,8 +386,8 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
         self._groups, self._split, self._weights = groups, None, weights
         try:
-            with self._own_generators():
-                if first:
+            with self._own_generators(), words_on_single_rows(type(self).__name__):
+                if first or not hasattr(self, "outputs_"):
                     self._check_module(X, fit_params)
                 split_params = self._split_params(method, fit_params)
                 self._split = self.get_split_datasets(X, codes, **split_params)
@@ -365,6 +397,7 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
                 self._plan(self._split[0], method)
                 fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
+                self._check_trained(X, fit_params)
         finally:
             del self._groups, self._split, self._weights
             self._forget_weights()
@@ -492,32 +525,6 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         wanted = set(shapes) & set(inspect.signature(module).parameters)
         return {name: shapes[name] for name in wanted}
 
-    def _check_module(self, X, fit_params):
-        """Refuse a network whose output for two real rows does not fit the classes."""
-        if is_dataset(X):
-            rows = torch.stack([torch.as_tensor(X[i][0]) for i in range(2)])
-        else:
-            rows = torch.tensor(X[:2].copy())
-        forward_params = {k: v for k, v in fit_params.items() if k != "epochs"}
-        expected, shape = (len(rows), len(self.classes_)), None
-        try:
-            self._set_training(False)
-            with torch.no_grad():
-                shape = tuple(self._logits_of(rows, **forward_params).shape)
-        finally:
-            if shape != expected:
-                self.initialized_ = False  # The next call must check again.
-        if shape != expected:
-            raise ValueError(
-                f"{type(self).__name__} needs a module with one output per class, of "
-                f"shape {expected} for {len(rows)} rows; got {shape}. Set "
-                "the module's number of outputs, or name all classes with classes=."
-            )
-
-    def _logits_of(self, rows, **forward_params):
-        """Compute logits of the rows that the check of the module runs on."""
-        return self.infer(rows, **forward_params)
-
     def get_iterator(self, dataset, training=False):
         """Make an iterator over batches, shuffled for training unless set otherwise."""
         return self._iterator(self._beside_weights(dataset), training)
@@ -532,6 +539,8 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
             kwargs.setdefault("shuffle", True)
         if iterator is BatchIterator:
             kwargs.setdefault("device", self.device)
+        elif training and iterator is DataLoader:
+            kwargs = without_single_rows(dataset, kwargs)
         return iterator(dataset, **kwargs)
 
     def get_split_datasets(self, X, y=None, **split_params):
@@ -542,17 +551,21 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
         self._remember_weights(dataset)
         if not self.train_split:
             return dataset, None
-        if not hasattr(self.train_split, "cv"):  # It is a callable of the user.
+        split = as_split(self.train_split)
+        if not hasattr(split, "cv"):  # It is a callable of the user.
             if groups is not None:
                 split_params["groups"] = groups
-            train, valid = self.train_split(dataset, y, **split_params)
+            train, valid = split(dataset, y, **split_params)
+            check_side(valid, type(self).__name__)
             return train, valid if is_dataset(X) else self._coded(valid)
         if y is None:
             y = to_numpy(data_from_dataset(dataset)[1])
+        if is_number(self.train_split) and groups is None:
+            check_room(self.train_split, y, self.classes_, type(self).__name__)
         # This net's random state decides which share is held out.
         seed = int(torch.randint(np.iinfo(np.int32).max, ()))
         train, valid = hold_out(
-            self.train_split, y, groups, random_state=seed, name=type(self).__name__
+            split, y, groups, random_state=seed, name=type(self).__name__
         )
         return Subset(dataset, train), Subset(dataset, valid)
 
@@ -580,6 +593,8 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
             except TypeError:  # An iterable data set has no length.
                 self.batches_per_epoch_ = None
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if training:
+            check_epoch(self, getattr(self, "_split", (None,))[0])
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Start the schedules at the first epoch of ``fit``."""
@@ -612,6 +627,8 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Give labels instead of codes to scoring callbacks; refuse two schedules."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
+        if getattr(self, "_split", (None, True))[1] is None:
+            check_monitors(self.callbacks_, type(self).__name__)
         for _, callback in self.callbacks_:
             if getattr(callback, "target_extractor", None) is to_numpy:
                 callback.target_extractor = _Decoder(self.classes_)
@@ -641,6 +658,11 @@ class NetClassifier(AdjustsLogits, WeighsRows, TakesRows, NeuralNetClassifier):
 
     def set_params(self, **params):
         """Set parameters. On a fitted net a new learning rate restarts the schedule."""
+        if self.initialized_:
+            # skorch sets these, and then fails because nothing is to be made anew.
+            prefixes = ("iterator_train__", "iterator_valid__", "dataset__")
+            for name in [name for name in params if name.startswith(prefixes)]:
+                setattr(self, name, params.pop(name))
         with self._own_generators() if self.initialized_ else nullcontext():
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):

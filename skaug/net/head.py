@@ -2,8 +2,11 @@
 
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 from torch.nn.utils import parametrize
+
+from skaug.net.outputs import kind_of
 
 __all__ = ["capture_input", "check_head", "linear_head"]
 
@@ -136,19 +139,31 @@ def check_head(module, name, X, **forward_params):
     head = module.get_submodule(name)
     with capture_input(head) as inputs:
         logits = module(X, **forward_params)
-    if len(inputs) != 1:
+    if not isinstance(logits, torch.Tensor):
+        got = f"a {type(logits).__name__}"
+    elif len(inputs) != 1:
         got = f"{len(inputs)} calls of it (none if the network is compiled)"
     elif inputs[0].ndim != 2:
         got = f"an input of shape {tuple(inputs[0].shape)} to it"
     elif not _agree(logits, head(inputs[0])):
-        got = "an output that is not the layer's (a softmax or another layer after it)"
+        got = "an output that is not the layer's (another layer after it)"
     else:
         return logits
     others = [key for key, layer in module.named_modules() if _is_plain_linear(layer)]
+    advice, kind = _suggest(others), _kind_of(logits)
+    if kind != "logits":
+        got = f"{kind}, which are not the layer's (a softmax or log-softmax after it)"
+        advice = "Let the module return logits, and take CrossEntropyLoss."
     raise ValueError(
         f"{type(module).__name__} needs to return what its last layer {name!r} makes "
-        f"of one feature vector per row; got {got}. {_suggest(others)}"
+        f"of one feature vector per row; got {got}. {advice}"
     )
+
+
+def _kind_of(output):
+    """What an output is; logits, unless it sums to 1 over its second axis."""
+    is_table = isinstance(output, torch.Tensor) and output.ndim == 2
+    return kind_of(output) if is_table else "logits"
 
 
 def _agree(output, expected):

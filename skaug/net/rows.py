@@ -121,6 +121,11 @@ class TakesRows:
                 f"{type(self).__name__} needs rows of numbers; got {X.dtype}. Convert "
                 "them, such as dates to seconds."
             )
+        if 0 in X.shape[1:]:
+            raise ValueError(
+                f"{type(self).__name__} needs one number or more in each row; got X of "
+                f"shape {X.shape}. Look at how X was made."
+            )
         if X.dtype.kind != "f" or not len(X):
             return
         largest = np.abs(X).max(axis=_other_axes(X))

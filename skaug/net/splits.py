@@ -15,10 +15,71 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import is_whole
+from skaug._checks import Number, Rule, Whole, is_number, is_whole
 from skaug._labels import check_groups
 
-__all__ = ["all_splits", "folds_of_few", "hold_out"]
+__all__ = [
+    "TRAIN_SPLIT",
+    "all_splits",
+    "as_split",
+    "check_monitors",
+    "check_room",
+    "check_side",
+    "folds_of_few",
+    "hold_out",
+]
+
+# What a net may hold out. False is what skorch takes for None.
+TRAIN_SPLIT = (
+    Number(0, 1, open_low=True, open_high=True)
+    | Whole(2)
+    | Rule(
+        lambda split: split is None or split is False or callable(split),
+        "None or a callable such as skorch's ValidSplit",
+        "0.2 holds out a fifth, 5 the first of five folds, None nothing.",
+    )
+)
+
+
+def as_split(split):
+    """Make the ValidSplit that a share or a number of folds stands for."""
+    return ValidSplit(split, stratified=True) if is_number(split) else split
+
+
+def check_room(split, codes, classes, name):
+    """Refuse classes of one row, for which a stratified split has no room."""
+    counts = np.bincount(codes, minlength=len(classes))
+    if 1 in counts:
+        raise ValueError(
+            f"{name} needs two rows or more of each class for train_split={split}, "
+            f"which is stratified; got one of {classes[counts == 1].tolist()}. Merge "
+            f"classes, or set train_split=skorch.dataset.ValidSplit({split})."
+        )
+
+
+def check_side(held_out, name):
+    """Refuse validation data without a row."""
+    if hasattr(held_out, "__len__") and not len(held_out):
+        raise ValueError(
+            f"{name} needs one row or more to validate on; got none from train_split. "
+            "Hold out some, or set train_split=None."
+        )
+
+
+def check_monitors(callbacks, name):
+    """Refuse callbacks that watch scores of held-out rows where there are none."""
+    scores = {"valid_loss", "valid_acc"}
+    for _, one in callbacks:
+        if getattr(one, "on_train", None) is False:
+            scores.add(getattr(one, "name", None) or getattr(one, "name_", None))
+    for _, one in callbacks:
+        monitor = getattr(one, "monitor", None)
+        if isinstance(monitor, str) and monitor.removesuffix("_best") in scores:
+            raise ValueError(
+                f"{name} needs rows to hold out for {type(one).__name__}, which "
+                f"monitors {monitor!r}; got train_split=None. Set train_split=0.2, "
+                "say, or monitor='train_loss'."
+            )
 
 
 # ``split`` is a ValidSplit of skorch. Its ``cv`` is a number of folds, of which the

@@ -39,8 +39,8 @@ def recordings_from_table(
     """Cut a table with a row per moment into recordings.
 
     A new recording begins where the person or the label changes, and where time jumps:
-    by more than `jump` sampling intervals, or backwards. Without `time`, rows of a person that
-    follow each other are one recording.
+    by more than `jump` sampling intervals, or backwards. Without `time`, rows of a
+    person that follow each other are one recording.
 
     Parameters
     ----------

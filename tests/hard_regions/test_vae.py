@@ -80,6 +80,11 @@ def test_it_takes_as_many_steps_as_it_is_given(monkeypatch):
 def test_training_that_diverges_is_an_error():
     with refuses("training diverged"):
         fit_vae(toy(), latent_dim=2, lr=1e12, max_steps=50)
+    # Weights after a single step are finite, and what they decode is not.
+    with refuses("got decoded rows that are not, .* Decrease lr, which is 1e\\+20"):
+        fit_vae(toy(), latent_dim=2, lr=1e20, max_steps=1)
+    with refuses("look for extreme values in X"):
+        fit_vae(toy().float() * 1e38, latent_dim=2, max_steps=5)
 
 
 def test_it_can_be_interrupted_and_repeated(monkeypatch):

@@ -564,6 +564,54 @@ def test_training_that_diverges_is_undone(table, fitted_net):
     np.testing.assert_array_equal(model.predict_proba(X), fitted_net.predict_proba(X))
 
 
+@pytest.mark.parametrize("kind", [NetClassifier, NeuralNetClassifier])
+def test_a_base_training_in_vain_is_not_fine_tuned(table, kind):
+    X, y = np.float32(table[0]), table[1]
+    net = kind(MLP, lr=1e30, max_epochs=3, train_split=None, verbose=0)
+    net.set_params(criterion=nn.CrossEntropyLoss)
+    if kind is NeuralNetClassifier:
+        net.set_params(module__n_features=8, module__n_classes=3)
+    with refuses(f"{kind.__name__} needs a training loss that stays finite; got nan"):
+        IHDAFinetuner(net, generator="noise", random_state=0).fit(X, y)
+
+
+def test_a_trained_net_with_weights_that_are_not_finite_is_refused(table, fitted_net):
+    broken = copy.deepcopy(fitted_net)
+    with torch.no_grad():
+        broken.module_.head.bias[0] = math.nan
+    with refuses("network of finite weights; got others in 'head.bias' of the Frozen"):
+        frozen(broken).fit(*table)
+
+
+def test_averages_that_are_not_finite_are_undone(table, fitted_net, monkeypatch):
+    X, y = table
+
+    def overflows(rows, *args, **kwargs):
+        norm = rows.net.module_.blocks[0][1]
+        norm.running_var.fill_(math.inf)  # by which the loss stays finite
+
+    monkeypatch.setattr(level, "finetune", overflows)
+    with warns("training diverged and is undone"):
+        model = frozen(fitted_net, generator="noise", levels=["input"]).fit(X, y)
+    assert not model.levels_[0].accepted
+    np.testing.assert_array_equal(model.predict_proba(X), fitted_net.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "rows, labels, message",
+    [
+        (slice(None), None, "labels .* the target y is None; got None"),
+        (slice(1), slice(1), "two rows or more to hold one out .* got 1"),
+        (slice(0), slice(0), "two rows or more to hold one out .* got 0"),
+    ],
+)
+def test_rows_and_labels_that_are_not_there_are_named(table, rows, labels, message):
+    X, y = table
+    y = None if labels is None else y[labels]
+    with refuses(f"IHDAFinetuner needs {message}"):
+        ihda(validation=0.2).fit(X[rows], y, groups=np.arange(len(X[rows])))
+
+
 def test_a_share_is_never_rounded_away(table):
     X, y = table
     few = ihda(synthetic_share=1e-6, levels=["input"]).fit(X, y).levels_[0]

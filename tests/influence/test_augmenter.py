@@ -473,7 +473,8 @@ def test_what_has_learned_nothing_is_refused(rows):
     with refuses("rows of every class to train on; got none"):
         policy().fit(*rows, groups=rows[1])
     with refuses(r"what its last layer .* makes"):
-        InfluenceAugmenter(NetClassifier(no_linear_head, max_epochs=1)).fit(*rows)
+        net = NetClassifier(no_linear_head, criterion=nn.NLLLoss, max_epochs=1)
+        InfluenceAugmenter(net).fit(*rows)
     with refuses("Give BatchAugmentation its augm", NotFittedError):
         policy()(torch.zeros(3, 2))
 
@@ -507,3 +508,21 @@ def test_rows_that_float32_is_too_coarse_for_stay_float64(rows):
         nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, train_split=None, verbose=0
     )
     assert policy(other, transforms=[Jitter()]).fit(X, y).input_dtype_ == np.float32
+
+
+@few_rows
+@pytest.mark.parametrize("kind", [NetClassifier, NeuralNetClassifier])
+@pytest.mark.parametrize("learner", ["policy", "network"])
+def test_trainings_in_vain_are_refused(rows, kind, learner):
+    X, y = rows
+    net = kind(nn.Linear(10, 3), criterion=nn.CrossEntropyLoss, max_epochs=5, verbose=0)
+    net.set_params(lr=1e37, train_split=None, optimizer=torch.optim.SGD)
+    with refuses(f"{kind.__name__} needs a training loss that stays finite"):
+        InfluenceAugmenter(net, augmentation=learner).fit(X, np.int64(y))
+
+
+@few_rows
+def test_held_out_rows_that_are_not_there_are_named(rows):
+    X, y = rows
+    with refuses("one row or more in X_val; got none. Leave it out"):
+        alone().fit(X, y, X_val=X[:0], y_val=y[:0])

@@ -447,3 +447,11 @@ def test_bad_labels(rows):
     influence = LastLayerInfluence().fit(X[y < 5], y[y < 5])
     with refuses(r"needs labels among .*; got \[5, 6, 7, 8, 9\]"):
         influence.predicted_loss_change(X_val, y_val)
+
+
+def test_a_net_that_is_not_finite_is_refused(rows, net):
+    broken = copy.deepcopy(net)
+    with torch.no_grad():
+        broken.module_.head.weight[0, 0] = np.nan
+    with refuses("features and a last layer that are finite; got others"):
+        influence_of(rows, broken)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from helpers import few_steps, mirror, mirrored_rows, refused
+from helpers import few_steps, mirror, mirrored_rows, refused, refuses
 from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import InfluenceAugmenter, NetClassifier, NetworkAugmentation
+from skaug.influence import network_training
 from skaug.influence.objectives import OBJECTIVES
 
 pytestmark = few_steps
@@ -53,6 +54,20 @@ def test_the_gan_is_trained_when_it_is_asked_for(rows):
 
 
 @refused
+def test_a_network_that_is_not_finite_in_the_end_is_refused(rows, monkeypatch):
+    class LastStep(torch.optim.Adam):
+        def step(self):
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight.data.fill_(np.nan)
+
+    monkeypatch.setattr(
+        network_training, "_adam", lambda module: LastStep(module.parameters())
+    )
+    with refuses("a network whose views are finite; got others after 1 steps"):
+        network(steps=1, pretrain_steps=0, guard=False).fit(*rows)
+
+
 def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatch):
     X, y = rows
     seen = []

@@ -220,6 +220,17 @@ def test_the_unit_of_the_features_does_not_matter():
     )
 
 
+@pytest.mark.parametrize("unit", [1e155, 1e300, 1e-155, 1e-300])
+@pytest.mark.parametrize("kind", ["pooled", "full"])
+def test_units_in_which_squares_are_infinite_or_nothing_are_refused(unit, kind):
+    X, codes, _ = rows()
+    params = {"covariance": kind, "C": [1.0, 2.0], "temperature": 1.0}
+    with refuses("rows whose squares float64 can hold; got numbers of at most .*e"):
+        ISDALogisticRegression(**params).fit(unit * X, codes)
+    model = ISDALogisticRegression(0, C=1.0, temperature=1.0).fit(0 * X, codes)
+    np.testing.assert_allclose(model.coef_, 0)
+
+
 def test_logit_adjustment_is_left_out_of_predictions():
     # Two Gaussians of variance 1 at -1 and 1: the balanced border is 0, and with nine
     # rows of the first class to one of the second it is (log 9) / 2.

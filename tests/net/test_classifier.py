@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers import Recorder, refuses, weights
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.metrics import f1_score, get_scorer, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold
 from skorch import NeuralNetClassifier
@@ -24,7 +25,7 @@ from skorch.helper import predefined_split
 from torch import nn
 from torch.utils.data import DataLoader
 
-from skaug import NetClassifier
+from skaug import ISDAClassifier, NetClassifier
 from skaug.net import MLP, ConvNet, SignalNet
 
 
@@ -305,8 +306,212 @@ def test_a_split_that_breaks_groups_and_wrong_groups_are_refused(table):
         net.fit(X, y, groups=[1, 2, 3])
 
 
+@pytest.mark.parametrize("split", [0.2, 5, np.float64(0.25), np.int64(3)])
+def test_a_number_holds_out_as_a_stratified_valid_split_does(table, split):
+    given = {"max_epochs": 2, "train_split": split}
+    ours = quick(**given).fit(*table)
+    given["train_split"] = ValidSplit(split, stratified=True)
+    skorchs = quick(**given).fit(*table)
+    assert torch.equal(weights(ours), weights(skorchs))
+    assert ours.history[:, "valid_loss"] == skorchs.history[:, "valid_loss"]
+    X, codes = np.float32(table[0]), table[1]
+    held_out = codes[ours.get_split_datasets(X, codes)[1].indices]
+    share = split if split < 1 else 1 / split
+    counts, expected = np.bincount(held_out), share * np.bincount(codes)
+    assert (abs(counts - expected) <= 1).all()
+    assert ours.train_split is split
+
+
+@pytest.mark.parametrize("split", [0, 1, 1.5, True, -0.2, np.nan, "0.2", [0.2]])
+def test_other_numbers_to_hold_out_are_refused(table, split):
+    with refuses("train_split to be a number above 0 and below 1 or a whole number"):
+        quick(train_split=split).fit(*table)
+
+
+def test_false_holds_out_nothing_as_in_skorch(table):
+    assert "valid_loss" not in quick(train_split=False).fit(*table).history[-1]
+
+
+@pytest.mark.parametrize("split", [0.2, 5])
+def test_a_number_keeps_groups_together_and_names_classes_of_one_row(table, split):
+    X, y = table
+    groups, seen = np.arange(150) // 10, []
+
+    class Sides(Callback):
+        def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+            seen.append((dataset_train.indices, dataset_valid.indices))
+
+    quick(train_split=split, callbacks=[Sides()], max_epochs=1).fit(X, y, groups)
+    train, valid = seen[0]
+    assert len(valid) and not set(groups[train]) & set(groups[valid])
+    names = np.array(["a", "b", "c"], "<U4")[y]
+    names[0] = "rare"
+    with refuses(rf"train_split={split}, which is stratified; got one of \['rare'\]"):
+        quick(train_split=split).fit(X, names)
+    assert quick(train_split=ValidSplit(split)).fit(X, names).history  # the advice
+
+
+NEEDS_SPLIT = {
+    "stop": (EarlyStopping(), "EarlyStopping, which monitors 'valid_loss'"),
+    "class": (EarlyStopping, "EarlyStopping, which monitors 'valid_loss'"),
+    "accuracy": (
+        EarlyStopping("valid_acc", lower_is_better=False),
+        "EarlyStopping, which monitors 'valid_acc'",
+    ),
+    "save": (Checkpoint(), "Checkpoint, which monitors 'valid_loss_best'"),
+    "slow": (
+        LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+        "LRScheduler, which monitors 'valid_loss'",
+    ),
+}
+
+
+@pytest.mark.parametrize("callback, message", NEEDS_SPLIT.values(), ids=NEEDS_SPLIT)
+def test_callbacks_that_watch_held_out_rows_need_some(
+    table, tmp_path, monkeypatch, callback, message
+):
+    monkeypatch.chdir(tmp_path)
+    net = quick(callbacks=[("it", callback)], lr_schedule="constant")
+    with refuses(f"needs rows to hold out for {message}; got train_split=None"):
+        net.fit(*table)
+    assert not net.history  # refused before the first step
+    assert net.set_params(train_split=0.2).fit(*table).history
+
+
+def test_a_score_of_held_out_rows_needs_them_too(table):
+    score = EpochScoring("f1_macro", name="f1", lower_is_better=False)
+    stop = EarlyStopping("f1", lower_is_better=False)
+    with refuses("EarlyStopping, which monitors 'f1'"):
+        quick(callbacks=[score, stop]).fit(*table)
+    stop = EarlyStopping("train_loss")  # the other advice
+    assert quick(callbacks=[stop]).fit(*table).history
+
+
+def test_validation_data_without_a_row_are_refused(table):
+    X, y = np.float32(table[0]), table[1]
+    with refuses("needs one row or more to validate on; got none from train_split"):
+        quick(train_split=predefined_split(Dataset(X[:0], y[:0]))).fit(X, y)
+
+
+class Rows(torch.utils.data.Dataset):
+    def __init__(self, X, y):
+        self.X_, self.y_ = X, y
+
+    def __len__(self):
+        return len(self.X_)
+
+    def __getitem__(self, i):
+        return self.X_[i], int(self.y_[i])
+
+
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_a_single_row_at_the_end_of_a_dataloader_joins_the_batch_before(
+    table, n_workers
+):
+    X, y = np.float32(table[0]), table[1]
+    loader = {"iterator_train": DataLoader, "iterator_train__num_workers": n_workers}
+    seen = {}
+    for name, params in {"loader": loader, "ours": {}}.items():
+        sizes = Recorder("on_batch_begin", lambda net: None)
+        net = quick(batch_size=149, callbacks=[sizes], **params).fit(X, y)
+        seen[name] = net.history[-1, "batches", :, "train_batch_size"]
+    assert seen["loader"] == seen["ours"] == [150]
+    net = quick(batch_size=29, **loader).fit(X[:146], y[:146])
+    sizes = net.history[-1, "batches", :, "train_batch_size"]
+    assert sizes == [29, 29, 29, 29, 30] and net.batches_per_epoch_ == 5
+    # A data set that computes its rows goes through a DataLoader anyway.
+    assert quick(classes=[0, 1, 2], batch_size=149).fit(Rows(X, y)).history
+
+
+def test_every_row_is_in_one_batch_and_choices_of_the_user_stay(table):
+    X, y = np.float32(table[0]), table[1]
+    net = quick(batch_size=7, iterator_train=DataLoader).fit(X[:148], y[:148])
+    data = net.get_dataset(X[:148], y[:148])
+    seen = torch.cat([batch[0] for batch in net.get_iterator(data, training=True)])
+    np.testing.assert_array_equal(np.sort(seen[:, 0]), np.sort(X[:148, 0]))
+    net.set_params(iterator_train__shuffle=False)
+    seen = torch.cat([batch[0] for batch in net.get_iterator(data, training=True)])
+    np.testing.assert_array_equal(seen, X[:148])
+    net.set_params(iterator_train__drop_last=True)
+    assert len(net.get_iterator(data, training=True)) == 21
+
+
+@pytest.mark.parametrize("case", ["own module", "partial_fit", "sampler"])
+def test_a_batch_of_one_row_is_named(table, case):
+    X, y = np.float32(table[0]), table[1]
+    with refuses("two rows or more in each batch for batch normalisation; got a batch"):
+        if case == "own module":
+            module = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 3))
+            quick(module, batch_size=1).fit(X, y)
+        elif case == "partial_fit":
+            quick().partial_fit(X[:1], y[:1], classes=[0, 1, 2])
+        else:
+            sampler = {"iterator_train__sampler": range(65)}
+            quick(iterator_train=DataLoader, **sampler).fit(X, y)
+
+
+# Weights of classes
+
+
+@pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
+@pytest.mark.parametrize("form", [list, tuple, np.asarray, pd.Series])
+def test_weights_of_classes_in_any_container_are_those_of_a_tensor(table, kind, form):
+    given, params = [1, 2, 0.5], {"max_epochs": 2, "random_state": 0}
+    expected = kind(criterion__weight=torch.tensor(given), **params).fit(*table)
+    net = kind(criterion__weight=form(given), **params).fit(*table)
+    assert torch.equal(weights(net), weights(expected))
+    net = clone(net).set_params(criterion__weight=form([1, 1, 1])).fit(*table)
+    net.set_params(criterion__weight=form(given))
+    assert net.criterion_.weight.tolist() == given
+    assert torch.equal(weights(net.fit(*table)), weights(expected))
+
+
+def test_whole_weights_count_a_row_so_often(table):
+    X, y = np.float32(table[0]), table[1]
+    net = quick(criterion__weight=[1, 2, 3]).fit(X, y)
+    logits = torch.randn(150, 3)
+    loss = net.get_loss(logits, torch.from_numpy(y))
+    copies = np.repeat(np.arange(150), np.array([1, 2, 3])[y])
+    plain = nn.functional.cross_entropy(logits[copies], torch.from_numpy(y[copies]))
+    torch.testing.assert_close(loss, plain)
+
+
+@pytest.mark.parametrize(
+    "weight", [[1, 2], [1, 2, 3, 4], torch.ones(2), [1, -1, 1], [1, np.nan, 1], 2.0]
+)
+@pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
+def test_other_weights_of_classes_are_refused(table, weight, kind):
+    with refuses("needs criterion__weight to be 3 finite numbers >= 0, in the order"):
+        kind(criterion__weight=weight).fit(*table)
+
+
+def test_a_loss_of_ones_own_may_have_a_weight_of_its_own(table):
+    class Scaled(nn.CrossEntropyLoss):
+        def __init__(self, weight):
+            super().__init__()
+            self.factor = weight
+
+        def forward(self, logits, codes):
+            return self.factor * super().forward(logits, codes)
+
+    class Other(nn.Module):
+        def __init__(self, weight):
+            super().__init__()
+            self.weight, self.loss = weight, Scaled(2.0)
+
+        def forward(self, logits, codes):
+            return self.loss(logits, codes)
+
+    assert quick(criterion=Other, criterion__weight="mean").fit(*table).history
+
+
 # Beside what scikit-learn's checks give.
 BAD = {
+    "no channel": (lambda X, y: (np.zeros((150, 0, 9)), y), r"one number or more .*0"),
+    "no time": (lambda X, y: (np.zeros((150, 3, 0)), y), r"shape \(150, 3, 0\)"),
+    "no row": (lambda X, y: (X[:0], y[:0]), r"0 sample\(s\)"),
+    "one row": (lambda X, y: (X[:1], y[:1]), "two classes"),
+    "no labels": (lambda X, y: (X, None), "requires y to be passed"),
     "words": (lambda X, y: (np.full(X.shape, "a", object), y), "could not convert"),
     "five axes": (lambda X, y: (X.reshape(150, 2, 2, 2, 1), y), "got samples"),
     "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),

@@ -97,7 +97,7 @@ def test_what_is_not_a_plain_linear_head_is_refused(net, name, message):
 @pytest.mark.parametrize(
     "net, shape, message",
     [
-        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), (4,), "not the layer's"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), (4,), "got probabilities"),
         (nn.Sequential(nn.Linear(4, 3), nn.Conv1d(2, 3, 1)), (2, 4), "shape"),
         (Repeated(), (4,), "2 calls"),
         (NORMALISED, (4,), "not the layer's"),
