@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
 from skaug._checks import Whole, check_groups, check_value
+from skaug._printing import Printed
 from skaug.comparison.heuristics import heuristics_for
 from skaug.transforms.ranges import range_of
 
@@ -41,8 +42,8 @@ FEWEST = 6  # rows of each class in a draw: four to choose a setting with
 FEWEST_GROUPS = 5  # three to choose a setting with, and some left out
 
 
-@dataclass(eq=False)
-class Task:
+@dataclass(eq=False, repr=False)
+class Task(Printed):
     """Rows that methods are compared on, and how many a draw takes.
 
     Attributes

@@ -107,7 +107,9 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Decides about folds, inner splits and networks.
     verbose : int, default=0
-        1 says how long the search will take, and shows a bar.
+        0 is silent, 1 shows a progress bar, which counts cells of a method and a fold,
+        and 2 prints lines instead, one for each cell. Both begin with the time that is
+        expected.
 
     Attributes
     ----------

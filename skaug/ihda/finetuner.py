@@ -25,6 +25,7 @@ from skaug._checks import (
     check_two_classes,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
+from skaug._progress import Progress, prints_lines
 from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
@@ -139,7 +140,8 @@ default="all"
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
-        1 prints a line per level.
+        0 is silent, 1 shows a progress bar, which counts levels, and 2 prints lines
+        instead, one for each level.
 
     Attributes
     ----------
@@ -331,13 +333,19 @@ default="all"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
+        progress = Progress("IHDAFinetuner", unit="level", verbose=self.verbose)
+        with progress:
+            yield from self._stages(X, y, groups, progress)
+
+    def _stages(self, X, y, groups, progress):
+        """Train the estimator, then augment level by level."""
         self._check(X)
         if groups is not None:
             groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
-        net = self._trained(X, y, groups, train, seed_of_base)
+        net = self._trained(X, y, groups, train, seed_of_base, progress)
         X, codes = _encoded(net, X, y)
         check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
         levels, names = self._cut(net, X)
@@ -355,17 +363,21 @@ default="all"
         steps = self._steps(len(rows.codes), len(names))
         seeds = random.randint(2**31 - 1, size=len(names))
         draws = random.uniform(size=len(names))
+        progress.start_over(len(names))
         for number, (name, seed, draw) in enumerate(zip(names, seeds, draws), 1):
             chance = level_skip_probability(number, self.skip_probability)
             record = new_record(name, skipped=bool(draw < chance))
             self.levels_.append(record)
             try:
                 if not record.skipped:
-                    self._augment(record, rows, guard, radii[name], steps, int(seed))
+                    with progress.around():
+                        args = rows, guard, radii[name], steps, int(seed)
+                        self._augment(record, *args)
             except KeyboardInterrupt:
                 record.interrupted = True
                 return
-            if self.verbose:
+            progress.step(level=name, loss=record.loss_after)
+            if prints_lines(self.verbose):
                 _tell(record)
             yield self
 
@@ -422,7 +434,7 @@ default="all"
             split, np.asarray(y), groups, random_state=seed, name="IHDAFinetuner"
         )
 
-    def _trained(self, X, y, groups, train, seed):
+    def _trained(self, X, y, groups, train, seed, progress):
         """The estimator to fine-tune: a copy, or a clone trained on the rows given."""
         net = self.estimator
         frozen = isinstance(net, FrozenEstimator)
@@ -455,10 +467,11 @@ default="all"
                 net.set_params(classes=np.unique(y))
             X, y = _safe_indexing(X, train), _safe_indexing(y, train)
             groups = None if groups is None else groups[train]
-        if isinstance(net, NetClassifier):
-            return net.fit(X, y, groups=groups)
-        with own_generators(net.device, int(seed)):
-            return net.fit(X, y)
+        with progress.around(net):
+            if isinstance(net, NetClassifier):
+                return net.fit(X, y, groups=groups)
+            with own_generators(net.device, int(seed)):
+                return net.fit(X, y)
 
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""

@@ -5,10 +5,12 @@ import torch
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader, Subset
 
+from skaug._printing import Printed
+
 __all__ = ["BatchIterator", "arrays_of", "as_tensor"]
 
 
-class BatchIterator:
+class BatchIterator(Printed):
     """Batches sliced out of tensors, for skorch's ``iterator_train`` and ``_valid``.
 
     A ``DataLoader`` indexes and collates row by row, which costs more than a training

@@ -24,8 +24,10 @@ from skaug._checks import (
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import BatchIterator, arrays_of, as_tensor
+from skaug.net.epochs import count_epoch, counted_epochs, lines_from_two
 from skaug.net.input_norm import InputNorm
 from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.representation import PrintsChanges
 from skaug.net.rows import TakesRows
 from skaug.net.splits import hold_out
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
@@ -33,7 +35,7 @@ from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
 __all__ = ["NetClassifier"]
 
 
-class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
+class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier):
     r"""Neural network classifier: skorch's, with scikit-learn's manners.
 
     All of skorch is kept: callbacks, history, ``module__*`` and ``optimizer__*``
@@ -90,7 +92,8 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
     verbose : int, default=0
-        1 prints a line per epoch.
+        0 is silent, 1 shows a progress bar, which counts epochs, and 2 prints lines
+        instead: those of skorch, one for each epoch.
     device : str, default="cpu"
         Where to train and predict; ``"cuda"`` is the GPU.
     random_state : int, RandomState instance or None, default=None
@@ -353,7 +356,9 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         """Train for `epochs`, by default those of `max_epochs`; skorch's own loop."""
         if epochs is None and self.max_epochs == "auto":
             epochs = planned_epochs(self)
-        return super().fit_loop(X, y, epochs, **kwargs)
+        epochs = self.max_epochs if epochs is None else epochs
+        with counted_epochs(self, epochs):
+            return super().fit_loop(X, y, epochs, **kwargs)
 
     def _check_parameters(self):
         """Refuse parameters that cannot be used."""
@@ -377,7 +382,7 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
         self : NetClassifier
             The initialised net.
         """
-        with self._own_generators(draw_seed(self.random_state)):
+        with self._own_generators(draw_seed(self.random_state)), lines_from_two(self):
             return super().initialize()
 
     @contextmanager
@@ -528,6 +533,11 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
             # Callbacks may have loaded a history at the beginning of training.
             self.first_epoch_ = len(self.history) - 1
 
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Show that an epoch is done."""
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        count_epoch(self)
+
     def epochs_done(self):
         """Count the epochs trained before the current batch, parts of epochs included.
 
@@ -581,7 +591,8 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
 
     def set_params(self, **params):
         """Set parameters. On a fitted net a new learning rate restarts the schedule."""
-        with self._own_generators() if self.initialized_ else nullcontext():
+        lines = nullcontext() if "verbose" in params else lines_from_two(self)
+        with self._own_generators() if self.initialized_ else nullcontext(), lines:
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
             for group in self.optimizer_.param_groups:
@@ -635,7 +646,10 @@ class NetClassifier(AdjustsLogits, TakesRows, NeuralNetClassifier):
 
     def __getstate__(self):
         state = super().__getstate__()
-        for name in ("_groups", "_split"):  # A callback may pickle a net in training.
+        # A callback may pickle a net in training.
+        if "_progress" in state:
+            state["verbose"] = state.pop("_progress").verbose
+        for name in ("_groups", "_split"):
             state.pop(name, None)
         return state
 
