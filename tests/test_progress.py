@@ -4,10 +4,11 @@ import copy
 import io
 import pickle
 import re
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 
 import numpy as np
 import pytest
+import torch
 from helpers import few_for_influence, few_rows, few_steps
 from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
@@ -98,7 +99,7 @@ def test_a_log_gets_few_lines_and_a_terminal_many(monkeypatch):
     drawings = {}
     for kind in (io.StringIO, Terminal):
         clock = iter(np.arange(0, 1e6, 0.2).tolist())
-        monkeypatch.setattr("time.time", lambda clock=clock: next(clock))
+        monkeypatch.setattr("tqdm.std.time", lambda clock=clock: next(clock))
         with Progress("Work", 100, verbose=1, file=(file := kind())) as progress:
             for _ in range(100):  # 20 seconds, and more for the clock being read
                 progress.step()
@@ -226,10 +227,8 @@ def test_a_fit_that_is_broken_off_leaves_a_closed_bar_and_a_clean_net(error):
     net = NetClassifier(verbose=1, max_epochs=9, callbacks=[Breaks()], random_state=0)
 
     def fit():
-        try:
+        with suppress(ZeroDivisionError):
             net.fit(X, Y)
-        except ZeroDivisionError:
-            pass
 
     assert count_of(bars(fit)[-1]) == ("NetClassifier", 2, 9)
     assert net.verbose == 1 and not hasattr(net, "_progress")
@@ -416,8 +415,6 @@ def test_neighbours_are_counted_in_pairs(radius):
 
 
 def test_an_autoencoder_counts_steps():
-    import torch
-
     rows = torch.from_numpy(X)
     last = bars(lambda: fit_vae(rows, latent_dim=2, max_steps=30, verbose=1))[-1]
     assert count_of(last) == ("VAE", 30, 30) and "loss=" in last

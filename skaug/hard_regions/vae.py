@@ -290,7 +290,7 @@ def fit_vae(
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
             if progress.is_shown:
-                progress.step(loss=float(loss))
+                progress.step(loss=float(loss.detach()))
             if lines and step >= printed + 500:
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
