@@ -17,17 +17,14 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 __all__ = [
+    "CHANNELS_LAST",
     "Instance",
     "Number",
     "OneOf",
     "Rule",
     "Whole",
-    "check_groups",
-    "check_labels",
     "check_parameters",
     "check_shape_of_fit",
     "check_two_classes",
@@ -82,6 +79,11 @@ def _is_among(value, values):
     # compared element by element, and True is equal to 1.
     value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
+
+
+CHANNELS_LAST = OneOf(
+    True, False, None, hint="None asks about rows that look as if channels came last."
+)
 
 
 class Whole(Rule):
@@ -139,50 +141,6 @@ def check_value(owner, name, value, rule):
             f"{owner} needs {name} to be {rule.words}; got {value!r}. "
             f"{rule.hint or 'Leave it out for the default.'}"
         )
-
-
-def check_groups(groups, n, name):
-    """Return one group per row (n,) as a sortable array; None stays None."""
-    if groups is None:
-        return None
-    if np.shape(groups) not in ((n,), (n, 1)):
-        raise ValueError(
-            f"{name} needs one group per row, shape ({n},); got groups of shape "
-            f"{np.shape(groups)}. Give as many groups as rows."
-        )
-    groups = column_or_1d(groups)
-    try:
-        np.unique(groups)
-    except TypeError:
-        kinds = sorted({type(group).__name__ for group in groups.tolist()})
-        raise ValueError(
-            f"{name} needs groups of one type; got {kinds}. Make all strings, say."
-        ) from None
-    return groups
-
-
-def check_labels(y, n, name):
-    """Return one label per row (n,); one column and one-hot rows will do."""
-    kind = type_of_target(y, input_name="y")
-    if kind == "multilabel-indicator":
-        one_hot = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if not (one_hot.sum(1) == 1).all():
-            raise ValueError(
-                f"{name} needs one label per point; got a row of y with several or "
-                "none. Multilabel and multioutput targets are not supported: take one "
-                "of them at a time."
-            )
-        y = one_hot.argmax(1)
-    elif kind not in ("binary", "multiclass"):
-        check_classification_targets(y)
-    if not (isinstance(y, np.ndarray) and y.ndim == 1):
-        y = column_or_1d(y)
-    if len(y) != n:
-        raise ValueError(
-            f"{name} needs one label per point; got {len(y)} for {n} points. Give as "
-            "many labels as rows."
-        )
-    return y
 
 
 def check_shape_of_fit(X, input_shape, name, advice):

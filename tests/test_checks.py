@@ -11,7 +11,6 @@ from skaug._checks import (
     Number,
     OneOf,
     Whole,
-    check_groups,
     check_parameters,
     check_two_classes,
 )
@@ -74,15 +73,6 @@ def test_the_message_names_who_what_and_a_way_out():
     with refuses(r"got 0\. Leave it out for the default\."):
         check_parameters(Sampler(), rules)
     check_parameters(SimpleNamespace(n_samples=1, share=0), rules)
-
-
-def test_groups():
-    assert check_groups(None, 3, "fit") is None
-    assert check_groups([["a"], ["b"]], 2, "fit").tolist() == ["a", "b"]
-    with refuses(r"fit needs one group per row, shape \(3,\)"):
-        check_groups([1, 2], 3, "fit")
-    with refuses(r"of one type; got \['int', 'str'\]"):
-        check_groups(np.array([1, "a"], dtype=object), 2, "fit")
 
 
 def test_classes():

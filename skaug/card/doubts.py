@@ -7,9 +7,10 @@ nearest rows say little.
 import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Bunch, check_array, column_or_1d
+from sklearn.utils import Bunch, check_array
 
-from skaug._checks import check_groups
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.card.methods import class_potentials, mean_rank
 
 __all__ = ["NEAREST", "doubt_scores"]
@@ -57,14 +58,14 @@ def _can_be_judged(y, side):
 def _table(X):
     """Rows as float64, or None if they are no table of numbers."""
     try:
-        return check_array(X, dtype=np.float64)
+        return check_array(as_numbers(X, "report"), dtype=np.float64)
     except (TypeError, ValueError):
         return None
 
 
 def _some_rows(X, y, groups, groups_train):
     """Training rows with labels and groups; of too many, a part drawn at random."""
-    y = column_or_1d(y)
+    y = check_labels(y, len(X), "report", "y_train")
     own = None if groups is None else check_groups(groups_train, len(y), "report")
     rows = np.arange(len(y))
     if len(y) > MOST_ROWS:

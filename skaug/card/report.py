@@ -7,11 +7,10 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import _num_samples
 from skorch import NeuralNet
 
-from skaug._checks import check_groups
+from skaug._labels import check_groups, check_labels
 from skaug._random import everything_kept
 from skaug.card.doubts import doubt_scores
 from skaug.card.figures import card_figures
@@ -200,17 +199,12 @@ def _checked(model, X, y, groups, what):
             f"report needs a fitted classifier as {what}; got {name} without predict "
             "or classes_. Fit it, or give the classifier that it belongs to."
         )
-    y = column_or_1d(y)
-    if not len(y) or _num_samples(X) != len(y):
+    if not _num_samples(X):
         raise ValueError(
-            f"report needs one label for each row; got {len(y)} for {_num_samples(X)} "
-            "rows. Give rows that the estimator was not trained on, and their labels."
+            "report needs rows to report on; got none. Give rows that the estimator "
+            "was not trained on, and their labels."
         )
-    if groups is not None and len(groups) != len(y):
-        raise ValueError(
-            f"report needs one group for each row; got {len(groups)} for {len(y)} "
-            "rows. Give as many groups as rows."
-        )
+    y = check_labels(y, _num_samples(X), "report")
     unknown = sorted(set(y.tolist()) - set(model.classes_.tolist()), key=str)
     if unknown:
         raise ValueError(

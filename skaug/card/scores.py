@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import _num_samples
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Whole, check_groups, check_value
+from skaug._checks import Whole, check_value
+from skaug._labels import check_groups, check_labels
 from skaug._paired import log_losses
 from skaug.net.splits import hold_out
 from skaug.net.temperature import best_temperature, clipped_logs
@@ -106,9 +108,13 @@ def worst_group_accuracy(y_true, y_pred, groups):
     >>> worst_group_accuracy([0, 0, 1, 1], [0, 0, 1, 0], ["Ann", "Ann", "Bo", "Bo"])
     0.5
     """
-    check_consistent_length(y_true, y_pred, groups)
-    right = column_or_1d(y_true) == column_or_1d(y_pred)
-    groups = check_groups(groups, len(right), "worst_group_accuracy")
+    name, n = "worst_group_accuracy", _num_samples(y_true)
+    y_true, y_pred = (
+        check_labels(y, n, name, key)
+        for key, y in (("y_true", y_true), ("y_pred", y_pred))
+    )
+    right = y_true == y_pred
+    groups = check_groups(groups, n, name)
     return float(group_means(right, groups)[1].min())
 
 
@@ -228,7 +234,7 @@ def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None
 
 def _checked(y_true, proba, classes):
     name = "expected_calibration_error"
-    y_true = column_or_1d(y_true)
+    y_true = check_labels(y_true, _num_samples(y_true), name, "y_true")
     proba = np.asarray(proba)
     if proba.ndim != 2:
         raise ValueError(

@@ -75,7 +75,11 @@ def _parser():
     add("--sep", help="separator of a table, if it is not found; 'tab' for tabs")
     add("--decimal", choices=[".", ","], help="decimal sign, if it is not found")
     add("--na", nargs="+", default=(), metavar="TEXT", help="texts for missing values")
-    add("--channels-last", action="store_true", help="arrays have channels last")
+    add(
+        "--channels-last",
+        action=argparse.BooleanOptionalAction,
+        help="arrays have channels last, or first though it looks otherwise",
+    )
     add("--methods", nargs="+", default="auto", metavar="NAME", help="which methods")
     add("--budget", choices=BUDGETS, default="quick", help="how much to try (quick)")
     add("--folds", type=int, default=5, help="folds to compare in (5)")
@@ -174,6 +178,7 @@ def _compare(reading, options):
         cv=options.folds,
         budget=options.budget,
         refit=options.model is not None,
+        channels_last=False,  # read_file has moved them, or asked
         n_jobs=options.jobs,
         cache=cells,
         random_state=options.seed,

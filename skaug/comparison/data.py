@@ -18,7 +18,10 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Bunch
 
-from skaug._checks import Whole, check_groups, check_value
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, Whole, check_value
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug._printing import Printed
 from skaug.comparison.heuristics import heuristics_for
 from skaug.transforms.ranges import range_of
@@ -67,6 +70,8 @@ class Task(Printed):
         The augmentation by hand that suits the rows, a name of
         ``skaug.comparison.methods.HEURISTICS`` for such rows. ``None`` leaves the
         choice to the held-out rows of each draw.
+    channels_last : bool, default=None
+        Where the channels of signals and images are, see :class:`~skaug.NetClassifier`.
 
     Raises
     ------
@@ -93,16 +98,19 @@ class Task(Printed):
     n_rows: int = N_ROWS
     n_seeds: int = 5
     heuristic: str | None = None
+    channels_last: bool | None = None
 
     def __post_init__(self):
         for name in ("n_rows", "n_seeds"):
             check_value("Task", name, getattr(self, name), Whole(1))
-        part = as_arrays(self.X, self.y, self.groups)
+        check_value("Task", "channels_last", self.channels_last, CHANNELS_LAST)
+        part = as_arrays(self.X, self.y, self.groups, self.channels_last)
         self.X, self.y, self.groups = part.X, part.y, part.groups
-        check_labels(self.y, self.groups, self.n_rows)
+        check_classes(self.y, self.groups, self.n_rows)
         if self.test is not None:
             other = self.test
-            self.test = as_arrays(other["X"], other["y"], other.get("groups"))
+            given = other["X"], other["y"], other.get("groups")
+            self.test = as_arrays(*given, self.channels_last)
             check_test_rows(self)
         if self.heuristic is not None:
             check_heuristic(self)
@@ -163,21 +171,17 @@ def kind_of(X):
     return {2: "table", 3: "signals", 4: "images"}[len(shape)]
 
 
-def as_arrays(X, y, groups):
+def as_arrays(X, y, groups, channels_last=None):
     """Rows, a frame or an array, with one label and perhaps one group for each."""
-    X = X if hasattr(X, "iloc") else np.asarray(X)
+    if not hasattr(X, "iloc"):
+        X = channels_first(np.asarray(as_numbers(X, "Task")), channels_last, "Task")
     if X.ndim not in (2, 3, 4):
         raise ValueError(
             f"Task needs X with 2 to 4 axes; got shape {X.shape}. Reshape it: one row "
             "for each label."
         )
-    y, n = np.asarray(y), len(X)
-    if y.shape not in ((n,), (n, 1)):
-        raise ValueError(
-            f"Task needs one label per row, shape ({n},); got y of shape {y.shape}. "
-            "Give as many labels as rows."
-        )
-    y = y.ravel()
+    n = len(X)
+    y = check_labels(y, n, "Task")
     if y.dtype == object and all(isinstance(label, str) for label in y):
         y = y.astype(str)  # as columns of a frame come
     return Bunch(X=X, y=y, groups=check_groups(groups, n, "Task"))
@@ -194,13 +198,8 @@ def check_heuristic(task):
         )
 
 
-def check_labels(y, groups, n_rows):
+def check_classes(y, groups, n_rows):
     """Refuse labels and groups that cannot be drawn from."""
-    if y.dtype.kind not in "biufU":
-        raise ValueError(
-            "Task needs labels that are numbers or texts; got "
-            f"{y.dtype}. Convert y, such as y.astype(str)."
-        )
     labels, counts = np.unique(y, return_counts=True)
     if y.dtype.kind == "f" and (labels != labels.round()).any():
         other = labels[labels != labels.round()][0]

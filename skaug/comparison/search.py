@@ -9,19 +9,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skaug._axes import channels_first
 from skaug._checks import (
+    CHANNELS_LAST,
     Instance,
     OneOf,
     Rule,
-    check_groups,
-    check_labels,
     check_parameters,
     check_two_classes,
     is_whole,
 )
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.card.twin import plain_twin_and_changes
 from skaug.comparison.comparison import Comparison
 from skaug.comparison.data import columns_as_numbers, folds_that_fit
@@ -99,6 +101,10 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         the standard error. "best" takes the best mean score, whatever its error.
     refit : bool, default=True
         Whether the best method is fitted to all rows.
+    channels_last : bool, default=None
+        Where the channels of signals and images are, see :class:`NetClassifier`; what
+        `estimator` says, if it is a network. `best_estimator_` takes rows with channels
+        on the second axis.
     n_jobs : int, default=None
         Cells of a method and a fold at a time, as in joblib.
     cache : path, default=None
@@ -179,6 +185,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
         "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),
         "rule": OneOf("one_standard_error", "best"),
+        "channels_last": CHANNELS_LAST,
         "cache": OneOf(None) | Instance((str, PathLike), "the path of a folder"),
     }
 
@@ -192,6 +199,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         budget="normal",
         rule="one_standard_error",
         refit=True,
+        channels_last=None,
         n_jobs=None,
         cache=None,
         random_state=None,
@@ -204,6 +212,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.budget = budget
         self.rule = rule
         self.refit = refit
+        self.channels_last = channels_last
         self.n_jobs = n_jobs
         self.cache = cache
         self.random_state = random_state
@@ -229,7 +238,12 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_parameters(self, self._rules)
         base, head = _network_and_head(self.estimator, X)
-        X, y, groups = self._checked(X, y, groups, head)
+        given = self.channels_last
+        if given is None:
+            given = getattr(base, "channels_last", None)
+        X, y, groups = self._checked(X, y, groups, head, given)
+        if base is not None and head is None:
+            base = clone(base).set_params(channels_last=False)  # as they are now
         self.scorer_ = check_scoring(base or NetClassifier(), self.scoring)
         task = self._folds(X, y, groups, base, head)
         methods, budgets = self._what_is_compared(task.kind)
@@ -259,16 +273,17 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 self.plain_estimator_ = plain and refitted(task, plain, budgets)
         return self
 
-    def _checked(self, X, y, groups, head):
+    def _checked(self, X, y, groups, head, channels_last):
         """Rows, labels and groups that belong together."""
         name = type(self).__name__
         if head is None:
-            X = validate_data(self, X, allow_nd=True, dtype="numeric")
+            self._moves = bool(channels_last)
+            X = self._numbers(X, reset=True)
+            if channels_last is None:
+                channels_first(X, None, name)
         else:
             X = X if hasattr(X, "iloc") else np.asarray(X)
             validate_data(self, X, skip_check_array=True)
-        if getattr(y, "shape", ())[1:] == (1,):
-            y = column_or_1d(y, warn=True)
         y = check_labels(y, len(X), name)
         self.classes_ = np.unique(y)
         check_two_classes(self.classes_, name)
@@ -349,29 +364,40 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def predict(self, X):
         """Predict labels (n,) by the best method."""
-        return self._best(X).predict(X)
+        return self._best().predict(self._rows(X))
 
     def predict_proba(self, X):
         """Predict probabilities (n, n_classes) by the best method."""
-        return self._best(X).predict_proba(X)
+        return self._best().predict_proba(self._rows(X))
 
     def score(self, X, y):
         """Score the best method on rows by `scoring`."""
-        return self.scorer_(self._best(X), X, y)
+        return self.scorer_(self._best(), self._rows(X), y)
 
-    def _best(self, X):
-        """The fitted best estimator, for rows of as many columns as in fit."""
+    def _numbers(self, X, *, reset):
+        """Rows as an array of numbers, with channels on the second axis."""
+        X = as_numbers(X, type(self).__name__)
+        if self._moves:
+            X = channels_first(np.asarray(X), True, type(self).__name__)
+        return validate_data(self, X, allow_nd=True, dtype="numeric", reset=reset)
+
+    def _best(self):
+        """The fitted best estimator."""
         check_is_fitted(self)
         if not self.refit:
             raise AttributeError(
                 f"{type(self).__name__} needs refit=True to predict; got refit=False. "
                 "Fit a method by hand, or set refit."
             )
-        if isinstance(self.best_estimator_, Pipeline):
-            validate_data(self, X, reset=False, skip_check_array=True)
-        else:  # There is no first step that takes anything but arrays of numbers.
-            validate_data(self, X, reset=False, allow_nd=True, dtype="numeric")
         return self.best_estimator_
+
+    def _rows(self, X):
+        """Rows to predict, of as many columns as in fit."""
+        if isinstance(self._best(), Pipeline):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
+        # There is no first step that takes anything but arrays of numbers.
+        return self._numbers(X, reset=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -166,6 +166,7 @@ class Setup(NamedTuple):
             "batch_size": BATCH_SIZE,
             "optimizer__weight_decay": self.decay,
             "random_state": self.seed,
+            "channels_last": False,  # The axes were checked when the rows came.
         }
         if self.base is not None:
             given = clone(self.base).get_params(deep=False)

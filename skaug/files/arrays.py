@@ -5,12 +5,18 @@ import zipfile
 import numpy as np
 from sklearn.utils import Bunch
 
+from skaug._axes import channels_first
 from skaug.files.labels import labels_of
 
 __all__ = ["as_rows", "read_arrays"]
 
+SETTINGS = (
+    "channels_last=True (--channels-last)",
+    "channels_last=False (--no-channels-last)",
+)
 
-def read_arrays(path, channels_last=False):
+
+def read_arrays(path, channels_last=None):
     """Rows, labels, groups and notes of an .npz file, and test rows if it has any."""
     arrays, names = _named_arrays(path)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
@@ -112,18 +118,12 @@ def _names_of_rows(array, name):
 
 def _seen(X, rows):
     """What rows were read as, if their axes may be others."""
-    n_channels = rows.shape[1]
-    if rows.ndim == 3 and rows.shape == X.shape and n_channels > rows.shape[2]:
-        return [
-            f"Rows are signals of {n_channels} channels and {rows.shape[2]} times. If "
-            "these are the other way round, give channels_last=True (--channels-last)."
-        ]
     if rows.ndim > 2 and X.ndim == rows.ndim and rows.shape != X.shape:
-        return [f"The last axis of x was taken for {n_channels} channels."]
+        return [f"The last axis of x was taken for {rows.shape[1]} channels."]
     return []
 
 
-def as_rows(X, channels_last=False):
+def as_rows(X, channels_last=None):
     """Rows as floats: a table, signals, or images with channels first."""
     # Grey images have no axis of channels that could be last.
     n_axes = (4,) if channels_last else (3, 4)
@@ -141,8 +141,10 @@ def as_rows(X, channels_last=False):
     is_last = X.ndim == 4 and X.shape[3] in (1, 3, 4) and X.shape[1] not in (1, 3, 4)
     if is_image and X.ndim == 3:
         X = X[:, None]
-    elif channels_last or is_last:
+    elif channels_last or (is_last and channels_last is None):
         X = np.moveaxis(X, -1, 1)
+    else:
+        X = channels_first(X, channels_last, "read_file", settings=SETTINGS)
     # In float64: float32 may not tell large numbers apart. Bytes it does.
     is_small = is_image or X.dtype in (np.float16, np.float32)
     X = np.ascontiguousarray(X, dtype=np.float32 if is_small else np.float64)

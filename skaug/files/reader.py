@@ -121,7 +121,7 @@ def read_file(
     sep=None,
     decimal=None,
     na=(),
-    channels_last=False,
+    channels_last=None,
 ):
     r"""Read a file of rows and labels, and say what was seen in it.
 
@@ -149,9 +149,10 @@ def read_file(
         most columns.
     na : sequence of str, default=()
         Texts that stand for missing values, besides those that usually do.
-    channels_last : bool, default=False
-        Whether the last axis of ``x`` in an .npz file has the channels. By default this
-        is taken of images with 1, 3 or 4 channels there only.
+    channels_last : bool, default=None
+        Whether the last axis of ``x`` in an .npz file has the channels. ``None`` takes
+        images with 1, 3 or 4 values there for such, and refuses other rows that look as
+        if channels came last; False takes the axes as they are.
 
     Returns
     -------

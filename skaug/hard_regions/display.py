@@ -9,11 +9,12 @@ from numbers import Integral
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing, check_array, column_or_1d
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaug._checks import Whole, check_value
+from skaug._labels import check_labels
 from skaug._plots import DASHED, axes_of, component_labels, mark, marker_of
 from skaug._printing import Printed
 
@@ -125,7 +126,8 @@ class HardRegionDisplay(Printed):
         sampler = _fitted_sampler(name, sampler)
         _check_rows(name, sampler, X=X, y=y)
         points, axis_labels = _project(X, features)
-        of_points = points, sampler.potentials_, sampler.noisy_, column_or_1d(y)
+        y = check_labels(y, len(points), name)
+        of_points = points, sampler.potentials_, sampler.noisy_, y
         display = cls(*of_points, axis_labels=axis_labels)
         return display.plot(ax, cmap=cmap, colorbar=colorbar, scatter_kw=scatter_kw)
 
@@ -285,7 +287,8 @@ class PotentialHistogramDisplay(Printed):
         _check_rows(name, sampler, y=y)
         potentials, noisy = sampler.potentials_, sampler.noisy_
         edges = _edges(potentials[~noisy], bins)
-        labels, codes = np.unique(column_or_1d(y), return_inverse=True)
+        y = check_labels(y, len(potentials), name)
+        labels, codes = np.unique(y, return_inverse=True)
         of_class = codes == np.arange(len(labels))[:, None]  # (n_classes, n)
         counts = [np.histogram(potentials[c & ~noisy], edges)[0] for c in of_class]
         hard_share = np.array([np.mean(potentials[c] > 0) for c in of_class])

@@ -18,7 +18,9 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
-from skaug._checks import OneOf, Whole, check_groups, check_labels, check_value
+from skaug._checks import OneOf, Whole, check_value
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS
 
@@ -80,7 +82,7 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean"):
     >>> hardness(X, y, n_neighbors=2).round(2)
     array([0.05, 0.5 , 1.  , 0.  , 0.  , 0.  ])
     """
-    X = check_array(X, dtype=[np.float64, np.float32])
+    X = check_array(as_numbers(X, "hardness"), dtype=[np.float64, np.float32])
     check_value("hardness", "n_neighbors", n_neighbors, Whole(1))
     check_value("hardness", "metric", metric, OneOf(*METRICS))
     groups = check_groups(groups, len(X), "hardness")
@@ -168,4 +170,5 @@ def _questions(y, n):
                     f"{len(y)} for {n} points. Give as many labels as rows."
                 )
             return y.T
-    return [np.unique(check_labels(y, n, "hardness"), return_inverse=True)[1]]
+    y = check_labels(y, n, "hardness", one_hot=True)
+    return [np.unique(y, return_inverse=True)[1]]

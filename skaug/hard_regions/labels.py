@@ -4,14 +4,9 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.utils import Bunch, check_array
 
-from skaug._checks import (
-    OneOf,
-    Whole,
-    check_groups,
-    check_labels,
-    check_two_classes,
-    check_value,
-)
+from skaug._checks import OneOf, Whole, check_two_classes, check_value
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.hard_regions.hardness import class_shares, share_of_others
 from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS
@@ -101,7 +96,7 @@ def suspicious_labels(
     >>> print(doubts.given[0], doubts.suggested[0], doubts.neighbors[0])
     b a [0 2]
     """
-    X = check_array(X, dtype=[np.float64, np.float32])
+    X = check_array(as_numbers(X, "suspicious_labels"), dtype=[np.float64, np.float32])
     check_value("suspicious_labels", "n_neighbors", n_neighbors, Whole(1))
     check_value("suspicious_labels", "metric", metric, OneOf(*METRICS))
     groups = check_groups(groups, len(X), "suspicious_labels")

@@ -35,7 +35,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 
-from skaug._checks import Whole, check_groups, check_value, is_number, is_whole
+from skaug._checks import Whole, check_value, is_number, is_whole
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug.hard_regions.hardness import class_shares, sums_per_row
 from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
@@ -518,13 +520,8 @@ def _checked_gamma(gamma):
 
 
 def _check_points(X, y, groups=None):
-    X = check_array(X, dtype=[np.float64, np.float32])
-    y = np.asarray(y)
-    if y.shape != (len(X),):
-        raise ValueError(
-            "The potential needs one label per point; got y of shape "
-            f"{y.shape} for {len(X)} points. Give as many labels as rows."
-        )
+    X = check_array(as_numbers(X, "The potential"), dtype=[np.float64, np.float32])
+    y = check_labels(y, len(X), "The potential")
     return X, _codes(y), _group_codes(groups, len(X))
 
 

@@ -23,9 +23,10 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
 from skaug._components import InnerEstimatorMixin, inner_has
+from skaug._labels import check_labels
 from skaug.net.priors import PriorShift
 
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
@@ -148,6 +149,7 @@ class ResampledClassifier(
                 f"a {type(self.estimator).__name__}. Give a classifier, or a Pipeline "
                 "that ends in one."
             )
+        y = check_labels(y, _num_samples(X), "ResampledClassifier")
         params = self._routed(fit_params)
         self.sampler_ = clone(self.sampler)
         X_new, y_new = self.sampler_.fit_resample(X, y, **params.sampler)

@@ -14,21 +14,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skaug._checks import (
-    OneOf,
-    Whole,
-    check_groups,
-    check_labels,
-    check_parameters,
-    check_two_classes,
-    is_whole,
-)
+from skaug._checks import OneOf, Whole, check_parameters, check_two_classes, is_whole
 from skaug._components import (
     ComponentsMixin,
     SamplerMixin,
     makes_samples,
     transforms_unless_samples,
 )
+from skaug._input import checked_rows
+from skaug._labels import check_groups, check_labels
 from skaug._random import new_generator
 from skaug._rows import check_columns, take_rows, with_new_rows
 from skaug.hard_regions.counts import samples_to_add
@@ -299,7 +293,7 @@ default="all"
         for name in OF_SOME_FITS:
             self.__dict__.pop(name, None)
         X = self._checked_table(X)
-        y = check_labels(y, len(X), "HardRegionSampler")
+        y = check_labels(y, len(X), "HardRegionSampler", one_hot=True)
         self.classes_, codes = np.unique(y, return_inverse=True)
         check_two_classes(self.classes_, "HardRegionSampler")
         groups = check_groups(groups, len(X), "HardRegionSampler")
@@ -330,7 +324,7 @@ default="all"
         if self.output == "samples":
             advice = "Encode it, name it in categorical_features, or drop it."
             check_columns(X, "HardRegionSampler", advice)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], allow_nd=True)
+        X = checked_rows(self, X, dtype=[np.float64, np.float32], allow_nd=True)
         if X.ndim > 2:
             raise ValueError(
                 "HardRegionSampler needs a table of shape (n, n_features); got "
@@ -623,7 +617,7 @@ default="all"
         if self._columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._class_potentials(self._columns.transform(X))
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = checked_rows(self, X, dtype=[np.float64, np.float32], reset=False)
         return self._class_potentials(X)
 
     def fit_transform(self, X, y, groups=None):

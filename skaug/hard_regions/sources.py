@@ -5,7 +5,8 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skaug._checks import Number, OneOf, check_groups, check_parameters
+from skaug._checks import Number, OneOf, check_parameters
+from skaug._labels import check_groups
 from skaug.hard_regions.hardness import sums_per_row
 from skaug.hard_regions.nearest import nearest_of_some, warn_of_rows_of_zeros
 from skaug.hard_regions.potential import (

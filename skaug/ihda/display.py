@@ -12,11 +12,11 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
-from sklearn.utils import column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import OneOf, Whole, check_value
+from skaug._labels import check_labels
 from skaug._plots import (
     DASHED,
     axes_of,
@@ -351,7 +351,12 @@ class ActivationDisplay(Printed):
         pca = PCA(2, svd_solver="full")
         points = pca.fit_transform(real), pca.transform(synthetic)
         names = {"level": level, "axis_labels": component_labels(pca, "axis")}
-        display = cls(*points, source_index, column_or_1d(y), **names)
+        display = cls(
+            *points,
+            source_index,
+            check_labels(y, len(real), "ActivationDisplay"),
+            **names,
+        )
         return display.plot(ax, lines=lines, legend=legend, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, lines="auto", legend=True, scatter_kw=None):

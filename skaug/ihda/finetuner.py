@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
@@ -20,11 +20,12 @@ from skaug._checks import (
     OneOf,
     Rule,
     Whole,
-    check_groups,
     check_parameters,
     check_two_classes,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
+from skaug._input import as_numbers
+from skaug._labels import check_groups, check_labels
 from skaug._progress import Progress, prints_lines
 from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
@@ -340,8 +341,8 @@ default="all"
     def _stages(self, X, y, groups, progress):
         """Train the estimator, then augment level by level."""
         self._check(X)
-        if groups is not None:
-            groups = check_groups(groups, len(y), "IHDAFinetuner")
+        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
@@ -546,7 +547,8 @@ def _encoded(net, X, y):
     """Rows and codes as the network is trained on them."""
     if isinstance(net, NetClassifier):
         return net.encode(X, y)
-    X, codes = np.asarray(X), np.asarray(y)
+    X = np.asarray(as_numbers(X, "IHDAFinetuner"))
+    codes = check_labels(y, len(X), "IHDAFinetuner")
     if (
         codes.dtype.kind not in "iu"
         or not np.isin(codes, range(len(net.classes_))).all()

@@ -11,18 +11,13 @@ import os
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
 
-from skaug._checks import (
-    OneOf,
-    Rule,
-    check_groups,
-    check_labels,
-    check_parameters,
-    check_two_classes,
-)
+from skaug._axes import channels_first
+from skaug._checks import OneOf, Rule, check_parameters, check_two_classes
 from skaug._components import ComponentsMixin
+from skaug._input import checked_rows
+from skaug._labels import check_groups, check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.influence.held_out import check_splits, joined, taken
 from skaug.influence.network_augmentation import NetworkAugmentation
@@ -40,6 +35,9 @@ def _is_classifier(value):
     # A class has the method too, and cannot be cloned.
     is_object = hasattr(value, "__sklearn_tags__") and not isinstance(value, type)
     return is_object and is_classifier(value)
+
+
+SETTINGS = ("", "channels_last=False of the estimator, a NetClassifier")
 
 
 class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
@@ -323,7 +321,22 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
 
     def _checked_rows(self, X, *, reset=False):
         dtype = [np.float64, np.float32]
-        return validate_data(self, X, dtype=dtype, allow_nd=True, reset=reset)
+        X = checked_rows(self, X, dtype=dtype, allow_nd=True, reset=reset)
+        return X if self._channels_last() is False else self._questioned(X)
+
+    def _channels_last(self):
+        return getattr(self.estimator, "channels_last", None)
+
+    def _questioned(self, X):
+        """Refuse rows that may have channels last: transforms need them first."""
+        name = type(self).__name__
+        if self._channels_last():
+            raise ValueError(
+                f"{name} needs an estimator that takes channels first; got one with "
+                "channels_last=True. Leave it out, and give X.transpose(0, 2, 1) of "
+                "signals, or X.transpose(0, 3, 1, 2) of images."
+            )
+        return channels_first(X, None, name, settings=SETTINGS)
 
     def _type_of_rows(self, X):
         # Other nets of skorch do not convert rows to the type of their weights.
@@ -347,7 +360,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
 
     def _checked_data(self, X, y, groups):
         X = self._checked_rows(X, reset=True)
-        y = check_labels(y, len(X), "InfluenceAugmenter")
+        y = check_labels(y, len(X), "InfluenceAugmenter", one_hot=True)
         if X.ndim > 4:
             raise ValueError(
                 "InfluenceAugmenter needs a table (n, features), signals (n, channels, "
@@ -376,12 +389,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
 
     def _known(self, y, n):
         """Labels (n,), all of them classes of the fit."""
-        y = np.asarray(y)
-        if y.shape != (n,):
-            raise ValueError(
-                f"InfluenceAugmenter needs one label per row, shape ({n},); got shape "
-                f"{y.shape}. Give as many labels as rows."
-            )
+        y = check_labels(y, n, "InfluenceAugmenter", "y_val", one_hot=True)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(

@@ -31,15 +31,15 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
-    check_consistent_length,
+    _num_samples,
     check_is_fitted,
-    validate_data,
 )
 from skorch import NeuralNet
 
 from skaug._checks import Number, OneOf, check_parameters, check_two_classes
+from skaug._input import checked_rows
+from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
     conjugate_gradient,
@@ -224,13 +224,8 @@ class LastLayerInfluence(BaseEstimator):
         """
         check_parameters(self, RULES)
         if self.estimator is None:
-            X, y = validate_data(self, X, y, dtype=np.float64)
-            kind = type_of_target(y, input_name="y")
-            if kind not in ("binary", "multiclass"):
-                raise ValueError(
-                    f"LastLayerInfluence needs one class label per row; got a {kind} "
-                    "y. Give classes, not measurements."
-                )
+            X = checked_rows(self, X, dtype=np.float64)
+            y = check_labels(y, len(X), "LastLayerInfluence")
             self.classes_ = np.unique(y)
             check_two_classes(self.classes_, "LastLayerInfluence")
             features = _with_ones(torch.from_numpy(X))
@@ -490,7 +485,7 @@ class LastLayerInfluence(BaseEstimator):
         keep = isinstance(X, torch.Tensor) and X.requires_grad
         if self.estimator is None:
             if not keep:
-                X = validate_data(self, X, dtype=np.float64, reset=False)
+                X = checked_rows(self, X, dtype=np.float64, reset=False)
             return _with_ones(torch.as_tensor(X, dtype=torch.float64))
         net, (_, head) = self._net(), self._head()
         with capture_input(head) as inputs, torch.set_grad_enabled(keep):
@@ -579,14 +574,14 @@ class LastLayerInfluence(BaseEstimator):
     def _features_and_codes(self, X, y):
         """Input of the last layer in float64, with ones, and class codes."""
         check_is_fitted(self)
-        check_consistent_length(X, y)
-        codes = np.searchsorted(self.classes_, np.asarray(y))
+        y = check_labels(y, _num_samples(X), "LastLayerInfluence")
+        codes = np.searchsorted(self.classes_, y)
         codes = codes.clip(max=len(self.classes_) - 1)
-        unknown = self.classes_[codes] != np.asarray(y)
+        unknown = self.classes_[codes] != y
         if unknown.any():
             raise ValueError(
                 f"LastLayerInfluence needs labels among {self.classes_.tolist()}; got "
-                f"{np.unique(np.asarray(y)[unknown]).tolist()}. Leave these rows out, "
+                f"{np.unique(y[unknown]).tolist()}. Leave these rows out, "
                 "or train with them."
             )
         features = self.features_of(X)

@@ -7,11 +7,9 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
-    validate_data,
 )
 
 from skaug._checks import (
@@ -19,12 +17,13 @@ from skaug._checks import (
     OneOf,
     Rule,
     Whole,
-    check_groups,
     check_parameters,
     check_two_classes,
     check_value,
     is_number,
 )
+from skaug._input import checked_rows
+from skaug._labels import check_groups, check_labels
 from skaug.isda.given import covariance_array
 from skaug.isda.linear_cv import candidates, choose
 from skaug.isda.linear_fit import Problem, principal_axes, solve
@@ -204,8 +203,8 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
             The fitted classifier.
         """
         check_parameters(self, self._rules_for_fit())
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
+        X = checked_rows(self, X, dtype=np.float64)
+        y = check_labels(y, len(X), type(self).__name__)
         classes, codes = np.unique(y, return_inverse=True)
         check_two_classes(classes, type(self).__name__)
         groups = check_groups(groups, len(y), type(self).__name__)
@@ -333,7 +332,7 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
             For two classes, the logit of the second.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_rows(self, X, dtype=np.float64, reset=False)
         logits = X @ self.coef_.T + self.intercept_
         return logits[:, 0] if len(self.classes_) == 2 else logits
 

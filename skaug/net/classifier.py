@@ -16,11 +16,13 @@ from torch import nn
 from torch.utils.data import Subset
 
 from skaug._checks import (
+    CHANNELS_LAST,
     OneOf,
     Rule,
     Whole,
     check_parameters,
 )
+from skaug._labels import check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import BatchIterator, arrays_of, as_tensor
@@ -91,6 +93,13 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
+    channels_last : bool, default=None
+        Where the channels of signals and images are. True takes rows (n, time,
+        channels) or (n, height, width, channels) and moves the last axis to the second
+        place, also in prediction. False takes the axes as they are. ``None`` does so
+        too, but refuses rows that look as if channels came last: signals of more
+        channels than samples, images of 1, 3 or 4 values in the last axis. A module of
+        your own that has no argument ``n_channels`` gets them as they are.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, which counts epochs, and 2 prints lines
         instead: those of skorch, one for each epoch.
@@ -196,6 +205,7 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
         "max_epochs": Whole(1)
         | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
+        "channels_last": CHANNELS_LAST,
     }
 
     def __init__(
@@ -213,6 +223,7 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
         iterator_valid=BatchIterator,
         train_split=None,
         classes=None,
+        channels_last=None,
         verbose=0,
         device="cpu",
         random_state=None,
@@ -235,6 +246,7 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
         )
         self.logit_adjustment = logit_adjustment
         self.lr_schedule = lr_schedule
+        self.channels_last = channels_last
         self.random_state = random_state
 
     def fit(self, X, y=None, groups=None, **fit_params):
@@ -507,7 +519,8 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
         if type(dataset) is not Dataset or not isinstance(dataset.X, np.ndarray):
             return dataset
         X = dataset.X.astype(self.input_dtype_)
-        return Dataset(X, self._encode(np.asarray(dataset.y)))
+        y = check_labels(dataset.y, len(X), type(self).__name__)
+        return Dataset(X, self._encode(y))
 
     def _set_training(self, training=True):
         # skorch calls train() on all submodules before every batch. In a small network

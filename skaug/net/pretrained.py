@@ -11,14 +11,13 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
-    validate_data,
 )
 
 from skaug._checks import Instance, OneOf, Rule, Whole, check_parameters
+from skaug._input import checked_rows
+from skaug._labels import check_labels
 from skaug._progress import Progress
 from skaug._random import draw_seed, own_generators
 from skaug.net.backbones import features_of, load_backbone
@@ -256,8 +255,7 @@ class PretrainedFeatures(
         """
         check_is_fitted(self)
         rows = self._opened(X)
-        y = column_or_1d(y)
-        check_consistent_length(rows, y)
+        y = check_labels(y, len(rows), type(self).__name__)
         features = self._features(rows)
         if self.n_views:
             views = self._features_of_views(rows).reshape(-1, features.shape[1])
@@ -325,7 +323,7 @@ class PretrainedFeatures(
             return _Rows(X)
         if backbone.n_channels is None:
             return _Rows(
-                validate_data(self, X, dtype=np.float32, allow_nd=True, reset=reset)
+                checked_rows(self, X, dtype=np.float32, allow_nd=True, reset=reset)
             )
         images = Images(
             X,

@@ -34,9 +34,14 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import (
+    _num_samples,
+    check_is_fitted,
+    has_fit_parameter,
+)
 
 from skaug._components import InnerEstimatorMixin, inner_has
+from skaug._labels import check_labels
 
 __all__ = ["PriorShift", "log_prior", "reweighted"]
 
@@ -245,7 +250,8 @@ class PriorShift(
 
     def _counted(self, y, sample_weight):
         """Total weight of the rows of each class."""
-        labels, place = np.unique(column_or_1d(y), return_inverse=True)
+        y = check_labels(y, _num_samples(y), type(self).__name__)
+        labels, place = np.unique(y, return_inverse=True)
         if sample_weight is not None:
             check_consistent_length(y, sample_weight)
             sample_weight = column_or_1d(sample_weight)

@@ -48,10 +48,8 @@ def _named(callbacks):
         if isinstance(callback, tuple):
             yield callback[0], _Short(callback[1])
         else:
-            yield (
-                getattr(callback, "__name__", type(callback).__name__),
-                _Short(callback),
-            )
+            kind = callback if isinstance(callback, type) else type(callback)
+            yield kind.__name__, _Short(callback)
 
 
 def _printed(net, N_CHAR_MAX=700):

@@ -1,15 +1,19 @@
 """Rows and labels on their way to a network: checked, coded, of a type that suits."""
 
+import inspect
 import warnings
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from skorch.utils import data_from_dataset, is_dataset, to_numpy
+from torch import nn
 from torch.utils.data import IterableDataset
 
+from skaug._axes import channels_first
 from skaug._checks import check_shape_of_fit
+from skaug._input import as_numbers
+from skaug._labels import check_labels
 from skaug.net.batches import as_tensor
 from skaug.net.input_norm import InputNorm
 from skaug.net.networks import MLP, ConvNet, SignalNet
@@ -56,9 +60,9 @@ class TakesRows:
             if reset:
                 self._learn_shape_and_classes(X, classes)
             return X, y
-        X, y = validate_data(self, X, y, dtype="numeric", allow_nd=True, reset=reset)
+        X = self._checked_rows(X, reset=reset)
         self._check_numbers(X, fitting=reset)
-        check_classification_targets(y)
+        y = check_labels(y, len(X), type(self).__name__)
         if reset:
             self.classes_inferred_ = np.unique(y if classes is None else classes)
             if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
@@ -73,11 +77,32 @@ class TakesRows:
             self._check_shape_of_fit(X)
         return self._converted(X), self._encode(y)
 
-    def _choose_dtype(self, X):
-        """Choose the type of the rows; networks of the user's take float32 only."""
+    def _checked_rows(self, X, *, reset):
+        """Check rows, and return an array with channels on the second axis."""
+        name = type(self).__name__
+        X = as_numbers(X, name)
+        if self.channels_last:
+            X = channels_first(np.asarray(X), True, name)
+        X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=reset)
+        if self.channels_last is None and reset and self._takes_channels():
+            channels_first(X, None, name)
+        return X
+
+    def _takes_channels(self):
+        """Whether the network takes channels on the second axis."""
+        return self._is_default_module() or (
+            not isinstance(self.module, nn.Module)
+            and "n_channels" in inspect.signature(self.module).parameters
+        )
+
+    def _is_default_module(self):
         norm = getattr(self.module, "input_norm", None)
         defaults = (None, MLP, SignalNet, ConvNet)
-        if self.module in defaults or isinstance(norm, InputNorm):
+        return self.module in defaults or isinstance(norm, InputNorm)
+
+    def _choose_dtype(self, X):
+        """Choose the type of the rows; networks of the user's take float32 only."""
+        if self._is_default_module():
             return type_of_rows(X)
         columns = coarse_columns(X)
         if columns:
@@ -180,9 +205,10 @@ class TakesRows:
         if is_dataset(X):
             return X
         if not hasattr(self, "input_shape_"):  # The net was initialised by hand.
-            X = check_array(X, allow_nd=True)
+            X = check_array(as_numbers(X, type(self).__name__), allow_nd=True)
+            X = channels_first(X, bool(self.channels_last), type(self).__name__)
         else:
-            X = validate_data(self, X, dtype="numeric", allow_nd=True, reset=False)
+            X = self._checked_rows(X, reset=False)
             self._check_shape_of_fit(X)
         self._check_numbers(X)
         return self._converted(X)

@@ -15,7 +15,8 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import check_groups, is_whole
+from skaug._checks import is_whole
+from skaug._labels import check_groups
 
 __all__ = ["all_splits", "folds_of_few", "hold_out"]
 

@@ -54,10 +54,11 @@ class NotANumberError(ValueError):
         return f"line {self.line + 1}, number {self.column + 1}: {self.token!r}"
 
 
-def parse_lines(text):
+def parse_lines(text, missing=False):
     r"""Parse the numbers of whole lines, and count the numbers of each line.
 
-    The first token that is no finite number raises NotANumberError.
+    The first token that is no finite number raises NotANumberError. With `missing`,
+    NaN is let through, in small letters or capitals.
 
     >>> from skaug.signals._decimals import parse_lines
     >>> parse_lines(b"9.81 -0.5e-3\n7\n")
@@ -86,6 +87,8 @@ def parse_lines(text):
         token = text[place - 1 : place]
         _refuse(token, place, np.searchsorted(end, place), newlines, n_before)
     values, odd = _parse(padded, chars, text, start, end, length)
+    if missing and len(odd):
+        odd = _without_missing(values, odd, chars, start, end)
     if len(odd) > len(values) / 20:
         every_value = _all_by_float(text)
         if every_value is not None:
@@ -103,6 +106,15 @@ def _refuse(token, place, number, newlines, n_before):
     line = int(np.searchsorted(newlines, place))
     column = int(number) - (int(n_before[line - 1]) if line else 0)
     raise NotANumberError(line, column, token.decode("latin-1")[:40])
+
+
+def _without_missing(values, odd, chars, start, end):
+    """Make tokens that read NaN missing values, and return the other odd tokens."""
+    (three,) = (end[odd] - start[odd] == 3).nonzero()
+    letters = chars[start[odd[three]] + np.arange(3)[:, None]] | 0x20
+    is_nan = (letters == np.frombuffer(b"nan", np.uint8)[:, None]).all(axis=0)
+    values[odd[three[is_nan]]] = np.nan
+    return np.delete(odd, three[is_nan])
 
 
 def _all_by_float(text):

@@ -121,7 +121,10 @@ def test_calibration_error_refuses(arguments, message):
 
 
 def test_groups_of_several_types_are_refused_by_the_score_too():
-    with pytest.raises(ValueError, match=r"worst_group_accuracy needs groups of one"):
+    with pytest.raises(
+        ValueError,
+        match=r"worst_group_accuracy needs a group for every row; got 1 of 2 missing",
+    ):
         worst_group_accuracy([0, 1], [0, 1], [None, "a"])
 
 

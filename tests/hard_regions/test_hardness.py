@@ -205,7 +205,7 @@ def test_containers_and_precisions(points):
         ({"n_neighbors": 2.0}, "hardness needs n_neighbors"),
         ({"metric": "hamming"}, "hardness needs metric to be 'cosine', 'euclidean' or"),
         ({"groups": [1, 2]}, "hardness needs one group per row"),
-        ({"y": [0, 1]}, "hardness needs one label per point; got 2 for 4 points"),
+        ({"y": [0, 1]}, r"hardness needs one label per row, shape \(4,\); got y"),
         ({"y": [[1, 1], [0, 1]]}, "hardness needs one row of y per point; got 2 for 4"),
         ({"y": [0.5, 1.2, 3.1, 4.7]}, "Unknown label type"),
         ({"X": [[0.0], [np.nan], [1.0], [2.0]]}, "NaN"),

@@ -403,7 +403,7 @@ def test_messages_about_data(points):
     with refuses("a radius and a gamma or more; got none"):
         potential_grid(X, y, radius=[], gamma=[1.0])
     for data, message in [
-        ((X, y[:9]), r"one label per point; got y of shape \(9,\)"),
+        ((X, y[:9]), r"one label per row, shape \(150,\); got y of shape \(9,\)"),
         ((np.where(X > 2, np.nan, X), y), "NaN"),
         ((np.empty((0, 3)), []), "0 sample"),
     ]:

@@ -426,7 +426,7 @@ def test_messages_about_data(mixed):
         ((np.where(X > 2, np.nan, X), y), "contains NaN"),
         ((X, np.zeros(len(X))), "two classes or more; got one class"),
         ((X, y, [1, 2]), "one group per row"),
-        ((X, y[:12]), "one label per point; got 12 for 180"),
+        ((X, y[:12]), r"one label per row, shape \(180,\); got y of shape \(12,\)"),
         ((X, X[:, 0]), "Unknown label type"),
         ((X, np.ones((180, 2), dtype=int)), "Multilabel"),
     ]:

@@ -450,7 +450,10 @@ def test_wrong_learners(learner, message, rows):
     [
         ({"y": np.zeros(300)}, "two classes or more; got one class"),
         ({"X_val": np.zeros((300, 10))}, "X_val and y_val together; got one"),
-        ({"y_val": np.zeros(5)}, r"one label per row, shape .* got shape \(5,"),
+        (
+            {"y_val": np.zeros(5)},
+            r"one label per row, shape .* got y_val of shape \(5,",
+        ),
         ({"y_val": np.full(300, 3)}, r"labels among \[0, 1, 2\]; got \[3\]"),
         ({"groups": np.zeros(300)}, "InfluenceAugmenter needs two groups or more"),
         ({"groups": [1, 2]}, "InfluenceAugmenter needs one group per row"),

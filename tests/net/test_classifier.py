@@ -310,7 +310,7 @@ BAD = {
     "words": (lambda X, y: (np.full(X.shape, "a", object), y), "could not convert"),
     "five axes": (lambda X, y: (X.reshape(150, 2, 2, 2, 1), y), "got samples"),
     "one class": (lambda X, y: (X, y * 0), r"two classes.*got \[0\], one class"),
-    "lengths": (lambda X, y: (X, y[:-1]), "inconsistent"),
+    "lengths": (lambda X, y: (X, y[:-1]), "one label per row"),
     "sparse": (lambda X, y: (csr_array(X), y), "Sparse data was passed.*dense"),
 }
 

@@ -1,0 +1,158 @@
+"""Rows as people have them, on their way to an array of numbers.
+
+scikit-learn's ``validate_data`` does the rest. It takes dates for numbers and forgets
+the mask of a masked array, and its messages on text do not name the column.
+"""
+
+import re
+from itertools import islice
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+__all__ = ["as_numbers", "checked_rows"]
+
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+SHOWN = 3
+TIMES = ("Date", "Time", "Duration", "timestamp", "duration", "period")
+
+
+def checked_rows(estimator, X, **params):
+    """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
+    return validate_data(estimator, as_numbers(X, type(estimator).__name__), **params)
+
+
+def as_numbers(X, owner):
+    """Return rows of which nothing is lost when they become an array of numbers.
+
+    Parameters
+    ----------
+    X : array-like or frame
+        Rows.
+    owner : str
+        Who needs the rows, for messages.
+
+    Returns
+    -------
+    X : array-like or frame
+        The same rows. A masked array comes back as an array with NaN in the place of
+        what is masked.
+
+    Raises
+    ------
+    ValueError
+        If a column of a frame has no numbers, or the rows are of unequal shapes.
+    """
+    if isinstance(X, np.ma.MaskedArray):
+        return _unmasked(X)
+    if isinstance(X, (list, tuple)) or _holds_objects(X):
+        _check_shapes(X, owner)
+    for name, column in _columns(X):
+        _check_column(column, name, owner)
+    return X
+
+
+def _holds_objects(X):
+    return isinstance(X, np.ndarray) and X.dtype == object
+
+
+def _unmasked(X):
+    if not np.ma.getmaskarray(X).any():
+        return np.ma.getdata(X)
+    wide = X.dtype if X.dtype.kind == "f" else np.float64
+    return X.astype(wide).filled(np.nan)
+
+
+def _check_shapes(X, owner):
+    """Refuse rows that are arrays of several shapes."""
+    is_list = isinstance(X, (list, tuple))
+    if not is_list and (np.ndim(X) != 1 or not len(X) or not np.ndim(X[0])):
+        return
+    try:
+        if is_list:
+            np.asarray(X)
+            return
+        shapes = {np.shape(row) for row in X}
+    except ValueError:
+        shapes = {_shape(row) for row in X}
+    if len(shapes) == 1:
+        if not is_list:
+            raise ValueError(
+                f"{owner} needs an array of numbers; got an array of {len(X)} arrays. "
+                "Give numpy.stack(X)."
+            )
+        return
+    shown = ", ".join(map(str, islice(sorted(shapes), SHOWN)))
+    more = f" and {len(shapes) - SHOWN} more" if len(shapes) > SHOWN else ""
+    raise ValueError(
+        f"{owner} needs rows of one shape; got {len(X)} rows of shapes {shown}{more}. "
+        "Cut recordings of unequal length into frames first: "
+        "skaug.signals.frame_segments takes them as a list."
+    )
+
+
+def _shape(row):
+    try:
+        return np.shape(row)
+    except ValueError:  # It is ragged itself.
+        return (len(row), -1)
+
+
+def _columns(X):
+    """Yield name and values of each column of a frame; nothing of anything else."""
+    if hasattr(X, "iloc") and X.ndim == 2:
+        for j, name in enumerate(X.columns):
+            yield name, X.iloc[:, j]
+    elif hasattr(X, "iter_columns"):  # of polars
+        for column in X.iter_columns():
+            yield column.name, column
+
+
+def _check_column(column, name, owner):
+    """Refuse a column of a frame that is no column of numbers, and say what it is."""
+    dtype = column.dtype
+    if getattr(dtype, "kind", "O") in "biuf" or _is_numeric(dtype):
+        return
+    needs = f"{owner} needs columns of numbers; got column {name!r}"
+    if getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith(TIMES):
+        raise ValueError(
+            f"{needs} of times, {dtype}. Leave it out, or make numbers of it that mean "
+            "something, such as the hour."
+        )
+    odd = _first_odd(np.asarray(column, dtype=object))
+    if odd is None:
+        return
+    advice = "Encode it, such as with OneHotEncoder, or leave it out."
+    if isinstance(odd, str) and DECIMAL_COMMA.fullmatch(odd):
+        advice = (
+            "That is a decimal comma: read the file with decimal=',', or with "
+            "skaug.files.read_file."
+        )
+    raise ValueError(f"{needs} of dtype {dtype}, with {odd!r} in it. {advice}")
+
+
+def _is_numeric(dtype):
+    """Whether it is a type of numbers of polars."""
+    return hasattr(dtype, "is_numeric") and dtype.is_numeric()
+
+
+def _first_odd(values):
+    """The first value that is neither a number nor missing; None if all are."""
+    try:
+        values.astype(np.float64)
+        return None
+    except (TypeError, ValueError):
+        return next(
+            (value for value in values if not _is_number_or_missing(value)), None
+        )
+
+
+def _is_number_or_missing(value):
+    if value is None:
+        return True
+    try:
+        float(value)
+        return True
+    except (TypeError, ValueError):
+        # pandas.NA is no number, and does not say whether it is equal to itself.
+        return type(value).__name__ in ("NAType", "NaTType")
