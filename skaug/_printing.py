@@ -1,14 +1,42 @@
-"""Objects that are no estimators, printed as the expressions that make them."""
+"""Objects printed as the expressions that make them."""
 
 from functools import partial
 from inspect import Parameter, isroutine, signature
 
+from sklearn.base import BaseEstimator
 from torch import nn
 
-__all__ = ["ADDRESS", "Printed", "expression", "shown"]
+__all__ = ["ADDRESS", "EstimatorRepr", "Printed", "expression", "shown"]
 
 ADDRESS = " at 0x"  # what Python prints of objects that do not say more
 MOST = 3  # elements of a list that are printed
+
+
+class EstimatorRepr:
+    """A ``__repr__`` as scikit-learn's, in which nothing is told by its address."""
+
+    def __get__(self, estimator, kind=None):
+        if estimator is None:  # scikit-learn breaks the lines of its own method only
+            return BaseEstimator.__repr__
+        return partial(_text, estimator)
+
+
+def _text(estimator, N_CHAR_MAX=700):
+    text = BaseEstimator.__repr__(estimator, N_CHAR_MAX)
+    for value in _inside(estimator) if ADDRESS in text else ():
+        text = text.replace(repr(value), shown(value))
+    return text
+
+
+def _inside(value):
+    """Values in a value that are printed by their address."""
+    if isinstance(value, BaseEstimator):
+        value = list(value.get_params(deep=False).values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _inside(one)
+    elif ADDRESS in repr(value):
+        yield value
 
 
 class Printed:

@@ -394,6 +394,8 @@ def test_a_search_counts_cells(n_jobs, capfd):
     drawings = [one for one in re.split("[\r\n]", printed.err) if "cell" in one]
     assert count_of(drawings[-1]) == ("Comparison", 4, 4)
     assert "Expected time" in printed.out and "train_loss" not in printed.out
+    assert len(search.comparison_.curves.n_rows) == 3
+    assert "2/2" in capfd.readouterr().err.splitlines()[-1]  # folds of the curves
 
 
 def test_a_search_tells_lines_at_2(capfd):

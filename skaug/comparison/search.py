@@ -260,7 +260,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if network is not None:
             augmented = maker(network, cells, found.methods, budgets)
             sides = plain, augmented, network, budgets, metric
-            make_curves = partial(learning_curves, task, *sides, self.n_jobs)
+            jobs = self.n_jobs, self.verbose
+            make_curves = partial(learning_curves, task, *sides, *jobs)
         make_card = partial(card_of, task, make, best, found, budgets)
         about = _about(task, self.budget)
         self.comparison_ = Comparison(

@@ -334,15 +334,15 @@ default="all"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
+        self._check(X)
+        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        groups = check_groups(groups, len(y), "IHDAFinetuner")
         progress = Progress("IHDAFinetuner", unit="level", verbose=self.verbose)
         with progress:
             yield from self._stages(X, y, groups, progress)
 
     def _stages(self, X, y, groups, progress):
         """Train the estimator, then augment level by level."""
-        self._check(X)
-        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
-        groups = check_groups(groups, len(y), "IHDAFinetuner")
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)

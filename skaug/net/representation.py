@@ -1,11 +1,8 @@
 """How a net is printed: as an expression, with the parameters that are no defaults."""
 
-from functools import partial
 from inspect import Parameter, signature
 
-from sklearn.base import BaseEstimator
-
-from skaug._printing import ADDRESS, shown
+from skaug._printing import ADDRESS, EstimatorRepr, shown
 
 __all__ = ["PrintsChanges"]
 
@@ -22,14 +19,6 @@ WORKINGS = {
     "prefixes_",
     "virtual_params_",
 }
-
-
-class _Repr:
-    """The ``__repr__`` of a net."""
-
-    def __get__(self, net, kind=None):
-        # scikit-learn breaks the lines of a class that has its own method.
-        return BaseEstimator.__repr__ if net is None else partial(_printed, net)
 
 
 class _Short:
@@ -52,19 +41,6 @@ def _named(callbacks):
             yield kind.__name__, _Short(callback)
 
 
-def _printed(net, N_CHAR_MAX=700):
-    """Print a net as scikit-learn does, and what has an address alone as a call."""
-    text = BaseEstimator.__repr__(net, N_CHAR_MAX)
-    params = net.get_params(deep=False)
-    callbacks = params.pop("callbacks", None)
-    values = [*params.values(), *(callbacks if isinstance(callbacks, list) else ())]
-    for value in values:
-        value = value[1] if isinstance(value, tuple) and len(value) == 2 else value
-        if ADDRESS in repr(value):
-            text = text.replace(repr(value), shown(value))
-    return text
-
-
 class PrintsChanges:
     """Mixin, left of skorch's nets, that prints them as scikit-learn does.
 
@@ -72,7 +48,7 @@ class PrintsChanges:
     passes on as ``**kwargs`` are written into it.
     """
 
-    __repr__ = _Repr()
+    __repr__ = EstimatorRepr()
 
     def _get_params_html(self, deep=True, *args, **kwargs):
         # skorch's deep parameters are those of its own callbacks, for the most part.
