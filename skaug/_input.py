@@ -13,7 +13,9 @@ from sklearn.utils.validation import validate_data
 __all__ = ["as_numbers", "checked_rows"]
 
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+ENCODE = "Encode it, such as with OneHotEncoder, or leave it out."
 SHOWN = 3
+MISSING = ("NAType", "NaTType")  # of pandas; they are not equal to anything
 TIMES = ("Date", "Time", "Duration", "timestamp", "duration", "period")
 
 
@@ -22,7 +24,7 @@ def checked_rows(estimator, X, **params):
     return validate_data(estimator, as_numbers(X, type(estimator).__name__), **params)
 
 
-def as_numbers(X, owner):
+def as_numbers(X, owner, *, categories=False, advice=ENCODE):
     """Return rows of which nothing is lost when they become an array of numbers.
 
     Parameters
@@ -31,6 +33,11 @@ def as_numbers(X, owner):
         Rows.
     owner : str
         Who needs the rows, for messages.
+    categories : bool, default=False
+        Whether columns of texts will do, as categories. Columns that would be numbers
+        but for a decimal comma or a mark here and there are refused all the same.
+    advice : str, optional
+        What to do about other columns of texts.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def as_numbers(X, owner):
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         _check_shapes(X, owner)
     for name, column in _columns(X):
-        _check_column(column, name, owner)
+        _check_column(column, name, owner, categories, advice)
     return X
 
 
@@ -108,7 +115,7 @@ def _columns(X):
             yield column.name, column
 
 
-def _check_column(column, name, owner):
+def _check_column(column, name, owner, categories, advice):
     """Refuse a column of a frame that is no column of numbers, and say what it is."""
     dtype = column.dtype
     if getattr(dtype, "kind", "O") in "biuf" or _is_numeric(dtype):
@@ -119,15 +126,22 @@ def _check_column(column, name, owner):
             f"{needs} of times, {dtype}. Leave it out, or make numbers of it that mean "
             "something, such as the hour."
         )
-    odd = _first_odd(np.asarray(column, dtype=object))
+    values = np.asarray(column, dtype=object)
+    odd = _first_odd(values)
     if odd is None:
         return
-    advice = "Encode it, such as with OneHotEncoder, or leave it out."
     if isinstance(odd, str) and DECIMAL_COMMA.fullmatch(odd):
         advice = (
             "That is a decimal comma: read the file with decimal=',', or with "
             "skaug.files.read_file."
         )
+    elif isinstance(odd, str) and _most_are_numbers(values):
+        advice = (
+            "Most others are numbers: if this stands for a missing one, give "
+            "pandas.to_numeric(column, errors='coerce')."
+        )
+    elif categories and isinstance(odd, (str, bool)):
+        return
     raise ValueError(f"{needs} of dtype {dtype}, with {odd!r} in it. {advice}")
 
 
@@ -147,6 +161,18 @@ def _first_odd(values):
         )
 
 
+def _most_are_numbers(values):
+    """Whether most values that are not missing are numbers or texts of numbers."""
+    texts = [value for value in values if isinstance(value, str)]
+    odd = [text for text in texts if not _is_number_or_missing(text)]
+    missing = sum(_is_missing(value) for value in values)
+    return 2 * len(odd) < len(values) - missing
+
+
+def _is_missing(value):
+    return value is None or type(value).__name__ in MISSING or value != value
+
+
 def _is_number_or_missing(value):
     if value is None:
         return True
@@ -154,5 +180,4 @@ def _is_number_or_missing(value):
         float(value)
         return True
     except (TypeError, ValueError):
-        # pandas.NA is no number, and does not say whether it is equal to itself.
-        return type(value).__name__ in ("NAType", "NaTType")
+        return type(value).__name__ in MISSING

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 
-__all__ = ["check_groups", "check_labels", "one_class_per_row"]
+__all__ = ["check_groups", "check_labels", "indicator_matrix", "one_class_per_row"]
 
 COLUMN = (
     "A column-vector {} was passed when a 1d array was expected. Please change the "
@@ -75,9 +75,8 @@ def check_groups(groups, n, owner, name="groups"):
 
 def one_class_per_row(y, owner, name="y"):
     """Turn rows of an indicator matrix into the numbers of their columns."""
-    matrix = _as_array(y.toarray() if hasattr(y, "toarray") else y)
-    is_matrix = matrix.ndim == 2 and matrix.shape[1] > 1
-    if not is_matrix or not np.isin(matrix, (0, 1)).all():
+    matrix = indicator_matrix(y)
+    if matrix is None:
         return y
     if not (matrix.sum(axis=1) == 1).all():
         raise ValueError(
@@ -86,6 +85,14 @@ def one_class_per_row(y, owner, name="y"):
             "them at a time."
         )
     return matrix.argmax(axis=1)
+
+
+def indicator_matrix(y):
+    """Labels as zeros and ones (n, n_classes); None if they do not come like that."""
+    matrix = _as_array(y.toarray() if hasattr(y, "toarray") else y)
+    if matrix.ndim != 2 or matrix.shape[1] < 2 or not np.isin(matrix, (0, 1)).all():
+        return None
+    return matrix.astype(int)
 
 
 def _one_per_row(values, n, owner, name, what):

@@ -13,7 +13,7 @@ BAD_COLUMNS = {
     "texts": (["a", "b"], "'a' in it. Encode it, such as with OneHotEncoder"),
     "categories": (pd.Categorical(["a", "b"]), "dtype category, with 'a'"),
     "decimal commas": (["5,1", "4,9"], "'5,1' in it. That is a decimal comma"),
-    "a mark": ([1.5, "?"], r"with '\?' in it"),
+    "a mark": ([1.5, 2, "?"], r"with '\?' in it. Most others are numbers"),
     "times": (pd.to_datetime(["2026-01-01", "2026-01-02"]), "of times, datetime64"),
     "times of a zone": (
         pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True),
@@ -28,7 +28,7 @@ BAD_COLUMNS = {
 @pytest.mark.parametrize("kind", BAD_COLUMNS)
 def test_a_column_without_numbers_is_named(kind):
     column, words = BAD_COLUMNS[kind]
-    frame = pd.DataFrame({"speed": N, "odd one": column})
+    frame = pd.DataFrame({"speed": 1.0, "odd one": column})
     with refuses(f"fit needs columns of numbers; got column 'odd one' .*{words}"):
         as_numbers(frame, "fit")
     with refuses("got column 'odd one'"):
@@ -44,6 +44,21 @@ def test_columns_of_polars_are_named_too(column):
     )
     with refuses("got column 'odd one' of times, Date"):
         as_numbers(frame, "fit")
+
+
+def test_texts_are_categories_where_these_are_taken():
+    frame = pd.DataFrame(
+        {
+            "place": ["in", None, "out"],
+            "size": pd.Categorical(["S", "M", "S"]),
+            "truth": [True, None, "maybe"],
+        }
+    )
+    assert as_numbers(frame, "fit", categories=True) is frame
+    for kind in ("decimal commas", "a mark", "times", "spans", "objects"):
+        column, words = BAD_COLUMNS[kind]
+        with refuses(f"fit needs columns of numbers; got column 'odd one' .*{words}"):
+            as_numbers(pd.DataFrame({"odd one": column}), "fit", categories=True)
 
 
 def test_columns_that_hold_numbers_pass_as_they_are():

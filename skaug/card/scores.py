@@ -9,7 +9,7 @@ derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import Bunch, check_array, column_or_1d
 from sklearn.utils.validation import _num_samples
 from skorch.dataset import ValidSplit
 
@@ -234,7 +234,6 @@ def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None
 
 def _checked(y_true, proba, classes):
     name = "expected_calibration_error"
-    y_true = check_labels(y_true, _num_samples(y_true), name, "y_true")
     proba = np.asarray(proba)
     if proba.ndim != 2:
         raise ValueError(
@@ -242,7 +241,7 @@ def _checked(y_true, proba, classes):
             "Give what predict_proba returns, a column for each class."
         )
     proba = check_array(proba, dtype=np.float64)
-    check_consistent_length(y_true, proba)
+    y_true = check_labels(y_true, len(proba), name, "y_true")
     if proba.min() < 0 or proba.max() > 1 + 1e-6:
         raise ValueError(
             f"{name} needs probabilities from 0 to 1; got some from {proba.min():.3g} "

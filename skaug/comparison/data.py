@@ -16,7 +16,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_array
 
 from skaug._axes import channels_first
 from skaug._checks import CHANNELS_LAST, Whole, check_value
@@ -173,8 +173,11 @@ def kind_of(X):
 
 def as_arrays(X, y, groups, channels_last=None):
     """Rows, a frame or an array, with one label and perhaps one group for each."""
-    if not hasattr(X, "iloc"):
-        X = channels_first(np.asarray(as_numbers(X, "Task")), channels_last, "Task")
+    if hasattr(X, "columns"):
+        X = checked_frame(X, "Task")
+    else:
+        X = check_array(as_numbers(X, "Task"), dtype=None, allow_nd=True)
+        X = channels_first(X, channels_last, "Task")
     if X.ndim not in (2, 3, 4):
         raise ValueError(
             f"Task needs X with 2 to 4 axes; got shape {X.shape}. Reshape it: one row "
@@ -333,6 +336,18 @@ def some(part, rows):
 def rows_of(X, rows):
     """Rows of a frame or an array, by position."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def checked_frame(X, owner):
+    """Refuse columns that are neither numbers nor categories; objects by their kind."""
+    if not hasattr(X, "iloc"):
+        raise ValueError(
+            f"{owner} needs a frame of pandas, or an array; got a "
+            f"{type(X).__module__.partition('.')[0]} {type(X).__name__}. Give "
+            "X.to_pandas()."
+        )
+    # Numbers in a column of objects would be coded one-hot.
+    return as_numbers(X, owner, categories=True).infer_objects()
 
 
 def columns_as_numbers():

@@ -26,7 +26,7 @@ from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 from skaug.card.twin import plain_twin_and_changes
 from skaug.comparison.comparison import Comparison
-from skaug.comparison.data import columns_as_numbers, folds_that_fit
+from skaug.comparison.data import checked_frame, columns_as_numbers, folds_that_fit
 from skaug.comparison.differences import Differences
 from skaug.comparison.digests import installed
 from skaug.comparison.exchange import learning_curves
@@ -283,6 +283,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if channels_last is None:
                 channels_first(X, None, name)
         else:
+            if not isinstance(self.estimator, Pipeline):
+                X = checked_frame(X, name)
             X = X if hasattr(X, "iloc") else np.asarray(X)
             validate_data(self, X, skip_check_array=True)
         y = check_labels(y, len(X), name)

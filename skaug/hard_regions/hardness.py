@@ -16,11 +16,10 @@ where all of them have the label of p and 1 where none has.
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import type_of_target
 
 from skaug._checks import OneOf, Whole, check_value
 from skaug._input import as_numbers
-from skaug._labels import check_groups, check_labels
+from skaug._labels import check_groups, check_labels, indicator_matrix
 from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS
 
@@ -161,14 +160,13 @@ def _kernel(distances, gamma=None):
 
 def _questions(y, n):
     """Labels as codes (n,), or those of several labels as a list of codes."""
-    if type_of_target(y, input_name="y") == "multilabel-indicator":
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if not (y.sum(axis=1) == 1).all():
-            if len(y) != n:
-                raise ValueError(
-                    "hardness needs one row of y per point; got "
-                    f"{len(y)} for {n} points. Give as many labels as rows."
-                )
-            return y.T
+    matrix = indicator_matrix(y)
+    if matrix is not None and not (matrix.sum(axis=1) == 1).all():
+        if len(matrix) != n:
+            raise ValueError(
+                "hardness needs one row of y per point; got "
+                f"{len(matrix)} for {n} points. Give as many labels as rows."
+            )
+        return matrix.T
     y = check_labels(y, n, "hardness", one_hot=True)
     return [np.unique(y, return_inverse=True)[1]]

@@ -32,6 +32,19 @@ from skaug.net.priors import PriorShift
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
 
 
+def _tell_of_small_classes(sampler, y, error):
+    """Say which classes are too small for the neighbours that a sampler asks for."""
+    labels, counts = np.unique(y, return_counts=True)
+    if "n_neighbors <= n_samples_fit" not in str(error):
+        return
+    fewest = counts.min()
+    raise ValueError(
+        f"ResampledClassifier needs more rows of each class than {sampler} looks for "
+        f"as neighbours; got {fewest} of {labels[counts.argmin()]!s}. Lower its "
+        "k_neighbors, or take HardRegionSampler, which needs one row."
+    ) from error
+
+
 def is_search(estimator):
     """Whether the estimator is a search over parameters, as in scikit-learn."""
     return hasattr(estimator, "error_score") and hasattr(estimator, "refit")
@@ -152,7 +165,11 @@ class ResampledClassifier(
         y = check_labels(y, _num_samples(X), "ResampledClassifier")
         params = self._routed(fit_params)
         self.sampler_ = clone(self.sampler)
-        X_new, y_new = self.sampler_.fit_resample(X, y, **params.sampler)
+        try:
+            X_new, y_new = self.sampler_.fit_resample(X, y, **params.sampler)
+        except ValueError as error:
+            _tell_of_small_classes(self.sampler_, y, error)
+            raise
         for_estimator = {
             name: self._resampled(name, values, len(X_new))
             if np.ndim(values) and len(values) == len(y)

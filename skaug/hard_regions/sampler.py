@@ -21,7 +21,7 @@ from skaug._components import (
     makes_samples,
     transforms_unless_samples,
 )
-from skaug._input import checked_rows
+from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_groups, check_labels
 from skaug._random import new_generator
 from skaug._rows import check_columns, take_rows, with_new_rows
@@ -322,7 +322,8 @@ default="all"
             self._columns = MixedColumns(X, given)
             return self._columns.transform(X)
         if self.output == "samples":
-            advice = "Encode it, name it in categorical_features, or drop it."
+            advice = "Encode it, name it in categorical_features, or leave it out."
+            as_numbers(X, "HardRegionSampler", advice=advice)
             check_columns(X, "HardRegionSampler", advice)
         X = checked_rows(self, X, dtype=[np.float64, np.float32], allow_nd=True)
         if X.ndim > 2:

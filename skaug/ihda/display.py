@@ -351,12 +351,8 @@ class ActivationDisplay(Printed):
         pca = PCA(2, svd_solver="full")
         points = pca.fit_transform(real), pca.transform(synthetic)
         names = {"level": level, "axis_labels": component_labels(pca, "axis")}
-        display = cls(
-            *points,
-            source_index,
-            check_labels(y, len(real), "ActivationDisplay"),
-            **names,
-        )
+        y = check_labels(y, len(real), cls.__name__)
+        display = cls(*points, source_index, y, **names)
         return display.plot(ax, lines=lines, legend=legend, scatter_kw=scatter_kw)
 
     def plot(self, ax=None, *, lines="auto", legend=True, scatter_kw=None):

@@ -38,7 +38,7 @@ from sklearn.utils.validation import (
 from skorch import NeuralNet
 
 from skaug._checks import Number, OneOf, check_parameters, check_two_classes
-from skaug._input import checked_rows
+from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
@@ -233,6 +233,7 @@ class LastLayerInfluence(BaseEstimator):
             weight = softmax_regression(features, target, self.damping)
         else:
             net = self._net()
+            X = as_numbers(X, type(self).__name__)
             self.classes_ = net.classes_
             self.n_features_in_ = getattr(net, "n_features_in_", np.shape(X)[1])
             name, head = self._head()

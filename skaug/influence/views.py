@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import Whole, check_value
 from skaug._components import SamplerMixin, makes_samples, transforms_unless_samples
+from skaug._input import as_numbers
 from skaug._random import draw_seed, own_generators
 from skaug._rows import check_columns, take_rows, with_new_rows
 from skaug.influence.guard import (
@@ -61,6 +62,7 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
             then another. Whole numbers are rounded and kept in the range of their
             dtype.
         """
+        as_numbers(X, type(self).__name__)
         check_columns(X, type(self).__name__)
         data = self._fit(X, y, groups, guard=self.guard is True)
         values = self._checked_rows(X)

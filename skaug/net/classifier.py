@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import torch
 from sklearn.utils._metadata_requests import _routing_enabled, process_routing
+from sklearn.utils.validation import _num_samples
 from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
@@ -22,7 +23,7 @@ from skaug._checks import (
     Whole,
     check_parameters,
 )
-from skaug._labels import check_labels
+from skaug._labels import check_groups, check_labels
 from skaug._random import draw_seed, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import BatchIterator, arrays_of, as_tensor
@@ -314,6 +315,7 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
             self.first_epoch_ = None
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
+        groups = check_groups(groups, _num_samples(X), type(self).__name__)
         self._groups, self._split = groups, None
         try:
             with self._own_generators():

@@ -215,6 +215,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
+            y = check_labels(y, _num_samples(X), type(self).__name__)
             counts = self._counted(y, sample_weight)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
@@ -250,7 +251,6 @@ class PriorShift(
 
     def _counted(self, y, sample_weight):
         """Total weight of the rows of each class."""
-        y = check_labels(y, _num_samples(y), type(self).__name__)
         labels, place = np.unique(y, return_inverse=True)
         if sample_weight is not None:
             check_consistent_length(y, sample_weight)

@@ -1,0 +1,406 @@
+"""Data and labels as people have them, at every door.
+
+A door is an estimator or a function that takes rows, labels or groups. A kind of input
+is one that people bring: what is exact must come out as from clean input, and what
+cannot be right is refused in one sentence. ``CASES`` has each door with each kind that
+concerns it.
+"""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from skaug import (
+    AugmentationSearchCV,
+    HardRegionSampler,
+    IHDAFinetuner,
+    InfluenceAugmenter,
+    ISDAClassifier,
+    ISDALogisticRegression,
+    LastLayerInfluence,
+    NetClassifier,
+    PretrainedFeatures,
+    PriorShift,
+    ResampledClassifier,
+    TransformPolicy,
+    class_potentials,
+    expected_calibration_error,
+    hardness,
+    potential,
+    report,
+    suspicious_labels,
+    worst_group_accuracy,
+)
+from skaug.comparison import Budgets, Task
+from skaug.signals import frame_segments
+from skaug.transforms import Jitter
+
+N = 60
+SHORT = {"max_epochs": 2, "random_state": 0}
+FEWEST = Budgets(plain=(2,), augmented=(2,), decays=(0.0,), refused=2)
+NET = NetClassifier(**SHORT)
+NOISE = HardRegionSampler(generator="noise", sampling_strategy="hard", random_state=0)
+POLICY = TransformPolicy([Jitter()], n_networks=1)
+SENSORS = {"acc": [0, 1, 2]}
+TABLE, SIGNALS, IMAGES = (N, 6), (N, 6, 32), (N, 3, 8, 8)
+
+
+@cache
+def rows(shape=TABLE):
+    """Rows of a shape, three activities, and six people."""
+    codes = np.arange(N) % 3
+    X = np.random.RandomState(0).normal(size=shape)
+    X[:, :3] += 2.0 * codes.reshape(-1, *[1] * (len(shape) - 1))
+    return X, np.array(["run", "sit", "walk"])[codes], np.arange(N) // 10
+
+
+# The doors. Each gives what it makes of rows, labels and groups, as numbers. ``clean``
+# are the labels before they were bent.
+
+
+def fit(model, X, y, groups=None):
+    """A copy of the model, fitted."""
+    return clone(model).fit(X, y, **({} if groups is None else {"groups": groups}))
+
+
+def codes_of(labels):
+    return np.unique(np.asarray(labels), return_inverse=True)[1]
+
+
+def predicting(model):
+    def door(X, y, groups, clean):
+        new = fit(model, X, y, groups)
+        assert new.classes_.tolist() == np.unique(clean).tolist()
+        return np.column_stack([new.predict_proba(X), codes_of(new.predict(X))])
+
+    return door
+
+
+def transforming(model):
+    return lambda X, y, groups, clean: np.asarray(fit(model, X, y, groups).transform(X))
+
+
+def resampling(X, y, groups, clean):
+    X, y = clone(NOISE).fit_resample(X, y, groups)
+    return np.column_stack([np.asarray(X, dtype=float), codes_of(y)])
+
+
+def influence(X, y, groups, clean):
+    model = LastLayerInfluence(random_state=0).fit(X, y)
+    return model.predicted_loss_change(X, clean)
+
+
+def influence_on_others(X, y, groups, clean):
+    model = LastLayerInfluence(random_state=0).fit(rows()[0], clean)
+    return model.predicted_loss_change(X, y)
+
+
+def influence_on_a_net(X, y, groups, clean):
+    net = fit(NET, rows()[0], clean)
+    return LastLayerInfluence(net, random_state=0).fit(X, y).errors_.numpy()
+
+
+def frozen(X, y, groups, clean):
+    shift = PriorShift(FrozenEstimator(fit(NET, rows()[0], clean)))
+    return shift.fit(X, y).predict_proba(X)
+
+
+def augmenting(X, y, groups, clean):
+    X, y = clone(AUGMENTER).fit_resample(X, y, groups)
+    return np.column_stack([np.asarray(X, dtype=float), codes_of(y)])
+
+
+def held_out(X, y, groups, clean):
+    augmenter = clone(AUGMENTER).fit(rows()[0], clean, X_val=X, y_val=y)
+    return augmenter.estimator_.predict_proba(rows()[0])
+
+
+def reported(X, y, groups, clean):
+    card = report(fit(NET, rows()[0], clean), X, y, groups)
+    return np.array([card.scores["log_loss"].estimator])
+
+
+def doubts(X, y, groups, clean):
+    return suspicious_labels(X, y, groups=groups).scores
+
+
+def potentials(X, y, groups, clean):
+    return potential(X, y, radius=2.0, metric="euclidean", groups=groups)
+
+
+def potentials_of_others(X, y, groups, clean):
+    return class_potentials(X, X, y, radius=2.0, metric="euclidean")
+
+
+def worst(X, y, groups, clean):
+    groups = rows()[2] if groups is None else groups
+    return np.array([worst_group_accuracy(y, np.roll(clean, 1), groups)])
+
+
+def calibration(X, y, groups, clean):
+    p = np.random.RandomState(0).dirichlet([1, 1, 1], N)
+    return np.array([expected_calibration_error(y, p)])
+
+
+def drawn(X, y, groups, clean):
+    return codes_of(Task("own", X, y, groups, n_rows=40).draw(0).train.y)
+
+
+def framed(X, y, groups, clean):
+    cut = frame_segments(rows(SIGNALS)[0], y, groups, frame_length=16)
+    return np.column_stack([codes_of(cut.y), cut.groups])
+
+
+def with_two_views(X, y, groups, clean):
+    X, y = PretrainedFeatures(nn.Tanh()).fit(X).with_views(X, y)
+    return np.column_stack([X, codes_of(y)])
+
+
+AUGMENTER = InfluenceAugmenter(
+    NET, augmentation=POLICY, guard=False, cv=0.4, random_state=0
+)
+SEARCH = AugmentationSearchCV(NET, ["ISDA"], cv=2, budget=FEWEST, random_state=0)
+# Doors of a table of numbers, and what they ask for.
+DOORS = {
+    "NetClassifier": predicting(NET),
+    "ISDAClassifier": predicting(ISDAClassifier(**SHORT)),
+    "ISDALogisticRegression": predicting(ISDALogisticRegression(C=1.0, temperature=1)),
+    "ResampledClassifier": predicting(ResampledClassifier(NOISE, LogisticRegression())),
+    "PriorShift": predicting(PriorShift(NET)),
+    "PriorShift, frozen": frozen,
+    "IHDAFinetuner": predicting(
+        IHDAFinetuner(NET, generator="noise", levels=["blocks.1"], random_state=0)
+    ),
+    "InfluenceAugmenter": augmenting,
+    "InfluenceAugmenter, y_val": held_out,
+    "AugmentationSearchCV": predicting(SEARCH),
+    "HardRegionSampler": resampling,
+    "HardRegionSampler, potentials": transforming(
+        HardRegionSampler(output="potentials")
+    ),
+    "LastLayerInfluence": influence,
+    "LastLayerInfluence, y_val": influence_on_others,
+    "LastLayerInfluence of a net": influence_on_a_net,
+    "PretrainedFeatures": with_two_views,
+    "report": reported,
+    "suspicious_labels": doubts,
+    "hardness": lambda X, y, groups, clean: hardness(X, y, groups=groups),
+    "potential": potentials,
+    "class_potentials": potentials_of_others,
+    "worst_group_accuracy": worst,
+    "expected_calibration_error": calibration,
+    "Task": drawn,
+    "frame_segments": framed,
+}
+
+# Kinds of input: how clean input is bent, and the sentence that is said of it. Without
+# a sentence the result has to be that of clean input.
+
+MISSING = "needs a {} for every row; got 1 of 60 missing in {}, the first in row 7. "
+OF_ONE_TYPE = "needs {}s of one type; got .*Make all strings, say"
+ONE_EACH = r"needs one {} per row, shape \(\d+,\); got .* of shape \(\d+,\)"
+
+
+def with_one(value, dtype=object):
+    """Put a value into row 7."""
+
+    def bend(values):
+        values = pd.Series(values).astype(dtype)
+        values.iloc[7] = value
+        return values
+
+    return bend
+
+
+def masked(values):
+    return np.ma.array(values, mask=np.arange(len(values)) == 7)
+
+
+def nulls_of_polars(values):
+    values = [*values.tolist()]
+    values[7] = None
+    return pl.Series(values)
+
+
+def days(values):
+    return pd.Series(pd.to_datetime("2026-01-01") + pd.to_timedelta(values, unit="D"))
+
+
+PER_ROW = {  # of labels and of groups, both given as names and as whole numbers
+    "names: None": (with_one(None), MISSING),
+    "names: NaN": (with_one(np.nan), MISSING),
+    "names: NaN in a list": (lambda v: with_one(np.nan)(v).tolist(), MISSING),
+    "names: pandas.NA": (with_one(pd.NA, "string"), MISSING),
+    "names: a category without": (with_one(None, "category"), MISSING),
+    "names: null of polars": (nulls_of_polars, MISSING),
+    "names: masked": (masked, MISSING),
+    "names: several types": (with_one(3), OF_ONE_TYPE),
+    "names: one too few": (lambda v: v[:-1], ONE_EACH),
+    "names: categories": (lambda v: pd.Series(v, dtype="category"), None),
+    "names: a series": (pd.Series, None),
+    "names: polars": (pl.Series, None),
+    "names: a list": (list, None),
+    "codes: NaN": (with_one(np.nan, float), MISSING),
+    "codes: pandas.NA": (with_one(pd.NA, "Int64"), MISSING),
+    "codes: null of polars": (nulls_of_polars, MISSING),
+    "codes: masked": (masked, MISSING),
+    "codes: NaT": (lambda v: with_one(pd.NaT, "M8[ns]")(days(v)), MISSING),
+    "codes: objects": (lambda v: v.astype(object), None),
+    "codes: nullable": (lambda v: pd.Series(v, dtype="Int64"), None),
+    "codes: polars": (pl.Series, None),
+    "codes: a column": (lambda v: v[:, None], None),
+    "codes: a frame": (lambda v: pd.DataFrame({"y": v}), None),
+}
+NO_NAMES = "needs labels that are numbers, texts or booleans; got {}.*astype"
+LABELS = {
+    **PER_ROW,
+    "codes: intervals": (lambda v: pd.cut(v, 3), NO_NAMES.format("Interval")),
+    "codes: days": (days, NO_NAMES.format("datetime64")),
+    "codes: bytes": (lambda v: v.astype("S"), NO_NAMES.format(r"\|S")),
+    "codes: measurements": (lambda v: v + 0.25 * (np.arange(N) % 7), "Bin them"),
+    "codes: beyond float64": (lambda v: pd.Series(v, dtype="Int64"), None),
+}
+
+
+def column(values):
+    """Put other values into the second column of a frame."""
+
+    def bend(X):
+        frame = pd.DataFrame(X, columns=[f"s{j}" for j in range(X.shape[1])])
+        frame["s1"] = values(frame["s1"])
+        return frame
+
+    return bend
+
+
+def masked_cell(X):
+    return np.ma.array(X, mask=np.arange(X.size).reshape(X.shape) == 7)
+
+
+NAMED = "needs columns of numbers; got column 's1'"
+WHERE = np.where(np.arange(N) % 2, "in", "out")
+ROWS = {
+    "text": (
+        column(lambda s: WHERE),
+        f"{NAMED} of dtype .*'(in|out)' in it. Encode it",
+    ),
+    "category": (
+        column(lambda s: pd.Categorical(WHERE)),
+        f"{NAMED} of dtype category.*Encode it",
+    ),
+    "decimal commas": (
+        column(lambda s: s.map("{:.1f}".format).str.replace(".", ",")),
+        f"{NAMED}.*decimal comma: read the file with decimal=','",
+    ),
+    "a mark": (
+        column(lambda s: with_one("?")(s)),
+        rf"{NAMED}.*'\?' in it. Most others are numbers",
+    ),
+    "times": (
+        column(lambda s: days(np.arange(N))),
+        f"{NAMED} of times, datetime64.*Leave it out",
+    ),
+    "only times": (
+        lambda X: pd.DataFrame({"s1": days(np.arange(N))}),
+        f"{NAMED} of times",
+    ),
+    "a masked cell": (masked_cell, "contains NaN"),
+    "unequal lengths": (
+        lambda X: [np.zeros((3, 50 + i % 3)) for i in range(N)],
+        r"needs rows of one shape; got 60 rows of shapes \(3, 50\).*frame_segments",
+    ),
+    "an array of arrays": (
+        lambda X: pd.Series(list(X)).to_numpy(),
+        r"needs an array of numbers; got an array of 60 arrays. Give numpy.stack\(X\)",
+    ),
+    "nothing masked": (np.ma.array, None),
+    "objects": (lambda X: pd.DataFrame(X).astype(object), None),
+    "nullable": (lambda X: pd.DataFrame(X).convert_dtypes(convert_integer=False), None),
+    "a list of lists": (lambda X: X.tolist(), None),
+    "polars": (lambda X: pl.DataFrame(X, schema=[f"s{j}" for j in range(6)]), None),
+}
+OF_PANDAS = "needs a frame of pandas, or an array; got a polars DataFrame"
+CATEGORIES = "columns of texts are coded one-hot there"
+OTHERWISE = {  # another sentence, or None and the reason why a pair is left out
+    ("Task", "polars"): OF_PANDAS,
+    ("AugmentationSearchCV", "polars"): OF_PANDAS,
+    **{
+        (door, kind): (None, CATEGORIES)
+        for door in ("Task", "AugmentationSearchCV")
+        for kind in ("text", "category")
+    },
+}
+WITHOUT_GROUPS = {
+    "PriorShift, frozen",
+    "InfluenceAugmenter, y_val",
+    "HardRegionSampler, potentials",
+    "LastLayerInfluence",
+    "LastLayerInfluence, y_val",
+    "LastLayerInfluence of a net",
+    "PretrainedFeatures",
+    "class_potentials",
+    "expected_calibration_error",
+}
+WITHOUT_ROWS = {"worst_group_accuracy", "expected_calibration_error", "frame_segments"}
+
+
+def cases():
+    """Each door with each kind that concerns it: door, argument, kind, sentence."""
+    for argument, kinds, without in (
+        ("y", LABELS, ()),
+        ("groups", PER_ROW, WITHOUT_GROUPS),
+        ("X", ROWS, WITHOUT_ROWS),
+    ):
+        for door in DOORS:
+            for kind, (_, says) in kinds.items():
+                says = OTHERWISE.get((door, kind), says)
+                if door not in without and not isinstance(says, tuple):
+                    yield door, argument, kind, says
+
+
+CASES = list(cases())
+
+
+def clean(kind):
+    """Clean rows, labels and groups; labels and groups are names or whole numbers."""
+    X, y, groups = rows()
+    if not kind.startswith("codes"):
+        return {"X": X, "y": y, "groups": np.array([f"person {i}" for i in groups])}
+    y = codes_of(y) + (2**53 if "beyond" in kind else 0)
+    return {"X": X, "y": y, "groups": groups}
+
+
+@cache
+def from_clean(door, kind, with_groups):
+    given = clean(kind)
+    groups = given["groups"] if with_groups else None
+    return DOORS[door](given["X"], given["y"], groups, given["y"])
+
+
+@pytest.mark.parametrize(("door", "argument", "kind", "says"), CASES)
+def test_each_kind_at_each_door(door, argument, kind, says):
+    given = clean(kind)
+    true, with_groups = given["y"], argument == "groups"
+    bend = {"y": LABELS, "groups": PER_ROW, "X": ROWS}[argument][kind][0]
+    given[argument] = bend(given[argument])
+    groups = given["groups"] if with_groups else None
+    if says is not None:
+        what = "label" if argument == "y" else "group"
+        name = "(y|y_val|y_true|groups)"
+        with pytest.raises(ValueError, match=says.format(what, name)):
+            DOORS[door](given["X"], given["y"], groups, true)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", UnicodeWarning)
+        made = DOORS[door](given["X"], given["y"], groups, true)
+        expected = from_clean(door, kind[:20], with_groups)
+    np.testing.assert_allclose(made, expected, rtol=1e-12)
