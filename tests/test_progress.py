@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, suppress
 import numpy as np
 import pytest
 import torch
-from helpers import few_for_influence, few_rows, few_steps
+from helpers import few_for_influence, few_rows, few_steps, refuses
 from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
@@ -208,6 +208,13 @@ def test_callbacks_of_skorch_are_set_as_ever(capfd):
     assert len(seen) == 2 + 3  # a sink of the user's gets all lines at any verbosity
     net.set_params(callbacks__print_log__keys_ignored=["dur"], verbose=2).fit(X, Y)
     assert "dur" in seen[0] and "dur" not in seen[5]
+
+
+def test_a_single_callback_is_refused_by_fit_alone():
+    net = NetClassifier().set_params(callbacks=EarlyStopping())
+    with refuses("callbacks to be None or 'disable' or a list.*Put a single"):
+        net.fit(X, Y)
+    net.set_params(callbacks="disable", **SHORT).fit(X, Y)
 
 
 def test_early_stopping_ends_the_bar_where_it_is():

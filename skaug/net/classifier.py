@@ -18,6 +18,7 @@ from torch.utils.data import Subset
 
 from skaug._checks import (
     CHANNELS_LAST,
+    Instance,
     OneOf,
     Rule,
     Whole,
@@ -198,6 +199,8 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
             "None takes a network for the number of axes of X.",
         ),
         "logit_adjustment": ADJUSTMENT,
+        "callbacks": OneOf(None, "disable")
+        | Instance(list, "a list of callbacks", "Put a single callback into a list."),
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -588,6 +591,11 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
                 )
 
     def _yield_callbacks(self):
+        if not isinstance(self.callbacks, (list, type(None))):
+            # set_params takes anything, and fit refuses it.
+            for name, callback in self.get_default_callbacks():
+                yield name, callback, True
+            return
         # skorch sets parameters and state on the callbacks. The user's are not changed.
         for name, callback, named_by_user in super()._yield_callbacks():
             if not isinstance(callback, type):
