@@ -13,9 +13,7 @@ ISDA's strength with people kept together at every level.
 #
 # UCI HAR comes as frames: windows of 2.56 seconds from a phone on the waist, with the
 # person that each is from. Twenty people are for training, ten for the test. No two of
-# these frames overlap. Recordings of your own are read by
-# :func:`~skaug.signals.load_shl` or come as an array, and
-# :func:`~skaug.signals.frame_segments` cuts them into frames: see :ref:`signals`.
+# these frames overlap.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,7 +33,14 @@ from skorch.dataset import ValidSplit
 
 from skaug import ISDAClassifier, worst_group_accuracy
 from skaug.datasets import load_har
-from skaug.signals import MagnitudeSpectrum
+from skaug.signals import (
+    MagnitudeSpectrum,
+    fill_gaps,
+    frame_segments,
+    frames_from_table,
+    recordings_from_table,
+    resample,
+)
 
 har = load_har()
 activity, train = har.target_names[har.target], har.subject <= 20
@@ -43,6 +48,36 @@ X, y, subject = har.data[train], activity[train], har.subject[train]
 X_test, y_test = har.data[~train], activity[~train]
 subject_test = har.subject[~train]
 print("frames, channels, samples:", X.shape)
+
+# %%
+# A table of your own
+# -------------------
+#
+# Recordings of your own often are a long table with a row per moment. The windows of
+# two people will do for one. Time jumps after each window, so that each is cut out as
+# it was:
+
+some = subject <= 2
+rows = har.data[train][some]  # (n_windows, 9, 128)
+table = dict(zip(har.channel_names, rows.transpose(1, 0, 2).reshape(9, -1)))
+table["activity"] = np.repeat(y[some], 128)
+table["person"] = np.repeat(subject[some], 128)
+table["seconds"] = np.ravel(10 * np.arange(len(rows))[:, None] + np.arange(128) / 50)
+columns = har.channel_names, "activity", "person"
+frames = frames_from_table(table, *columns, time="seconds", frame_length=128)
+print(frames.X, np.array_equal(frames.X, rows), frames.cuts)
+
+# %%
+# Sensors lose samples, and devices differ in their rates. A gap of up to five samples
+# is filled here, frames with longer ones are left out, and all are brought to 25 Hz.
+
+table[har.channel_names[0]][[300, 301, *range(5000, 5040)]] = np.nan
+cut = recordings_from_table(table, *columns, time="seconds")
+filled = fill_gaps(cut.X, limit=5)
+slower = resample(filled.X, cut.y, sampling_rate=50, new_rate=25)
+frames = frame_segments(slower.X, slower.y, cut.groups, frame_length=64, missing="drop")
+print("samples filled:", filled.n_filled.sum(), "left:", filled.n_left.sum())
+print(frames.X, "left out:", frames.n_missing)
 
 # %%
 # Spectra

@@ -120,11 +120,10 @@ def _check_column(column, name, owner, categories, advice):
     dtype = column.dtype
     if getattr(dtype, "kind", "O") in "biuf" or _is_numeric(dtype):
         return
-    needs = f"{owner} needs columns of numbers; got column {name!r}"
     if getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith(TIMES):
         raise ValueError(
-            f"{needs} of times, {dtype}. Leave it out, or make numbers of it that mean "
-            "something, such as the hour."
+            f"{owner} needs columns of numbers; got column {name!r} of times, {dtype}. "
+            "Leave it out, or make numbers of it that mean something, such as the hour."
         )
     values = np.asarray(column, dtype=object)
     odd = _first_odd(values)
@@ -142,7 +141,10 @@ def _check_column(column, name, owner, categories, advice):
         )
     elif categories and isinstance(odd, (str, bool)):
         return
-    raise ValueError(f"{needs} of dtype {dtype}, with {odd!r} in it. {advice}")
+    raise ValueError(
+        f"{owner} needs columns of numbers; got column {name!r} of dtype {dtype}, with "
+        f"{odd!r} in it. {advice}"
+    )
 
 
 def _is_numeric(dtype):

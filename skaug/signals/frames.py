@@ -1,4 +1,4 @@
-"""Frames: pieces of segments, which may overlap, each with a label and a group."""
+"""Frames: pieces of recordings, which may overlap, each with a label and a group."""
 
 from numbers import Integral
 
@@ -6,11 +6,26 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils import Bunch
 
-from skaug._checks import Whole, check_parameters
+from skaug._axes import channels_first
+from skaug._checks import CHANNELS_LAST, OneOf, check_parameters, check_value
+from skaug.signals._recordings import (
+    SAMPLES,
+    as_array,
+    as_whole,
+    check_channels,
+    groups_of_segments,
+    has_nan,
+    is_list,
+    labels_of_segments,
+    lengths_of,
+)
 
-__all__ = ["Frames", "frame_segments"]
+__all__ = ["MISSING", "Frames", "frame_segments"]
 
-SAMPLES = Whole(1, hint="Multiply seconds by the sampling rate.")
+MISSING = OneOf(
+    "raise", "keep", "drop", hint="'drop' leaves out frames with a sample that is NaN."
+)
+BLOCK = 2**22  # samples looked through at a time
 
 
 class Frames:
@@ -23,16 +38,24 @@ class Frames:
 
     Parameters
     ----------
-    segments : array-like of shape (n_segments, n_channels, n_times)
-        The segments that the frames are cut from, which may be a memory map. A pickle
-        of frames has all segments in it.
+    segments : array-like of shape (n_segments, n_channels, n_times), or list
+        The segments that the frames are cut from, which may be a memory map, or a list
+        of recordings (n_channels, n_times) of unequal length. Recordings shorter than a
+        frame give none. A pickle of frames has all segments in it.
     frame_length : int
         Samples per frame.
     frame_step : int
         Samples from the start of a frame to the start of the next frame.
+    channels_last : bool, default=None
+        Whether segments come as (n_segments, n_times, n_channels). By default they do
+        not, and segments of more channels than samples are refused, because that is
+        how exchanged axes look.
 
     Attributes
     ----------
+    segments : ndarray or list of ndarray
+        The segments, with channels before time. They share the memory of what was
+        given.
     shape : tuple of int
         (n_frames, n_channels, frame_length).
     dtype : numpy.dtype
@@ -43,8 +66,8 @@ class Frames:
     Raises
     ------
     ValueError
-        If there is no segment, if a frame is longer than a segment, or if a number of
-        samples is not a whole number of 1 or more.
+        If there is no segment, if a frame is longer than all segments, if axes seem to
+        be exchanged, or if a number of samples is not a whole number of 1 or more.
 
     Examples
     --------
@@ -61,35 +84,34 @@ class Frames:
 
     ndim = 3
 
-    def __init__(self, segments, frame_length, frame_step):
-        if not isinstance(segments, np.ndarray):
-            segments = np.asarray(segments)
-        if segments.ndim != 3 or 0 in segments.shape:
-            raise ValueError(
-                "Frames needs segments of shape (n_segments, n_channels, n_times); got "
-                f"{segments.shape}. A single recording is X[None]."
-            )
-        self.segments = segments
-        self.frame_length = frame_length
-        self.frame_step = frame_step
+    def __init__(self, segments, frame_length, frame_step, *, channels_last=None):
+        self.segments = _segments(segments, channels_last)
+        self.frame_length = as_whole(frame_length)
+        self.frame_step = as_whole(frame_step)
         check_parameters(self, {"frame_length": SAMPLES, "frame_step": SAMPLES})
-        if frame_length > segments.shape[2]:
+        lengths = lengths_of(self.segments)
+        longest = max(lengths)
+        if self.frame_length > longest:
+            which = "the longest" if is_list(self.segments) else "a"
             raise ValueError(
-                f"Frames needs frame_length <= {segments.shape[2]}, the samples of a "
-                f"segment; got {frame_length}. Take shorter frames."
+                f"Frames needs frame_length <= {longest}, the samples of {which} "
+                f"segment; got {self.frame_length}. Take shorter frames."
             )
-        per_segment = (segments.shape[2] - frame_length) // frame_step + 1
-        self._numbers = np.arange(len(segments) * per_segment)
+        counts = (np.array(lengths) - self.frame_length) // self.frame_step + 1
+        # Frames before each segment, counted over all of them.
+        self._before = np.pad(np.cumsum(counts.clip(0)), (1, 0))
+        self._numbers = np.arange(self._before[-1])
+        self._dtype = _common_type(self.segments)
 
     @property
     def shape(self):
         """Shape of an array of all frames."""
-        return len(self._numbers), self.segments.shape[1], self.frame_length
+        return len(self._numbers), len(self.segments[0]), self.frame_length
 
     @property
     def dtype(self):
         """Type of the samples."""
-        return self.segments.dtype
+        return self._dtype
 
     def __len__(self):
         return len(self._numbers)
@@ -120,9 +142,21 @@ class Frames:
 
     def _copy(self, numbers):
         """Copy the samples of some frames, counted over all segments."""
+        if is_list(self.segments):
+            return self._copy_from_list(numbers)
         view = sliding_window_view(self.segments, self.frame_length, axis=2)
         view = view[:, :, :: self.frame_step].swapaxes(1, 2)
         return view[np.divmod(numbers, view.shape[1])]
+
+    def _copy_from_list(self, numbers):
+        """Copy frame by frame, where segments are of unequal length."""
+        wanted = np.atleast_1d(numbers)
+        segment = np.searchsorted(self._before, wanted, side="right") - 1
+        start = (wanted - self._before[segment]) * self.frame_step
+        frames = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        for frame, i, k in zip(frames, segment.tolist(), start.tolist()):
+            frame[:] = self.segments[i][:, k : k + self.frame_length]
+        return frames if np.ndim(numbers) else frames[0]
 
     def __repr__(self):
         return (
@@ -131,16 +165,61 @@ class Frames:
         )
 
 
-def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
+def _segments(segments, channels_last):
+    """Return an array (n_segments, n_channels, n_times), or a list of recordings."""
+    check_value("Frames", "channels_last", channels_last, CHANNELS_LAST)
+    if is_list(segments):
+        return check_channels(segments, "Frames", channels_last)
+    array = as_array(segments, "Frames")
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(
+            "Frames needs segments of shape (n_segments, n_channels, n_times); got "
+            f"{array.shape}. {_advice(segments, array.shape)}"
+        )
+    if channels_last:
+        return array.swapaxes(1, 2)  # a view
+    return channels_first(array, channels_last, "Frames")
+
+
+def _common_type(segments):
+    """Type that holds the samples of all segments."""
+    if is_list(segments):
+        return np.result_type(*{segment.dtype for segment in segments})
+    return segments.dtype
+
+
+def _advice(segments, shape):
+    """What to do about segments that are no array with three axes."""
+    if hasattr(segments, "columns"):
+        return "A table goes to frames_from_table."
+    if len(shape) == 1:
+        return "A single recording of one channel is X[None, None]."
+    if len(shape) == 2 and shape[0] > shape[1]:
+        return "A single recording (n_times, n_channels) is X.T[None]."
+    return "A single recording (n_channels, n_times) is X[None]."
+
+
+def frame_segments(
+    X,
+    y=None,
+    groups=None,
+    *,
+    frame_length,
+    frame_step=None,
+    missing="raise",
+    channels_last=None,
+):
     """Cut segments into frames, each with a label and a group.
 
     Parameters
     ----------
-    X : array-like of shape (n_segments, n_channels, n_times)
-        Segments.
+    X : array-like of shape (n_segments, n_channels, n_times), or list
+        Segments, or a list of recordings (n_channels, n_times) of unequal length. No
+        sample is copied. Recordings shorter than a frame give none.
     y : array-like of shape (n_segments,) or (n_segments, n_times), default=None
         Labels of segments, or of each moment of the segments: numbers or strings, of
-        which none may be missing.
+        which none may be missing. For recordings of unequal length, labels of moments
+        are a list with an array (n_times,) for each recording.
     groups : array-like of shape (n_segments,), default=None
         Subject, trip or the like of each segment. By default each segment is a group.
     frame_length : int
@@ -150,6 +229,15 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
         `frame_length`, so that frames do not overlap. IHDA's paper takes half of
         `frame_length` for training and all of it for tests. Samples at the end of a
         segment that do not fill a frame are dropped.
+    missing : {"raise", "keep", "drop"}, default="raise"
+        What to do about frames in which a sample is NaN. By default they are counted
+        and refused, since networks and :class:`MagnitudeSpectrum` refuse them later.
+        "drop" leaves them out, and "keep" marks them in ``missing``.
+        :func:`fill_gaps` fills short gaps before.
+    channels_last : bool, default=None
+        Whether X is (n_segments, n_times, n_channels), or a list of recordings
+        (n_times, n_channels). By default it is not, and segments of more channels than
+        samples are refused, because that is how exchanged axes look. False takes them.
 
     Returns
     -------
@@ -162,11 +250,23 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
         have the frame's label. None without labels.
         ``groups``: ndarray of shape (n_frames,), the group of each frame. Split by
         groups, because frames that overlap or show the same person are alike.
+        ``segment``: ndarray of shape (n_frames,), the number of each frame's segment.
+        ``missing``: ndarray of shape (n_frames,), bool, whether a sample is NaN.
+        ``n_missing``: int, frames with NaN, which "drop" has left out.
+        ``n_short``: int, segments shorter than a frame.
+        ``n_unused``: int, samples after the last frame of each segment, and all samples
+        of segments that are shorter than a frame.
 
     Raises
     ------
     ValueError
-        If shapes do not match, or a frame is longer than a segment.
+        If shapes do not match, if a frame is longer than all segments, if axes seem to
+        be exchanged, or if samples are NaN and `missing` is "raise".
+
+    See Also
+    --------
+    frames_from_table : Cut a table with a row per moment into frames.
+    fill_gaps : Fill short gaps before.
 
     Examples
     --------
@@ -178,33 +278,100 @@ def frame_segments(X, y=None, groups=None, *, frame_length, frame_step=None):
     (46, 9, 500)
     >>> frames.y[22:24], frames.groups[22:24]
     (array(['run', 'sit'], dtype='<U3'), array([0, 1]))
+
+    Recordings of unequal length are a list:
+
+    >>> frames = frame_segments([X[0], X[1, :, :1400]], frame_length=500)
+    >>> frames.X.shape, frames.n_unused
+    ((14, 9, 500), 400)
     """
-    frames = Frames(X, frame_length, frame_length if frame_step is None else frame_step)
-    X = frames.segments
-    per_segment = len(frames) // len(X)
-    groups = np.arange(len(X)) if groups is None else np.asarray(groups)
-    if groups.shape != (len(X),):
-        raise ValueError(
-            f"frame_segments needs a group for each of {len(X)} segments; got shape "
-            f"{groups.shape}. Give one per segment, not per frame."
-        )
+    check_value("frame_segments", "missing", missing, MISSING)
+    step = frame_length if frame_step is None else frame_step
+    frames = Frames(X, frame_length, step, channels_last=channels_last)
+    segments, counts = frames.segments, np.diff(frames._before)
+    lengths = lengths_of(segments)
+    groups = groups_of_segments(groups, len(segments), "frame_segments")
     labels = purity = None
     if y is not None:
-        y = np.asarray(y)
-        _check_labels(y)
-        if y.shape == (len(X),):
-            labels, purity = np.repeat(y, per_segment), np.ones(len(frames))
-        elif y.shape == (len(X), X.shape[2]):
-            labels, purity = _most_frequent(y, frames.frame_length, frames.frame_step)
-        else:
-            raise ValueError(
-                f"frame_segments needs y of shape ({len(X)},) or ({len(X)}, "
-                f"{X.shape[2]}), a label for each segment or each moment; got "
-                f"{y.shape}. Give one of the two."
-            )
-    return Bunch(
-        X=frames, y=labels, purity=purity, groups=np.repeat(groups, per_segment)
+        y = labels_of_segments(y, lengths, "frame_segments")
+        labels, purity = _labels_of_frames(y, counts, frames)
+    found = Bunch(
+        X=frames,
+        y=labels,
+        purity=purity,
+        groups=np.repeat(groups, counts),
+        segment=np.repeat(np.arange(len(segments)), counts),
+        missing=_frames_with_nan(frames, counts),
+        n_short=int(np.sum(counts == 0)),
+        n_unused=_n_unused(frames, lengths, counts),
     )
+    return _without_missing(found, missing)
+
+
+def _labels_of_frames(y, counts, frames):
+    """Find the label of each frame, and its share of the frame."""
+    size = frames.frame_length, frames.frame_step
+    if isinstance(y, np.ndarray):
+        if y.ndim == 1:
+            return np.repeat(y, counts), np.ones(len(frames))
+        return _most_frequent(y, *size)
+    parts = [_most_frequent(y[i][None], *size) for i in np.flatnonzero(counts)]
+    labels, purity = zip(*parts)
+    return np.concatenate(labels), np.concatenate(purity)
+
+
+def _frames_with_nan(frames, counts):
+    """Find the frames in which a sample is NaN, some segments at a time."""
+    with_nan = np.zeros(len(frames), bool)
+    if frames.dtype.kind != "f":
+        return with_nan
+    length, step = frames.frame_length, frames.frame_step
+    for i in _segments_with_nan(frames.segments):
+        # Number of moments with NaN before each moment.
+        is_nan = np.isnan(frames.segments[i]).any(axis=0)
+        before = np.pad(np.cumsum(is_nan), (1, 0))
+        start = step * np.arange(counts[i])
+        of_segment = slice(frames._before[i], frames._before[i + 1])
+        with_nan[of_segment] = before[start + length] > before[start]
+    return with_nan
+
+
+def _segments_with_nan(segments):
+    """Yield the numbers of segments with NaN."""
+    n = 1 if is_list(segments) else max(1, BLOCK // segments[0].size)
+    for start in range(0, len(segments), n):
+        some = segments[start : start + n]
+        if n == 1 or has_nan(some):
+            yield from (start + i for i, one in enumerate(some) if has_nan(one))
+
+
+def _n_unused(frames, lengths, counts):
+    """Count samples after the last frame of each segment."""
+    last = (counts - 1) * frames.frame_step + frames.frame_length
+    return int(np.sum(lengths - np.where(counts > 0, last, 0)))
+
+
+def _without_missing(found, missing):
+    """Refuse, keep or leave out frames with NaN."""
+    found.n_missing, n = int(np.sum(found.missing)), len(found.missing)
+    if not found.n_missing or missing == "keep":
+        return found
+    if missing == "raise":
+        raise ValueError(
+            f"frame_segments needs samples without gaps; got NaN in {found.n_missing} "
+            f"of {n} frames. Fill short gaps by fill_gaps, or leave such frames out by "
+            "missing='drop'."
+        )
+    if found.n_missing == n:
+        raise ValueError(
+            f"frame_segments needs a frame without NaN; got NaN in all {n}. Fill short "
+            "gaps by fill_gaps, or leave out the channel that has them."
+        )
+    keep = ~found.missing
+    for name in ("X", "y", "purity", "groups", "segment", "missing"):
+        if found[name] is not None:
+            found[name] = found[name][keep]
+    return found
 
 
 def _most_frequent(y, frame_length, frame_step, n_segments=256):
@@ -223,21 +390,3 @@ def _most_frequent(y, frame_length, frame_step, n_segments=256):
         labels.append(classes[label].ravel())
         purity.append(most.ravel() / frame_length)
     return np.concatenate(labels), np.concatenate(purity)
-
-
-def _check_labels(y):
-    """Refuse missing labels, and labels of several types."""
-    missing = y != y  # NaN
-    if y.dtype == object:
-        missing |= y == None  # noqa: E711
-        kinds = {type(label).__name__ for label in y.flat}
-        if len(kinds) > 1 and not np.any(missing):
-            raise ValueError(
-                f"frame_segments needs labels of one type; got {sorted(kinds)}. Make "
-                "all strings, say."
-            )
-    if np.any(missing):
-        raise ValueError(
-            f"frame_segments needs a label everywhere; got {np.sum(missing)} missing. "
-            "Give them a label of their own, and leave its frames out afterwards."
-        )

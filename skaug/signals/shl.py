@@ -26,9 +26,20 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skaug._checks import OneOf, check_value
 from skaug._progress import Progress
 from skaug.signals._cache import cached
 from skaug.signals._decimals import NotANumberError, parse_lines
+from skaug.signals._lines import (
+    LONGEST_LINE,
+    BadLines,
+    blocks,
+    check_labels,
+    check_line_ends,
+    check_range,
+    open_text,
+    parse_rows,
+)
 
 __all__ = ["load_shl"]
 
@@ -37,8 +48,7 @@ AXES["Ori"] = "wxyz"
 CLASSES = ("Null", "Still", "Walk", "Run", "Bike", "Car", "Bus", "Train", "Subway")
 SAMPLING_RATE = 100.0
 BLOCK = 2**19  # bytes of text parsed at a time
-LONGEST_LINE = 2**24  # bytes
-WAY_OUT = "Mend the line, or leave it out by segments=."
+N_NUMBERS = 20  # of lines, that a message lists
 
 
 def load_shl(
@@ -46,6 +56,7 @@ def load_shl(
     channels=("Acc", "Gyr", "Mag"),
     *,
     segments=None,
+    missing="raise",
     cache=None,
     verbose=0,
 ):
@@ -65,6 +76,10 @@ def load_shl(
     segments : slice or array-like of int or bool, default=None
         Which lines to read, as an index of an array; by default all. Each line is read
         once, in the order of the files. Lines after the last of them are not checked.
+    missing : {"raise", "keep"}, default="raise"
+        What NaN among the numbers does: it is refused like any bad line, or it is kept
+        in ``X``, where :func:`~skaug.signals.fill_gaps` can fill it. A label is never
+        missing.
     cache : str or path, default=None
         Folder in which the arrays are kept as ``.npy`` files, beside checksums of the
         text. If the text is the same at the next call, nothing is parsed. With a cache
@@ -95,7 +110,9 @@ def load_shl(
     FileNotFoundError
         If the folder or the file of a channel does not exist.
     ValueError
-        If a file is not as described. The message names the file and the line. If a
+        If a file is not as described. The message names the file and the line. All
+        lines that cannot be read, up to a thousand, are in one message; ``lines`` of
+        the error has their numbers, counted from 0, to leave out by `segments`. If a
         file is cut off within the digits of its last number, this is not detected.
 
     Examples
@@ -120,6 +137,7 @@ def load_shl(
         raise FileNotFoundError(
             f"load_shl needs a folder; got {folder}, which is not one. Check its path."
         )
+    check_value("load_shl", "missing", missing, OneOf("raise", "keep"))
     channels, sensors = _channels_by_sensor(channels)
     paths = [folder / f"{name}.txt" for name in channels]
     label_path = folder / "Label.txt"
@@ -130,7 +148,7 @@ def load_shl(
         if not path.is_file():
             raise FileNotFoundError(
                 f"load_shl needs {path.name} in {folder}; got a folder without it. "
-                "Name other channels=, or complete the folder."
+                f"{_way_to(path.name, folder)}"
             )
     n_lines, n_times = _count_lines_and_numbers(paths[0])
     order = _read_order(folder, n_lines, paths[0].name)
@@ -146,14 +164,29 @@ def load_shl(
     kinds = {"X": (np.float32, (len(wanted), len(channels), n_times))}
     if has_labels:
         kinds["y"] = np.uint8, (len(wanted), n_times)
-    read = _Reader(paths, kinds["X"][1], has_labels, wanted, n_lines, verbose)
+    keep = missing == "keep"
+    read = _Reader(paths, kinds["X"][1], has_labels, wanted, n_lines, keep, verbose)
     if cache is None:
         arrays = [np.empty(shape, dtype) for dtype, shape in kinds.values()]
         read(*arrays)
     else:
-        arrays = cached(cache, wanted.tolist(), paths, kinds, read)
+        key = (wanted.tolist(), missing) if keep else wanted.tolist()
+        arrays = cached(cache, key, paths, kinds, read)
     data.X, data.y = arrays if has_labels else (*arrays, None)
     return data
+
+
+def _way_to(name, folder):
+    """What to do about a file that is missing: it may be in folders inside."""
+    found = [path.parent for path in folder.glob(f"*/{name}")]
+    found += [path.parent for path in folder.glob(f"*/*/{name}")]
+    if not found:
+        return "Name other channels=, or complete the folder."
+    names = ", ".join(sorted(str(path.relative_to(folder)) for path in found))
+    return (
+        f"It is in {names}, as the challenge has a folder per position of the phone: "
+        f"load_shl({str(min(found))!r})."
+    )
 
 
 def _channels_by_sensor(channels):
@@ -183,9 +216,10 @@ def _channels_by_sensor(channels):
 def _count_lines_and_numbers(path):
     """Count the lines of a file, and the numbers in its first line."""
     n_ends, tail = 0, b""
-    with open(path, "rb") as file:
+    with open_text(path) as file:
+        start = file.tell()
         first = file.readline(LONGEST_LINE)
-        file.seek(0)
+        file.seek(start)
         while block := file.read(2**22):
             n_ends += np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n"))
             tail = (tail + block)[-4096:]
@@ -196,19 +230,9 @@ def _count_lines_and_numbers(path):
             f"{'an empty line' if first else 'an empty file'}. Mend the file, or take "
             "it from the archive again."
         )
-    _check_line_ends(path, first, 0)
+    check_line_ends(path, first, 0)
     blank_end = tail[len(tail.rstrip()) :]
     return n_ends - blank_end.count(b"\n") + 1, n_times
-
-
-def _check_line_ends(path, text, line):
-    """Refuse lines that end in a carriage return, as old Macintoshes wrote them."""
-    if b"\r" in text and text.count(b"\r") > text.count(b"\r\n"):
-        line += text.partition(b"\r")[0].count(b"\n")
-        raise ValueError(
-            f"{path.name}, line {line + 1}: lines that end in a newline are needed; got"
-            " a carriage return without one. Convert the file."
-        )
 
 
 def _lines_wanted(segments, n_lines):
@@ -238,39 +262,33 @@ def _lines_wanted(segments, n_lines):
     return np.flatnonzero(wanted)
 
 
-def _blocks(path, size):
-    """Yield blocks of whole lines, of about `size` bytes, up to the last number."""
-    with open(path, "rb") as file:
-        while text := file.read(size) + file.readline(LONGEST_LINE):
-            if not file.peek(1):
-                text = text.rstrip() + b"\n"
-            if text != b"\n":
-                yield text
-
-
 class _Reader:
     """Reads the wanted lines of the files into arrays."""
 
-    def __init__(self, paths, shape, has_labels, wanted, n_lines, verbose):
+    def __init__(self, paths, shape, has_labels, wanted, n_lines, keep, verbose):
         self.paths, self.shape, self.has_labels = paths, shape, has_labels
-        self.wanted, self.n_lines, self.verbose = wanted, n_lines, verbose
+        self.wanted, self.n_lines = wanted, n_lines
+        self.keep, self.verbose = keep, verbose
 
     def __call__(self, X, y=None):
         size = sum(path.stat().st_size for path in self.paths)
+        bad = BadLines(_advice)
         with Progress("load_shl", size, "B", verbose=min(self.verbose, 1)) as bar:
             if self.has_labels:  # The smallest file is first, to find errors soon.
-                self._read(self.paths[-1], y, _check_labels, bar)
+                self._read(self.paths[-1], y, bad, bar)
             for i, path in enumerate(self.paths[: self.shape[1]]):
-                self._read(path, X[:, i], _check_range, bar)
+                self._read(path, X[:, i], bad, bar)
+        bad.refuse()
 
-    def _read(self, path, out, check, bar):
+    def _read(self, path, out, bad, bar):
         """Read one file, block by block."""
+        of_labels = self.has_labels and path is self.paths[-1]
         everything = len(self.wanted) == self.n_lines
         line = done = 0  # lines of the file passed, rows of the array filled
         # A label takes two characters, another number about ten.
-        for text in _blocks(path, BLOCK // 4 if check is _check_labels else BLOCK):
+        for text in blocks(path, BLOCK // 4 if of_labels else BLOCK):
             bar.step(len(text))
-            _check_line_ends(path, text, line)
+            check_line_ends(path, text, line)
             lines = range(line, sys.maxsize)  # the numbers of the lines in text
             if not everything:
                 passed = text.split(b"\n")[:-1]
@@ -278,13 +296,13 @@ class _Reader:
                 lines = self.wanted[first:last]
                 text = b"".join([passed[i - line] + b"\n" for i in lines])
                 line += len(passed)
-            values = self._parse(path, text, lines)
+            values = self._parse(path.name, text, lines, of_labels, bad)
             if everything:
                 line += len(values)
             if line > self.n_lines:
                 break
-            check(path, values, lines)
-            out[done : done + len(values)] = values
+            if not bad.lines:
+                out[done : done + len(values)] = values
             done += len(values)
             if done == len(self.wanted) and not everything:
                 return
@@ -295,46 +313,30 @@ class _Reader:
                 f"{'more' if line > self.n_lines else line}. Complete the shorter file."
             )
 
-    def _parse(self, path, text, lines):
-        """Parse lines into an array with one row per line."""
-        try:
-            values, counts = parse_lines(text)
-        except NotANumberError as error:
-            raise ValueError(
-                f"{path.name}, line {lines[error.line] + 1}: a finite number is "
-                f"needed; got {error.token!r} as number {error.column + 1}. " + WAY_OUT
-            ) from None
-        n_times = self.shape[2]
-        (ragged,) = (counts != n_times).nonzero()
-        if len(ragged):
-            line = lines[ragged[0]] + 1
-            raise ValueError(
-                f"{path.name}, line {line}: {n_times} numbers are needed, as in line 1 "
-                f"of {self.paths[0].name}; got {counts[ragged[0]]}. {WAY_OUT}"
-            )
-        return values.reshape(-1, n_times)
-
-
-def _check_range(path, values, lines):
-    """Refuse numbers that float32 cannot hold."""
-    limit = np.finfo(np.float32).max
-    if values.max(initial=0) > limit or values.min(initial=0) < -limit:
-        i, j = np.argwhere(np.abs(values) > limit)[0]
-        raise ValueError(
-            f"{path.name}, line {lines[i] + 1}: numbers within the range of float32 are"
-            f" needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
+    def _parse(self, file, text, lines, of_labels, bad):
+        """Parse lines into an array with one row per line; note those that are bad."""
+        as_in = f", as in line 1 of {self.paths[0].name}"
+        keep = self.keep and not of_labels
+        values = parse_rows(
+            text, self.shape[2], file, lines, bad, missing=keep, as_in=as_in
         )
+        if of_labels:
+            check_labels(values, len(CLASSES), file, lines, bad)
+        else:
+            check_range(values, file, lines, bad)
+        return values
 
 
-def _check_labels(path, values, lines):
-    """Refuse labels that SHL does not have."""
-    known = np.isin(values, range(len(CLASSES)))
-    if not known.all():
-        i, j = np.argwhere(~known)[0]
-        raise ValueError(
-            f"{path.name}, line {lines[i] + 1}: labels from 0 to {len(CLASSES) - 1} "
-            f"are needed; got {values[i, j]:g} as number {j + 1}. {WAY_OUT}"
-        )
+def _advice(lines, only_nan):
+    """What to do about lines that cannot be read."""
+    numbers = sorted(set(lines))
+    if len(lines) == 1:
+        text = "Mend the line, or leave it out by segments="
+    elif len(numbers) <= N_NUMBERS:
+        text = f"Mend them, or leave {numbers}, counted from 0, out of segments="
+    else:
+        text = "Mend them, or leave the numbers in the error's `lines` out of segments="
+    return f"{text}. missing='keep' keeps NaN." if only_nan else f"{text}."
 
 
 def _read_order(folder, n_lines, channel):
@@ -347,7 +349,9 @@ def _read_order(folder, n_lines, channel):
             f"load_shl needs one file *order.txt at most; got "
             f"{[file.name for file in files]}. Keep the file of these segments only."
         )
-    name, text = files[0].name, files[0].read_bytes()
+    name = files[0].name
+    with open_text(files[0]) as file:
+        text = file.read()
     try:
         order, counts = parse_lines(text.rstrip())
     except NotANumberError as error:

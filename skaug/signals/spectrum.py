@@ -8,10 +8,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
-    validate_data,
 )
 
+from skaug._axes import channels_first
 from skaug._checks import (
+    CHANNELS_LAST,
     Instance,
     Number,
     OneOf,
@@ -19,6 +20,7 @@ from skaug._checks import (
     check_parameters,
     check_shape_of_fit,
 )
+from skaug._input import checked_rows
 from skaug.signals.frames import Frames
 
 __all__ = ["MagnitudeSpectrum"]
@@ -33,6 +35,7 @@ RULES = {
         (bool, np.bool_), "True or False", hint="True takes log(1 + magnitude)."
     ),
     "block_size": Whole(1, hint="It is the number of frames computed at a time."),
+    "channels_last": CHANNELS_LAST,
 }
 
 
@@ -65,6 +68,10 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
     block_size : int, default=256
         Frames computed at a time. The number bounds the memory; results do not depend
         on it.
+    channels_last : bool, default=None
+        Whether arrays come as (n, n_times, n_channels). By default they do not, and
+        frames of more channels than samples are refused, because that is how exchanged
+        axes look. False takes them. :class:`Frames` have channels first already.
 
     Attributes
     ----------
@@ -117,12 +124,14 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         log=False,
         window=None,
         block_size=256,
+        channels_last=None,
     ):
         self.sensors = sensors
         self.sampling_rate = sampling_rate
         self.log = log
         self.window = window
         self.block_size = block_size
+        self.channels_last = channels_last
 
     def fit(self, X, y=None):
         """Check the parameters and note the shape of X.
@@ -170,14 +179,15 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
                 self.n_features_in_ = X.shape[1]
                 self.__dict__.pop("feature_names_in_", None)
         else:
-            X = validate_data(
-                self, X, dtype=[np.float32, np.float64], allow_nd=True, reset=reset
-            )
+            types = [np.float32, np.float64]
+            X = checked_rows(self, X, dtype=types, allow_nd=True, reset=reset)
             if X.ndim > 3 or 0 in X.shape:
                 raise ValueError(
                     "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
                     f" n_times), none of them 0; got {X.shape}. Reshape X."
                 )
+            if reset or self.channels_last:
+                X = channels_first(X, self.channels_last, "MagnitudeSpectrum")
         if not reset:
             advice = "Cut frames of the same length."
             check_shape_of_fit(X, self.input_shape_, "MagnitudeSpectrum", advice)

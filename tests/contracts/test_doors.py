@@ -6,8 +6,11 @@ cannot be right is refused in one sentence. ``CASES`` has each door with each ki
 concerns it.
 """
 
+import re
 import warnings
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -40,7 +43,8 @@ from skaug import (
     worst_group_accuracy,
 )
 from skaug.comparison import Budgets, Task
-from skaug.signals import frame_segments
+from skaug.files import read_file
+from skaug.signals import MagnitudeSpectrum, frame_segments
 from skaug.transforms import Jitter
 
 N = 60
@@ -50,7 +54,7 @@ NET = NetClassifier(**SHORT)
 NOISE = HardRegionSampler(generator="noise", sampling_strategy="hard", random_state=0)
 POLICY = TransformPolicy([Jitter()], n_networks=1)
 SENSORS = {"acc": [0, 1, 2]}
-TABLE, SIGNALS, IMAGES = (N, 6), (N, 6, 32), (N, 3, 8, 8)
+TABLE, SIGNALS, IMAGES = (N, 6), (N, 6, 33), (N, 3, 8, 8)
 
 
 @cache
@@ -156,7 +160,7 @@ def drawn(X, y, groups, clean):
 
 def framed(X, y, groups, clean):
     cut = frame_segments(rows(SIGNALS)[0], y, groups, frame_length=16)
-    return np.column_stack([codes_of(cut.y), cut.groups])
+    return np.column_stack([codes_of(cut.y), codes_of(cut.groups)])
 
 
 def with_two_views(X, y, groups, clean):
@@ -330,6 +334,7 @@ ROWS = {
 OF_PANDAS = "needs a frame of pandas, or an array; got a polars DataFrame"
 CATEGORIES = "columns of texts are coded one-hot there"
 OTHERWISE = {  # another sentence, or None and the reason why a pair is left out
+    ("frame_segments", "names: one too few"): r"needs .*; got (shape )?\(59,\)\. Give",
     ("Task", "polars"): OF_PANDAS,
     ("AugmentationSearchCV", "polars"): OF_PANDAS,
     **{
@@ -404,3 +409,96 @@ def test_each_kind_at_each_door(door, argument, kind, says):
         made = DOORS[door](given["X"], given["y"], groups, true)
         expected = from_clean(door, kind[:20], with_groups)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
+
+
+# Where the channels are.
+
+
+def searching(X, y, groups, channels_last):
+    search = clone(SEARCH).set_params(channels_last=channels_last).fit(X, y)
+    return search.predict_proba(X)
+
+
+def of_net(model):
+    def door(X, y, groups, channels_last):
+        new = clone(model)
+        inner = getattr(new, "estimator", new)
+        inner.set_params(channels_last=channels_last)
+        return new.fit(X, y).predict_proba(X)
+
+    return door
+
+
+def influenced(X, y, groups, channels_last):
+    net = clone(NET).set_params(channels_last=channels_last).fit(X, y)
+    return LastLayerInfluence(net, random_state=0).fit(X, y).errors_.numpy()
+
+
+def augmented(X, y, groups, channels_last):
+    net = clone(NET).set_params(channels_last=channels_last)
+    augmenter = clone(AUGMENTER).set_params(estimator=net)
+    return augmenter.fit(X, y).estimator_.predict_proba(X)
+
+
+def read(X, y, groups, channels_last):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "rows.npz")
+        np.savez(path, x=X, y=y)
+        return read_file(path, channels_last=channels_last).X
+
+
+def drawn_rows(X, y, groups, channels_last):
+    return Task("own", X, y, channels_last=channels_last).draw(0).train.X
+
+
+def spectra(X, y, groups, channels_last):
+    return MagnitudeSpectrum(channels_last=channels_last).fit_transform(X)
+
+
+def cut(X, y, groups, channels_last):
+    frames = frame_segments(X, y, frame_length=6, channels_last=channels_last)
+    return np.asarray(frames.X)
+
+
+WITH_AXES = {
+    "NetClassifier": of_net(NET),
+    "ISDAClassifier": of_net(ISDAClassifier(**SHORT)),
+    "IHDAFinetuner": of_net(
+        IHDAFinetuner(NET, generator="noise", levels=["blocks.1"], random_state=0)
+    ),
+    "InfluenceAugmenter": augmented,
+    "LastLayerInfluence": influenced,
+    "AugmentationSearchCV": searching,
+    "Task": drawn_rows,
+    "read_file": read,
+    "MagnitudeSpectrum": spectra,
+    "frame_segments": cut,
+}
+OF_SIGNALS = {"MagnitudeSpectrum", "frame_segments"}
+TAKEN_WITHOUT_ASKING = {"read_file"}  # images of colours are moved, and that is told
+
+
+@pytest.mark.parametrize("shape", [SIGNALS, IMAGES])
+@pytest.mark.parametrize("door", WITH_AXES)
+def test_channels_that_come_last(door, shape):
+    if shape == IMAGES and door in OF_SIGNALS:
+        pytest.skip("takes signals alone")
+    X, y, groups = rows(shape)
+    lying = np.ascontiguousarray(np.moveaxis(X, 1, -1))
+    through = WITH_AXES[door]
+    expected = through(X, y, groups, None)
+    if shape == SIGNALS or door not in TAKEN_WITHOUT_ASKING:
+        with pytest.raises(ValueError, match="needs X of shape") as error:
+            through(lying, y, groups, None)
+        # The advice, typed as it stands.
+        line = re.search(r"give X(\.transpose\(.*?\))", str(error.value))[1]
+        followed = eval(f"lying{line}")
+        np.testing.assert_allclose(through(followed, y, groups, None), expected)
+        assert "channels_last=False" in str(error.value)
+    if door == "InfluenceAugmenter":
+        with pytest.raises(ValueError, match="an estimator that takes channels first"):
+            through(lying, y, groups, True)
+    else:
+        moved = through(lying, y, groups, True)
+        np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6)
+    assert len(through(lying, y, groups, False))  # as somebody means it

@@ -109,3 +109,29 @@ def test_what_is_no_number_is_refused_with_its_place(token):
 def test_control_characters_are_no_white_space(text, place):
     with refuses(place, NotANumberError):
         parse_lines(text)
+
+
+def test_missing_numbers_are_let_through_on_request():
+    text = b"nan 1.5 NaN\n\nNAN\n-2.5e-3 nan\n"
+    values, counts = parse_lines(text, missing=True)
+    nan = np.nan
+    np.testing.assert_array_equal(values, [nan, 1.5, nan, nan, -2.5e-3, nan])
+    assert counts.tolist() == [3, 0, 1, 2]
+    with refuses("line 1, number 1: 'nan'", NotANumberError):
+        parse_lines(text)
+
+
+@pytest.mark.parametrize("token", ["inf", "NA", "nano", "-nan", "+nan", "non", "nan,"])
+def test_other_words_are_no_missing_numbers(token):
+    with pytest.raises(NotANumberError) as caught:
+        parse_lines(f"1 nan 3\nNaN {token} nan\n7\n".encode(), missing=True)
+    assert (caught.value.line, caught.value.column) == (1, 1)
+    assert caught.value.token == token
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.from_regex(DECIMAL, fullmatch=True) | st.just("NaN"), min_size=1))
+def test_missing_numbers_do_not_change_others(tokens):
+    values, counts = parse_lines(" ".join(tokens).encode() + b"\n", missing=True)
+    np.testing.assert_array_equal(values, [float(token) for token in tokens])
+    assert counts.tolist() == [len(tokens)]

@@ -1,8 +1,10 @@
 """Folders in the SHL challenge's format: round trips, damage, the cache."""
 
 import os
+import re
 import shutil
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +170,10 @@ def carriage_returns(text):
     return text.replace(b"\n", b"\r")
 
 
+def as_utf_16(text):
+    return text.decode().encode("utf-16")
+
+
 def first_place_again(text):
     lines = text.split(b"\n")
     return b"\n".join([*lines[:3], lines[0], *lines[4:]])
@@ -215,7 +221,10 @@ FILES = [
     ),
     ("Gyr_z", carriage_returns, r"z\.txt, line 1: .* in a newline .*; got a carriage"),
     ("Acc_x", carriage_returns, r"x\.txt, line 1: .* in a newline .*; got a carriage"),
-    ("Gyr_z", lambda text: text.decode().encode("utf-16"), r"line 1: a finite number"),
+    ("Gyr_z", as_utf_16, r"z\.txt, line 1: text of one byte .*; got UTF-16"),
+    ("Label", as_utf_16, r"l\.txt, line 1: text of one byte .*; got UTF-16"),
+    ("train_order", as_utf_16, r"r\.txt, line 1: text of one byte .*; got UTF-16"),
+    ("Acc_x", lambda text: bytes(len(text)), r"x\.txt, line 1: .*; got .*, or zeros"),
     ("Label", lambda _: b"1\n" * 12, r"Label\.txt, line 1: 50 numbers .*; got 1"),
     (
         "train_order",
@@ -233,7 +242,12 @@ DAMAGE = [
     (shutil.rmtree, r"a folder; got .*train, which is not one"),
     (lambda f: (f / "Gyr_y.txt").unlink(), r"Gyr_y\.txt in .*train; got a folder with"),
     (dead_link, r"Label\.txt in .*train; got a folder without it"),
-    (two_uneven_lines, r"Gyr_x\.txt, line 4: 50 numbers are needed.*; got 49"),
+    (
+        two_uneven_lines,
+        r"2 lines cannot be read\. Gyr_x\.txt, line 4: 50 numbers are needed.*; got 49"
+        r"\. Gyr_x\.txt, line 5: 50 .*; got 51\. Mend them, or leave \[3, 4\], counted "
+        r"from 0, out of segments=\.",
+    ),
     (
         lambda f: (f / "test_order.txt").write_text("1\n"),
         r"one file \*order\.txt at most; got \['test_order\.txt', 'train_order\.txt'\]",
@@ -267,6 +281,7 @@ def test_damage_is_named_and_nothing_is_cached(
         ({"segments": []}, "needs a segment to read"),
         ({"segments": np.ones(900, bool)}, "index of 12 lines; got another"),
         ({"segments": [0.5]}, "index of 12 lines"),
+        ({"missing": "drop"}, "missing to be 'raise' or 'keep'; got 'drop'"),
     ],
 )
 def test_arguments_are_checked(folder, arguments, message):
@@ -286,6 +301,104 @@ def test_a_folder_with_the_name_of_an_order_is_none(folder):
     (folder / "train_order.txt").unlink()
     (folder / "train_order.txt").mkdir()
     assert load_shl(folder).order is None
+
+
+@pytest.mark.parametrize("block", [2**18, 1500])
+def test_all_bad_lines_are_in_one_message(folder, recording, block, monkeypatch):
+    monkeypatch.setattr("skaug.signals.shl.BLOCK", block)
+    change_line("Label", 9, as_number("9"))(folder)
+    change_line("Acc_x", 2, as_number("NaN"))(folder)
+    change_line("Gyr_x", 2, shorter)(folder)
+    change_line("Gyr_x", 7, as_number("1e39"))(folder)
+    change_line("Mag_z", 12, as_number("?"))(folder)
+    change_line("Mag_z", 11, line(""))(folder)
+    message = (
+        "6 lines cannot be read. "
+        "Label.txt, line 9: labels from 0 to 8 are needed; got 9 as number 3. "
+        "Acc_x.txt, line 2: a finite number is needed; got 'NaN' as number 3. "
+        "Gyr_x.txt, line 2: 50 numbers are needed, as in line 1 of Acc_x.txt; got 49. "
+        "Gyr_x.txt, line 7: numbers within the range of float32 are needed; got 1e+39 "
+        "as number 3. Mag_z.txt, line 11: 50 numbers are needed, as in line 1 of "
+        "Acc_x.txt; got 0. And 1 other. Mend them, or leave [1, 6, 8, 10, 11], counted"
+        " from 0, out of segments=."
+    )
+    with refuses(f"^{re.escape(message)}$") as caught:
+        load_shl(folder)
+    assert caught.value.lines == [1, 6, 8, 10, 11]
+    data = load_shl(folder, segments=np.delete(np.arange(12), caught.value.lines))
+    np.testing.assert_array_equal(data.X, np.delete(recording[0], [1, 6, 8, 10, 11], 0))
+
+
+def test_what_is_wrong_everywhere_is_told_soon(tmp_path):
+    text = "1.5 " * 3 + "\n" + "9,81 1 2\n" * 4000
+    for name in CHANNELS[:2]:
+        (tmp_path / f"{name}.txt").write_text(text)
+    with refuses(
+        r"1,000 or more lines cannot be .* And 995 or more others\. Mend them, or "
+        r"leave the numbers in the error's `lines` out of segments=\."
+    ) as caught:
+        load_shl(tmp_path, CHANNELS[:2])
+    assert caught.value.lines == list(range(1, 1001))
+
+
+def test_nan_is_kept_on_request(recording, folder, tmp_path):
+    X, y, _ = recording
+    expected = X.copy()
+    for i, j, text in [(2, 0, "NaN"), (2, 49, "nan"), (11, 7, "NAN")]:
+        change_line("Gyr_x", i + 1, as_number(text, j + 1))(folder)
+        expected[i, 3, j] = np.nan
+    with refuses(r"2 lines .* leave \[2, 11\], .*\. missing='keep' keeps NaN\."):
+        load_shl(folder)
+    for cache in (None, tmp_path / "cache", tmp_path / "cache"):
+        data = load_shl(folder, missing="keep", cache=cache)
+        np.testing.assert_array_equal(data.X, expected)
+        np.testing.assert_array_equal(data.y, y)
+    with refuses("2 lines"):
+        load_shl(folder, cache=tmp_path / "cache")  # kept for missing="keep" only
+    change_line("Mag_y", 3, as_number("inf"))(folder)
+    with refuses(
+        r"Mag_y\.txt, line 3: .* 'inf' as number 3\. Mend the line, or .*=\.$"
+    ):
+        load_shl(folder, missing="keep")
+    change_line("Mag_y", 3, as_number("-1e39"))(folder)
+    change_line("Mag_y", 3, as_number("nan", 1))(folder)
+    with refuses(r"Mag_y\.txt, line 3: .* the range .* -1e\+39 as number 3"):
+        load_shl(folder, missing="keep")
+    change_line("Label", 3, as_number("NaN"))(folder)
+    with refuses(r"2 lines .* Label\.txt, line 3: .* 'NaN' as number 3"):
+        load_shl(folder, missing="keep")
+
+
+def test_the_advice_on_utf_16_works(recording, folder):
+    path = folder / "Gyr_z.txt"
+    path.write_bytes(as_utf_16(path.read_bytes()))
+    with refuses("got UTF-16") as caught:
+        load_shl(folder)
+    (advice,) = re.findall(r"Convert the file: (.*)\.$", str(caught.value))
+    exec(advice, {"path": path})
+    np.testing.assert_array_equal(load_shl(folder).X, recording[0])
+
+
+def test_a_byte_order_mark_is_no_number(recording, folder):
+    for path in folder.iterdir():
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    data = load_shl(folder)
+    np.testing.assert_array_equal(data.X, recording[0])
+    np.testing.assert_array_equal(data.y, recording[1])
+    np.testing.assert_array_equal(data.order, recording[2])
+
+
+@pytest.mark.parametrize("inside", ["", "train"])
+def test_folders_of_positions_are_named(recording, tmp_path, inside):
+    for position in ("Torso", "Bag", "Hips", "Hand"):
+        folder = tmp_path / inside / position
+        folder.parent.mkdir(exist_ok=True)
+        write_shl(folder, recording[0], CHANNELS)
+    names = ", ".join(str(Path(inside, p)) for p in ("Bag", "Hand", "Hips", "Torso"))
+    with refuses(f"without it. It is in {names}, as", FileNotFoundError) as caught:
+        load_shl(tmp_path)
+    (advice,) = re.findall(r"load_shl\('.*'\)", str(caught.value))
+    np.testing.assert_array_equal(eval(advice).X, recording[0])
 
 
 def test_names_of_channels_are_text(folder):

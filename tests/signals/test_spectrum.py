@@ -40,7 +40,7 @@ def test_the_papers_counts():
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-14)])
 def test_the_spectrum_is_numpys(n_times, dtype, tolerance):
     X = 3 + np.random.default_rng(0).normal(size=(20, 6, n_times)).astype(dtype)
-    found = MagnitudeSpectrum().fit_transform(X)
+    found = MagnitudeSpectrum(channels_last=False).fit_transform(X)
     expected = spectrum_by_numpy(X)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, atol=tolerance * expected.max(), rtol=0)
@@ -54,6 +54,31 @@ def test_a_channel_by_itself_keeps_its_sign():
     np.testing.assert_allclose(found[:, 17:], spectrum_by_numpy(X[:, :3]), rtol=1e-10)
     table = MagnitudeSpectrum().fit_transform(X[:, 3])
     np.testing.assert_array_equal(table, found[:, :17])
+
+
+def test_exchanged_axes_are_refused_and_the_advice_is_right(segments):
+    swapped = segments.transpose(0, 2, 1)
+    with refuses(r"give X\.transpose\(0, 2, 1\), or set channels_last=True"):
+        MagnitudeSpectrum().fit(swapped)
+    expected = MagnitudeSpectrum().fit_transform(segments)
+    found = MagnitudeSpectrum().fit_transform(swapped.transpose(0, 2, 1))
+    np.testing.assert_array_equal(found, expected)
+    moving = MagnitudeSpectrum(channels_last=True).fit(swapped)
+    np.testing.assert_array_equal(moving.transform(swapped), expected)
+    assert moving.input_shape_ == (6, 100)
+    # Frames have channels first, whatever they were cut from.
+    frames = Frames(swapped, 50, 50, channels_last=True)
+    np.testing.assert_array_equal(
+        moving.fit_transform(frames),
+        MagnitudeSpectrum().fit_transform(Frames(segments, 50, 50)),
+    )
+    with refuses(r"for channels_last=True; got X of shape \(7, 100\)"):
+        moving.fit(segments[:, 0])
+
+
+def test_a_mask_is_not_lost(segments):
+    with refuses("NaN"):
+        MagnitudeSpectrum().fit(np.ma.masked_less(segments, 0))
 
 
 @pytest.mark.parametrize("frequency", [0.2, 12.4, 37.0, 50.0])
