@@ -18,7 +18,6 @@ from torch.utils.data import Subset
 
 from skaug._checks import (
     CHANNELS_LAST,
-    Instance,
     OneOf,
     Rule,
     Whole,
@@ -37,6 +36,20 @@ from skaug.net.splits import hold_out
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
 
 __all__ = ["NetClassifier"]
+
+
+def _are_callbacks(value):
+    """Whether it is a list of callbacks, of which some may have names."""
+    callbacks = [
+        one[1] if isinstance(one, tuple) and len(one) == 2 else one
+        for one in (value if isinstance(value, list) else [0])
+    ]
+    return all(one is None or hasattr(one, "set_params") for one in callbacks)
+
+
+CALLBACKS = OneOf(None, "disable") | Rule(
+    _are_callbacks, "a list of callbacks", "Put a single callback into a list."
+)
 
 
 class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier):
@@ -199,8 +212,7 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
             "None takes a network for the number of axes of X.",
         ),
         "logit_adjustment": ADJUSTMENT,
-        "callbacks": OneOf(None, "disable")
-        | Instance(list, "a list of callbacks", "Put a single callback into a list."),
+        "callbacks": CALLBACKS,
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -591,11 +603,6 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
                 )
 
     def _yield_callbacks(self):
-        if not isinstance(self.callbacks, (list, type(None))):
-            # set_params takes anything, and fit refuses it.
-            for name, callback in self.get_default_callbacks():
-                yield name, callback, True
-            return
         # skorch sets parameters and state on the callbacks. The user's are not changed.
         for name, callback, named_by_user in super()._yield_callbacks():
             if not isinstance(callback, type):
@@ -614,6 +621,12 @@ class NetClassifier(AdjustsLogits, TakesRows, PrintsChanges, NeuralNetClassifier
 
     def set_params(self, **params):
         """Set parameters. On a fitted net a new learning rate restarts the schedule."""
+        if "callbacks" in params:
+            # skorch initialises those before. fit refuses what is no list of them.
+            if not CALLBACKS.allows(self.callbacks):
+                self.callbacks = None
+            if not CALLBACKS.allows(params["callbacks"]):
+                self.callbacks = params.pop("callbacks")
         lines = nullcontext() if "verbose" in params else lines_from_two(self)
         with self._own_generators() if self.initialized_ else nullcontext(), lines:
             super().set_params(**params)
