@@ -157,6 +157,11 @@ def _is_missing(value):
 
 def _of_one_type(values, owner, name, what):
     """Values (n,) of a type that can be sorted; objects that are numbers as numbers."""
+    if values.dtype.kind == "c":
+        raise ValueError(
+            f"{owner} needs {what}s that are numbers, texts or booleans; got "
+            f"{values.dtype} in {name}. Complex data not supported: name classes."
+        )
     is_time = values.dtype.kind in "mM"
     if what == "label" and (is_time or values.dtype.kind not in "biufUO"):
         _refuse_kind(values.dtype, owner, name, what)

@@ -22,6 +22,7 @@ from skaug._axes import channels_first
 from skaug._checks import CHANNELS_LAST, Whole, check_value
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
+from skaug._printing import Printed
 from skaug.comparison.heuristics import heuristics_for
 from skaug.transforms.ranges import range_of
 
@@ -44,8 +45,8 @@ FEWEST = 6  # rows of each class in a draw: four to choose a setting with
 FEWEST_GROUPS = 5  # three to choose a setting with, and some left out
 
 
-@dataclass(eq=False)
-class Task:
+@dataclass(eq=False, repr=False)
+class Task(Printed):
     """Rows that methods are compared on, and how many a draw takes.
 
     Attributes

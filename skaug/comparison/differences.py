@@ -8,6 +8,7 @@ that as well. ± is one standard error over the draws, everywhere.
 import numpy as np
 from scipy.stats import t as student
 
+from skaug._printing import Printed
 from skaug.comparison.data import LEFT_OUT
 from skaug.comparison.methods import METHODS
 from skaug.comparison.setup import BEST, PLAIN, of_steps
@@ -83,7 +84,7 @@ def holm(p_values, level=0.05):
     return ordered
 
 
-class Differences:
+class Differences(Printed):
     """Paired differences of arms to their twins, and which are beyond doubt.
 
     Parameters

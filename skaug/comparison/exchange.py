@@ -6,6 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import t as student
 
+from skaug._progress import Progress
 from skaug.card.twin import fit_with_groups
 from skaug.comparison.cell import log_probabilities, one_thread, scores, setup_of
 from skaug.comparison.data import mixed_order, some
@@ -72,7 +73,9 @@ def _told(factor):
     return f"{factor:.1f}" if factor <= FARTHEST else f"more than {FARTHEST:g}"
 
 
-def learning_curves(task, make_plain, make_augmented, name, budgets, metric, n_jobs):
+def learning_curves(
+    task, make_plain, make_augmented, name, budgets, metric, n_jobs, verbose=0
+):
     """Train both on a quarter, a half and all of the training rows of each fold.
 
     Parameters
@@ -89,16 +92,23 @@ def learning_curves(task, make_plain, make_augmented, name, budgets, metric, n_j
         What counts.
     n_jobs : int or None
         Folds at a time.
+    verbose : int, default=0
+        1 shows a progress bar, which counts folds.
 
     Returns
     -------
     curves : LearningCurves
         Of both.
     """
-    found = Parallel(n_jobs)(
-        delayed(_fold)(task.draw(fold), (make_plain, make_augmented), metric, budgets)
+    found, makers = [], (make_plain, make_augmented)
+    work = Parallel(n_jobs, return_as="generator")(
+        delayed(_fold)(task.draw(fold), makers, metric, budgets)
         for fold in range(task.n_seeds)
     )
+    with Progress("Comparison", task.n_seeds, "fold", verbose=verbose) as progress:
+        for one in work:
+            found.append(one)
+            progress.step()
     n_rows, plain, augmented = np.moveaxis(np.array(found), 2, 0)
     return LearningCurves(
         name, metric, n_rows.mean(axis=0), plain, augmented, task.overlap

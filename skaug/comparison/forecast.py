@@ -5,7 +5,7 @@ import time
 from joblib import effective_n_jobs
 
 from skaug.comparison.cell import one_thread, setup_of, warm_up
-from skaug.comparison.setup import PLAIN
+from skaug.comparison.setup import PLAIN, comparing
 
 __all__ = ["forecast", "in_words", "steps_of"]
 
@@ -86,7 +86,7 @@ def in_words(seconds):
 
 def _seconds_of_a_step(drawn, setup):
     """Seconds of CPU time of a gradient step of the plain network."""
-    with one_thread():
+    with one_thread(), comparing():
         warm_up()
         net = setup._replace(steps=TRIED).net()
         start = time.process_time()

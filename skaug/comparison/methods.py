@@ -15,6 +15,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from skaug._printing import Printed
 from skaug.comparison.classical import CLASSIFIERS, SAMPLERS, classical
 from skaug.comparison.guarded import with_policy
 from skaug.comparison.heuristics import heuristic, heuristics_of
@@ -30,8 +31,8 @@ KEPT = (str, int, float, bool, type(None))  # types of settings
 REFINED = 0.15  # share of the epochs that is clean, where an arm is refined
 
 
-@dataclass(frozen=True)
-class Method:
+@dataclass(frozen=True, repr=False)
+class Method(Printed):
     """An arm: its estimator, its settings, and what it is compared to.
 
     Attributes

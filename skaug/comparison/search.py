@@ -113,7 +113,9 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Decides about folds, inner splits and networks.
     verbose : int, default=0
-        1 says how long the search will take, and shows a bar.
+        0 is silent, 1 shows a progress bar, which counts cells of a method and a fold,
+        and 2 prints lines instead, one for each cell. Both begin with the time that is
+        expected.
 
     Attributes
     ----------
@@ -258,7 +260,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if network is not None:
             augmented = maker(network, cells, found.methods, budgets)
             sides = plain, augmented, network, budgets, metric
-            make_curves = partial(learning_curves, task, *sides, self.n_jobs)
+            jobs = self.n_jobs, self.verbose
+            make_curves = partial(learning_curves, task, *sides, *jobs)
         make_card = partial(card_of, task, make, best, found, budgets)
         about = _about(task, self.budget)
         self.comparison_ = Comparison(

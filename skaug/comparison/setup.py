@@ -15,6 +15,7 @@ from sklearn.base import clone
 from torch import nn
 
 from skaug._checks import Number, Rule, Whole, check_value
+from skaug._progress import without_bars
 from skaug.net.classifier import NetClassifier
 from skaug.refined.callback import BatchAugmentation
 
@@ -207,9 +208,11 @@ def comparing():
     """Fit as a comparison does.
 
     Groups are a parameter of fit, whatever pipelines of the user's do with them, and
-    the warning of few gradient steps passes: held-out rows have chosen them.
+    the warning of few gradient steps passes: held-out rows have chosen them. Networks
+    are silent, of which there are many.
     """
-    with config_context(enable_metadata_routing=False), warnings.catch_warnings():
+    routing = config_context(enable_metadata_routing=False)
+    with routing, without_bars(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* gradient steps to gain", UserWarning)
         yield
 

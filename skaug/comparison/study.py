@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from joblib import Parallel, delayed
-from tqdm import tqdm
 
+from skaug._progress import Progress, prints_lines
 from skaug.comparison.cell import keep_cell
 from skaug.comparison.digests import digest, value_digest
 from skaug.comparison.forecast import forecast
@@ -65,7 +65,8 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
         Cells at a time, each with one thread; ``None`` is 1, unless joblib's
         ``parallel_config`` says otherwise.
     verbose : int, default=0
-        1 says how long it will take, and shows a bar.
+        0 is silent, 1 shows a progress bar, which counts cells, and 2 prints lines
+        instead, one for each cell. Both begin with the time that is expected.
 
     Returns
     -------
@@ -93,7 +94,17 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
         print(f"{len(cells)} of {len(jobs)} cells are there already.")
     if verbose and missing:
         print(forecast(missing, budgets, n_jobs), flush=True)
-    bar = tqdm(total=len(missing), unit="cell", smoothing=0.05, disable=not verbose)
+    with Progress("Comparison", len(missing), "cell", verbose=verbose) as progress:
+        for cell in run_jobs(missing, cells, budgets, n_jobs):
+            progress.step(method=cell["method"])
+            if prints_lines(verbose):
+                done = f"{progress.n} of {progress.total}"
+                print(f"Cell {done}: {cell['method']}, draw {cell['seed']}", flush=True)
+    return [cells[job.key] for job in jobs]
+
+
+def run_jobs(missing, cells, budgets, n_jobs):
+    """Run cells and put them to those that are there; yield each as it ends."""
     while missing:
         # Those whose cells below are there; the next round has what waits for them.
         ready = [job for job in missing if job.below is None or job.below in cells]
@@ -110,10 +121,8 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
         )
         for cell in work:
             cells[cell["set"], cell["method"], cell["seed"]] = cell
-            bar.update()
+            yield cell
         missing = [job for job in missing if job.key not in cells]
-    bar.close()
-    return [cells[job.key] for job in jobs]
 
 
 def jobs_of(task, folder, methods, budgets):

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skaug._checks import OneOf, Rule, check_value
+from skaug._printing import Printed
 from skaug.files.arrays import read_arrays
 from skaug.files.labels import check_classes, groups_of
 from skaug.files.recordings import read_recordings
@@ -25,8 +26,8 @@ SEPARATOR = Rule(
 )
 
 
-@dataclass(eq=False)
-class Reading:
+@dataclass(eq=False, repr=False)
+class Reading(Printed):
     """What was read from a file, and what was seen there.
 
     Attributes

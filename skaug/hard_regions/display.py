@@ -16,11 +16,12 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skaug._checks import Whole, check_value
 from skaug._labels import check_labels
 from skaug._plots import DASHED, axes_of, component_labels, mark, marker_of
+from skaug._printing import Printed
 
 __all__ = ["HardRegionDisplay", "PotentialHistogramDisplay"]
 
 
-class HardRegionDisplay:
+class HardRegionDisplay(Printed):
     """Map of the training points, coloured by potential.
 
     Every class has its own marker. Points in hard regions have a positive potential;
@@ -200,7 +201,7 @@ class HardRegionDisplay:
         return TwoSlopeNorm(0, -low, high)
 
 
-class PotentialHistogramDisplay:
+class PotentialHistogramDisplay(Printed):
     """Histogram of the potentials of each class.
 
     Points right of the line at 0 are in hard regions. Noisy points have no meaningful

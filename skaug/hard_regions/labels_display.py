@@ -6,6 +6,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skaug._checks import Whole, check_value
 from skaug._plots import axes_of
+from skaug._printing import Printed
 
 __all__ = ["LabelDoubtsDisplay"]
 
@@ -13,7 +14,7 @@ FIELDS = ("rows", "scores", "given", "suggested", "shares")
 HINT = "Give a number of rows."
 
 
-class LabelDoubtsDisplay:
+class LabelDoubtsDisplay(Printed):
     """Draw the rows whose labels are the most suspicious.
 
     Each row has a bar, its score, from the most suspicious one down. Beside it stand

@@ -104,7 +104,7 @@ class VAEGenerator(Generator):
         random_state : int, default=0
             Seed.
         verbose : int, default=0
-            Whether to report on the training.
+            As for :func:`~skaug.hard_regions.fit_vae`.
 
         Returns
         -------

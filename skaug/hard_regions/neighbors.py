@@ -12,6 +12,8 @@ from numbers import Integral
 import numpy as np
 import torch
 
+from skaug._progress import Progress, prints_lines
+
 __all__ = ["METRICS", "MetricSpace", "at"]
 
 # Largest meaningful radius of each metric.
@@ -162,12 +164,7 @@ class MetricSpace:
         # Fresh memory for every block would take as long as the computation.
         buffer = A.new_empty(step * min(step, len(B)))
         mask = torch.empty_like(buffer, dtype=torch.bool)
-        start = told = time.monotonic()
-        for i in range(0, len(A), step):
-            if verbose and time.monotonic() > told + 5:
-                left = 1 - i / len(A)
-                done, told = 1 - left**2 if symmetric else 1 - left, time.monotonic()
-                print(f"potential: {done:.0%} of all pairs in {told - start:.0f} s")
+        for i in _told(len(A), len(B), step, symmetric, verbose):
             for j in range(i if symmetric else 0, len(B), step):
                 of_A, of_B = slice(i, i + step), slice(j, j + step)
                 left, right = A[of_A], B[of_B]
@@ -229,6 +226,22 @@ def _directions(X):
         X = X / largest
         length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
     return X / length
+
+
+def _told(n_A, n_B, step, symmetric, verbose):
+    """Places where blocks of rows of A begin; shows how many pairs are done."""
+    # With A alone each pair is found once: later rows have fewer points after them.
+    n_pairs = n_A * (n_A + 1) // 2 if symmetric else n_A * n_B
+    start = told = time.monotonic()
+    with Progress("potential", n_pairs, "pair", verbose=verbose) as progress:
+        for i in range(0, n_A, step):
+            if prints_lines(verbose) and time.monotonic() > told + 5:
+                done, told = progress.n / n_pairs, time.monotonic()
+                print(f"potential: {done:.0%} of all pairs in {told - start:.0f} s")
+            yield i
+            left = n_A - min(i + step, n_A)
+            done = n_pairs - left * (left + 1) // 2 if symmetric else (n_A - left) * n_B
+            progress.step(done - progress.n)
 
 
 def _default_block_size(X):

@@ -96,7 +96,8 @@ def potential(
     device : str or torch.device, default="cpu"
         Where to compute.
     verbose : int, default=0
-        Whether to print a line every five seconds.
+        0 is silent, 1 shows a progress bar, which counts pairs of points, and 2 prints
+        lines instead, one every five seconds.
 
     Returns
     -------

@@ -114,7 +114,8 @@ default="all"
     random_state : int, RandomState instance or None, default=None
         Seed of the generator and of the draws.
     verbose : int, default=0
-        Whether to report on the search for neighbours and on the training.
+        0 is silent, 1 shows a progress bar, which counts pairs of points and then steps
+        of the training, and 2 prints lines instead.
 
     Attributes
     ----------

@@ -3,10 +3,12 @@
 import copy
 import itertools
 import math
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from skaug._progress import Progress, prints_lines
 from skaug._random import new_generator, own_generators
 
 __all__ = ["VAE", "fit_vae"]
@@ -218,7 +220,8 @@ def fit_vae(
     random_state : int, default=0
         Seed of weights, batches and noise. The global generators are not used.
     verbose : int, default=0
-        Whether to print a line about every 500 steps.
+        0 is silent, 1 shows a progress bar, which counts steps, and 2 prints lines
+        instead, one about every 500 steps.
 
     Returns
     -------
@@ -266,9 +269,10 @@ def fit_vae(
         codes_valid = None if codes_valid is None else codes_valid.repeat(times)
         held_out = X_valid, draw(len(X_valid)), kl_weight, codes_valid
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
-    step, looked, printed = 0, 0, 0
+    step, looked, printed, lines = 0, 0, 0, prints_lines(verbose)
     batches = _batches(len(X), batch_size, generator, X.device)
-    try:
+    progress = Progress("VAE", max_steps, verbose=verbose)
+    with progress, _ended_by_ctrl_c(vae):
         while step < min(max_steps, best_step + patience):
             rows = next(batches)
             told = None if codes is None else codes[rows]
@@ -285,11 +289,11 @@ def fit_vae(
                 if loss < best_loss:
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
-            if verbose and step >= printed + 500:
+            if progress.is_shown:
+                progress.step(loss=float(loss.detach()))
+            if lines and step >= printed + 500:
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
-    except KeyboardInterrupt:
-        vae.interrupted = True
     trained.load_state_dict(best)
     # The last step had no loss after it.
     told = None if codes is None else codes[:batch_size]
@@ -302,6 +306,15 @@ def fit_vae(
             "extreme values in X."
         )
     return _with_weights(vae, best)
+
+
+@contextmanager
+def _ended_by_ctrl_c(vae):
+    """Go on with what was trained when Ctrl-C is pressed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        vae.interrupted = True
 
 
 def _with_weights(vae, weights):

@@ -25,6 +25,7 @@ from skaug._plots import (
     mark,
     marker_of,
 )
+from skaug._printing import Printed
 
 __all__ = ["ActivationDisplay", "LevelGainDisplay"]
 
@@ -33,7 +34,7 @@ KIND = OneOf("scores", "gain", hint="Give one of them.")
 FEW = 60
 
 
-class LevelGainDisplay:
+class LevelGainDisplay(Printed):
     """Score after the base training and after each level, beside the real-only twin.
 
     The twin starts from the same base training. It has the same levels, steps, batches
@@ -229,7 +230,7 @@ class LevelGainDisplay:
         return f"{self.levels[number]}\n({of_all}skipped)"
 
 
-class ActivationDisplay:
+class ActivationDisplay(Printed):
     """Real activations of one level on their principal axes, and samples among them.
 
     Every class has its own colour. Real activations are filled, synthetic ones hollow.

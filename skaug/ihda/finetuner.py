@@ -26,6 +26,7 @@ from skaug._checks import (
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
+from skaug._progress import Progress, prints_lines
 from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
@@ -143,7 +144,8 @@ default="all"
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
-        1 prints a line per level.
+        0 is silent, 1 shows a progress bar, which counts levels, and 2 prints lines
+        instead, one for each level.
 
     Attributes
     ----------
@@ -346,10 +348,16 @@ default="all"
         weights = check_weights(sample_weight, len(y), "IHDAFinetuner")
         if weights is not None:
             X, y, groups, weights = without_zeros(weights, X, y, groups)
+        progress = Progress("IHDAFinetuner", unit="level", verbose=self.verbose)
+        with progress:
+            yield from self._stages(X, y, groups, weights, progress)
+
+    def _stages(self, X, y, groups, weights, progress):
+        """Train the estimator, then augment level by level."""
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
-        net = self._trained(X, y, groups, weights, train, seed_of_base)
+        net = self._trained(X, y, groups, weights, train, seed_of_base, progress)
         X, codes = _encoded(net, X, y)
         if isinstance(net, NetClassifier):
             weights = net.row_weights(codes, weights)
@@ -372,17 +380,21 @@ default="all"
         steps = self._steps(len(rows.codes), len(names))
         seeds = random.randint(2**31 - 1, size=len(names))
         draws = random.uniform(size=len(names))
+        progress.start_over(len(names))
         for number, (name, seed, draw) in enumerate(zip(names, seeds, draws), 1):
             chance = level_skip_probability(number, self.skip_probability)
             record = new_record(name, skipped=bool(draw < chance))
             self.levels_.append(record)
             try:
                 if not record.skipped:
-                    self._augment(record, rows, guard, radii[name], steps, int(seed))
+                    with progress.around():
+                        args = rows, guard, radii[name], steps, int(seed)
+                        self._augment(record, *args)
             except KeyboardInterrupt:
                 record.interrupted = True
                 return
-            if self.verbose:
+            progress.step(level=name, loss=record.loss_after)
+            if prints_lines(self.verbose):
                 _tell(record)
             yield self
 
@@ -444,7 +456,7 @@ default="all"
             split, np.asarray(y), groups, random_state=seed, name="IHDAFinetuner"
         )
 
-    def _trained(self, X, y, groups, weights, train, seed):
+    def _trained(self, X, y, groups, weights, train, seed, progress):
         """The estimator to fine-tune: a copy, or a clone trained on the rows given."""
         net = self.estimator
         frozen = isinstance(net, FrozenEstimator)
@@ -491,11 +503,12 @@ default="all"
             X, y = _safe_indexing(X, train), _safe_indexing(y, train)
             groups = None if groups is None else groups[train]
             weights = None if weights is None else weights[train]
-        if isinstance(net, NetClassifier):
-            weighted = {} if weights is None else {"sample_weight": weights}
-            return net.fit(X, y, groups=groups, **weighted)
-        with own_generators(net.device, int(seed)):
-            net.fit(X, y)
+        with progress.around(net):
+            if isinstance(net, NetClassifier):
+                weighted = {} if weights is None else {"sample_weight": weights}
+                return net.fit(X, y, groups=groups, **weighted)
+            with own_generators(net.device, int(seed)):
+                net.fit(X, y)
         check_trained(net)
         return net
 

@@ -104,7 +104,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Seed of all draws. With an int, ``augment`` returns the same each time.
     verbose : int, default=0
-        1 prints a line per training and per transform.
+        0 is silent, 1 shows a progress bar, which counts trainings, and 2 prints lines
+        instead, one for each training and each transform.
 
     Attributes
     ----------
@@ -305,7 +306,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
             memory=self.memory,
             verbose=self.verbose,
         )
-        with own_generators(trainings.device, draw_seed(random)):
+        with trainings.progress, own_generators(trainings.device, draw_seed(random)):
+            trainings.progress.expect(int(refit))
             learner.learn(trainings, taken(data, splits), guard=guard)
             for name, value in vars(learner).items():
                 if name.endswith("_"):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import Whole, check_value
 from skaug._plots import DASHED, axes_of
+from skaug._printing import Printed
 from skaug.influence.last_layer import LastLayerInfluence
 
 __all__ = ["InfluenceRankingDisplay", "LeaveOneOutDisplay"]
@@ -15,7 +16,7 @@ __all__ = ["InfluenceRankingDisplay", "LeaveOneOutDisplay"]
 HINT = "Give a number of training rows."
 
 
-class InfluenceRankingDisplay:
+class InfluenceRankingDisplay(Printed):
     """Draw the training rows that help the validation loss most or harm it most.
 
     Each row has a bar: the change of the mean validation loss if the row were removed.
@@ -214,7 +215,7 @@ class InfluenceRankingDisplay:
         return str(name) if self.labels is None else f"{name}: {self.labels[row]}"
 
 
-class LeaveOneOutDisplay:
+class LeaveOneOutDisplay(Printed):
     """Draw the actual against the predicted change of loss when rows are left out.
 
     Each point is a training row. The horizontal axis has the change of the validation

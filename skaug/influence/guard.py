@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skaug._paired import log_losses, standard_error
+from skaug._printing import Printed
 from skaug.net.priors import reweighted
 from skaug.net.steps import planned_epochs
 
@@ -29,7 +30,7 @@ LOWER = "to lower the held-out loss"
 PLAIN = "plain training, and rows stay as they are"
 
 
-class Unchanged:
+class Unchanged(Printed):
     """An augmentation that leaves rows alone: what a guard leaves of a refused one."""
 
     mild = True  # as few steps as there are for an augmentation

@@ -179,6 +179,8 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         self.losses_ = {}
         learned = TrainedNetwork(self.network_, baseline, self.mix)
         alone = None if baseline is None else TrainedNetwork(None, baseline)
+        n_compared = 2 if alone is None else 3
+        trainings.progress.expect(self.rounds + n_compared * guard)
         seed = trainings.new_seed()
         net = trainings.train(train, alone, seed)
         for number in range(self.rounds):
@@ -223,17 +225,18 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
     def _train_round(self, net, trainings, train, held_out, baseline, number):
         """Train the network through an F of its own, which is not changed."""
         net.module_.requires_grad_(False)
-        losses = train_network(
-            self.network_.to(trainings.device),
-            trainings.influence(net, train),
-            (train.X, train.y),
-            (held_out.X, held_out.y),
-            baseline,
-            objective=self.objective,
-            gan_weight=self.gan_weight,
-            pretrain_steps=self.pretrain_steps if number == 0 else 0,
-            steps=self.steps,
-        )
+        with trainings.progress.around():
+            losses = train_network(
+                self.network_.to(trainings.device),
+                trainings.influence(net, train),
+                (train.X, train.y),
+                (held_out.X, held_out.y),
+                baseline,
+                objective=self.objective,
+                gan_weight=self.gan_weight,
+                pretrain_steps=self.pretrain_steps if number == 0 else 0,
+                steps=self.steps,
+            )
         for name, of_name in losses.items():
             self.losses_.setdefault(name, []).extend(of_name)
         self.network_.cpu()

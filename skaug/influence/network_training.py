@@ -9,6 +9,8 @@ influence; the GAN's loss may stay beside it.
 import numpy as np
 import torch
 
+from skaug._printing import Printed
+from skaug._progress import Progress
 from skaug.influence.network import Discriminator, relativistic_losses
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import apply
@@ -16,7 +18,7 @@ from skaug.transforms.calling import apply
 __all__ = ["TrainedNetwork", "train_network"]
 
 
-class TrainedNetwork:
+class TrainedNetwork(Printed):
     """Augment with a baseline, and a part of the rows with an augmentation network.
 
     Parameters
@@ -113,6 +115,7 @@ def train_network(
     adversary, optimizer = _Adversary(network, influence, all_X), _adam(network)
     losses = {"objective": [], "generator": [], "discriminator": []}
     pretrain_steps = 0 if baseline is None else pretrain_steps
+    progress = Progress("NetworkAugmentation", pretrain_steps + steps)
     for step in range(pretrain_steps + steps):
         pretraining = step < pretrain_steps
         gan = pretraining or (gan_weight > 0 and baseline is not None)
@@ -145,6 +148,7 @@ def train_network(
         optimizer.step()
         if gan:
             losses["discriminator"].append(adversary.step(real, fake, features))
+        progress.step(objective=None if pretraining else losses["objective"][-1])
     with torch.no_grad():  # the last step had no loss after it
         if not network(all_X[:64]).isfinite().all():
             raise ValueError(

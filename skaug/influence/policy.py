@@ -22,6 +22,7 @@ from skaug._checks import (
     check_parameters,
     check_value,
 )
+from skaug._printing import Printed
 from skaug.influence.guard import (
     LOWER,
     PLAIN,
@@ -156,9 +157,15 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         splits = list(splits)
         candidates = self._candidates(torch.from_numpy(splits[0][0].X))
         numbers = self.n_networks, self.n_draws
+        trainings.progress.expect(len(splits) * self.n_networks + 2 * guard)
         of_splits = [
             trainings.remembered(
-                cosines, candidates, split, *numbers, trainings.new_seed()
+                cosines,
+                candidates,
+                split,
+                *numbers,
+                trainings.new_seed(),
+                n_trainings=self.n_networks,
             )
             for split in splits
         ]
@@ -232,7 +239,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
         return candidates
 
 
-class Policy:
+class Policy(Printed):
     """Transform each row of a batch by a few transforms drawn from a list.
 
     Rotations, shifts, scalings, shears and flips of a row are multiplied into one

@@ -49,4 +49,5 @@ def _gradients(trainings, influences, candidates, rows, n_draws):
         for of_network, mean in zip(gradients, means):
             of_network.append(mean)
         trainings.say(f"{name} {strength}")
+        trainings.progress.tell(transform=name)
     return [torch.stack(of_network) for of_network in gradients]

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skaug._checks import is_whole
+from skaug._progress import Progress, prints_lines
 from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
 from skaug.influence.memory import memory_of, remembered
@@ -43,6 +44,7 @@ class Trainings:
         self.verbose = verbose
         self.n_trainings = 0
         self.is_warned = False  # of too few steps, if they are
+        self.progress = Progress(self.name, unit="training", verbose=verbose)
         self.device = getattr(estimator, "device", None) or "cpu"
 
     def new_seed(self):
@@ -55,7 +57,7 @@ class Trainings:
 
     def say(self, text):
         """Print a line, if lines are wanted."""
-        if self.verbose:
+        if prints_lines(self.verbose):
             print(f"{self.name}, {text}", flush=True)
 
     def train(self, data, augmentation=None, seed=None, max_epochs=None):
@@ -79,10 +81,13 @@ class Trainings:
         with own_generators(self.device, seed), warnings.catch_warnings():
             if self.is_warned:
                 warnings.filterwarnings("ignore", FEW_STEPS, UserWarning)
-            net.fit(data.X, data.y, **groups)
+            with self.progress.around(net):
+                net.fit(data.X, data.y, **groups)
             check_trained(net)
         self.is_warned |= augmentation is not None
         self.n_trainings += 1
+        last = net.history[-1] if net.history else {}
+        self.progress.step(loss=last.get("train_loss"))
         self.say(f"training {self.n_trainings} on {len(data.X)} rows")
         return net
 
@@ -99,13 +104,17 @@ class Trainings:
         )
         return influence.fit(data.X, data.y)
 
-    def remembered(self, function, *arguments):
+    def remembered(self, function, *arguments, n_trainings=1):
         """Call ``function(self, *arguments)``, or read its result from the memory."""
         # The function may draw only by seeds that are among its arguments.
         net = clone(self.estimator)
         if "random_state" in net.get_params():
             net.set_params(random_state=None)  # a training has a seed of its own
         depends_on = net, self.classes, self.damping, self.calibrate, arguments
-        return remembered(
+        done = self.progress.n + n_trainings
+        result = remembered(
             self.memory, function, self, *arguments, depends_on=depends_on
         )
+        # What was in the memory is not trained, and done all the same.
+        self.progress.step(done - self.progress.n)
+        return result

@@ -7,6 +7,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import Whole, check_value
+from skaug._printing import Printed
 from skaug._random import own_generators
 
 __all__ = ["AugmentationGridDisplay"]
@@ -15,7 +16,7 @@ __all__ = ["AugmentationGridDisplay"]
 N_CODES = 10
 
 
-class AugmentationGridDisplay:
+class AugmentationGridDisplay(Printed):
     """Draw images or signals, a view of each, and the difference of the two.
 
     Each column is a row of the data. If an augmentation network was learned, ten more

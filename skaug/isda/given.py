@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skaug._printing import shown
 from skaug.isda.covariance import ClassCovariance
 from skaug.isda.quadratic_form import class_quadratic_form, shared_form
 
@@ -150,6 +151,10 @@ class GivenCovariance(nn.Module):
         if self.covariance.ndim == 3 and len(self.covariance) == 1:
             return shared_form(weight, classes, self.covariance[0])
         return class_quadratic_form(weight, classes, self.covariance)
+
+    def extra_repr(self):
+        """Return the shape of what was given and the sizes, for the module's repr."""
+        return f"{shown(self.covariance)}, {self.n_classes}, {self.n_features}"
 
     def dense(self):
         """Write out the covariances of all classes.

@@ -13,6 +13,7 @@ from torch.utils.data import (
     Subset,
 )
 
+from skaug._printing import Printed
 from skaug.net.weighted_rows import WeightedRows
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-class BatchIterator:
+class BatchIterator(Printed):
     """Batches sliced out of tensors, for skorch's ``iterator_train`` and ``_valid``.
 
     A ``DataLoader`` indexes and collates row by row, which costs more than a training

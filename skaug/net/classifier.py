@@ -34,11 +34,13 @@ from skaug.net.batches import (
     without_single_rows,
     words_on_single_rows,
 )
+from skaug.net.epochs import count_epoch, counted_epochs, lines_from_two
 from skaug.net.finite import check_epoch
 from skaug.net.input_norm import InputNorm
 from skaug.net.losses import FeedsLoss
 from skaug.net.networks import MLP, ConvNet, SignalNet
 from skaug.net.outputs import GivesProbabilities
+from skaug.net.representation import PrintsChanges
 from skaug.net.rows import TakesRows
 from skaug.net.splits import (
     TRAIN_SPLIT,
@@ -57,12 +59,27 @@ __all__ = ["NetClassifier"]
 OF_TRAINING = ("_groups", "_split", "_weights", "_row_weights", "batch_weight_")
 
 
+def _are_callbacks(value):
+    """Whether it is a list of callbacks, of which some may have names."""
+    callbacks = [
+        one[1] if isinstance(one, tuple) and len(one) == 2 else one
+        for one in (value if isinstance(value, list) else [0])
+    ]
+    return all(one is None or hasattr(one, "set_params") for one in callbacks)
+
+
+CALLBACKS = OneOf(None, "disable") | Rule(
+    _are_callbacks, "a list of callbacks", "Put a single callback into a list."
+)
+
+
 class NetClassifier(
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
     GivesProbabilities,
     TakesRows,
+    PrintsChanges,
     NeuralNetClassifier,
 ):
     r"""Neural network classifier: skorch's, with scikit-learn's manners.
@@ -136,7 +153,8 @@ class NetClassifier(
         channels than samples, images of 1, 3 or 4 values in the last axis. A module of
         your own that has no argument ``n_channels`` gets them as they are.
     verbose : int, default=0
-        1 prints a line per epoch.
+        0 is silent, 1 shows a progress bar, which counts epochs, and 2 prints lines
+        instead: those of skorch, one for each epoch.
     device : str, default="cpu"
         Where to train and predict; ``"cuda"`` is the GPU.
     random_state : int, RandomState instance or None, default=None
@@ -250,6 +268,7 @@ class NetClassifier(
         ),
         "logit_adjustment": ADJUSTMENT,
         "class_weight": CLASS_WEIGHT,
+        "callbacks": CALLBACKS,
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -441,7 +460,9 @@ class NetClassifier(
         """Train for `epochs`, by default those of `max_epochs`; skorch's own loop."""
         if epochs is None and self.max_epochs == "auto":
             epochs = planned_epochs(self)
-        return super().fit_loop(X, y, epochs, **kwargs)
+        epochs = self.max_epochs if epochs is None else epochs
+        with counted_epochs(self, epochs):
+            return super().fit_loop(X, y, epochs, **kwargs)
 
     def _check_parameters(self):
         """Refuse parameters that cannot be used."""
@@ -465,7 +486,7 @@ class NetClassifier(
         self : NetClassifier
             The initialised net.
         """
-        with self._own_generators(draw_seed(self.random_state)):
+        with self._own_generators(draw_seed(self.random_state)), lines_from_two(self):
             return super().initialize()
 
     @contextmanager
@@ -603,6 +624,11 @@ class NetClassifier(
             # Callbacks may have loaded a history at the beginning of training.
             self.first_epoch_ = len(self.history) - 1
 
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Show that an epoch is done."""
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        count_epoch(self)
+
     def epochs_done(self):
         """Count the epochs trained before the current batch, parts of epochs included.
 
@@ -663,7 +689,14 @@ class NetClassifier(
             prefixes = ("iterator_train__", "iterator_valid__", "dataset__")
             for name in [name for name in params if name.startswith(prefixes)]:
                 setattr(self, name, params.pop(name))
-        with self._own_generators() if self.initialized_ else nullcontext():
+        if "callbacks" in params:
+            # skorch initialises those before. fit refuses what is no list of them.
+            if not CALLBACKS.allows(self.callbacks):
+                self.callbacks = None
+            if not CALLBACKS.allows(params["callbacks"]):
+                self.callbacks = params.pop("callbacks")
+        lines = nullcontext() if "verbose" in params else lines_from_two(self)
+        with self._own_generators() if self.initialized_ else nullcontext(), lines:
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):
             for group in self.optimizer_.param_groups:
@@ -717,7 +750,10 @@ class NetClassifier(
 
     def __getstate__(self):
         state = super().__getstate__()
-        for name in OF_TRAINING:  # A callback may pickle a net in training.
+        # A callback may pickle a net in training.
+        if "_progress" in state:
+            state["verbose"] = state.pop("_progress").verbose
+        for name in OF_TRAINING:
             state.pop(name, None)
         return state
 

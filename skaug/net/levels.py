@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from skaug._printing import Printed
 from skaug.net.head import _is_plain_linear, linear_head
 
 __all__ = ["Levels"]
@@ -18,7 +19,7 @@ __all__ = ["Levels"]
 INPUT = "input"
 
 
-class Levels:
+class Levels(Printed):
     """The levels at which a network can be cut in two, checked on real rows.
 
     A level is the output of one module inside the network. The rest of the network must

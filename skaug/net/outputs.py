@@ -48,7 +48,7 @@ def kind_of(outputs):
 
 
 def check_kind(kind, criterion, name):
-    """Refuse outputs that the loss would take for something else; tell of a useless end."""
+    """Refuse outputs that the loss would take for something else."""
     if isinstance(criterion, nn.CrossEntropyLoss) and kind == PROBABILITIES:
         raise ValueError(
             f"{name} needs logits from the module for {type(criterion).__name__}, "
@@ -67,7 +67,7 @@ def check_kind(kind, criterion, name):
         warnings.warn(
             f"{name} needs no log-softmax at the end of the module for "
             f"{type(criterion).__name__}, which takes one itself; got "
-            "log-probabilities. Leave it out, or let it be: the second changes nothing.",
+            "log-probabilities. Leave it out: the second changes nothing.",
             stacklevel=2,
         )
     if isinstance(criterion, nn.NLLLoss) and kind != PROBABILITIES:

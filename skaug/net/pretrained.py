@@ -14,11 +14,11 @@ from sklearn.base import (
 from sklearn.utils.validation import (
     check_is_fitted,
 )
-from tqdm import tqdm
 
 from skaug._checks import Instance, OneOf, Rule, Whole, check_parameters
 from skaug._input import checked_rows
 from skaug._labels import check_labels
+from skaug._progress import Progress
 from skaug._random import draw_seed, own_generators
 from skaug.net.backbones import features_of, load_backbone
 from skaug.net.batches import as_tensor
@@ -101,7 +101,7 @@ class PretrainedFeatures(
     random_state : int, RandomState instance or None, default=None
         Seeds the views.
     verbose : int, default=0
-        1 shows a progress bar.
+        0 is silent, 1 shows a progress bar, which counts rows; more is the same.
 
     Attributes
     ----------
@@ -340,8 +340,9 @@ class PretrainedFeatures(
         """Compute the features of rows, or look them up, batch by batch."""
         some = range(len(rows)) if some is None else some
         parts, cache = [], self._opened_cache()
-        bar = tqdm(total=len(some), unit="row", disable=not self.verbose)
-        with bar, own_generators(self.device):
+        name, shows = type(self).__name__, min(self.verbose, 1)
+        progress = Progress(name, len(some), "row", verbose=shows)
+        with progress, own_generators(self.device):
             for start in range(0, len(some), self.batch_size):
                 numbers = some[start : start + self.batch_size]
                 if cache is None:
@@ -349,7 +350,7 @@ class PretrainedFeatures(
                 else:
                     part = self._kept(cache, rows, numbers)
                 parts.append(part)
-                bar.update(len(part))
+                progress.step(len(part))
         self._check_widths({part.shape[1] for part in parts})
         return np.concatenate(parts)
 

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from skorch.callbacks import Callback, EarlyStopping
 
 from skaug._checks import Number, OneOf, Whole, check_parameters
@@ -39,7 +39,7 @@ __all__ = ["BatchAugmentation"]
 MILD_STEPS, OTHER_STEPS = 300, 600
 
 
-class BatchAugmentation(HoldsTransforms, Callback):
+class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
     r"""Augment training batches, except in the last epochs.
 
     This is a callback for any skorch net. It replaces the batch that is trained on;

@@ -15,12 +15,13 @@ from skorch.callbacks import Callback
 from skorch.dataset import get_len
 
 from skaug._plots import DASHED, axes_of, legend_beside
+from skaug._printing import Printed
 from skaug._random import own_generators
 
 __all__ = ["RefineCurveDisplay"]
 
 
-class RefineCurveDisplay:
+class RefineCurveDisplay(Printed):
     """Losses on augmented and on clean rows over the epochs of a training.
 
     Augmentation moves training batches away from the real rows, and keeps the loss on

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 from sklearn.utils import Bunch
-from tqdm import tqdm
 
 from skaug._checks import Instance, check_value
+from skaug._progress import Progress
 from skaug.signals._lines import (
     BadLines,
     blocks,
@@ -96,7 +96,7 @@ def read_rows(path, n_columns, bad, *, missing=False, bar=None):
         yield parse_rows(text, n_columns, path.name, lines, bad, missing=missing)
         line = lines.stop
         if bar is not None:
-            bar.update(len(text))
+            bar.step(len(text))
 
 
 def mend(lines, only_nan):
@@ -118,7 +118,7 @@ def load_subjects(form, paths, subjects, channels, null, verbose):
         data.times = []
     columns = [form.columns[name] for name in names]
     size = sum(path.stat().st_size for path in paths)
-    with tqdm(total=size, unit="B", unit_scale=True, disable=not verbose) as bar:
+    with Progress(form.reader, size, "B", verbose=min(verbose, 1)) as bar:
         for path, subject in zip(paths, subjects):
             values, label, times = _read(form, path, columns, bar)
             before = len(data.X)

@@ -61,7 +61,7 @@ def load_mhealth(folder, channels=("acc", "gyro", "mag"), *, null=False, verbose
         Whether to keep moments of label 0, as class "null". They lie between
         activities.
     verbose : int, default=0
-        Whether to show a progress bar: 0 or 1.
+        0 is silent, 1 shows a progress bar, which counts bytes; more is the same.
 
     Returns
     -------

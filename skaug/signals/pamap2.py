@@ -89,7 +89,7 @@ def load_pamap2(
         Whether to keep moments of activity 0, as class "transient". They lie between
         activities, and the authors say to discard them.
     verbose : int, default=0
-        Whether to show a progress bar: 0 or 1.
+        0 is silent, 1 shows a progress bar, which counts bytes; more is the same.
 
     Returns
     -------

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
-from tqdm import tqdm
 
 from skaug._checks import OneOf, check_value
+from skaug._progress import Progress
 from skaug.signals._cache import cached
 from skaug.signals._decimals import NotANumberError, parse_lines
 from skaug.signals._lines import (
@@ -85,7 +85,7 @@ def load_shl(
         text. If the text is the same at the next call, nothing is parsed. With a cache
         the arrays are read-only memory maps; without one they are in memory.
     verbose : int, default=0
-        Whether to show a progress bar: 0 or 1.
+        0 is silent, 1 shows a progress bar, which counts bytes; more is the same.
 
     Returns
     -------
@@ -273,9 +273,7 @@ class _Reader:
     def __call__(self, X, y=None):
         size = sum(path.stat().st_size for path in self.paths)
         bad = BadLines(_advice)
-        with tqdm(
-            total=size, unit="B", unit_scale=True, disable=not self.verbose
-        ) as bar:
+        with Progress("load_shl", size, "B", verbose=min(self.verbose, 1)) as bar:
             if self.has_labels:  # The smallest file is first, to find errors soon.
                 self._read(self.paths[-1], y, bad, bar)
             for i, path in enumerate(self.paths[: self.shape[1]]):
@@ -289,7 +287,7 @@ class _Reader:
         line = done = 0  # lines of the file passed, rows of the array filled
         # A label takes two characters, another number about ten.
         for text in blocks(path, BLOCK // 4 if of_labels else BLOCK):
-            bar.update(len(text))
+            bar.step(len(text))
             check_line_ends(path, text, line)
             lines = range(line, sys.maxsize)  # the numbers of the lines in text
             if not everything:

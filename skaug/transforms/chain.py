@@ -4,13 +4,14 @@ import copy
 
 from torch import nn
 
+from skaug._printing import Printed
 from skaug.transforms.calling import apply, is_torchvisions
 from skaug.transforms.cloning import ReadThroughTheDoor
 
 __all__ = ["Chain", "with_parts"]
 
 
-class Chain(ReadThroughTheDoor):
+class Chain(ReadThroughTheDoor, Printed):
     """One transform of a list after the other; labels are passed on."""
 
     def __init__(self, transforms):

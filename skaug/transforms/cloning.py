@@ -8,6 +8,7 @@ import copy
 
 from sklearn.base import clone
 
+from skaug._printing import EstimatorRepr
 from skaug.transforms.calling import is_torchvisions, parts_of
 
 __all__ = ["HoldsTransforms", "ReadThroughTheDoor"]
@@ -39,6 +40,8 @@ def _holds_torchvisions(value):
 
 class HoldsTransforms(ReadThroughTheDoor):
     """Mixin, left of ``BaseEstimator``, that copies torchvision's transforms whole."""
+
+    __repr__ = EstimatorRepr()  # transforms may be functions of the user
 
     def get_params(self, deep=True):
         """Get the parameters by name and, if `deep`, those of the transforms."""

@@ -444,7 +444,7 @@ def test_progress(points, capsys, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     silent = potential(X, y, radius=0.2, block_size=50)
     assert capsys.readouterr().out == ""
-    told = potential(X, y, radius=0.2, block_size=50, verbose=1)
+    told = potential(X, y, radius=0.2, block_size=50, verbose=2)
     np.testing.assert_array_equal(told, silent)
     # A third of the rows is left: 8 of 9 of the pairs are done.
     assert "potential: 89% of all pairs in" in capsys.readouterr().out

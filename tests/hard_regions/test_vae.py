@@ -111,5 +111,5 @@ def test_it_can_be_interrupted_and_repeated(monkeypatch):
 
 def test_it_reports_progress(capsys):
     X = toy(60)
-    fit_vae(X[:50], X[50:], latent_dim=2, patience=600, verbose=1)
+    fit_vae(X[:50], X[50:], latent_dim=2, patience=600, verbose=2)
     assert "VAE, step 500: loss " in capsys.readouterr().out

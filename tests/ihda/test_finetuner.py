@@ -797,7 +797,7 @@ class NoHead(nn.Module):
 
 
 def test_verbose_tells_a_line_per_level(table, capsys):
-    ihda(verbose=1, skip_probability=1.0).fit(*table)
+    ihda(verbose=2, skip_probability=1.0).fit(*table)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "IHDA, level input: skipped" and len(lines) == 3
 

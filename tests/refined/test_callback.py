@@ -543,9 +543,9 @@ def test_training_scores_take_mixed_labels(table):
     assert model.history[-1, "train_acc"] > 0.8
 
 
-def test_verbose_prints_a_line_per_epoch(table, capsys):
+def test_lines_of_skorch_have_the_phase_in_them(table, capsys):
     augment = BatchAugmentation(TableMixup(), refine_epochs=2)
-    net(augment, verbose=1).fit(*table)
+    net(augment, verbose=2).fit(*table)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + EPOCHS and "refining" in lines[0]
 

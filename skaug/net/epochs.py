@@ -1,0 +1,51 @@
+"""What is shown of a training: a bar that counts epochs, or the lines of skorch."""
+
+from contextlib import contextmanager
+
+from skaug._progress import Progress, prints_lines
+
+__all__ = ["count_epoch", "counted_epochs", "lines_from_two"]
+
+
+@contextmanager
+def counted_epochs(net, n_epochs):
+    """Count the epochs of a net in a bar, which the net holds while it is trained."""
+    progress = Progress(type(net).__name__, n_epochs, "epoch", verbose=net.verbose)
+    with progress, lines_from_two(net):
+        net._progress = progress
+        try:
+            yield
+        finally:
+            del net._progress
+
+
+def count_epoch(net):
+    """Count an epoch of a net, and show its losses."""
+    progress = getattr(net, "_progress", None)  # none in a loop of the user's own
+    if progress is not None and progress.is_shown:
+        batches = net.history[-1]["batches"]
+        valid_loss = _mean(batches, "valid")
+        progress.step(loss=_mean(batches, "train"), valid_loss=valid_loss)
+
+
+def _mean(batches, part):
+    """Mean loss over the rows of a part, None without any."""
+    pairs = [
+        (batch[f"{part}_loss"], batch[f"{part}_batch_size"])
+        for batch in batches
+        if f"{part}_loss" in batch
+    ]
+    n_rows = sum(size for _, size in pairs)
+    return sum(loss * size for loss, size in pairs) / n_rows if n_rows else None
+
+
+@contextmanager
+def lines_from_two(net):
+    """Keep skorch and its callbacks from printing, unless ``verbose`` is 2."""
+    verbose = net.verbose
+    if not prints_lines(verbose):
+        net.verbose = 0
+    try:
+        yield
+    finally:
+        net.verbose = verbose
