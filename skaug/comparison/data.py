@@ -176,7 +176,9 @@ def as_arrays(X, y, groups, channels_last=None):
     if hasattr(X, "columns"):
         X = checked_frame(X, "Task")
     else:
-        X = check_array(as_numbers(X, "Task"), dtype=None, allow_nd=True)
+        X = check_array(
+            as_numbers(X, "Task"), dtype=None, allow_nd=True, ensure_2d=False
+        )
         X = channels_first(X, channels_last, "Task")
     if X.ndim not in (2, 3, 4):
         raise ValueError(

@@ -601,7 +601,7 @@ def test_containers_of_categories_keep_what_they_hold():
     # Without a categorical column, "auto" finds columns of numbers only.
     model.set_params(categorical_features="auto")
     assert len(model.fit_resample(frame, y)[0]) == 80
-    with refuses("name it in categorical_features, or drop it"):
+    with refuses("name it in categorical_features, or leave it out"):
         model.fit_resample(frame.assign(place=place), y)
 
 
@@ -656,7 +656,9 @@ def test_polars_frames_keep_columns_and_dtypes(mixed):
     np.testing.assert_array_equal(frame_new["b"].to_numpy(), of_pandas["b"])
     assert default.feature_names_in_.tolist() == ["a", "b", "n", "f"]
     words = frame.with_columns(day=pl.Series(["Mon", "Tue"] * 90))
-    with refuses("needs columns of numbers; got column 'day' of dtype String. Encode"):
+    with refuses(
+        "needs columns of numbers; got column 'day' of dtype String, with 'Mon' in it. Encode"
+    ):
         default.fit_resample(words, labels)
     default.set_params(categorical_features=["day", "f"])
     frame_new, _ = default.fit_resample(words, labels)
