@@ -134,7 +134,9 @@ def test_rows_of_large_numbers_are_named_for_a_module_of_ones_own(table):
     X, y = table
     with refuses(r"batch 1 of 3. Scale the rows, which reach .*e\+38\.$"):
         quick(Wide).fit(X * (3e38 / np.abs(X).max()), y)
-    with refuses("Lower lr, the learning rate, which is 1e.*, or scale the rows, which"):
+    with refuses(
+        "Lower lr, the learning rate, which is 1e.*, or scale the rows, which"
+    ):
         quick(Linear, lr=1e37).fit(X * 1e4, y)
     assert quick(max_epochs=20).fit(X * 1e30, y).score(X * 1e30, y) > 0.9
 
