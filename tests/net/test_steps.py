@@ -155,7 +155,7 @@ def test_a_search_chooses_the_length_and_the_share():
         callbacks=[("augment", BatchAugmentation(TableMixup()))], **TINY
     )
     grid = {"max_epochs": ["auto"], "callbacks__augment__refine_epochs": [0.15, 0.5]}
-    search = GridSearchCV(net, grid, cv=2, n_jobs=2).fit(*rows(200))
+    search = GridSearchCV(net, grid, cv=2).fit(*rows(200))
     assert search.best_estimator_.n_epochs_ == 150
 
 
