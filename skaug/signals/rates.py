@@ -38,7 +38,7 @@ def resample(
     """Bring recordings to another sampling rate.
 
     Recordings of a regular `sampling_rate` go through the polyphase filter of
-    :func:`scipy.signal.resample_poly`, which takes away what the new rate cannot hold:
+    ``scipy.signal.resample_poly``, which takes away what the new rate cannot hold:
     frequencies above half of it. Samples at irregular `time` are first interpolated
     linearly at a regular rate, as high as their own or higher, and then go through the
     same filter. New samples begin with the first sample of a recording and end before
