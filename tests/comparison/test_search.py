@@ -20,7 +20,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaug import AugmentationSearchCV, ISDAClassifier, NetClassifier
@@ -189,6 +189,15 @@ def test_the_head_learns_inside_the_folds(rows):
     assert max(seen[:-1]) == 100 and seen[-1] == 150
     assert isinstance(search.best_estimator_, Pipeline)
     assert search.predict(X).shape == (150,)
+
+
+def test_channels_last_reaches_a_network_behind_a_head():
+    X, y = np.random.default_rng(0).normal(size=(24, 9, 3)), np.arange(24) % 2
+    pipe = make_pipeline(FunctionTransformer(), NetClassifier(random_state=0))
+    budget = Budgets(plain=(2,), augmented=(2,), decays=(0.0,), refused=2)
+    search = clone(SEARCH).set_params(estimator=pipe, channels_last=True)
+    search.set_params(cv=2, budget=budget).fit(X, y)
+    assert search.best_estimator_[-1].input_shape_ == (3, 9)
 
 
 def test_frames_of_numbers_texts_and_gaps(rows):
