@@ -149,6 +149,8 @@ def _check_column(column, name, owner, categories, advice):
             f"{owner} needs columns of numbers; got column {name!r} of times, {dtype}. "
             "Leave it out, or make numbers of it that mean something, such as the hour."
         )
+    if hasattr(column, "iloc") and str(dtype) == "category":
+        column = column.unique()  # not each row of what may be millions
     values = np.asarray(column, dtype=object)
     odd = _first_odd(values)
     if odd is None:

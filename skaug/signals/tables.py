@@ -91,7 +91,8 @@ def recordings_from_table(
     ------
     ValueError
         If a column does not exist or is of another kind, if labels, groups or times are
-        missing, or if time and `rate` do not agree.
+        missing, if rows are not in the order of time, or if time and `rate` do not
+        agree.
 
     See Also
     --------
@@ -197,7 +198,8 @@ def frames_from_table(
     ------
     ValueError
         If a column does not exist or is of another kind, if labels, groups or times are
-        missing, if time and `rate` do not agree, or if no recording fills a frame.
+        missing, if rows are not in the order of time, if time and `rate` do not agree,
+        or if no recording fills a frame.
 
     See Also
     --------
