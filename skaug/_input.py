@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-__all__ = ["as_numbers", "checked_rows"]
+__all__ = ["as_numbers", "checked_rows", "column_as_floats"]
 
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 ENCODE = "Encode it, such as with OneHotEncoder, or leave it out."
@@ -52,11 +52,35 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
     """
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {X.dtype}. Make numbers of them that "
+            "mean something, such as the hour or seconds."
+        )
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         _check_shapes(X, owner)
     for name, column in _columns(X):
         _check_column(column, name, owner, categories, advice)
     return X
+
+
+def column_as_floats(column, name, owner, advice="Make numbers of it."):
+    """Return a column (n,) as an array of numbers, NaN where one is missing."""
+    if isinstance(column, np.ma.MaskedArray):
+        column = _unmasked(column)
+    column = column if hasattr(column, "dtype") else np.asarray(column)
+    _check_column(column, name, owner, False, advice)
+    if hasattr(column, "iloc") and getattr(column.dtype, "kind", "") in "biuf":
+        is_of_numpy = isinstance(column.dtype, np.dtype)
+        wide = column.dtype if is_of_numpy else np.float64  # with NA
+        return column.to_numpy(dtype=wide, na_value=np.nan)
+    values = np.asarray(column)
+    if values.dtype.kind in "biuf":
+        return values
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):  # of pandas.NA
+        return np.array([np.nan if _is_missing(v) else float(v) for v in values])
 
 
 def _holds_objects(X):
@@ -125,6 +149,8 @@ def _check_column(column, name, owner, categories, advice):
             f"{owner} needs columns of numbers; got column {name!r} of times, {dtype}. "
             "Leave it out, or make numbers of it that mean something, such as the hour."
         )
+    if hasattr(column, "iloc") and str(dtype) == "category":
+        column = column.unique()  # not each row of what may be millions
     values = np.asarray(column, dtype=object)
     odd = _first_odd(values)
     if odd is None:

@@ -20,6 +20,7 @@ COLUMN = (
 )  # scikit-learn's words
 # Kinds of values that NumPy has a type for, and what they become.
 TYPES = {"bool": np.bool_, "int": None, "float": np.float64, "str": None}
+OF_ONE = {"ndarray", "Tensor"}  # that may have no axis, as data sets give each label
 
 
 def check_labels(y, n, owner, name="y", *, one_hot=False):
@@ -57,10 +58,13 @@ def check_labels(y, n, owner, name="y", *, one_hot=False):
     if one_hot:
         y = one_class_per_row(y, owner, name)
     y = _one_per_row(y, n, owner, name, "label")
-    if type_of_target(y) not in ("binary", "multiclass"):
+    endless = y.dtype.kind == "f" and np.isinf(y).any()
+    kind = "continuous" if endless else type_of_target(y)
+    if kind not in ("binary", "multiclass"):
+        first = y[np.argmax(y != np.rint(y))] if not endless else np.inf
         raise ValueError(
-            f"{owner} needs labels that name classes; got numbers such as {y[0]} in "
-            f"{name}. Unknown label type: {type_of_target(y)}. Bin them, such as with "
+            f"{owner} needs labels that name classes; got numbers such as {first} in "
+            f"{name}. Unknown label type: {kind}. Bin them, such as with "
             f"pandas.cut({name}, 5).astype(str)."
         )
     return y
@@ -128,11 +132,14 @@ def _as_array(values):
         rows = values.rows() if hasattr(values, "rows") else values.to_list()
         return _as_array(rows)
     if not isinstance(values, (list, tuple)):
-        return np.asarray(values)
+        array = np.asarray(values)
+        return array.astype(object) if array.dtype.kind == "T" else array
     array = np.array(values, dtype=object)
     # NumPy would make the text "nan" of a NaN among texts, and "1" of a 1.
     kinds = {_kind(value) for value in array.flat}
-    return np.asarray(values) if len(kinds) == 1 and kinds <= set(TYPES) else array
+    scalars = kinds <= OF_ONE and not any(map(np.ndim, array.flat))
+    alike = len(kinds) == 1 and (scalars or kinds <= set(TYPES))
+    return np.asarray(values) if alike else array
 
 
 def _missing(values):
@@ -177,7 +184,11 @@ def _of_one_type(values, owner, name, what):
         )
     (kind,) = kinds or {"str"}
     if kind in TYPES:
-        return values if kind == "str" else np.array(values.tolist(), TYPES[kind])
+        if kind != "str":
+            values = np.array(values.tolist(), TYPES[kind])
+        if what == "label" and kind == "int" and values.dtype == object:
+            _refuse_kind("whole numbers of more than 64 bits", owner, name, what)
+        return values
     is_time = all(isinstance(value, (date, timedelta)) for value in values)
     if what == "label" or not is_time:
         _refuse_kind(kind, owner, name, what)
@@ -196,9 +207,12 @@ def _kind(value):
 
 
 def _refuse_kind(kind, owner, name, what):
+    way = f"Make texts of them, such as numpy.asarray({name}).astype(str)."
+    if kind in ("list", "tuple", "set", "dict", "ndarray", "Tensor"):
+        way = "Give one value for each row."
     raise ValueError(
         f"{owner} needs {what}s that are numbers, texts or booleans; got {kind} in "
-        f"{name}. Make texts of them, such as {name}.astype(str)."
+        f"{name}. {way}"
     )
 
 

@@ -24,6 +24,7 @@ CONTAINERS = {
     "index": pd.Index,
     "polars": pl.Series,
     "masked": np.ma.array,
+    "arrays without an axis": lambda values: [np.array(value) for value in values],
 }
 COLUMNS = {
     "array": lambda values: np.array(values)[:, None],
@@ -46,6 +47,9 @@ MISSING = {
     "null of polars": pl.Series([BIG, None, 2]),
     "null among texts of polars": pl.Series(["a", None, "b"]),
     "a mask": np.ma.array([1, 2, 3], mask=[False, True, False]),
+    "NaN among NumPy's new texts": np.array(
+        ["a", np.nan, "b"], np.dtypes.StringDType(na_object=np.nan)
+    ),
 }
 
 
@@ -61,7 +65,9 @@ def test_labels_are_those_of_the_container(container):
 
 
 def test_whole_numbers_of_tensors_and_nullable_columns_keep_their_digits():
-    assert check_labels(torch.tensor([BIG, 1]), 2, "fit").tolist() == [BIG, 1]
+    tensor = torch.tensor([BIG, 1])
+    assert check_labels(tensor, 2, "fit").tolist() == [BIG, 1]
+    assert check_labels(list(tensor), 2, "fit").tolist() == [BIG, 1]
     column = pd.Series([BIG, 1], dtype="Int64")
     for y in (column, column.to_frame(), column.astype(object)):
         assert check_groups(y, 2, "fit").tolist() == [BIG, 1]
@@ -94,14 +100,18 @@ def test_what_is_missing_is_refused_alike(kind):
         ([[1], [2, 3], [4]], "list"),
         ([b"a", b"b", b"a"], "bytes"),
         (np.array([b"a", b"b", b"a"]), r"\|S1"),
+        ([2**70, 1, 2], "whole numbers of more than 64 bits"),
         (np.array([1j, 2j, 1j]), "complex128"),
         (pd.to_datetime(["2026-01-01"] * 3), "datetime64"),
         (np.array([datetime.date(2026, 1, 1)] * 3), "date"),
     ],
 )
 def test_labels_that_name_no_class_are_refused(y, kind):
-    with refuses(f"fit needs .*; got {kind}|got y of {kind}"):
+    with refuses(f"fit needs .*; got {kind}|got y of {kind}") as error:
         check_labels(y, 3, "fit")
+    # The advice, typed as it stands.
+    if "numpy.asarray(y)" in str(error.value):
+        assert len(check_labels(np.asarray(y).astype(str), 3, "fit")) == 3
 
 
 def test_days_are_groups():
@@ -144,3 +154,7 @@ def test_one_hot_rows_are_numbers_of_columns_where_they_are_taken():
 def test_measurements_are_no_classes():
     with refuses("fit needs labels that name classes; got numbers such as 0.5"):
         check_labels([0.5, 1.5, 2.25], 3, "fit")
+    with refuses("such as 2.25 in y"):
+        check_labels([1.0, 2.0, 2.25], 3, "fit")
+    with refuses("such as inf in y"):
+        check_labels([1.0, 2.0, np.inf], 3, "fit")

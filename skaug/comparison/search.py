@@ -244,8 +244,10 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if given is None:
             given = getattr(base, "channels_last", None)
         X, y, groups = self._checked(X, y, groups, head, given)
-        if base is not None and head is None:
-            base = clone(base).set_params(channels_last=False)  # as they are now
+        if base is not None:
+            # Without a head, rows have channels first now.
+            last = False if head is None else given
+            base = clone(base).set_params(channels_last=last)
         self.scorer_ = check_scoring(base or NetClassifier(), self.scoring)
         task = self._folds(X, y, groups, base, head)
         methods, budgets = self._what_is_compared(task.kind)

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from skaug._checks import is_number
+from skaug._input import column_as_floats
 
 __all__ = ["check_names", "column_of", "columns_of_numbers"]
 
@@ -23,7 +23,8 @@ def check_names(frame, channels, others, owner):
                 f"{owner} needs {parameter} to be the name of a column; got "
                 f"{type(name).__name__}. Make it a column of the table."
             )
-    channels = [channels] if isinstance(channels, str) else list(channels or ())
+    channels = [channels] if isinstance(channels, str) else channels
+    channels = [] if channels is None else list(channels)  # an Index of pandas, too
     if not channels or len(set(channels)) < len(channels):
         raise ValueError(
             f"{owner} needs channels, each of them once; got {channels}. Give names of "
@@ -104,44 +105,10 @@ def column_of(frame, name):
 
 def columns_of_numbers(frame, names, order, owner):
     """Stack columns to an array (n_columns, n_rows) of floats, rows in an order."""
-    columns = [_as_numbers(column_of(frame, name)) for name in names]
-    odd = {
-        name: value for name, (values, value) in zip(names, columns) if values is None
-    }
-    if odd:
-        shown = ", ".join(f"{name!r} with {value!r}" for name, value in odd.items())
-        raise ValueError(
-            f"{owner} needs channels of numbers; got {shown}. Make numbers of them, "
-            "such as with pandas.to_numeric, or leave them out."
-        )
+    columns = [column_as_floats(column_of(frame, name), name, owner) for name in names]
     # Whole numbers become floats, which can be NaN.
-    dtype = np.result_type(np.float32, *(values.dtype for values, _ in columns))
-    stacked = np.empty((len(columns), len(columns[0][0])), dtype)
-    for row, (values, _) in zip(stacked, columns):
+    dtype = np.result_type(np.float32, *(values.dtype for values in columns))
+    stacked = np.empty((len(columns), len(columns[0])), dtype)
+    for row, values in zip(stacked, columns):
         row[:] = values if order is None else values[order]
     return stacked
-
-
-def _as_numbers(column):
-    """Return a column as numbers, and None; or None, and a value that is no number."""
-    if isinstance(column, np.ma.MaskedArray):
-        wide = column.dtype if column.dtype.kind == "f" else np.float64
-        column = column.astype(wide).filled(np.nan)
-    dtype = getattr(column, "dtype", None)
-    if getattr(dtype, "kind", "") in "biuf" and hasattr(column, "iloc"):
-        wide = dtype if isinstance(dtype, np.dtype) else np.float64
-        return column.to_numpy(dtype=wide, na_value=np.nan), None
-    values = np.asarray(column)
-    if values.dtype.kind in "biuf":
-        return values, None
-    if values.dtype.kind != "O":
-        return None, values[0].item() if values.dtype.kind in "US" else values[0]
-    odd = [value for value in values if not _is_number_or_missing(value)]
-    if odd:
-        return None, odd[0]
-    numbers = [value if is_number(value) else np.nan for value in values]
-    return np.array(numbers, np.float64), None
-
-
-def _is_number_or_missing(value):
-    return is_number(value) or value is None or type(value).__name__ == "NAType"

@@ -20,6 +20,7 @@ __all__ = [
     "parse_rows",
 ]
 
+PACKED = b"PK\x03\x04", b"\x1f\x8b", b"Rar!"  # how zip, gzip and rar begin
 LONGEST_LINE = 2**24  # bytes
 N_LISTED = 5  # lines that a message describes
 MOST_BAD = 1000  # lines after which reading ends
@@ -76,6 +77,10 @@ def open_text(path):
     """Open text as bytes, after the mark of UTF-8 if it has one; refuse UTF-16."""
     with open(path, "rb") as file:
         start = file.read(64)
+        if start.startswith(PACKED):
+            raise ValueError(
+                f"{path.name}, line 1: text is needed; got a packed file. Unpack it."
+            )
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
             raise ValueError(
                 f"{path.name}, line 1: text of one byte per character is needed; got "

@@ -126,7 +126,7 @@ def load_subjects(form, paths, subjects, channels, null, verbose):
             data.groups += [subject] * (len(data.X) - before)
     if not data.X:
         raise ValueError(
-            f"{form.reader} needs a moment with an activity; got none in "
+            f"{form.reader} needs two moments in a row with an activity; got none in "
             f"{[path.name for path in paths]}. Moments of activity 0 are kept by "
             "null=True."
         )

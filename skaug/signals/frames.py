@@ -176,6 +176,11 @@ def _segments(segments, channels_last):
             "Frames needs segments of shape (n_segments, n_channels, n_times); got "
             f"{array.shape}. {_advice(segments, array.shape)}"
         )
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Frames needs segments of numbers; got {array.dtype}. Convert them to "
+            "float32, say."
+        )
     if channels_last:
         return array.swapaxes(1, 2)  # a view
     return channels_first(array, channels_last, "Frames")

@@ -162,11 +162,11 @@ def _files(folder, part):
     """List the files of a part, in the order of subjects."""
     places = [folder, folder / "PAMAP2_Dataset"]
     for place in places:
-        paths = [
-            path for name in FOLDERS[part] for path in _subjects(place / name)
-        ] or _subjects(place)
-        if paths:
-            return paths
+        parts = [_subjects(place / name) for name in FOLDERS[part]]
+        if all(parts):
+            return [path for paths in parts for path in paths]
+        if _subjects(place):
+            return _subjects(place)
     raise FileNotFoundError(
         f"load_pamap2 needs a folder with subject101.dat and so on, or with "
         f"{' and '.join(FOLDERS[part])} in it; got {folder} without. Check its path, "

@@ -170,10 +170,10 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
                 f"fit, stacked; got {X.shape}. A single frame is X[None]."
             )
         if isinstance(X, Frames):
-            if not len(X) or X.dtype.kind not in "iufb":
+            if not len(X):
                 raise ValueError(
-                    "MagnitudeSpectrum needs a frame or more, of real numbers; got "
-                    f"{X!r}. Give frames of float32, say."
+                    f"MagnitudeSpectrum needs a frame or more; got {X!r}. Look at how "
+                    "they were chosen."
                 )
             if reset:
                 self.n_features_in_ = X.shape[1]

@@ -91,7 +91,8 @@ def recordings_from_table(
     ------
     ValueError
         If a column does not exist or is of another kind, if labels, groups or times are
-        missing, or if time and `rate` do not agree.
+        missing, if rows are not in the order of time, or if time and `rate` do not
+        agree.
 
     See Also
     --------
@@ -197,7 +198,8 @@ def frames_from_table(
     ------
     ValueError
         If a column does not exist or is of another kind, if labels, groups or times are
-        missing, if time and `rate` do not agree, or if no recording fills a frame.
+        missing, if rows are not in the order of time, if time and `rate` do not agree,
+        or if no recording fills a frame.
 
     See Also
     --------
@@ -307,7 +309,14 @@ class _Table:
         if self.times is None:
             return given
         steps = self._steps()
-        steps = steps[steps >= 0]
+        n_back, steps = np.sum(steps < 0), steps[steps >= 0]
+        # A clock that starts anew goes back once in a recording, of three rows or more.
+        if 2 * n_back > len(steps):
+            raise ValueError(
+                f"{self.owner} needs rows in the order of time; got {n_back} of "
+                f"{n_back + len(steps)} steps backwards in column {name!r}. Sort the "
+                f"table, such as by frame.sort_values({name!r}, kind='stable')."
+            )
         if not len(steps):
             return given
         interval = float(np.median(steps))
@@ -383,9 +392,10 @@ def _coded(frame, name, check, owner):
         return None, None
     column = column_of(frame, name)
     where = f"column {name!r}"
-    if getattr(getattr(column, "dtype", None), "kind", "O") in "biuSUmM":
-        values, codes = np.unique(np.asarray(column), return_inverse=True)
-        return codes, check(values, len(values), owner, where)
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuSUmM":
+        values = check(column, len(column), owner, where)
+        return np.unique(values, return_inverse=True)[::-1]
     # Texts are many times faster told apart by a dict than sorted.
     numbers = {}
     rows = column.to_list() if hasattr(column, "to_list") else list(column)

@@ -155,7 +155,12 @@ def _read_matrix(path, n_columns):
         blocks.append(rows)
         line += len(rows)
     bad.refuse()
-    return np.concatenate(blocks) if blocks else np.empty((0, n_columns))
+    if not blocks:
+        raise ValueError(
+            f"{path.name}, line 1: numbers are needed; got an empty file. Take it from "
+            "the archive again."
+        )
+    return np.concatenate(blocks)
 
 
 def _read_column(path, what, low, high):

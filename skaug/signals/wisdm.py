@@ -160,6 +160,12 @@ def load_wisdm(file, *, max_gap=1.0):
     for path in paths:
         numbers, lines = _read(path, dialect, data.remarks)
         _append(data, path.name, numbers, lines, max_gap)
+    if not data.X:
+        raise ValueError(
+            "load_wisdm needs two records of a person that follow each other within "
+            f"max_gap={max_gap:g} s; got none in {[path.name for path in paths]}. Sort "
+            "the lines by time, or take the file from the archive again."
+        )
     data.groups = np.array(data.groups)
     return data
 

@@ -20,7 +20,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaug import AugmentationSearchCV, ISDAClassifier, NetClassifier
@@ -62,6 +62,8 @@ WITH_OBJECTS = Method(
     "objects", lambda setup, value: setup.augmented(value), grid=(Jitter(),)
 )
 SMALL = Budgets(plain=(4,), augmented=(4,), decays=(0.01,), refused=4)
+# For what does not depend on how long networks train.
+QUICK = clone(SEARCH).set_params(budget=SMALL)
 
 
 @parametrize_with_checks(
@@ -138,7 +140,7 @@ def test_a_gain_has_to_be_larger_than_its_error(gains, best):
 
 def test_methods_of_ones_own_take_two_lines(rows):
     mine = Method("mine", lambda s, v: s.augmented(Jitter(v)), grid=(0.05, 0.2))
-    search = clone(SEARCH).set_params(methods=["ISDA", mine], cv=2).fit(*rows)
+    search = clone(QUICK).set_params(methods=["ISDA", mine], cv=2).fit(*rows)
     values = {one["value"] for one in search.results_ if one["method"] == "mine"}
     assert values <= {0.05, 0.2} and values
 
@@ -161,7 +163,7 @@ def test_groups_are_never_on_both_sides(rows):
             seen.append((self.fitted_to, set(X[:, 0])))
             return super().forward(X, *args, **params)
 
-    search = clone(SEARCH).set_params(estimator=Watching(), methods=["heuristics"])
+    search = clone(QUICK).set_params(estimator=Watching(), methods=["heuristics"])
     search.fit(X, y, groups=groups)
     # In each of three folds two plain networks and one or more of heuristics are tried
     # by a third of the training rows, and fitted again for the test rows.
@@ -185,10 +187,18 @@ def test_the_head_learns_inside_the_folds(rows):
             return super().fit(X, y, sample_weight)
 
     pipe = make_pipeline(Counting(), NetClassifier(random_state=0))
-    search = clone(SEARCH).set_params(estimator=pipe).fit(X, y)
+    search = clone(QUICK).set_params(estimator=pipe).fit(X, y)
     assert max(seen[:-1]) == 100 and seen[-1] == 150
     assert isinstance(search.best_estimator_, Pipeline)
     assert search.predict(X).shape == (150,)
+
+
+def test_channels_last_reaches_a_network_behind_a_head():
+    X, y = np.random.default_rng(0).normal(size=(24, 9, 3)), np.arange(24) % 2
+    pipe = make_pipeline(FunctionTransformer(), NetClassifier(random_state=0))
+    search = clone(QUICK).set_params(estimator=pipe, channels_last=True, cv=2)
+    search.fit(X, y)
+    assert search.best_estimator_[-1].input_shape_ == (3, 9)
 
 
 def test_frames_of_numbers_texts_and_gaps(rows):
@@ -218,10 +228,10 @@ def test_texts_by_a_column_transformer():
 
 
 def test_scoring_chooses_and_scores(rows):
-    search = clone(SEARCH).set_params(scoring="accuracy").fit(*rows)
+    search = clone(QUICK).set_params(scoring="accuracy").fit(*rows)
     frame = pd.DataFrame(search.results_)
     np.testing.assert_allclose(100 * frame.score, frame.accuracy)
-    search = clone(SEARCH).set_params(scoring="f1_macro").fit(*rows)
+    search = clone(QUICK).set_params(scoring="f1_macro").fit(*rows)
     frame = pd.DataFrame(search.results_)
     assert ((frame.score >= 0) & (frame.score <= 1)).all()
     assert "score" in search.comparison_.table()[0]
@@ -242,7 +252,7 @@ def test_what_judges_can_be_beyond_doubt(metric):
 def test_it_works_within_cross_validation(rows):
     X, y = rows
     groups = np.arange(150) // 5
-    search = clone(SEARCH).set_params(cv=2)
+    search = clone(QUICK).set_params(cv=2)
     scores = cross_val_score(make_pipeline(StandardScaler(), search), X, y, cv=2)
     assert scores.shape == (2,) and np.isfinite(scores).all()
     scores = cross_val_score(
@@ -252,7 +262,7 @@ def test_it_works_within_cross_validation(rows):
 
 
 def test_cells_are_kept_and_found_again(rows, tmp_path, monkeypatch):
-    search = clone(SEARCH).set_params(cache=tmp_path)
+    search = clone(QUICK).set_params(cache=tmp_path)
     first = search.fit(*rows).results_
     monkeypatch.setattr("skaug.comparison.study.keep_cell", lambda *args: 1 / 0)
     assert clone(search).fit(*rows).results_ == first
@@ -264,23 +274,23 @@ def test_folds_adapt_to_small_classes(rows):
     X, y = rows
     few = np.r_[:50, 50:53]
     with pytest.warns(UserWarning, match="10 rows of each class .* makes 3 folds"):
-        search = clone(SEARCH).set_params(cv=10).fit(X[few], y[few])
+        search = clone(QUICK).set_params(cv=10).fit(X[few], y[few])
     assert max(one["fold"] for one in search.results_) == 2
 
 
 def test_folds_with_a_group_on_both_sides_are_refused(rows):
     groups = np.arange(150) // 5
     with refuses("needs cv to keep groups together; got .* on both sides"):
-        clone(SEARCH).set_params(cv=KFold(3, shuffle=True)).fit(*rows, groups=groups)
+        clone(QUICK).set_params(cv=KFold(3, shuffle=True)).fit(*rows, groups=groups)
     with refuses("needs 4 groups or more; got 3. Add some, or leave groups out"):
-        clone(SEARCH).fit(*rows, groups=np.arange(150) % 3)
+        clone(QUICK).fit(*rows, groups=np.arange(150) % 3)
 
 
 def test_sparse_rows_and_a_forest_among_the_methods(rows):
     X, y = rows
     trees = Method("trees", lambda s, v: BaggingClassifier(n_estimators=3), twin=BEST)
     pipe = make_pipeline(OneHotEncoder(handle_unknown="ignore"), NetClassifier())
-    search = clone(SEARCH).set_params(estimator=pipe, methods=["ISDA", trees])
+    search = clone(QUICK).set_params(estimator=pipe, methods=["ISDA", trees])
     search.fit(X.round(), y)
     assert search.predict(X.round()).shape == (150,)
     assert "trees" in search.comparison_.methods
@@ -305,9 +315,9 @@ def test_a_classifier_without_a_network_is_named_if_it_is_better():
 def test_given_folds_are_taken(rows):
     X, y = rows
     fold = PredefinedSplit(np.where(np.arange(150) % 3 == 0, 0, -1))
-    search = clone(SEARCH).set_params(cv=fold).fit(X, y)
+    search = clone(QUICK).set_params(cv=fold).fit(X, y)
     assert {one["n_test"] for one in search.results_} == {50}
-    search = clone(SEARCH).set_params(cv=KFold(2, shuffle=True)).fit(X, y)
+    search = clone(QUICK).set_params(cv=KFold(2, shuffle=True)).fit(X, y)
     assert {one["n_test"] for one in search.results_} == {75}
 
 
@@ -329,11 +339,11 @@ def test_given_folds_are_taken(rows):
 )
 def test_what_cannot_be_used_is_refused(rows, params, message):
     with refuses(message):
-        clone(SEARCH).set_params(**params).fit(*rows)
+        clone(QUICK).set_params(**params).fit(*rows)
 
 
 def test_without_refit_it_does_not_predict(rows):
-    search = clone(SEARCH).set_params(refit=False).fit(*rows)
+    search = clone(QUICK).set_params(refit=False).fit(*rows)
     assert search.best_method_ in (BEST, "ISDA")
     with pytest.raises(AttributeError, match="needs refit=True to predict"):
         search.predict(rows[0])

@@ -29,7 +29,7 @@ def test_numbers_as_programs_write_them(form, scale):
     check_against_float([form % number for number in numbers])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.from_regex(DECIMAL, fullmatch=True), min_size=1, max_size=12))
 def test_any_decimal(tokens):
     check_against_float(tokens)

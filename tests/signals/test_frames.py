@@ -136,6 +136,7 @@ def test_labels_and_groups_of_segments(segments):
             {"X": [np.zeros(100)]},
             r"of shape \(100,\) as recording 0. One ch",
         ),
+        ({"X": np.zeros((7, 3, 90), complex)}, "segments of numbers; got complex128"),
         ({"X": [np.full((3, 9), "x")]}, "recordings of numbers.*<U1 of shape"),
         ({"X": [np.zeros((3, 90)), np.zeros((4, 50))]}, "the same channels.*3, 4"),
         ({"X": [np.zeros((90, 3)), np.zeros((50, 3))]}, r"\[x\.T for x in X\]"),

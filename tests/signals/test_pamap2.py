@@ -1,5 +1,6 @@
 """PAMAP2's folder: 54 columns, lost packets, transient activities, jumps in time."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,10 @@ def test_parts(folder):
         "playing soccer",
     }
     assert len(load_pamap2(folder, part="all").X) == 5
+    half = folder / "half"
+    shutil.copytree(folder / "Protocol", half / "Protocol")
+    with refuses("with Protocol and Optional in it; got .*half", FileNotFoundError):
+        load_pamap2(half, part="all")
     assert len(load_pamap2(folder / "Protocol").X) == 4
     folder.rename(folder.parent / "PAMAP2_Dataset")
     assert len(load_pamap2(folder.parent).X) == 4

@@ -191,7 +191,6 @@ def test_bad_parameters_get_a_sentence(parameters, message):
         (np.full((5, 3, 8), 1e20, np.float32), "squares float32 can hold"),
         (np.full((5, 3, 8), np.nan), "NaN"),
         (Frames(np.zeros((1, 3, 80)), 8, 8)[:0], "a frame or more.*Frames of shape"),
-        (Frames(np.zeros((1, 3, 80), complex), 8, 8), "of real numbers; got"),
         (Frames(np.full((1, 3, 80), np.nan), 8, 8), "among frames 0 to 9"),
     ],
 )
@@ -239,7 +238,7 @@ def test_another_shape_than_in_fit_is_refused(segments):
 
 def test_a_net_takes_frames_as_signals(segments):
     frames = frame_segments(segments, np.arange(7) % 2, frame_length=25)
-    net = NetClassifier(max_epochs=2, random_state=0)
+    net = NetClassifier(max_epochs=1, random_state=0)
     options = {"groups": frames.groups, "cv": GroupKFold(3)}
     found = cross_val_predict(net, frames.X, frames.y, **options)
     expected = cross_val_predict(net, np.asarray(frames.X), frames.y, **options)

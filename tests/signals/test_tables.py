@@ -216,8 +216,23 @@ def test_missing_numbers_are_nan():
     with refuses("got NaN in 2 of 4 frames"):
         frames_from_table(table, ["x"], frame_length=4)
     table = {"x": [1, None, 3, 4], "i": pd.array([1, 2, None, 4], "Int64")}
-    found = frames_from_table(table, ["x", "i"], frame_length=4, missing="keep")
+    names = pd.Index(["x", "i"])
+    found = frames_from_table(table, names, frame_length=4, missing="keep")
     np.testing.assert_array_equal(found.X[0], [[1, np.nan, 3, 4], [1, 2, np.nan, 4]])
+
+
+MISSING = {
+    "in whole numbers": pd.array([5, None, 7, None], "Int64"),
+    "masked": np.ma.array([5, 6, 7, 8], mask=[0, 1, 0, 1]),
+    "in days": np.array(["2026-01-01", "NaT", "2026-01-02", "NaT"], "M8[D]"),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_rows_without_a_person_are_counted(kind):
+    table = {"x": np.zeros(4), "who": MISSING[kind]}
+    with refuses("a group for every row; got 2 of 4 missing.*, the first in row 1"):
+        recordings_from_table(table, ["x"], None, "who")
 
 
 def test_small_numbers_stay_small():
@@ -250,9 +265,14 @@ def test_an_array_of_float64_is_cut_into_views():
         ({}, {"channels": []}, r"channels, each of them once; got \[\]"),
         ({}, {"channels": ["x", "x"]}, r"each of them once; got \['x', 'x'\]"),
         ({}, {"channels": ["x", "s"]}, r"got \['s'\] among the channels"),
-        ({"x": ["0.5;"] * 16}, {}, "channels of numbers; got 'x' with '0.5;'"),
-        ({"x": ["1"] * 16, "y": ["?"] * 16}, {}, "'x' with '1', 'y' with '?'.*to_num"),
-        ({"x": pd.Timestamp("2026-01-01")}, {}, "got 'x' with .*2026"),
+        ({"x": ["0.5;"] * 16}, {}, "of numbers; got column 'x' .*'0.5;' in it. Make n"),
+        (
+            {"x": ["1", "2", "?", "4"] * 4},
+            {},
+            "'x' .*Most others are numbers.*to_numer",
+        ),
+        ({"x": ["0,5"] * 16}, {}, "column 'x' .*'0,5' in it. That is a decimal comma"),
+        ({"x": pd.Timestamp("2026-01-01")}, {}, "'x' of times, datetime64.*Leave it"),
         (
             {"what": ["a", None] * 8},
             {},
@@ -263,6 +283,11 @@ def test_an_array_of_float64_is_cut_into_views():
         ({"what": ["a", 1] * 8}, {}, r"labels of one type; got \['int', 'str'\]"),
         ({"s": [0.1, np.nan] * 8}, {}, "time for every row; got 8 of 16 missing"),
         ({"s": ["10:00:01"] * 16}, {}, "got '10:00:01' in column 's'.*to_datetime"),
+        (
+            {"s": 7 * np.arange(16) % 16},
+            {},
+            "in the order of time; got .* backwards.*sort_val",
+        ),
         ({"s": np.arange(16) // 4}, {}, "tell rows apart; got the same time in most"),
         ({}, {"rate": 100}, "in seconds, 0.01 from row to row at rate=100; got a med"),
         ({}, {"rate": 0}, "rate to be a finite number > 0 or None; got 0"),

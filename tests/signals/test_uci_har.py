@@ -87,6 +87,7 @@ def damaged(tmp_path, name, change):
     [
         ("y_train.txt", lambda t: t.replace("6", "7"), "line 4: a label from 1 to 6"),
         ("y_train.txt", lambda t: t.replace("6", "0"), "label from 1 to 6 .*; got 0"),
+        ("y_train.txt", lambda t: "", "line 1: numbers are needed; got an empty file"),
         ("y_train.txt", lambda t: t + "1\n", "subject_train.txt, line 5: 5 lines"),
         ("subject_train.txt", lambda t: t[:-2], "line 4: 4 lines are needed.*got 3"),
         ("subject_train.txt", lambda t: t.replace("30", "31"), "line 3: a person from"),

@@ -1,5 +1,7 @@
 """WISDM's lines: real ones, the faults they are known for, and cuts in time."""
 
+import gzip
+
 import numpy as np
 import pytest
 from helpers import refuses
@@ -262,6 +264,10 @@ def test_other_files_are_refused(read, tmp_path):
         read("1.5 2.5\n" * 3)
     with refuses("line 1: a record such as .* got ''. 0 of 0 lines"):
         read("")
+    with refuses("two records of a person that follow each other within max_gap=1 s"):
+        read("\n".join(records(5)[::-1]) + "\n")
+    with refuses("got a packed file. Unpack it"):
+        read(gzip.compress(REAL.encode()))
     with refuses("got UTF-16"):
         read(REAL.encode("utf-16"))
     with refuses("line 1: .* carriage return"):
