@@ -166,9 +166,9 @@ def test_without_a_standard_error_there_is_no_bar(monkeypatch):
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
 def test_a_net_counts_epochs(kind, capsys):
     net = kind(verbose=1, **SHORT)
-    last = bars(lambda: net.fit(X, Y))[-1]
+    last = bars(lambda: net.fit(X, Y, sample_weight=1 + Y**3))[-1]
     assert count_of(last) == (kind.__name__, 3, 3)
-    # The figure of skorch's, over the rows of all batches.
+    # The figure in the history, over the rows of all batches, by their weights.
     assert f"loss={net.history[-1, 'train_loss']:.3g}]" in last
     assert capsys.readouterr() == ("", "")
 

@@ -319,6 +319,8 @@ class WeighsRows:
         criterion = getattr(self.criterion_, "_orig_mod", self.criterion_)  # compiled
         target = to_tensor(y_true, device=self.device)
         if _takes_weights(type(criterion)):
+            if isinstance(criterion, nn.NLLLoss):  # skorch takes the logarithm for it
+                y_pred = (y_pred + torch.finfo(y_pred.dtype).eps).log()
             return criterion(y_pred, target, sample_weight=weight)
         reduction = self._check_reduction(criterion)
         criterion.reduction = "none"
@@ -362,7 +364,11 @@ class WeighsRows:
 
 @cache
 def _takes_weights(kind):
-    return "sample_weight" in inspect.signature(kind.forward).parameters
+    # A criterion may also be a function, which has no forward.
+    forward = getattr(kind, "forward", None)
+    return (
+        forward is not None and "sample_weight" in inspect.signature(forward).parameters
+    )
 
 
 def _is_mean(callback):
