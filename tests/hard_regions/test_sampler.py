@@ -569,7 +569,7 @@ def test_categories_and_weights_in_a_search(mixed):
         make_pipeline(encode, LogisticRegression()),
     )
     grid = {"sampler__sources": ["all", "supported"], "sampler__generator": ["noise"]}
-    search = GridSearchCV(model, grid, cv=3, n_jobs=2, error_score="raise")
+    search = GridSearchCV(model, grid, cv=3, error_score="raise")
     assert search.fit(frame, NAMES[y]).best_score_ > 0.6
     # A weight of 0 takes a row out, and the new rows of which it is the source.
     weighted = ResampledClassifier(
