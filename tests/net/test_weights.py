@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_class_weight
-from skorch.callbacks import EarlyStopping, EpochScoring
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
@@ -642,6 +642,20 @@ def test_labels_of_another_length_are_told_before_rows_are_left_out(table):
     X, y = table
     with refuses("NetClassifier needs one label per row"):
         quick().fit(X, np.append(y, 1), sample_weight=np.arange(150))
+
+
+class Fails(Callback):
+    def on_batch_end(self, net, **kwargs):
+        raise ZeroDivisionError
+
+
+def test_an_error_leaves_no_weights_for_the_next_training(table):
+    X, y = table
+    net = quick(callbacks=[Fails()])
+    with pytest.raises(ZeroDivisionError) as kept:  # as a notebook keeps it
+        net.fit(X, y, sample_weight=1 + y)
+    net.set_params(callbacks=None).fit(X, y)
+    assert same(net, quick().fit(X, y)) and kept.tb
 
 
 def test_training_goes_on_with_weights(rows):
