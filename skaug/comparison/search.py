@@ -238,6 +238,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_parameters(self, self._rules)
         base, head = _network_and_head(self.estimator, X)
+        if base is not None:
+            check_parameters(base, base._rules)
         given = self.channels_last
         if given is None:
             given = getattr(base, "channels_last", None)

@@ -491,7 +491,7 @@ default="all"
                 raise ValueError(
                     "IHDAFinetuner needs a network of finite weights; got others in "
                     f"{wrong!r} of the FrozenEstimator. Train it again, with a lower "
-                    "learning rate or scaled rows."
+                    "lr or scaled rows."
                 )
             return _copied(net)
         net = clone(net)

@@ -108,6 +108,8 @@ class ISDAClassifier(NetClassifier):
     np.float64(1.0)
     """
 
+    _modules_given = ("module", "covariance")
+
     def __init__(
         self,
         module=None,
@@ -215,13 +217,6 @@ class ISDAClassifier(NetClassifier):
             self._check_parameters()
             self._initialize_criterion()
         return self
-
-    def __setattr__(self, name, value):
-        if name == "covariance":
-            # skorch would take one that is given for a network to be trained.
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def torch_compile(self, module, name):
         """Compile the network but not the loss, whose strength changes at each step."""

@@ -8,7 +8,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
 )
 
@@ -29,6 +28,7 @@ from skaug.isda.linear_cv import candidates, choose
 from skaug.isda.linear_fit import Problem, principal_axes, solve
 from skaug.net.priors import log_prior
 from skaug.net.splits import folds_of_few
+from skaug.net.weighted_rows import check_weights
 
 __all__ = ["ISDALogisticRegression"]
 
@@ -213,7 +213,8 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         classes, codes = np.unique(y, return_inverse=True)
         check_two_classes(classes, type(self).__name__)
         groups = check_groups(groups, len(y), type(self).__name__)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
+        weights = check_weights(sample_weight, len(X), type(self).__name__)
+        weights = np.ones(len(X)) if weights is None else weights.copy()
         offset = self.logit_adjustment * log_prior(np.bincount(codes, weights))
         weights *= compute_class_weight(
             self.class_weight, classes=classes, y=y, sample_weight=weights

@@ -267,6 +267,7 @@ class NetClassifier(
     True
     """
 
+    _modules_given = ("module",)  # parameters that may be networks
     _rules = {
         "module": Rule(
             lambda module: module is None or callable(module),
@@ -763,6 +764,13 @@ class NetClassifier(
         for name in OF_TRAINING:
             state.pop(name, None)
         return state
+
+    def __setattr__(self, name, value):
+        if name in self._modules_given:
+            # skorch would take it for a network to be trained, and refuse it.
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def _get_param_names(self):
         return [name for name in super()._get_param_names() if name[0] != "_"]

@@ -96,7 +96,7 @@ def _advice(net, rows, first):
     if not first:
         groups = net.optimizer_.param_groups
         rate = max(group.get("initial_lr", group["lr"]) for group in groups)
-        ways.append(f"lower the learning rate, which is {rate:g}")
+        ways.append(f"lower lr, the learning rate, which is {rate:g}")
     if largest > LARGE and not standardised:
         ways.append(f"scale the rows, which reach {largest:.2g}")
     weight = getattr(criterion, "weight", None)

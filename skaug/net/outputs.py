@@ -118,7 +118,7 @@ class GivesProbabilities:
                 raise ValueError(
                     f"{type(self).__name__} needs a network that returns numbers; got "
                     "NaN for rows of the training, whose weights are finite but too "
-                    "large to compute with. Lower the learning rate, or scale the rows."
+                    "large to compute with. Lower lr, or scale the rows."
                 )
             self.outputs_ = kind_of(outputs)
 

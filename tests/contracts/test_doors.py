@@ -1,4 +1,4 @@
-"""Data and labels as people have them, at every door.
+"""Data, labels, weights and settings as people have them, at every door.
 
 A door is an estimator or a function that takes rows, labels or groups. A kind of input
 is one that people bring: what is exact must come out as from clean input, and what
@@ -16,10 +16,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
 from torch import nn
+from torch.utils.data import DataLoader
 
 from skaug import (
     AugmentationSearchCV,
@@ -502,3 +506,126 @@ def test_channels_that_come_last(door, shape):
         moved = through(lying, y, groups, True)
         np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6)
     assert len(through(lying, y, groups, False))  # as somebody means it
+
+
+# What cannot train, and the corners of skorch: parameters of a net, at each door that
+# trains one. Without a sentence the result has to be that of other parameters.
+
+
+class Ending(nn.Sequential):
+    """A linear network with something after it."""
+
+    def __init__(self, last=None, n_outputs=3):
+        super().__init__(nn.Linear(6, n_outputs), *([last] if last else []))
+        for weight in self.parameters():
+            nn.init.constant_(weight, 0.1)
+
+
+def share(cv):
+    return {"train_split": ValidSplit(cv, stratified=True)}
+
+
+OF_NETS = {
+    "NetClassifier": (NET, ""),
+    "ISDAClassifier": (ISDAClassifier(**SHORT), ""),
+    "PriorShift": (PriorShift(NET), "estimator__"),
+    "IHDAFinetuner": (
+        IHDAFinetuner(NET, generator="noise", levels=["blocks.1"], random_state=0),
+        "estimator__",
+    ),
+    "InfluenceAugmenter": (AUGMENTER, "estimator__"),
+    "AugmentationSearchCV": (SEARCH, "estimator__"),
+}
+SETTINGS = {
+    "lr of 1e30": ({"lr": 1e30}, "needs .* finite; .* epoch .*Lower lr|needs weights "),
+    "a softmax too many": (
+        {"module": Ending(nn.Softmax(1))},
+        "needs logits from the module|got probabilities",
+    ),
+    "log-softmax and NLLLoss": (
+        {"module": Ending(nn.LogSoftmax(1)), "criterion": nn.NLLLoss},
+        "needs probabilities from the module|criterion to be a class derived from ISDA",
+    ),
+    "an output too many": (
+        {"module": Ending(n_outputs=4)},
+        r"one output per class, of shape \(2, 3\).* got \(2, 4\)",
+    ),
+    "outputs of a class": (
+        {"module": Ending, "module__n_outputs": 4},
+        "got .*Set module__n_outputs=3",
+    ),
+    "nothing to stop by": (
+        {"callbacks": [("stop", EarlyStopping())]},
+        "needs rows to hold out for EarlyStopping, .*Set train_split=0.2",
+    ),
+    "a callback alone": ({"callbacks": EarlyStopping()}, "callbacks to be .* a list"),
+    "a share above 1": ({"train_split": 1.5}, "needs train_split to be"),
+    "two weights of three": (
+        {"criterion__weight": [1.0, 2.0]},
+        "needs criterion__weight to be 3 finite numbers",
+    ),
+    "a share": ({"train_split": 0.2}, share(0.2)),
+    "a number of folds": ({"train_split": 5}, share(5)),
+    "a list of weights": (
+        {"criterion__weight": [1, 2, 1]},
+        {"criterion__weight": torch.tensor([1.0, 2.0, 1.0])},
+    ),
+    "a last batch of one": (
+        {"iterator_train": DataLoader, "batch_size": 19},
+        {"iterator_train": DataLoader, "batch_size": 19},
+    ),
+}
+
+
+def trained(door, settings):
+    """What the door makes of clean rows with settings of its net."""
+    X, y, _ = rows()
+    model, prefix = OF_NETS[door]
+    params = {f"{prefix}{name}": value for name, value in settings.items()}
+    model = clone(model).set_params(**params).fit(X, y)
+    return getattr(model, "estimator_", model).predict_proba(X)
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize("door", OF_NETS)
+def test_settings_that_cannot_train(door, kind):
+    settings, says = SETTINGS[kind]
+    if isinstance(says, dict):
+        made = trained(door, settings)
+        np.testing.assert_allclose(made, trained(door, says), rtol=1e-6)
+        np.testing.assert_allclose(made.sum(axis=1), 1, rtol=1e-5)
+        return
+    with pytest.raises(ValueError, match=says):
+        trained(door, settings)
+
+
+WEIGHED = {
+    **{door: OF_NETS[door][0] for door in list(OF_NETS)[:4]},
+    "ISDALogisticRegression": ISDALogisticRegression(C=1.0, temperature=1),
+}
+ODD = np.arange(N) % 2 == 1
+WEIGHTS = {
+    "negative": (np.where(ODD, 1.0, -1.0), "finite and 0 or more; got -1.0 for row 0"),
+    "NaN": (np.where(ODD, 1.0, np.nan), "finite and 0 or more; got nan for row 0"),
+    "masked": (np.ma.array(np.ones(N), mask=ODD), "got nan for row 1"),
+    "one too few": (np.ones(N - 1), r"shape \(60,\); got shape \(59,\)"),
+    "texts": (["much"] * N, "needs sample_weight to be numbers"),
+    "zeros": (np.zeros(N), "needs a sample_weight above 0"),
+    "ones": (np.ones(N), np.arange(N)),
+    "a list": ([1] * N, np.arange(N)),
+    "zeros and ones": (ODD.astype(int), np.flatnonzero(ODD)),
+}
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("door", WEIGHED)
+def test_weights_of_rows(door, kind):
+    (weight, says), (X, y, _) = WEIGHTS[kind], rows()
+    model = WEIGHED[door]
+    if isinstance(says, str):
+        with pytest.raises(ValueError, match=says):
+            clone(model).fit(X, y, sample_weight=weight)
+        return
+    weighted = clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+    alone = clone(model).fit(X[says], y[says]).predict_proba(X)
+    np.testing.assert_allclose(weighted, alone, atol=1e-5)

@@ -55,7 +55,7 @@ def test_the_loss_is_named_with_epoch_and_rate_and_the_net_is_forgotten(table, k
     net = kind(lr=1e30, max_epochs=3, random_state=0)
     with refuses(
         f"{kind.__name__} needs a training loss that stays finite; got nan in epoch 1, "
-        r"batch 2 of 3\. Lower the learning rate, which is 1e\+30\."
+        r"batch 2 of 3\. Lower lr, the learning rate, which is 1e\+30\."
     ):
         net.fit(*table)
     for use in (net.predict, net.predict_proba):
@@ -142,7 +142,9 @@ def test_rows_of_large_numbers_are_named_for_a_module_of_ones_own(table):
     X, y = table
     with refuses(r"batch 1 of 3. Scale the rows, which reach .*e\+38\.$"):
         quick(Wide).fit(X * (3e38 / np.abs(X).max()), y)
-    with refuses("Lower the learning rate, which is 1e.*, or scale the rows, which"):
+    with refuses(
+        "Lower lr, the learning rate, which is 1e.*, or scale the rows, which"
+    ):
         quick(Linear, lr=1e37).fit(X * 1e4, y)
     assert quick(max_epochs=20).fit(X * 1e30, y).score(X * 1e30, y) > 0.9
 
