@@ -52,10 +52,15 @@ def expression(thing):
     Arrays are told of by their shapes, and networks by their names.
     """
     parts = []
-    for name, parameter in signature(type(thing)).parameters.items():
+    try:
+        parameters = signature(type(thing)).parameters
+    except ValueError:  # as for some classes that are not written in Python
+        return f"{type(thing).__name__}(...)"
+    for name, parameter in parameters.items():
         value = getattr(thing, name, parameter.default)
         default = parameter.default
-        if value is Parameter.empty or parameter.kind in _MANY:
+        is_method = getattr(value, "__self__", None) is thing
+        if value is Parameter.empty or is_method or parameter.kind in _MANY:
             continue
         if default is Parameter.empty or shown(value) != shown(default):
             parts.append(f"{name}={shown(value)}")

@@ -56,7 +56,14 @@ from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 __all__ = ["NetClassifier"]
 
 # What is there only while a net trains.
-OF_TRAINING = ("_groups", "_split", "_weights", "_row_weights", "batch_weight_")
+OF_TRAINING = (
+    "_groups",
+    "_split",
+    "_weights",
+    "_row_weights",
+    "batch_weight_",
+    "_weight_was_used",
+)
 
 
 def _are_callbacks(value):

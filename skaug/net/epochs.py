@@ -29,14 +29,13 @@ def count_epoch(net):
 
 
 def _mean(batches, part):
-    """Mean loss over the rows of a part, None without any."""
-    pairs = [
-        (batch[f"{part}_loss"], batch[f"{part}_batch_size"])
-        for batch in batches
-        if f"{part}_loss" in batch
-    ]
-    n_rows = sum(size for _, size in pairs)
-    return sum(loss * size for loss, size in pairs) / n_rows if n_rows else None
+    """Mean loss over the rows of a part, by their weights; None without any."""
+    loss, size, weight = (
+        f"{part}_{key}" for key in ("loss", "batch_size", "batch_weight")
+    )
+    pairs = [(b[loss], b.get(weight, b[size])) for b in batches if loss in b]
+    total = sum(size for _, size in pairs)
+    return sum(loss * size for loss, size in pairs) / total if total else None
 
 
 @contextmanager

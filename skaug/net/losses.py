@@ -23,26 +23,34 @@ class FeedsLoss:
 
     def _criterion_weight(self, weight):
         """Weights as the loss takes them; if it is torch's, one for each class."""
+        known = isinstance(self.criterion, type) and issubclass(
+            self.criterion, BY_CLASS
+        )
         try:
             if not isinstance(weight, torch.Tensor):
                 weight = torch.from_numpy(np.asarray(weight, np.float32))
         except (TypeError, ValueError):
+            if known:
+                self._refuse_criterion_weight(repr(weight))
             return weight  # What it is, a loss of the user's may know.
-        known = isinstance(self.criterion, type) and issubclass(
-            self.criterion, BY_CLASS
-        )
         if not known:
             return weight
-        n_classes = len(self.classes_) if hasattr(self, "classes_") else None
-        right = weight.ndim == 1 and n_classes in (None, len(weight))
+        right = weight.ndim == 1 and self._n_classes() in (None, len(weight))
         if not right or not weight.isfinite().all() or weight.min() < 0:
-            n = "one" if n_classes is None else f"{n_classes}"
-            raise ValueError(
-                f"{type(self).__name__} needs criterion__weight to be {n} finite "
-                f"numbers >= 0, in the order of classes_; got {weight.tolist()}. Give "
-                "one for each class."
-            )
+            self._refuse_criterion_weight(weight.tolist())
         return weight
+
+    def _refuse_criterion_weight(self, got):
+        n = self._n_classes()
+        raise ValueError(
+            f"{type(self).__name__} needs criterion__weight to be "
+            f"{'one' if n is None else n} finite numbers >= 0, in the order of "
+            f"classes_; got {got}. Give one for each class, or set class_weight, which "
+            "goes by label or is 'balanced'."
+        )
+
+    def _n_classes(self):
+        return len(self.classes_) if hasattr(self, "classes_") else None
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Compute the loss of a batch."""

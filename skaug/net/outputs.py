@@ -43,7 +43,9 @@ def kind_of(outputs):
         gaps = (values.sum(dim=1) - 1).abs()
         # Written so that NaN does not pass.
         if (gaps <= tolerance).all() and (values >= 0).all():
-            return kind
+            # A last layer may start as the logarithms of the shares of the classes.
+            is_start = kind == LOGARITHMS and (outputs == outputs[:1]).all()
+            return LOGITS if is_start else kind
     return LOGITS
 
 
@@ -225,5 +227,7 @@ class _ToProbabilities:
     def __call__(self, outputs):
         if self.kind is None:
             self.kind = kind_of(outputs)
+        if outputs.dtype in (torch.bfloat16, torch.float16):
+            outputs = outputs.float()  # NumPy has no bfloat16
         # The softmax of logarithms of probabilities is these probabilities.
         return outputs if self.kind == PROBABILITIES else outputs.softmax(dim=-1)

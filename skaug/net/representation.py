@@ -34,7 +34,7 @@ class _Short:
 def _named(callbacks):
     """Name and text of each callback that the user gave."""
     for callback in callbacks if isinstance(callbacks, list) else ():
-        if isinstance(callback, tuple):
+        if isinstance(callback, tuple) and len(callback) == 2:
             yield callback[0], _Short(callback[1])
         else:
             kind = callback if isinstance(callback, type) else type(callback)

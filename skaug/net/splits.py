@@ -68,18 +68,31 @@ def check_side(held_out, name):
 
 def check_monitors(callbacks, name):
     """Refuse callbacks that watch scores of held-out rows where there are none."""
+    callbacks = [one for _, one in callbacks]
+    if any(map(_may_record, callbacks)):
+        return
     scores = {"valid_loss", "valid_acc"}
-    for _, one in callbacks:
+    for one in callbacks:
         if getattr(one, "on_train", None) is False:
             scores.add(getattr(one, "name", None) or getattr(one, "name_", None))
-    for _, one in callbacks:
+    for one in callbacks:
         monitor = getattr(one, "monitor", None)
-        if isinstance(monitor, str) and monitor.removesuffix("_best") in scores:
-            raise ValueError(
-                f"{name} needs rows to hold out for {type(one).__name__}, which "
-                f"monitors {monitor!r}; got train_split=None. Set train_split=0.2, "
-                "say, or monitor='train_loss'."
-            )
+        if not isinstance(monitor, str) or monitor.removesuffix("_best") not in scores:
+            continue
+        advice = ", or on_train=True of what scores it"
+        if monitor.startswith("valid_"):
+            same = monitor.replace("valid_", "train_")
+            advice = f", or monitor={same!r}" if "loss" in monitor else ""
+        raise ValueError(
+            f"{name} needs rows to hold out for {type(one).__name__}, which monitors "
+            f"{monitor!r}; got train_split=None. Set train_split=0.2, say{advice}."
+        )
+
+
+def _may_record(callback):
+    """Whether it is a callback of the user's, which may have scores of its own."""
+    home = getattr(type(callback).on_epoch_end, "__module__", None) or ""
+    return home.partition(".")[0] not in ("skorch", "skaug")
 
 
 # ``split`` is a ValidSplit of skorch. Its ``cv`` is a number of folds, of which the

@@ -9,7 +9,7 @@ a batch as they are.
 """
 
 import inspect
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 
 import numpy as np
@@ -232,9 +232,12 @@ class WeighsRows:
         """Run one epoch; weights are taken off the batches before a step sees them."""
         split = getattr(self, "_split", None)
         rows = split and split[0 if training else 1]
-        if iterator is not None and self.weights_of(rows) is not None:
-            iterator = self._without_weights(iterator, prefix)
-        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if iterator is None or self.weights_of(rows) is None:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        # After an error whoever keeps it would keep the weights of the batch as well.
+        with closing(self._without_weights(iterator, prefix)) as batches:
+            super().run_single_epoch(batches, training, prefix, step_fn, **fit_params)
 
     def _without_weights(self, iterator, prefix):
         """Yield batches [X, y], and keep the weights meanwhile."""
@@ -319,6 +322,8 @@ class WeighsRows:
         criterion = getattr(self.criterion_, "_orig_mod", self.criterion_)  # compiled
         target = to_tensor(y_true, device=self.device)
         if _takes_weights(type(criterion)):
+            if isinstance(criterion, nn.NLLLoss):  # skorch takes the logarithm for it
+                y_pred = (y_pred + torch.finfo(y_pred.dtype).eps).log()
             return criterion(y_pred, target, sample_weight=weight)
         reduction = self._check_reduction(criterion)
         criterion.reduction = "none"
@@ -362,7 +367,11 @@ class WeighsRows:
 
 @cache
 def _takes_weights(kind):
-    return "sample_weight" in inspect.signature(kind.forward).parameters
+    # A criterion may also be a function, which has no forward.
+    forward = getattr(kind, "forward", None)
+    return (
+        forward is not None and "sample_weight" in inspect.signature(forward).parameters
+    )
 
 
 def _is_mean(callback):

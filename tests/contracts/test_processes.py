@@ -5,6 +5,7 @@ Joblib starts two processes once and keeps them for the tests of this file.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
@@ -32,9 +33,11 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from skaug import (
+    AugmentationSearchCV,
     BatchAugmentation,
     HardPoints,
     HardRegionSampler,
+    IHDAFinetuner,
     InfluenceAugmenter,
     ISDAClassifier,
     ISDALoss,
@@ -161,6 +164,11 @@ def test_two_processes_search_as_one_does(table, tmp_path):
             "model": [ResampledClassifier(views, LogisticRegression())],
             "model__sampler__augmentation__strength": [0.0, 3.0],
         },
+        {
+            "model": [IHDAFinetuner(NetClassifier(**SHORT), generator="noise")],
+            "model__random_state": [0],
+            "model__estimator__lr": [1e-3, 1e-2],
+        },
     ]
     one, two = (
         search_over(pipeline(LogisticRegression()), grid, 2, n_jobs).fit(frame, labels)
@@ -171,6 +179,19 @@ def test_two_processes_search_as_one_does(table, tmp_path):
     assert two.best_score_ > 0.8
     assert set(two.predict(frame)) == {"run", "sit", "walk"}
     assert two.best_estimator_.feature_names_in_.tolist() == list(frame.columns)
+
+
+def test_processes_beside_each_other_draw_no_bars(table, capfd):
+    cross_val_score(NetClassifier(verbose=1, **SHORT), *table, cv=2, n_jobs=2)
+    assert "epoch" not in capfd.readouterr().err
+    few = Budgets(plain=(4,), augmented=(6,), decays=(0.0,), refused=4)
+    params = {"methods": ["ISDA"], "cv": 2, "budget": few, "refit": False}
+    net = NetClassifier(verbose=2)  # of which there would be many lines
+    AugmentationSearchCV(net, n_jobs=2, verbose=1, **params).fit(*table)
+    printed = capfd.readouterr()
+    drawings = [one for one in re.split("[\r\n]", printed.err) if "cell" in one]
+    assert "Comparison: 100%" in drawings[-1] and " 4/4 [" in drawings[-1]
+    assert "epoch" not in printed.err and "train_loss" not in printed.out
 
 
 class Sides(Callback):

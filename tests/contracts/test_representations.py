@@ -233,6 +233,22 @@ def test_a_text_makes_the_object_again(thing):
         assert again.get_params(deep=False).keys() == kept
 
 
+def test_objects_that_do_not_show_what_makes_them_are_named():
+    for value, text in (
+        (np.random.RandomState(0), "RandomState()"),
+        (torch.Generator(), "Generator(...)"),
+        ({object}, "{<class 'object'>}"),
+    ):
+        assert repr(NetClassifier(random_state=value)) == (
+            f"NetClassifier(random_state={text})"
+        )
+
+
+def test_callbacks_that_fit_will_refuse_have_a_diagram():
+    net = NetClassifier(callbacks=[("alone",), 3, None])
+    assert "callbacks__NoneType" in net._repr_html_()
+
+
 def test_functions_of_the_user_have_no_address():
     net = NetClassifier(train_split=lambda dataset, y: (dataset, None))
     assert repr(net) == "NetClassifier(train_split=lambda *args: ...)"

@@ -86,10 +86,10 @@ def test_skip_probabilities():
     assert expected == pytest.approx(12.9, abs=0.05)
 
 
-@pytest.mark.parametrize("p", [0.0, 0.35, 1.0])
-def test_levels_are_skipped_as_often_as_that(table, p, fitted_net):
+@pytest.mark.parametrize("p, n", [(0.0, 5), (0.35, 40), (1.0, 20)])
+def test_levels_are_skipped_as_often_as_that(table, p, n, fitted_net):
     X, y = (part[:30] for part in table)
-    state, n = np.random.RandomState(0), 80 if p else 5
+    state = np.random.RandomState(0)
     params = {"tune_share": 0, "generator": "noise", "random_state": state}
     model = frozen(fitted_net, skip_probability=p, **params)
     skipped = [[r.skipped for r in model.fit(X, y).levels_] for _ in range(n)]
@@ -472,15 +472,15 @@ def test_grid_search_over_two_levels_of_nesting(table):
     pipe = make_pipeline(StandardScaler(), ihda(net))
     grid = [
         {
-            "ihdafinetuner__sources__radius": ["auto", 0.3],
+            "ihdafinetuner__sources__radius": [0.3],
             "ihdafinetuner__generator__latent_dim": [2, 4],
         },
         {
-            "ihdafinetuner__synthetic_share": [0.0, 0.5],
+            "ihdafinetuner__synthetic_share": [0.0],
             "ihdafinetuner__estimator__strength": [0.0, 1.0],
         },
     ]
-    search = GridSearchCV(pipe, grid, cv=GroupKFold(2), n_jobs=2, error_score="raise")
+    search = GridSearchCV(pipe, grid, cv=GroupKFold(2), error_score="raise")
     search.fit(X, y, groups=np.arange(len(y)) // 2)
     assert search.best_score_ > 0.7
     assert isinstance(search.best_estimator_[-1].estimator_, ISDAClassifier)

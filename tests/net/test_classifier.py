@@ -358,7 +358,10 @@ NEEDS_SPLIT = {
         EarlyStopping("valid_acc", lower_is_better=False),
         "EarlyStopping, which monitors 'valid_acc'",
     ),
-    "save": (Checkpoint(), "Checkpoint, which monitors 'valid_loss_best'"),
+    "save": (
+        Checkpoint(),
+        "Checkpoint, which monitors 'valid_loss_best'.*or monitor='train_loss_best'",
+    ),
     "slow": (
         LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
         "LRScheduler, which monitors 'valid_loss'",
@@ -372,7 +375,7 @@ def test_callbacks_that_watch_held_out_rows_need_some(
 ):
     monkeypatch.chdir(tmp_path)
     net = quick(callbacks=[("it", callback)], lr_schedule="constant")
-    with refuses(f"needs rows to hold out for {message}; got train_split=None"):
+    with refuses(f"needs rows to hold out for {message}"):
         net.fit(*table)
     assert not net.history  # refused before the first step
     assert net.set_params(train_split=0.2).fit(*table).history
@@ -381,10 +384,22 @@ def test_callbacks_that_watch_held_out_rows_need_some(
 def test_a_score_of_held_out_rows_needs_them_too(table):
     score = EpochScoring("f1_macro", name="f1", lower_is_better=False)
     stop = EarlyStopping("f1", lower_is_better=False)
-    with refuses("EarlyStopping, which monitors 'f1'"):
+    with refuses("EarlyStopping, which monitors 'f1'.*, or on_train=True of what"):
         quick(callbacks=[score, stop]).fit(*table)
+    score.on_train = True  # the advice
+    assert quick(callbacks=[score, stop]).fit(*table).history
     stop = EarlyStopping("train_loss")  # the other advice
     assert quick(callbacks=[stop]).fit(*table).history
+
+
+class HeldOutByHand(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("valid_loss", 1 / len(net.history))
+
+
+def test_a_loss_that_a_callback_of_the_users_records_can_be_watched(table):
+    net = quick(callbacks=[HeldOutByHand(), EarlyStopping()], max_epochs=2)
+    assert len(net.fit(*table).history) == 2
 
 
 def test_validation_data_without_a_row_are_refused(table):
@@ -477,7 +492,8 @@ def test_whole_weights_count_a_row_so_often(table):
 
 
 @pytest.mark.parametrize(
-    "weight", [[1, 2], [1, 2, 3, 4], torch.ones(2), [1, -1, 1], [1, np.nan, 1], 2.0]
+    "weight",
+    [[1, 2], torch.ones(2), [1, -1, 1], [1, np.nan, 1], 2.0, "balanced", {"a": 2}],
 )
 @pytest.mark.parametrize("kind", [NetClassifier, ISDAClassifier])
 def test_other_weights_of_classes_are_refused(table, weight, kind):

@@ -34,6 +34,14 @@ def test_one_bad_number_among_the_weights_or_averages_is_found(bad):
             assert weights_not_finite(broken) == name
 
 
+def test_complex_weights_are_looked_at_as_real_ones_are():
+    module = nn.Module()
+    module.weight = nn.Parameter(torch.full((2, 2), 1 + 2j))
+    assert weights_not_finite(module) is None
+    module.weight.data[1, 0] = complex(1, np.inf)
+    assert weights_not_finite(module) == "weight"
+
+
 def test_large_weights_and_a_mask_of_minus_infinity_are_finite():
     layer = nn.Linear(4, 4)
     layer.register_buffer("mask", torch.full((4, 4), -math.inf))

@@ -81,6 +81,28 @@ def test_what_is_no_probability_is_taken_for_logits(outputs):
     assert kind_of(outputs) == "logits"
 
 
+def test_a_last_layer_that_starts_as_the_shares_of_classes_is_not_accused():
+    shares = torch.tensor([0.7, 0.2, 0.1])
+    assert kind_of(shares.log().expand(2, 3)) == "logits"
+    other = torch.stack([shares, shares.flip(0)]).log()
+    assert kind_of(other) == "log-probabilities"
+
+
+class Half(nn.Linear):
+    """A last layer that computes as under torch.autocast."""
+
+    def forward(self, rows):
+        return super().forward(rows).bfloat16()
+
+
+def test_logits_of_half_precision_are_predicted_with(table):
+    X, y = table
+    net = quick(Half, module__in_features=8, module__out_features=3).fit(X, y)
+    proba = net.predict_proba(X)
+    assert proba.dtype == np.float32
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+
+
 def test_no_random_network_is_accused():
     for seed in range(300):
         torch.manual_seed(seed)

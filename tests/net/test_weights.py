@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_class_weight
-from skorch.callbacks import EarlyStopping, EpochScoring
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
@@ -552,6 +552,14 @@ class Takes(Own):
         )
 
 
+class TakesLogarithms(nn.NLLLoss):
+    def forward(self, log_p, target, sample_weight=None):
+        losses = -log_p.gather(1, target[:, None])[:, 0]
+        return (
+            losses.mean() if sample_weight is None else mean_loss(losses, sample_weight)
+        )
+
+
 class MeanAnyway(nn.CrossEntropyLoss):
     def forward(self, logits, target):
         return nn.functional.cross_entropy(logits, target)
@@ -563,7 +571,11 @@ def test_losses_of_ones_own(rows):
         params = {"criterion": criterion, "predict_nonlinearity": None}
         weighted = net(**params).fit(X, y, sample_weight=w)
         assert gap(weighted, net(**params).fit(X[repeated], y[repeated])) < 1e-9
-    for criterion, got in ((Own, "without reduction"), (MeanAnyway, "a loss of shape")):
+    for criterion, got in (
+        (Own, "without reduction"),
+        (MeanAnyway, "a loss of shape"),
+        (lambda: nn.functional.cross_entropy, "function, one without reduction"),
+    ):
         with refuses(f"needs a criterion with a loss for each row.* {got}"):
             net(criterion=criterion).fit(X, y, sample_weight=w)
 
@@ -578,6 +590,18 @@ def test_losses_of_ones_own(rows):
     assert same(net(Penalised).fit(X, y, sample_weight=w), net().fit(X, y, None, w))
     with refuses("Ignores needs a get_loss that weighs rows"):
         net(Ignores).fit(X, y, sample_weight=w)
+
+
+def test_a_loss_that_takes_weights_is_fed_logarithms_as_without_them(table):
+    X, y = table
+    module = nn.Sequential(nn.Linear(8, 3), nn.Softmax(1))
+
+    def losses(criterion, **weights):
+        return quick(module=module, criterion=criterion).fit(X, y, **weights).history
+
+    once = losses(TakesLogarithms, sample_weight=np.ones(len(y)))[:, "train_loss"]
+    for other in (losses(TakesLogarithms), losses(nn.NLLLoss)):
+        np.testing.assert_allclose(once, other[:, "train_loss"], rtol=1e-6)
 
 
 def test_batches_without_a_place_for_weights_are_refused(table):
@@ -618,6 +642,20 @@ def test_labels_of_another_length_are_told_before_rows_are_left_out(table):
     X, y = table
     with refuses("NetClassifier needs one label per row"):
         quick().fit(X, np.append(y, 1), sample_weight=np.arange(150))
+
+
+class Fails(Callback):
+    def on_batch_end(self, net, **kwargs):
+        raise ZeroDivisionError
+
+
+def test_an_error_leaves_no_weights_for_the_next_training(table):
+    X, y = table
+    net = quick(callbacks=[Fails()])
+    with pytest.raises(ZeroDivisionError) as kept:  # as a notebook keeps it
+        net.fit(X, y, sample_weight=1 + y)
+    net.set_params(callbacks=None).fit(X, y)
+    assert same(net, quick().fit(X, y)) and kept.tb
 
 
 def test_training_goes_on_with_weights(rows):
