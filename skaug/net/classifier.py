@@ -1,7 +1,5 @@
 """NetClassifier: the NeuralNetClassifier of skorch with scikit-learn's manners."""
 
-import copy
-import inspect
 import math
 from contextlib import contextmanager, nullcontext
 
@@ -10,7 +8,6 @@ import torch
 from sklearn.utils._metadata_requests import _routing_enabled, process_routing
 from sklearn.utils.validation import _num_samples
 from skorch import NeuralNetClassifier
-from skorch.callbacks import LRScheduler
 from skorch.dataset import Dataset
 from skorch.utils import data_from_dataset, is_dataset, to_device, to_numpy
 from torch import nn
@@ -34,18 +31,18 @@ from skaug.net.batches import (
     without_single_rows,
     words_on_single_rows,
 )
+from skaug.net.callbacks import CALLBACKS, HoldsCallbacks
 from skaug.net.epochs import count_epoch, counted_epochs, lines_from_two
 from skaug.net.finite import check_epoch
 from skaug.net.input_norm import InputNorm
 from skaug.net.losses import FeedsLoss
-from skaug.net.networks import MLP, ConvNet, SignalNet
+from skaug.net.module_of_data import MakesModule
 from skaug.net.outputs import GivesProbabilities
 from skaug.net.representation import PrintsChanges
 from skaug.net.rows import TakesRows
 from skaug.net.splits import (
     TRAIN_SPLIT,
     as_split,
-    check_monitors,
     check_room,
     check_side,
     hold_out,
@@ -66,26 +63,14 @@ OF_TRAINING = (
 )
 
 
-def _are_callbacks(value):
-    """Whether it is a list of callbacks, of which some may have names."""
-    callbacks = [
-        one[1] if isinstance(one, tuple) and len(one) == 2 else one
-        for one in (value if isinstance(value, list) else [0])
-    ]
-    return all(one is None or hasattr(one, "set_params") for one in callbacks)
-
-
-CALLBACKS = OneOf(None, "disable") | Rule(
-    _are_callbacks, "a list of callbacks", "Put a single callback into a list."
-)
-
-
 class NetClassifier(
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
     GivesProbabilities,
     TakesRows,
+    MakesModule,
+    HoldsCallbacks,
     PrintsChanges,
     NeuralNetClassifier,
 ):
@@ -508,52 +493,6 @@ class NetClassifier(
             if states:  # none were read if the device is not there
                 self.generator_state_ = states
 
-    def initialize_module(self):
-        """Create the network; shapes that are not set come from the data."""
-        kwargs = self.get_params_for("module")
-        module = self.module
-        if module is None:
-            module = self._default_module()
-        if isinstance(module, nn.Module):
-            # Without the copy skorch would train the user's object, and a second fit
-            # would go on from the first. With module__* skorch makes a new instance.
-            module = module if kwargs else copy.deepcopy(module)
-        else:
-            kwargs = {**self._shapes_wanted_by(module), **kwargs}
-        self.module_ = self.initialized_instance(module, kwargs)
-        return self
-
-    def _default_module(self):
-        """Return the class of network for the shape of the data."""
-        by_rank = {1: MLP, 2: SignalNet, 3: ConvNet}
-        shape = getattr(self, "input_shape_", None)
-        if shape is None:
-            raise ValueError(
-                f"{type(self).__name__} needs data to choose a network; got "
-                "initialize() without data. Call fit, or set module= and its "
-                "module__* shapes."
-            )
-        if len(shape) not in by_rank:
-            raise ValueError(
-                f"{type(self).__name__} needs X of shape (n, features), (n, channels, "
-                f"time) or (n, channels, height, width) when module=None; got samples "
-                f"of shape {shape}. Reshape X or set module=."
-            )
-        return by_rank[len(shape)]
-
-    def _shapes_wanted_by(self, module):
-        """Select the shapes of the data that a class or callable has arguments for."""
-        if not hasattr(self, "input_shape_"):
-            return {}
-        shapes = {
-            "n_features": self.input_shape_[0],
-            "n_channels": self.input_shape_[0],
-            "input_shape": self.input_shape_,
-            "n_classes": len(self.classes_),
-        }
-        wanted = set(shapes) & set(inspect.signature(module).parameters)
-        return {name: shapes[name] for name in wanted}
-
     def get_iterator(self, dataset, training=False):
         """Make an iterator over batches, shuffled for training unless set otherwise."""
         return self._iterator(self._beside_weights(dataset), training)
@@ -658,28 +597,6 @@ class NetClassifier(
         )
         return len(self.history) - 1 + share
 
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Give labels instead of codes to scoring callbacks; refuse two schedules."""
-        super().on_train_begin(net, X=X, y=y, **kwargs)
-        if getattr(self, "_split", (None, True))[1] is None:
-            check_monitors(self.callbacks_, type(self).__name__)
-        for _, callback in self.callbacks_:
-            if getattr(callback, "target_extractor", None) is to_numpy:
-                callback.target_extractor = _Decoder(self.classes_)
-            if self.lr_schedule != "constant" and isinstance(callback, LRScheduler):
-                raise ValueError(
-                    f"{type(self).__name__} needs lr_schedule='constant' beside an "
-                    f"LRScheduler; got {self.lr_schedule!r}, which would overrule "
-                    "the scheduler. Set 'constant', or leave the scheduler out."
-                )
-
-    def _yield_callbacks(self):
-        # skorch sets parameters and state on the callbacks. The user's are not changed.
-        for name, callback, named_by_user in super()._yield_callbacks():
-            if not isinstance(callback, type):
-                callback = copy.copy(callback)
-            yield name, callback, named_by_user
-
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         """Set the learning rate that the schedule has at this batch."""
         super().on_batch_begin(net, batch=batch, training=training, **kwargs)
@@ -710,20 +627,6 @@ class NetClassifier(
             for group in self.optimizer_.param_groups:
                 group.pop("initial_lr", None)
         return self
-
-    def _set_params_callback(self, **params):
-        # skorch sets callbacks__name__parameter, but not a parameter of a parameter.
-        callbacks = dict(self.callbacks_)
-        for key in [key for key in params if key.count("__") > 2]:
-            _, name, parameter = key.split("__", 2)
-            if callbacks.get(name) is None:
-                raise ValueError(
-                    f"{type(self).__name__} needs a callback named {name!r} to set "
-                    f"{key}; got {list(callbacks)}. Name it in callbacks=, as a pair "
-                    "of a name and the callback."
-                )
-            callbacks[name].set_params(**{parameter: params.pop(key)})
-        return super()._set_params_callback(**params)
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield logits batch by batch; with ``training=True`` dropout is active."""
@@ -774,16 +677,3 @@ class NetClassifier(
 
     def _get_param_names(self):
         return [name for name in super()._get_param_names() if name[0] != "_"]
-
-
-class _Decoder:
-    """Turns codes back into labels, for scoring callbacks."""
-
-    def __init__(self, classes):
-        self.classes = classes
-
-    def __call__(self, codes):
-        codes = to_numpy(codes)
-        if codes.ndim == 2:  # shares of classes, mixed by a callback
-            codes = codes.argmax(axis=1)
-        return self.classes[codes]

@@ -1,13 +1,11 @@
 """Rows and labels on their way to a network: checked, coded, of a type that suits."""
 
-import inspect
 import warnings
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from skorch.utils import data_from_dataset, is_dataset, to_numpy
-from torch import nn
 from torch.utils.data import IterableDataset
 
 from skaug._axes import channels_first
@@ -16,7 +14,6 @@ from skaug._input import as_numbers
 from skaug._labels import check_labels
 from skaug.net.batches import as_tensor
 from skaug.net.input_norm import InputNorm
-from skaug.net.networks import MLP, ConvNet, SignalNet
 
 __all__ = ["TakesRows", "coarse_columns", "type_of_rows"]
 
@@ -87,18 +84,6 @@ class TakesRows:
         if self.channels_last is None and reset and self._takes_channels():
             channels_first(X, None, name)
         return X
-
-    def _takes_channels(self):
-        """Whether the network takes channels on the second axis."""
-        return self._is_default_module() or (
-            not isinstance(self.module, nn.Module)
-            and "n_channels" in inspect.signature(self.module).parameters
-        )
-
-    def _is_default_module(self):
-        norm = getattr(self.module, "input_norm", None)
-        defaults = (None, MLP, SignalNet, ConvNet)
-        return self.module in defaults or isinstance(norm, InputNorm)
 
     def _choose_dtype(self, X):
         """Choose the type of the rows; networks of the user's take float32 only."""

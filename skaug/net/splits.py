@@ -22,7 +22,6 @@ __all__ = [
     "TRAIN_SPLIT",
     "all_splits",
     "as_split",
-    "check_monitors",
     "check_room",
     "check_side",
     "folds_of_few",
@@ -66,35 +65,6 @@ def check_side(held_out, name):
         )
 
 
-def check_monitors(callbacks, name):
-    """Refuse callbacks that watch scores of held-out rows where there are none."""
-    callbacks = [one for _, one in callbacks]
-    if any(map(_may_record, callbacks)):
-        return
-    scores = {"valid_loss", "valid_acc"}
-    for one in callbacks:
-        if getattr(one, "on_train", None) is False:
-            scores.add(getattr(one, "name", None) or getattr(one, "name_", None))
-    for one in callbacks:
-        monitor = getattr(one, "monitor", None)
-        if not isinstance(monitor, str) or monitor.removesuffix("_best") not in scores:
-            continue
-        advice = ", or on_train=True of what scores it"
-        if monitor.startswith("valid_"):
-            same = monitor.replace("valid_", "train_")
-            advice = f", or monitor={same!r}" if "loss" in monitor else ""
-        raise ValueError(
-            f"{name} needs rows to hold out for {type(one).__name__}, which monitors "
-            f"{monitor!r}; got train_split=None. Set train_split=0.2, say{advice}."
-        )
-
-
-def _may_record(callback):
-    """Whether it is a callback of the user's, which may have scores of its own."""
-    home = getattr(type(callback).on_epoch_end, "__module__", None) or ""
-    return home.partition(".")[0] not in ("skorch", "skaug")
-
-
 # ``split`` is a ValidSplit of skorch. Its ``cv`` is a number of folds, of which the
 # first is held out, a share below 1, a splitter or a list of splits. ``random_state``
 # seeds a share, and ``name`` is who asks, for messages. Both give row numbers.
@@ -116,6 +86,7 @@ def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
             f"or more, or a splitter; got {cv!r}. 0.2 holds out a fifth, 5 takes five "
             "folds."
         )
+    groups = check_groups(groups, len(y), name)
     if groups is not None and len(np.unique(groups)) < 2:
         raise ValueError(
             f"{name} needs two groups or more to hold one out; got "

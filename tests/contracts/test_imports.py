@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def drawn_arrows():
     return {name: set(re.findall(r"``(\w+)``", arrows)) for name, arrows in rows}
 
 
+@cache
 def imports_of(path):
     """Dotted names that a file imports anywhere in it."""
     names = set()
