@@ -50,6 +50,10 @@ __all__ = [
     "potential_grid",
 ]
 
+# The median distance is the distance of some pair. In another unit, rounding could put
+# that pair, and all at the same distance, on the other side of the radius.
+BEYOND_TIES = 1 + 1e-9
+
 
 def potential(
     X,
@@ -405,7 +409,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
         space = MetricSpace(metric, [X], device, reach=radius)
         radius = space.typical_distance(n_neighbors, groups)
     if radius > (1e-14 if metric == "cosine" else 0):
-        return radius
+        return radius if metric == "cosine" else radius * BEYOND_TIES
     distinct = X
     if metric == "cosine":
         distinct = space.points[0].cpu().numpy().round(12)

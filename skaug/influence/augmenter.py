@@ -356,6 +356,12 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 f"NeuralNetClassifier of skorch; got a {type(net).__name__}. Give the "
                 "net; whatever is to go with it comes after the augmenter."
             )
+        if getattr(net, "class_weight", None) is not None:
+            raise ValueError(
+                "InfluenceAugmenter needs a net that is trained on rows of equal "
+                f"weight; got class_weight={net.class_weight!r}. Take "
+                "logit_adjustment=1 for classes of unequal size."
+            )
         check_parameters(self, self._rules)
 
     def _checked_data(self, X, y, groups):

@@ -165,7 +165,8 @@ class WeighsRows:
         if unknown and not all(label in given for label in labels):
             raise ValueError(
                 f"{type(self).__name__} needs class_weight to have labels among its "
-                f"classes {labels}; got {unknown}. Name each by its label in y."
+                f"classes {labels}; got {unknown}. Name each by its "
+                "label in y, or all labels with classes=."
             )
         return factors
 

@@ -13,9 +13,9 @@ __all__ = [
     "BadLines",
     "BadLinesError",
     "blocks",
-    "check_labels",
     "check_line_ends",
     "check_range",
+    "note_unknown_labels",
     "open_text",
     "parse_rows",
 ]
@@ -152,7 +152,7 @@ def check_range(values, file, lines, bad):
         bad.add(file, lines[i], "numbers within the range of float32 are needed", got)
 
 
-def check_labels(values, n_labels, file, lines, bad):
+def note_unknown_labels(values, n_labels, file, lines, bad):
     """Note lines with labels other than 0 to n_labels - 1; NaN is noted already."""
     unknown = ~np.isin(values, range(n_labels)) & ~np.isnan(values)
     for i, j in _first_of_rows(unknown):

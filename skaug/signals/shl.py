@@ -34,9 +34,9 @@ from skaug.signals._lines import (
     LONGEST_LINE,
     BadLines,
     blocks,
-    check_labels,
     check_line_ends,
     check_range,
+    note_unknown_labels,
     open_text,
     parse_rows,
 )
@@ -321,7 +321,7 @@ class _Reader:
             text, self.shape[2], file, lines, bad, missing=keep, as_in=as_in
         )
         if of_labels:
-            check_labels(values, len(CLASSES), file, lines, bad)
+            note_unknown_labels(values, len(CLASSES), file, lines, bad)
         else:
             check_range(values, file, lines, bad)
         return values

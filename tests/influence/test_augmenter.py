@@ -420,6 +420,10 @@ def no_linear_head():
         ({"n_views": 0}, "n_views to be a whole number >= 1; got 0"),
         ({"guard": "yes"}, "guard to be True or False or a classifier; got 'yes'"),
         ({"memory": 3}, "memory to be None, a folder or a joblib.Memory; got 3"),
+        (
+            {"estimator": NetClassifier(class_weight={0: 2.0})},
+            r"rows of equal weight; got class_weight=\{0: 2.0\}",
+        ),
     ],
 )
 def test_wrong_parameters(params, message, rows):
