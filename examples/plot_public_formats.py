@@ -11,9 +11,9 @@ shows what the reader has to say.
 # Lines that are mended
 # ---------------------
 #
-# These are lines of WISDM's file. The last samples of subject 20 came twice, or not at
-# all: then the phone wrote zeros. Three more faults for which the file is known are
-# made here: two records on one line, a line without z, a line that breaks off.
+# These are lines of WISDM's file. Of subject 20 the phone wrote some samples twice, and
+# zeros for others. Three more faults for which the file is known are made here: two
+# records on one line, a line without z, a line that breaks off.
 
 import tempfile
 from pathlib import Path
@@ -68,7 +68,7 @@ for kind, remark in wisdm.remarks.items():
 #
 # PAMAP2 has three sensor units that send by radio. Packets that were lost are NaN in
 # its files. Here a person lies, then walks; between the two is activity 0, which the
-# authors say to discard. Numbers stand in for signals.
+# authors say to discard. The signals are random numbers.
 
 rng = np.random.default_rng(0)
 rows = rng.normal(scale=0.3, size=(1700, 54))
@@ -104,7 +104,7 @@ plt.show()
 # ---------------
 #
 # MHEALTH has 24 columns, without time. SHL has a file per channel and a segment per
-# line; NaN is refused, unless you say that it shall be kept.
+# line; NaN is refused unless ``missing="keep"``.
 
 rows = rng.normal(size=(600, 24))
 rows[:, 23] = np.repeat([0, 4, 0, 9], 150)

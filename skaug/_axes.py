@@ -9,10 +9,9 @@ import numpy as np
 
 __all__ = ["channels_first"]
 
-FEW = (1, 3, 4)  # channels of grey images, of colours, and of colours with alpha
-MOST_FEW = 4  # as many inputs are channels, wherever else they may be
-# How much shorter than the other axes an axis is that looks like channels.
-RATIO = 4
+COLOURS = (1, 3, 4)  # channels of grey images, of colours, and of colours with alpha
+SHORT = 4  # A second axis of at most this length is taken for the channels.
+RATIO = 4  # A last axis this many times shorter than height and width looks like them.
 SETTINGS = ("channels_last=True", "channels_last=False")
 
 
@@ -55,13 +54,13 @@ def _check_axes(X, owner):
 
 def _looks_last(shape):
     """Whether rows of this shape look as if their last axis were the channels."""
-    if len(shape) not in (3, 4) or shape[1] <= MOST_FEW or 0 in shape:
+    if len(shape) not in (3, 4) or shape[1] <= SHORT or 0 in shape:
         return False
     *others, last = shape[1:]
     if len(shape) == 3:
         return last < others[0]
     shortest = min(others)
-    return last < shortest and (last in FEW or RATIO * last <= shortest)
+    return last < shortest and (last in COLOURS or RATIO * last <= shortest)
 
 
 def _refuse(shape, owner, if_last, if_first):

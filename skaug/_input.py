@@ -25,7 +25,7 @@ def checked_rows(estimator, X, **params):
 
 
 def as_numbers(X, owner, *, categories=False, advice=ENCODE):
-    """Return rows of which nothing is lost when they become an array of numbers.
+    """Return rows that lose nothing when they become an array of numbers.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
         return _unmasked(X)
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         raise ValueError(
-            f"{owner} needs rows of numbers; got {X.dtype}. Make numbers of them that "
-            "mean something, such as the hour or seconds."
+            f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
+            "numbers that mean something, such as the hour or seconds."
         )
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         _check_shapes(X, owner)
@@ -64,7 +64,7 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
     return X
 
 
-def column_as_floats(column, name, owner, advice="Make numbers of it."):
+def column_as_floats(column, name, owner, advice="Convert it to numbers."):
     """Return a column (n,) as an array of numbers, NaN where one is missing."""
     if isinstance(column, np.ma.MaskedArray):
         column = _unmasked(column)
@@ -147,7 +147,7 @@ def _check_column(column, name, owner, categories, advice):
     if getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith(TIMES):
         raise ValueError(
             f"{owner} needs columns of numbers; got column {name!r} of times, {dtype}. "
-            "Leave it out, or make numbers of it that mean something, such as the hour."
+            "Leave it out, or convert it to numbers that mean something, such as hours."
         )
     if hasattr(column, "iloc") and str(dtype) == "category":
         column = column.unique()  # not each row of what may be millions
@@ -174,7 +174,7 @@ def _check_column(column, name, owner, categories, advice):
 
 
 def _is_numeric(dtype):
-    """Whether it is a type of numbers of polars."""
+    """Whether it is a numeric type of polars."""
     return hasattr(dtype, "is_numeric") and dtype.is_numeric()
 
 

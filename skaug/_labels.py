@@ -20,7 +20,7 @@ COLUMN = (
 )  # scikit-learn's words
 # Kinds of values that NumPy has a type for, and what they become.
 TYPES = {"bool": np.bool_, "int": None, "float": np.float64, "str": None}
-OF_ONE = {"ndarray", "Tensor"}  # that may have no axis, as data sets give each label
+ARRAYS = {"ndarray", "Tensor"}  # A data set may give each label as one without axes.
 
 
 def check_labels(y, n, owner, name="y", *, one_hot=False):
@@ -58,10 +58,10 @@ def check_labels(y, n, owner, name="y", *, one_hot=False):
     if one_hot:
         y = one_class_per_row(y, owner, name)
     y = _one_per_row(y, n, owner, name, "label")
-    endless = y.dtype.kind == "f" and np.isinf(y).any()
-    kind = "continuous" if endless else type_of_target(y)
+    is_infinite = y.dtype.kind == "f" and np.isinf(y).any()
+    kind = "continuous" if is_infinite else type_of_target(y)
     if kind not in ("binary", "multiclass"):
-        first = y[np.argmax(y != np.rint(y))] if not endless else np.inf
+        first = np.inf if is_infinite else y[np.argmax(y != np.rint(y))]
         raise ValueError(
             f"{owner} needs labels that name classes; got numbers such as {first} in "
             f"{name}. Unknown label type: {kind}. Bin them, such as with "
@@ -137,7 +137,7 @@ def _as_array(values):
     array = np.array(values, dtype=object)
     # NumPy would make the text "nan" of a NaN among texts, and "1" of a 1.
     kinds = {_kind(value) for value in array.flat}
-    scalars = kinds <= OF_ONE and not any(map(np.ndim, array.flat))
+    scalars = kinds <= ARRAYS and not any(map(np.ndim, array.flat))
     alike = len(kinds) == 1 and (scalars or kinds <= set(TYPES))
     return np.asarray(values) if alike else array
 
@@ -180,7 +180,7 @@ def _of_one_type(values, owner, name, what):
     if len(kinds) > 1:
         raise ValueError(
             f"{owner} needs {what}s of one type; got {sorted(kinds)} in {name}. Make "
-            "all strings, say."
+            "all of them strings, say."
         )
     (kind,) = kinds or {"str"}
     if kind in TYPES:

@@ -13,7 +13,7 @@ MOST = 3  # elements of a list that are printed
 
 
 class EstimatorRepr:
-    """A ``__repr__`` as scikit-learn's, in which nothing is told by its address."""
+    """A ``__repr__`` like scikit-learn's, without addresses of objects."""
 
     def __get__(self, estimator, kind=None):
         if estimator is None:  # scikit-learn breaks the lines of its own method only
@@ -40,7 +40,7 @@ def _inside(value):
 
 
 class Printed:
-    """Mixin that prints an object by the parameters that are no defaults."""
+    """Mixin that prints an object with the parameters that differ from the defaults."""
 
     def __repr__(self):
         return expression(self)
@@ -49,7 +49,7 @@ class Printed:
 def expression(thing):
     """Write a call that makes an object, from attributes that are named as parameters.
 
-    Arrays are told of by their shapes, and networks by their names.
+    An array is shown by its shape, and a network by its name.
     """
     parts = []
     try:

@@ -1,7 +1,7 @@
 """One progress bar on the standard error: what is done, the loss and the time left.
 
-A bar inside another one is not drawn. The outer bar tells of it instead, such as of the
-epochs of the network that is trained just now.
+A bar inside another one is not drawn. The outer bar shows its figures instead, such as
+the epochs of the network that is being trained.
 """
 
 import multiprocessing
@@ -52,7 +52,8 @@ class Progress:
 
     def __enter__(self):
         if self._is_wanted:
-            # A mean over all of the time is not misled by drawings between two counts.
+            # smoothing=0 estimates the time left from all steps so far. A moving mean
+            # would be misled by drawings between two steps.
             self._bar = tqdm(
                 desc=self.name,
                 total=self.total,
@@ -103,13 +104,13 @@ class Progress:
             self._bar.update(0)
 
     def start_over(self, total):
-        """Count and take the time from now on, after something that is not counted."""
+        """Restart the count and the clock, after work that was not to be counted."""
         self.n, self.total = 0, total
         if self._bar is not None:
             self._bar.reset(total)
 
     def around(self, net=None):
-        """Tell of the bars inside; a net of skorch's prints nothing meanwhile."""
+        """Show the figures of bars inside; a skorch net prints nothing meanwhile."""
         return self._around(net) if self.is_shown else nullcontext()
 
     @contextmanager

@@ -37,7 +37,7 @@ def check_monitors(callbacks, name):
         monitor = getattr(one, "monitor", None)
         if not isinstance(monitor, str) or monitor.removesuffix("_best") not in scores:
             continue
-        advice = ", or on_train=True of what scores it"
+        advice = ", or on_train=True in the callback that scores it"
         if monitor.startswith("valid_"):
             same = monitor.replace("valid_", "train_")
             advice = f", or monitor={same!r}" if "loss" in monitor else ""

@@ -32,7 +32,7 @@ from skaug.net.batches import (
     words_on_single_rows,
 )
 from skaug.net.callbacks import CALLBACKS, HoldsCallbacks
-from skaug.net.epochs import count_epoch, counted_epochs, lines_from_two
+from skaug.net.epochs import count_epoch, counted_epochs, quiet_below_two
 from skaug.net.finite import check_epoch
 from skaug.net.input_norm import InputNorm
 from skaug.net.losses import FeedsLoss
@@ -129,11 +129,11 @@ class NetClassifier(
         parameters such as ``iterator_train__num_workers``. Training rows are shuffled
         unless ``iterator_train__shuffle=False``.
     train_split : float, int or callable, default=None
-        What is held out for validation losses and early stopping: 0.2 holds out a share
-        of the rows by chance, 5 the first of so many folds, both stratified;
-        ``skorch.dataset.ValidSplit`` says more, and other callables of skorch's do. By
-        default nothing is held out, because rows are scarce. When ``fit`` is given
-        `groups`, no group has rows both in training and in validation.
+        What is held out for validation losses and early stopping: 0.2 holds out a fifth
+        of the rows by chance, 5 the first of five folds, and both are stratified. A
+        ``skorch.dataset.ValidSplit`` has more settings, and another callable of its
+        form will do. By default nothing is held out, because rows are scarce. When
+        ``fit`` is given `groups`, no group has rows both in training and in validation.
     classes : array-like, default=None
         All labels, in the order of the columns of ``predict_proba``; by default the
         sorted labels of y.
@@ -142,8 +142,9 @@ class NetClassifier(
         channels) or (n, height, width, channels) and moves the last axis to the second
         place, also in prediction. False takes the axes as they are. ``None`` does so
         too, but refuses rows that look as if channels came last: signals of more
-        channels than samples, images of 1, 3 or 4 values in the last axis. A module of
-        your own that has no argument ``n_channels`` gets them as they are.
+        channels than samples, and images whose last axis has 1, 3 or 4 values or is
+        much shorter than the others. It asks no such question for a module of your own
+        that has no argument ``n_channels``.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, which counts epochs, and 2 prints lines
         instead: those of skorch, one for each epoch.
@@ -386,7 +387,7 @@ class NetClassifier(
         self._check_parameters()
         self._check_class_weight(method)
         first = anew or not hasattr(self, "input_shape_")
-        X, y, groups, weights = self._left_out(X, y, groups, sample_weight)
+        X, y, groups, weights = self._drop_zero_weights(X, y, groups, sample_weight)
         X, codes = self._check_training_data(X, y, classes, reset=first)
         groups = check_groups(groups, _num_samples(X), type(self).__name__)
         X, codes, groups, weights = self._with_class_weights(X, codes, groups, weights)
@@ -479,7 +480,7 @@ class NetClassifier(
         self : NetClassifier
             The initialised net.
         """
-        with self._own_generators(draw_seed(self.random_state)), lines_from_two(self):
+        with self._own_generators(draw_seed(self.random_state)), quiet_below_two(self):
             return super().initialize()
 
     @contextmanager
@@ -495,7 +496,7 @@ class NetClassifier(
 
     def get_iterator(self, dataset, training=False):
         """Make an iterator over batches, shuffled for training unless set otherwise."""
-        return self._iterator(self._beside_weights(dataset), training)
+        return self._iterator(self._with_weights(dataset), training)
 
     def _iterator(self, dataset, training=False):
         prefix = "iterator_train" if training else "iterator_valid"
@@ -615,12 +616,12 @@ class NetClassifier(
             for name in [name for name in params if name.startswith(prefixes)]:
                 setattr(self, name, params.pop(name))
         if "callbacks" in params:
-            # skorch initialises those before. fit refuses what is no list of them.
+            # skorch would fail at once on anything but a list, which fit refuses.
             if not CALLBACKS.allows(self.callbacks):
                 self.callbacks = None
             if not CALLBACKS.allows(params["callbacks"]):
                 self.callbacks = params.pop("callbacks")
-        lines = nullcontext() if "verbose" in params else lines_from_two(self)
+        lines = nullcontext() if "verbose" in params else quiet_below_two(self)
         with self._own_generators() if self.initialized_ else nullcontext(), lines:
             super().set_params(**params)
         if self.initialized_ and {"lr", "optimizer__lr"} & set(params):

@@ -1,17 +1,17 @@
-"""What is shown of a training: a bar that counts epochs, or the lines of skorch."""
+"""What a training shows: a bar that counts epochs, or the lines of skorch."""
 
 from contextlib import contextmanager
 
 from skaug._progress import Progress, prints_lines
 
-__all__ = ["count_epoch", "counted_epochs", "lines_from_two"]
+__all__ = ["count_epoch", "counted_epochs", "quiet_below_two"]
 
 
 @contextmanager
 def counted_epochs(net, n_epochs):
     """Count the epochs of a net in a bar, which the net holds while it is trained."""
     progress = Progress(type(net).__name__, n_epochs, "epoch", verbose=net.verbose)
-    with progress, lines_from_two(net):
+    with progress, quiet_below_two(net):
         net._progress = progress
         try:
             yield
@@ -39,8 +39,8 @@ def _mean(batches, part):
 
 
 @contextmanager
-def lines_from_two(net):
-    """Keep skorch and its callbacks from printing, unless ``verbose`` is 2."""
+def quiet_below_two(net):
+    """Keep skorch and its callbacks from printing below ``verbose=2`` or in a bar."""
     verbose = net.verbose
     if not prints_lines(verbose):
         net.verbose = 0

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from skaug.net.batches import arrays_of
 from skaug.net.input_norm import InputNorm
 
-__all__ = ["check_epoch", "check_trained", "forget_if_in_vain", "weights_not_finite"]
+__all__ = ["check_epoch", "check_trained", "unfitted_if_refused", "weights_not_finite"]
 
 # Rows with larger values than this are worth a hint, for a network that does not
 # standardise its input.
@@ -43,7 +43,7 @@ def _is_finite(tensor):
 
 
 def check_trained(net, rows=None):
-    """Raise a ValueError if the last epoch of a net of skorch was in vain."""
+    """Refuse a skorch net whose last losses, or whose weights, are not finite."""
     name = type(net).__name__
     batches = net.history[-1]["batches"] if net.history else []
     losses = [batch.get("train_loss", 0.0) for batch in batches]
@@ -64,18 +64,18 @@ def check_trained(net, rows=None):
 
 
 def check_epoch(net, rows=None):
-    """Check the epoch that a NetClassifier has trained; one in vain is forgotten."""
+    """Check the last epoch; a NetClassifier that is refused counts as not fitted."""
     if not net.history[-1]["train_batch_count"]:
         raise ValueError(
             f"{type(net).__name__} needs one batch or more to train on; got none. Set "
             "iterator_train__drop_last=False, or a lower batch_size."
         )
-    with forget_if_in_vain(net):
+    with unfitted_if_refused(net):
         check_trained(net, rows)
 
 
 @contextmanager
-def forget_if_in_vain(net):
+def unfitted_if_refused(net):
     """Make a net count as not fitted if a check of its training fails."""
     try:
         yield
@@ -88,7 +88,7 @@ def forget_if_in_vain(net):
 
 
 def _advice(net, rows, first):
-    """What to do, by what is seen; `first` is a loss before any step was taken."""
+    """What to do about it; `first` says that no step was taken before the loss."""
     criterion = net.criterion_
     largest = _largest(rows)
     standardised = any(isinstance(layer, InputNorm) for layer in net.module_.modules())

@@ -1,4 +1,4 @@
-"""What is given to a loss: the weights of classes, and targets that it can take."""
+"""What a loss is given: weights of classes, and targets that it can take."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class FeedsLoss:
         except (TypeError, ValueError):
             if known:
                 self._refuse_criterion_weight(repr(weight))
-            return weight  # What it is, a loss of the user's may know.
+            return weight  # A loss of the user's may take anything.
         if not known:
             return weight
         right = weight.ndim == 1 and self._n_classes() in (None, len(weight))

@@ -17,7 +17,7 @@ from skorch.utils import is_dataset
 from torch import nn
 
 from skaug._random import own_generators
-from skaug.net.finite import check_trained, forget_if_in_vain
+from skaug.net.finite import check_trained, unfitted_if_refused
 
 __all__ = ["GivesProbabilities", "argument_for_outputs", "check_kind", "kind_of"]
 
@@ -109,7 +109,7 @@ class GivesProbabilities:
 
     def _check_trained(self, X, fit_params):
         """Refuse to return a network whose weights or outputs are not finite."""
-        with forget_if_in_vain(self):
+        with unfitted_if_refused(self):
             # Ctrl-C or a callback may have ended an epoch before its end.
             check_trained(self, self._split[0])
             with own_generators(self.device or "cpu"):
@@ -176,7 +176,7 @@ class GivesProbabilities:
         return getattr(self.criterion_, "_orig_mod", self.criterion_)
 
     def _initialize_criterion(self, *args, **kwargs):
-        # A new network has a new loss too. What it returns is looked at again.
+        # A new loss comes with a new network, whose outputs have to be checked.
         vars(self).pop("outputs_", None)
         return super()._initialize_criterion(*args, **kwargs)
 
@@ -218,14 +218,13 @@ class GivesProbabilities:
 
 
 class _ToProbabilities:
-    """Turns outputs of a kind into probabilities; the first batch may show which."""
+    """Turns outputs of a kind into probabilities; the first batch tells a None."""
 
-    # A network that was loaded from files has not been looked at.
     def __init__(self, kind):
         self.kind = kind
 
     def __call__(self, outputs):
-        if self.kind is None:
+        if self.kind is None:  # The network was loaded from files, without a check.
             self.kind = kind_of(outputs)
         if outputs.dtype in (torch.bfloat16, torch.float16):
             outputs = outputs.float()  # NumPy has no bfloat16

@@ -1,4 +1,4 @@
-"""How a net is printed: as an expression, with the parameters that are no defaults."""
+"""How a net is printed: as an expression, with what differs from the defaults."""
 
 from inspect import Parameter, signature
 
@@ -6,8 +6,8 @@ from skaug._printing import ADDRESS, EstimatorRepr, shown
 
 __all__ = ["PrintsChanges"]
 
-# Fitted attributes that tell nothing of what was fitted.
-WORKINGS = {
+# Fitted attributes that the diagram leaves out, since they describe no result.
+INTERNAL = {
     "batches_per_epoch_",
     "callbacks_",
     "classes_inferred_",
@@ -22,7 +22,7 @@ WORKINGS = {
 
 
 class _Short:
-    """A value of the diagram that has an address alone."""
+    """A value of the diagram that would be printed as an address."""
 
     def __init__(self, value):
         self.value = value
@@ -64,7 +64,7 @@ class PrintsChanges:
 
     def _get_fitted_attr_html(self, *args, **kwargs):
         table = super()._get_fitted_attr_html(*args, **kwargs)
-        rows = {name: row for name, row in table.data.items() if name not in WORKINGS}
+        rows = {name: row for name, row in table.data.items() if name not in INTERNAL}
         if "input_dtype_" in rows:  # a type of NumPy's is taken for an array
             rows["input_dtype_"] = {"type_name": "type", "value": self.input_dtype_}
         table.data = rows

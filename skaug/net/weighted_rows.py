@@ -19,7 +19,7 @@ def check_weights(sample_weight, n, owner):
     except (TypeError, ValueError):
         raise ValueError(
             f"{owner} needs sample_weight to be numbers; got "
-            f"{type(sample_weight).__name__} of something else. Convert them."
+            f"{type(sample_weight).__name__} that holds others. Convert them."
         ) from None
     if weights.shape != (n,):
         raise ValueError(

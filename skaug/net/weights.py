@@ -86,7 +86,7 @@ class WeighsRows:
     _row_weights = None
 
     def _check_class_weight(self, method):
-        """Refuse what would correct twice, and counts of rows that are not there."""
+        """Refuse two corrections at once, and "balanced" in ``partial_fit``."""
         if self.class_weight is None:
             return
         name = type(self).__name__
@@ -106,7 +106,7 @@ class WeighsRows:
             for label, factor in self.class_weight.items():
                 check_value(name, f"class_weight[{label!r}]", factor, Number(0))
 
-    def _left_out(self, X, y, groups, sample_weight):
+    def _drop_zero_weights(self, X, y, groups, sample_weight):
         """Check weights, and leave out the rows of weight 0."""
         if sample_weight is None:
             return X, y, groups, None
@@ -160,8 +160,8 @@ class WeighsRows:
         for code, label in enumerate(labels):
             factors[code] = given.get(label, 1.0)
         unknown = [label for label in given if label not in labels]
-        # In a part of the rows a class may be missing. With another label of the rows
-        # left out, it is rather a mistake.
+        # A fold may lack a class that the dict names. If the dict also lacks a class of
+        # the fold, its labels are probably wrong.
         if unknown and not all(label in given for label in labels):
             raise ValueError(
                 f"{type(self).__name__} needs class_weight to have labels among its "
@@ -222,7 +222,7 @@ class WeighsRows:
         """Weights of a data set in training (n,); None without any."""
         return None if self._row_weights is None else self._row_weights.of(rows)
 
-    def _beside_weights(self, dataset):
+    def _with_weights(self, dataset):
         """The data set, with weights if it is one of those in training."""
         if self._row_weights is None:
             return dataset
@@ -236,7 +236,7 @@ class WeighsRows:
         if iterator is None or self.weights_of(rows) is None:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
-        # After an error whoever keeps it would keep the weights of the batch as well.
+        # Closed, since after an error the traceback would keep the batch's weights set.
         with closing(self._without_weights(iterator, prefix)) as batches:
             super().run_single_epoch(batches, training, prefix, step_fn, **fit_params)
 
@@ -361,7 +361,7 @@ class WeighsRows:
     @property
     def _default_callbacks(self):
         return [
-            (name, _weighing(callback) if _is_mean(callback) else callback)
+            (name, _weighted(callback) if _is_mean(callback) else callback)
             for name, callback in super()._default_callbacks
         ]
 
@@ -379,5 +379,5 @@ def _is_mean(callback):
     return type(callback) is PassthroughScoring
 
 
-def _weighing(callback):
+def _weighted(callback):
     return MeanLoss(callback.name, callback.lower_is_better, callback.on_train)

@@ -25,10 +25,10 @@ def with_weights(transformed, X, y, weight, n_classes, *, what):
     same_X, mixed = transformed(X, _weighted(labels, weight))
     if not torch.equal(same_X, new_X):
         raise ValueError(
-            f"BatchAugmentation needs {what} to make the same rows of shares as of "
-            "class codes, from the same draws, to mix weights; got other rows. Draw "
-            "with torch.rand and the like, and give each transform a callback of its "
-            "own, or leave weights out."
+            f"BatchAugmentation needs {what} to make the same rows whether y has class "
+            "codes or shares of classes, to mix weights; got other rows. Draw with "
+            "torch.rand and the like, and give each transform a callback of its own, "
+            "or leave weights out."
         )
     return new_X, *_parts(mixed, weight)
 
@@ -44,7 +44,7 @@ def _parts(mixed, weight):
 
 
 def _check_in_place(y, new_X, new_y, what):
-    """Refuse rows of which nobody knows where they come from."""
+    """Refuse rows that may have changed their places, so that weights are lost."""
     if len(new_X) != len(y) or not torch.equal(new_y, y):
         raise ValueError(
             f"BatchAugmentation needs {what} to keep rows in their places, whose "

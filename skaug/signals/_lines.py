@@ -1,4 +1,4 @@
-"""Text files of numbers, a row in each line: blocks of lines, and what is wrong.
+"""Text files of numbers, a row in each line, read block by block.
 
 The lines that cannot be read are gathered, so that one message names them all.
 """
@@ -112,10 +112,10 @@ def check_line_ends(path, text, line):
 
 
 def parse_rows(text, n_numbers, file, lines, bad, *, missing=False, as_in=""):
-    """Parse lines of as many numbers each, (n_lines, n_numbers).
+    """Parse lines of `n_numbers` numbers each, (n_lines, n_numbers).
 
-    `lines` are the numbers of the lines in the file. A line of something else is noted
-    in `bad`, and its row is NaN.
+    `lines` are the numbers of the lines in the file. Any other line is noted in `bad`,
+    and its row is NaN.
     """
     try:
         values, counts = parse_lines(text, missing)

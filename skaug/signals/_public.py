@@ -52,7 +52,7 @@ class Format:
 
 
 class Remarks(dict):
-    """What was found beside good lines, by kind: how often, where first, what was done.
+    """What was mended, cut or left out, by kind: how often, where first, and how.
 
     Lines are counted from 1.
     """
@@ -170,7 +170,7 @@ def _read(form, path, columns, bar):
     for rows in read_rows(path, form.n_columns, bad, missing=form.has_gaps, bar=bar):
         some = rows[:, columns]
         check_range(some, path.name, range(line, line + len(rows)), bad)
-        with np.errstate(over="ignore"):  # told already
+        with np.errstate(over="ignore"):  # check_range has noted them
             values.append(some.astype(np.float32))
         labels.append(rows[:, form.label])
         times.append(rows[:, form.time or 0])

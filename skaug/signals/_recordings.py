@@ -85,7 +85,7 @@ def check_channels(X, owner, channels_last=None):
     if channels_last:
         recordings = [recording.T for recording in recordings]
     elif channels_last is None:
-        _question_axes(recordings, owner)
+        _refuse_channels_last(recordings, owner)
     counts = sorted({len(recording) for recording in recordings})
     if len(counts) > 1 or not counts[0]:
         raise ValueError(
@@ -120,7 +120,7 @@ def _recording(values, i, owner):
     return recording
 
 
-def _question_axes(recordings, owner):
+def _refuse_channels_last(recordings, owner):
     """Refuse recordings that look as if they were (n_times, n_channels)."""
     firsts = [recording.shape[0] for recording in recordings]
     lasts = {recording.shape[1] for recording in recordings}
@@ -206,7 +206,7 @@ def _labels_of_moments(y, owner):
     if len(kinds) > 1:
         raise ValueError(
             f"{owner} needs labels of one type; got {sorted(kinds)} in several "
-            "segments. Make all strings, say."
+            "segments. Make all of them strings, say."
         )
     return y
 

@@ -81,7 +81,7 @@ def _naive(value):
 
 
 def _refuse(times, owner, name):
-    """Refuse times that are no times."""
+    """Refuse values that are neither numbers nor datetimes."""
     first = times[0] if len(times) else None
     first = first.item() if isinstance(first, np.generic) else first
     raise ValueError(

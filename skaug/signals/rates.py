@@ -118,7 +118,7 @@ def resample(
         labels = labels_of_segments([y] if single else y, lengths, "resample")
     if time is not None:
         seconds = _seconds([time] if single else time, lengths, sampling_rate)
-        grids = [_Stamps(moments, new_rate, limit) for moments in seconds]
+        grids = [_Irregular(moments, new_rate, limit) for moments in seconds]
     else:
         grids = [
             _Regular(n, old_rate, new_rate)
@@ -166,7 +166,7 @@ class _Regular:
         return new
 
 
-class _Stamps:
+class _Irregular:
     """New moments among old ones at irregular times, in seconds from the first."""
 
     def __init__(self, seconds, new_rate, limit):
@@ -212,11 +212,11 @@ def _moments(end, rate):
 
 def _filtered(values, up, down):
     """Resample channels (n_channels, n_times) by the ratio up / down."""
-    # The gain of the filter is 1 within some thousandths only, which of gravity would
-    # be much. At the ends the signal goes on mirrored in its last sample, as a line
-    # would go straight on: zeros or a constant would be ten times as far off.
     if values.shape[1] == 1:  # SciPy divides by the number of steps.
         return values
+    # The filter's gain is off 1 by some thousandths, which is much of a mean such as
+    # gravity. Beyond its ends the signal goes on as its point reflection, as a line
+    # would go straight on: zeros or a constant would be ten times as far off.
     mean = values.mean(axis=1, keepdims=True)
     new = resample_poly(values - mean, up, down, axis=1, padtype="antireflect")
     new += mean
@@ -241,7 +241,7 @@ def _bridged(recording, moments=None):
         if gap.all():
             channel[:] = 0
         else:
-            # Outside the first and the last sample that are there, these are held.
+            # Before the first known sample and after the last, np.interp holds these.
             channel[gap] = np.interp(moments[gap], moments[~gap], channel[~gap])
     return values, missing
 

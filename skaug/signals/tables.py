@@ -64,12 +64,12 @@ def recordings_from_table(
         A step of time of more than so many sampling intervals is a cut. The default
         cuts where a single row is lost. Take more where the times of rows vary.
     cut_at_labels : bool, default=True
-        Whether to cut where the label changes, too. All frames then have one label, and
-        their ``purity`` is 1: two activities that follow each other in a table may not
-        have done so in time. But a device does not know where an activity begins, and
-        frames that begin there are easier than those to come. False lets frames run
-        across where person and time allow it; ``purity`` tells which are mixed. Without
-        `label` there is nothing to cut at.
+        Whether to cut where the label changes, too, since two activities that follow
+        each other in a table may not have done so in time. All frames then have one
+        label, and their ``purity`` is 1. But a device does not know where an activity
+        begins, and frames that begin there are easier than those to come. False lets
+        frames run across where person and time allow it; ``purity`` tells which are
+        mixed. Without `label` there is nothing to cut at.
 
     Returns
     -------
@@ -170,12 +170,12 @@ def frames_from_table(
         A step of time of more than so many sampling intervals is a cut. The default
         cuts where a single row is lost. Take more where the times of rows vary.
     cut_at_labels : bool, default=True
-        Whether to cut where the label changes, too. All frames then have one label, and
-        their ``purity`` is 1: two activities that follow each other in a table may not
-        have done so in time. But a device does not know where an activity begins, and
-        frames that begin there are easier than those to come. False lets frames run
-        across where person and time allow it; ``purity`` tells which are mixed. Without
-        `label` there is nothing to cut at.
+        Whether to cut where the label changes, too, since two activities that follow
+        each other in a table may not have done so in time. All frames then have one
+        label, and their ``purity`` is 1. But a device does not know where an activity
+        begins, and frames that begin there are easier than those to come. False lets
+        frames run across where person and time allow it; ``purity`` tells which are
+        mixed. Without `label` there is nothing to cut at.
     missing : {"raise", "keep", "drop"}, default="raise"
         What to do about frames in which a sample is NaN: as in :func:`frame_segments`.
 
@@ -273,7 +273,7 @@ class _Table:
         if time is not None:
             column = column_of(frame, time)
             self.times = as_times(column, owner, f"column {time!r}")
-        self._take_persons_together()
+        self._sort_by_person()
         order = self.order
         self.signals = columns_of_numbers(frame, self.channels, order, owner)
         self.n_rows = self.signals.shape[1]
@@ -281,7 +281,7 @@ class _Table:
         self.sampling_rate = self.rate or (interval and 1 / interval)
         self.starts, self.cuts = self._cut(interval, **rules)
 
-    def _take_persons_together(self):
+    def _sort_by_person(self):
         """Sort rows by person, if they alternate and time tells where to cut."""
         self.order, codes = None, self.group_codes
         if codes is None or self.times is None:
@@ -304,7 +304,7 @@ class _Table:
         return steps
 
     def _interval(self, name):
-        """Find the sampling interval, and hold it against the rate."""
+        """Find the sampling interval, and compare it with the rate."""
         given = self.rate and 1 / self.rate
         if self.times is None:
             return given
@@ -352,7 +352,7 @@ class _Table:
         return np.concatenate([[0], np.flatnonzero(cut) + 1]), counts
 
     def pieces(self, values):
-        """Cut an array, whose last axis are rows, into views."""
+        """Cut an array along its last axis, that of rows, into views."""
         return np.split(values, self.starts[1:], axis=-1)
 
     def first_rows(self):
@@ -396,7 +396,7 @@ def _coded(frame, name, check, owner):
     if isinstance(dtype, np.dtype) and dtype.kind in "biuSUmM":
         values = check(column, len(column), owner, where)
         return np.unique(values, return_inverse=True)[::-1]
-    # Texts are many times faster told apart by a dict than sorted.
+    # Telling texts apart by a dict is many times faster than sorting them.
     numbers = {}
     rows = column.to_list() if hasattr(column, "to_list") else list(column)
     codes = np.array([numbers.setdefault(value, len(numbers)) for value in rows])

@@ -37,8 +37,8 @@ def load_uci_har(folder, part="all"):
     folder : str or path
         ``UCI HAR Dataset``, with the folders ``train`` and ``test``.
     part : {"train", "test", "all"}, default="all"
-        21 people for training, nine others for the test, or all, of whom ``train``
-        tells.
+        The windows of 21 people for training, those of nine others for the test, or
+        all. ``train`` tells them apart.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def _read_part(root, part):
 
 
 def _read_matrix(path, n_columns):
-    """Read a file with as many numbers in each line."""
+    """Read a file with `n_columns` numbers in each line."""
     if not path.is_file():
         raise FileNotFoundError(
             f"load_uci_har needs {path.name} in {path.parent}; got a folder without "

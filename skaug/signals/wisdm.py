@@ -15,7 +15,7 @@ __all__ = ["load_wisdm"]
 
 ACTIVITIES = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")
 LETTERS = "ABCDEFGHIJKLMOPQRS"  # There is no N.
-OF_LETTERS = (
+LETTER_ACTIVITIES = (
     "walking",
     "jogging",
     "stairs",
@@ -70,9 +70,9 @@ def load_wisdm(file, *, max_gap=1.0):
         ``raw/phone/accel/data_1600_accel_phone.txt``. A folder stands for all such
         files in it.
     max_gap : float, default=1.0
-        Seconds between time stamps from which on a recording is cut. Phones do not keep
-        to 20 Hz, and some wrote 10 samples per second, so the limit is generous. At
-        ``1 / 20`` every missing sample would be a cut.
+        A recording is cut where successive time stamps are more than this many seconds
+        apart. Phones do not keep to 20 Hz, and some wrote 10 samples per second, so the
+        limit is generous. At ``1 / 20`` every missing sample would be a cut.
 
     Returns
     -------
@@ -202,7 +202,7 @@ class _Dialect:
         first = re.search(rb"\d\s*,\s*([A-Za-z]+)\s*,", text)
         is_letter = first is not None and len(first[1]) == 1
         self.words = list(LETTERS if is_letter else ACTIVITIES)
-        self.classes = OF_LETTERS if is_letter else ACTIVITIES
+        self.classes = LETTER_ACTIVITIES if is_letter else ACTIVITIES
         self.sensor = "gyro" if "gyro" in path.name.lower() else "acc"
         start = rf"\d{{1,9}},(?:{'|'.join(self.words)}),\d{{1,18}}"
         self.good = re.compile(rf"{start}(?:,{NUMBER}){{3}};\r?".encode()).fullmatch
@@ -251,7 +251,7 @@ def _read(path, dialect, remarks):
 
 
 def _refuse(path, first, n_unreadable, n_lines, dialect):
-    """Refuse a file with more faults than good lines would have."""
+    """Refuse a file with too many unreadable records, or with none to read."""
     line, text = (0, b"") if first is None else first
     raise ValueError(
         f"{path.name}, line {line + 1}: a record such as {EXAMPLE!r} is needed, of the "
@@ -262,7 +262,7 @@ def _refuse(path, first, n_unreadable, n_lines, dialect):
 
 
 def _mended(texts, places, dialect):
-    """Split lines into records; tell of which lines, and the lines with each fault."""
+    """Split lines into records; return them, their lines, and the lines by fault."""
     records, lines, faults = [], [], {}
     for text, line in zip(texts, places):
         if dialect.good(text):
@@ -301,7 +301,7 @@ def _mended_line(text, dialect):
             records.append(record)
         else:
             kinds.append(UNREADABLE)
-    # Of a line that nothing was read of, only this is to be told.
+    # A line without a readable record is noted for that alone.
     return records, dict.fromkeys(kinds if records else [UNREADABLE])
 
 

@@ -217,7 +217,7 @@ DOORS = {
 # a sentence the result has to be that of clean input.
 
 MISSING = "needs a {} for every row; got 1 of 60 missing in {}, the first in row 7. "
-OF_ONE_TYPE = "needs {}s of one type; got .*Make all strings, say"
+OF_ONE_TYPE = "needs {}s of one type; got .*Make all of them strings, say"
 ONE_EACH = r"needs one {} per row, shape \(\d+,\); got .* of shape \(\d+,\)"
 
 
@@ -326,7 +326,7 @@ ROWS = {
     ),
     "days in an array": (
         lambda X: X.astype(int).astype("M8[D]"),
-        r"needs rows of numbers; got datetime64\[D\]. Make numbers of them",
+        r"needs rows of numbers; got datetime64\[D\]. Convert them to numbers",
     ),
     "a masked cell": (masked_cell, "contains NaN"),
     "unequal lengths": (

@@ -384,7 +384,7 @@ def test_callbacks_that_watch_held_out_rows_need_some(
 def test_a_score_of_held_out_rows_needs_them_too(table):
     score = EpochScoring("f1_macro", name="f1", lower_is_better=False)
     stop = EarlyStopping("f1", lower_is_better=False)
-    with refuses("EarlyStopping, which monitors 'f1'.*, or on_train=True of what"):
+    with refuses("EarlyStopping, which monitors 'f1'.*, or on_train=True in the"):
         quick(callbacks=[score, stop]).fit(*table)
     score.on_train = True  # the advice
     assert quick(callbacks=[score, stop]).fit(*table).history

@@ -441,7 +441,7 @@ def from_numpy(X, y, n_classes):
     [
         (doubled, "doubled to keep rows in their places"),
         (relabelled, "relabelled to keep rows in their places"),
-        (from_numpy, "from_numpy to make the same rows of shares"),
+        (from_numpy, "from_numpy to make the same rows whether"),
     ],
 )
 def test_rows_whose_weight_nobody_knows_are_refused(transform, message, table):

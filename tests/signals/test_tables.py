@@ -265,7 +265,7 @@ def test_an_array_of_float64_is_cut_into_views():
         ({}, {"channels": []}, r"channels, each of them once; got \[\]"),
         ({}, {"channels": ["x", "x"]}, r"each of them once; got \['x', 'x'\]"),
         ({}, {"channels": ["x", "s"]}, r"got \['s'\] among the channels"),
-        ({"x": ["0.5;"] * 16}, {}, "of numbers; got column 'x' .*'0.5;' in it. Make n"),
+        ({"x": ["0.5;"] * 16}, {}, "of numbers; got column 'x' .*'0.5;' in it. Con"),
         (
             {"x": ["1", "2", "?", "4"] * 4},
             {},
