@@ -26,6 +26,7 @@ from skaug._labels import check_groups, check_labels
 from skaug.isda.given import covariance_array
 from skaug.isda.linear_cv import candidates, choose
 from skaug.isda.linear_fit import Problem, principal_axes, solve
+from skaug.net.adjustment import check_one_correction
 from skaug.net.priors import log_prior
 from skaug.net.splits import folds_of_few
 from skaug.net.weighted_rows import check_weights
@@ -85,7 +86,8 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         training and left out in prediction, as in :class:`NetClassifier`. 1 predicts
         as if all classes were equally frequent.
     class_weight : dict or "balanced", default=None
-        As in LogisticRegression.
+        As in LogisticRegression; refused beside `logit_adjustment`, which makes up for
+        the same.
     fit_intercept : bool, default=True
         Whether there is a constant term, which is not penalised.
     max_iter : int, default=1000
@@ -207,13 +209,15 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
             The fitted classifier.
         """
         check_parameters(self, self._rules_for_fit())
+        name = type(self).__name__
+        check_one_correction(name, self.class_weight, self.logit_adjustment)
         X = checked_rows(self, X, dtype=np.float64)
         _check_size(X)
-        y = check_labels(y, len(X), type(self).__name__)
+        y = check_labels(y, len(X), name)
         classes, codes = np.unique(y, return_inverse=True)
-        check_two_classes(classes, type(self).__name__)
-        groups = check_groups(groups, len(y), type(self).__name__)
-        weights = check_weights(sample_weight, len(X), type(self).__name__)
+        check_two_classes(classes, name)
+        groups = check_groups(groups, len(y), name)
+        weights = check_weights(sample_weight, len(X), name)
         weights = np.ones(len(X)) if weights is None else weights.copy()
         offset = self.logit_adjustment * log_prior(np.bincount(codes, weights))
         weights *= compute_class_weight(

@@ -19,11 +19,21 @@ from torch.utils.data import Subset
 from skaug._checks import Number
 from skaug.net.priors import log_prior
 
-__all__ = ["ADJUSTMENT", "AdjustsLogits"]
+__all__ = ["ADJUSTMENT", "AdjustsLogits", "check_one_correction"]
 
 ADJUSTMENT = Number(
     0, hint="0 is plain cross-entropy, 1 aims at equally frequent classes."
 )
+
+
+def check_one_correction(owner, class_weight, logit_adjustment):
+    """Refuse class weights beside a logit adjustment, which would correct twice."""
+    if class_weight is not None and logit_adjustment:
+        raise ValueError(
+            f"{owner} needs class_weight=None beside logit_adjustment; got "
+            f"{class_weight!r} and {logit_adjustment}. Take one: either makes up for "
+            "classes of unequal size."
+        )
 
 
 def class_counts(dataset, n_classes, weights=None):

@@ -23,7 +23,7 @@ from torch.utils.data import Subset
 
 from skaug._checks import Number, Rule, check_value
 from skaug._labels import check_groups, check_labels
-from skaug.net.adjustment import codes_of
+from skaug.net.adjustment import check_one_correction, codes_of
 from skaug.net.weighted_rows import RowWeights, check_weights, without_zeros
 
 __all__ = ["CLASS_WEIGHT", "WeighsRows", "counts_of", "mean_loss"]
@@ -90,12 +90,7 @@ class WeighsRows:
         if self.class_weight is None:
             return
         name = type(self).__name__
-        if self.logit_adjustment:
-            raise ValueError(
-                f"{name} needs class_weight=None beside logit_adjustment; got "
-                f"{self.class_weight!r} and {self.logit_adjustment}. Take one: either "
-                "makes up for classes of unequal size."
-            )
+        check_one_correction(name, self.class_weight, self.logit_adjustment)
         if self.class_weight == "balanced" and method == "partial_fit":
             raise ValueError(
                 f"{name} needs class_weight to be a dict for partial_fit; got "

@@ -315,6 +315,10 @@ def test_it_is_searched_over_on_frames_with_names():
         ({"covariance": {"a": 1}}, r"got shape \(0,\)"),
         ({"covariance": estimate("full", *draw(0))}, "has seen rows; got one without"),
         ({"cv": 1.5}, "needs cv to be"),
+        (
+            {"class_weight": "balanced", "logit_adjustment": 1},
+            "needs class_weight=None beside logit_adjustment; got 'balanced' and 1",
+        ),
     ],
 )
 def test_bad_parameters_are_named(kwargs, message):
