@@ -214,6 +214,7 @@ def test_a_single_callback_is_refused_by_fit_alone():
     with refuses("callbacks to be None or 'disable' or a list.*Put a single"):
         net.fit(X, Y)
     net.set_params(callbacks="disable", **SHORT).fit(X, Y)
+    assert net.callbacks_ == []
 
 
 def test_early_stopping_ends_the_bar_where_it_is():

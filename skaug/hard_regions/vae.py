@@ -295,17 +295,21 @@ def fit_vae(
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     trained.load_state_dict(best)
-    # The last step had no loss after it.
     told = None if codes is None else codes[:batch_size]
+    _check_decoded(trained, X[:batch_size], told, lr)
+    return _with_weights(vae, best)
+
+
+def _check_decoded(vae, X, codes, lr):
+    """Refuse a VAE whose last step, which had no loss after it, made it diverge."""
     with torch.no_grad():
-        decoded = trained.decode(trained.encode(X[:batch_size], told)[0], told)
+        decoded = vae.decode(vae.encode(X, codes)[0], codes)
     if not decoded.isfinite().all():
         raise ValueError(
             "fit_vae needs a loss that stays finite; got decoded rows that are not, "
             f"because training diverged. Decrease lr, which is {lr:g}, or look for "
             "extreme values in X."
         )
-    return _with_weights(vae, best)
 
 
 @contextmanager

@@ -1,17 +1,13 @@
 """IHDAFinetuner: a network that is trained, then augmented level by level."""
 
-import copy
 import math
 import time
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples, check_is_fitted
-from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
 
@@ -24,18 +20,16 @@ from skaug._checks import (
     check_two_classes,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
-from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 from skaug._progress import Progress, prints_lines
-from skaug._random import own_generators
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
+from skaug.ihda.base import checked_base, copied, encoded, trained
 from skaug.ihda.finetuning import LevelRows
 from skaug.ihda.level import Level, batch_size, new_record
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.classifier import NetClassifier
-from skaug.net.finite import check_trained, weights_not_finite
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
@@ -357,8 +351,13 @@ default="all"
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         train, held_out = self._split(y, groups, seed_of_split)
-        net = self._trained(X, y, groups, weights, train, seed_of_base, progress)
-        X, codes = _encoded(net, X, y)
+        net, frozen = checked_base(self.estimator, self.balance, weights)
+        if frozen:
+            net = copied(net)
+        else:
+            data = X, y, groups, weights
+            net = trained(net, *data, train, seed_of_base, progress)
+        X, codes = encoded(net, X, y)
         if isinstance(net, NetClassifier):
             weights = net.row_weights(codes, weights)
         check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
@@ -456,62 +455,6 @@ default="all"
             split, np.asarray(y), groups, random_state=seed, name="IHDAFinetuner"
         )
 
-    def _trained(self, X, y, groups, weights, train, seed, progress):
-        """The estimator to fine-tune: a copy, or a clone trained on the rows given."""
-        net = self.estimator
-        frozen = isinstance(net, FrozenEstimator)
-        net = net.estimator if frozen else net
-        net = NetClassifier() if net is None else net
-        if not isinstance(net, NeuralNetClassifier):
-            raise TypeError(
-                "IHDAFinetuner needs a NetClassifier or another NeuralNetClassifier of "
-                f"skorch; got a {type(net).__name__}. Give the net; pipelines and "
-                "samplers go around the finetuner."
-            )
-        for name in ("logit_adjustment", "class_weight"):
-            if self.balance and getattr(net, name, None):
-                raise ValueError(
-                    f"IHDAFinetuner needs balance=False for a net with {name}; got "
-                    f"balance={self.balance} and {getattr(net, name)}. Take one: "
-                    "either makes up for classes of unequal size."
-                )
-        if weights is not None and not isinstance(net, NetClassifier):
-            raise TypeError(
-                "IHDAFinetuner needs a NetClassifier for sample_weight; got a "
-                f"{type(net).__name__}. Leave the weights out, or take a NetClassifier."
-            )
-        if frozen:
-            if not (getattr(net, "initialized_", False) and hasattr(net, "classes_")):
-                raise NotFittedError(
-                    "IHDAFinetuner needs a fitted estimator in a FrozenEstimator; got "
-                    f"an unfitted {type(net).__name__}. Fit it, or give it as it is."
-                )
-            wrong = weights_not_finite(net.module_)
-            if wrong is not None:
-                raise ValueError(
-                    "IHDAFinetuner needs a network of finite weights; got others in "
-                    f"{wrong!r} of the FrozenEstimator. Train it again, with a lower "
-                    "lr or scaled rows."
-                )
-            return _copied(net)
-        net = clone(net)
-        if net.get_params(deep=False).get("random_state", seed) is None:
-            net.set_params(random_state=int(seed))
-        if train is not None:
-            if net.classes is None:  # all rows of a class may be held out
-                net.set_params(classes=np.unique(y))
-            X, y = _safe_indexing(X, train), _safe_indexing(y, train)
-            groups = None if groups is None else groups[train]
-            weights = None if weights is None else weights[train]
-        with progress.around(net):
-            if isinstance(net, NetClassifier):
-                weighted = {} if weights is None else {"sample_weight": weights}
-                return net.fit(X, y, groups=groups, **weighted)
-            with own_generators(net.device, int(seed)):
-                net.fit(X, y)
-        check_trained(net)
-        return net
-
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""
         by_rule = isinstance(self.levels, str)
@@ -556,7 +499,7 @@ default="all"
                 f"are {known}."
             )
         net = self.estimator_
-        X, codes = _encoded(net, X, y)
+        X, codes = encoded(net, X, y)
         rows = LevelRows(net, self._cut(net, X)[0], X, codes)
         rows.reach(level)
         sources = np.repeat(np.arange(len(X)), n_samples)
@@ -570,32 +513,6 @@ default="all"
         new = torch.cat([new for new, _ in made.pieces()])
         new = new.unflatten(1, rows.h.shape[1:])
         return rows.h.cpu().numpy(), new.cpu().numpy(), sources
-
-
-def _copied(net):
-    # skorch's own way to copy a net is to pickle it, which classes defined in a
-    # function or a notebook are not made for.
-    new = object.__new__(type(net))
-    memo = {id(net): new}
-    new.__dict__.update(copy.deepcopy(net.__dict__, memo))
-    return new
-
-
-def _encoded(net, X, y):
-    """Rows and codes as the network is trained on them."""
-    if isinstance(net, NetClassifier):
-        return net.encode(X, y)
-    X = np.asarray(as_numbers(X, "IHDAFinetuner"))
-    codes = check_labels(y, len(X), "IHDAFinetuner")
-    if (
-        codes.dtype.kind not in "iu"
-        or not np.isin(codes, range(len(net.classes_))).all()
-    ):
-        raise ValueError(
-            f"IHDAFinetuner needs labels 0 ... n_classes - 1 for {type(net).__name__}; "
-            f"got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
-        )
-    return X, codes
 
 
 def _tell(record):

@@ -149,11 +149,17 @@ def train_network(
         if gan:
             losses["discriminator"].append(adversary.step(real, fake, features))
         progress.step(objective=None if pretraining else losses["objective"][-1])
-    with torch.no_grad():  # the last step had no loss after it
-        if not network(all_X[:64]).isfinite().all():
-            raise ValueError(
-                "InfluenceAugmenter needs a network whose views are finite; got others "
-                f"after {pretrain_steps + steps} steps. Lower the bound of the "
-                "NetworkAugmentation, or set augmentation='policy'."
-            )
+    _check_views(network, all_X[:64], pretrain_steps + steps)
     return losses
+
+
+def _check_views(network, X, n_steps):
+    """Refuse a network whose last step, which had no loss after it, broke it."""
+    with torch.no_grad():
+        views = network(X)
+    if not views.isfinite().all():
+        raise ValueError(
+            "InfluenceAugmenter needs a network whose views are finite; got others "
+            f"after {n_steps} steps. Lower the bound of the NetworkAugmentation, or "
+            "set augmentation='policy'."
+        )

@@ -26,7 +26,7 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -42,6 +42,7 @@ from sklearn.utils.validation import (
 
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
+from skaug.net.weighted_rows import check_weights
 
 __all__ = ["PriorShift", "log_prior", "reweighted"]
 
@@ -252,9 +253,7 @@ class PriorShift(
     def _counted(self, y, sample_weight):
         """Total weight of the rows of each class."""
         labels, place = np.unique(y, return_inverse=True)
-        if sample_weight is not None:
-            check_consistent_length(y, sample_weight)
-            sample_weight = column_or_1d(sample_weight)
+        sample_weight = check_weights(sample_weight, len(y), type(self).__name__)
         sums = np.bincount(place, sample_weight)
         weight_of = dict(zip(labels.tolist(), sums.tolist()))
         classes = self.classes_.tolist()

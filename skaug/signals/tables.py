@@ -44,32 +44,8 @@ def recordings_from_table(
 
     Parameters
     ----------
-    frame : DataFrame, dict of columns or structured array
-        The table, of pandas, polars or NumPy. Rows of a person are in the order of
-        time. With `time`, rows of several persons may alternate.
-    channels : list of str
-        Names of the columns with signals. Missing numbers become NaN.
-    label : str, default=None
-        Name of the column with the label of each moment, of which none may be missing.
-    groups : str, default=None
-        Name of the column with the person, or whatever the groups are. By default the
-        table is of one person, and each recording is a group.
-    time : str, default=None
-        Name of the column with the time: numbers, datetimes or time differences.
-        Numbers are seconds if `rate` is given, and of any unit otherwise.
-    rate : float, default=None
-        Rows per second. By default the sampling interval is the median of the steps of
-        time within persons.
-    jump : float, default=1.5
-        A step of time of more than so many sampling intervals is a cut. The default
-        cuts where a single row is lost. Take more where the times of rows vary.
-    cut_at_labels : bool, default=True
-        Whether to cut where the label changes, too, since two activities that follow
-        each other in a table may not have done so in time. All frames then have one
-        label, and their ``purity`` is 1. But a device does not know where an activity
-        begins, and frames that begin there are easier than those to come. False lets
-        frames run across where person and time allow it; ``purity`` tells which are
-        mixed. Without `label` there is nothing to cut at.
+    frame, channels, label, groups, time, rate, jump, cut_at_labels : objects
+        As for :func:`frames_from_table`.
 
     Returns
     -------
