@@ -20,8 +20,8 @@ __all__ = [
     "BatchIterator",
     "arrays_of",
     "as_tensor",
+    "explained_single_rows",
     "without_single_rows",
-    "words_on_single_rows",
 ]
 
 
@@ -148,7 +148,7 @@ def without_single_rows(dataset, kwargs):
 
 
 @contextmanager
-def words_on_single_rows(name):
+def explained_single_rows(name):
     """Say what to do where batch normalisation meets a batch of one row."""
     try:
         yield

@@ -28,8 +28,8 @@ from skaug.net.batches import (
     BatchIterator,
     arrays_of,
     as_tensor,
+    explained_single_rows,
     without_single_rows,
-    words_on_single_rows,
 )
 from skaug.net.callbacks import CALLBACKS, HoldsCallbacks
 from skaug.net.epochs import count_epoch, counted_epochs, quiet_below_two
@@ -399,7 +399,7 @@ class NetClassifier(
             self.first_epoch_ = 0  # Weights and history were loaded from files.
         self._groups, self._split, self._weights = groups, None, weights
         try:
-            with self._own_generators(), words_on_single_rows(type(self).__name__):
+            with self._own_generators(), explained_single_rows(type(self).__name__):
                 if first or not hasattr(self, "outputs_"):
                     self._check_module(X, fit_params)
                 split_params = self._split_params(method, fit_params)

@@ -331,11 +331,11 @@ def _advice(lines, only_nan):
     """What to do about lines that cannot be read."""
     numbers = sorted(set(lines))
     if len(lines) == 1:
-        text = "Mend the line, or leave it out by segments="
+        text = "Mend the line, or name all others in segments="
     elif len(numbers) <= N_NUMBERS:
-        text = f"Mend them, or leave {numbers}, counted from 0, out of segments="
+        text = f"Mend them, or name in segments=, from 0 on, all but {numbers}"
     else:
-        text = "Mend them, or leave the numbers in the error's `lines` out of segments="
+        text = "Mend them, or name in segments= all but the error's `lines`"
     return f"{text}. missing='keep' keeps NaN." if only_nan else f"{text}."
 
 

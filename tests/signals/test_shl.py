@@ -245,8 +245,8 @@ DAMAGE = [
     (
         two_uneven_lines,
         r"2 lines cannot be read\. Gyr_x\.txt, line 4: 50 numbers are needed.*; got 49"
-        r"\. Gyr_x\.txt, line 5: 50 .*; got 51\. Mend them, or leave \[3, 4\], counted "
-        r"from 0, out of segments=\.",
+        r"\. Gyr_x\.txt, line 5: 50 .*; got 51\. Mend them, or name in segments=, from "
+        r"0 on, all but \[3, 4\]\.",
     ),
     (
         lambda f: (f / "test_order.txt").write_text("1\n"),
@@ -319,8 +319,8 @@ def test_all_bad_lines_are_in_one_message(folder, recording, block, monkeypatch)
         "Gyr_x.txt, line 2: 50 numbers are needed, as in line 1 of Acc_x.txt; got 49. "
         "Gyr_x.txt, line 7: numbers within the range of float32 are needed; got 1e+39 "
         "as number 3. Mag_z.txt, line 11: 50 numbers are needed, as in line 1 of "
-        "Acc_x.txt; got 0. And 1 other. Mend them, or leave [1, 6, 8, 10, 11], counted"
-        " from 0, out of segments=."
+        "Acc_x.txt; got 0. And 1 other. Mend them, or name in segments=, from 0 on, "
+        "all but [1, 6, 8, 10, 11]."
     )
     with refuses(f"^{re.escape(message)}$") as caught:
         load_shl(folder)
@@ -335,7 +335,7 @@ def test_what_is_wrong_everywhere_is_told_soon(tmp_path):
         (tmp_path / f"{name}.txt").write_text(text)
     with refuses(
         r"1,000 or more lines cannot be .* And 995 or more others\. Mend them, or "
-        r"leave the numbers in the error's `lines` out of segments=\."
+        r"name in segments= all but the error's `lines`\."
     ) as caught:
         load_shl(tmp_path, CHANNELS[:2])
     assert caught.value.lines == list(range(1, 1001))
@@ -347,7 +347,7 @@ def test_nan_is_kept_on_request(recording, folder, tmp_path):
     for i, j, text in [(2, 0, "NaN"), (2, 49, "nan"), (11, 7, "NAN")]:
         change_line("Gyr_x", i + 1, as_number(text, j + 1))(folder)
         expected[i, 3, j] = np.nan
-    with refuses(r"2 lines .* leave \[2, 11\], .*\. missing='keep' keeps NaN\."):
+    with refuses(r"2 lines .* all but \[2, 11\]\. missing='keep' keeps NaN\."):
         load_shl(folder)
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
         data = load_shl(folder, missing="keep", cache=cache)
