@@ -38,7 +38,8 @@ References
    Deep Networks", NeurIPS 2020.
 """
 
-from skaug.ihda.display import ActivationDisplay, LevelGainDisplay
+from skaug.ihda.activation_display import ActivationDisplay
+from skaug.ihda.gain_display import LevelGainDisplay
 from skaug.ihda.finetuner import IHDAFinetuner, level_skip_probability
 
 __all__ = [
