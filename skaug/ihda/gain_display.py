@@ -14,11 +14,10 @@ from skaug._checks import OneOf, Whole, check_value
 from skaug._plots import DASHED, axes_of
 from skaug._printing import Printed
 from skaug.ihda.refits import (
-    base_of,
     check_finetuner,
     first_seed,
     mean_and_error,
-    score_name,
+    name_of_score,
 )
 
 __all__ = ["LevelGainDisplay"]
@@ -158,7 +157,7 @@ class LevelGainDisplay(Printed):
         levels = [record.level for record in records[-1]]
         skipped = [[record.skipped for record in of_fit] for of_fit in records]
         if score_name is None:
-            score_name = score_name(scoring)
+            score_name = name_of_score(scoring)
         of_repeats = np.array(scores), np.array(scores_real)
         skipped = np.array(skipped, dtype=bool)
         display = cls(*of_repeats, levels, skipped, score_name=score_name)
