@@ -70,17 +70,29 @@ class LevelAblationDisplay(Printed):
         self.mean, self.error = scores.mean(axis=0), mean_and_error(scores - fitted)[1]
 
     @classmethod
-    def from_estimator(cls, finetuner, X, y, X_test, y_test, *, ax=None, **params):
+    def from_estimator(
+        cls,
+        finetuner,
+        X,
+        y,
+        X_test,
+        y_test,
+        *,
+        groups=None,
+        scoring=None,
+        n_repeats=1,
+        random_state=None,
+        ax=None,
+    ):
         """Fit a finetuner in each setting, score, and draw.
 
         Parameters
         ----------
-        finetuner, X, y, X_test, y_test : objects
+        finetuner, X, y, X_test, y_test, groups, scoring, n_repeats, random_state : \
+objects
             As for :func:`~skaug.ihda.ablation`.
         ax : matplotlib Axes, default=None
             As for :meth:`plot`.
-        **params
-            More arguments of :func:`~skaug.ihda.ablation`, such as ``n_repeats=5``.
 
         Returns
         -------
@@ -95,7 +107,18 @@ class LevelAblationDisplay(Printed):
             If Ctrl-C ends one of the fits.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        return cls(**ablation(finetuner, X, y, X_test, y_test, **params)).plot(ax)
+        found = ablation(
+            finetuner,
+            X,
+            y,
+            X_test,
+            y_test,
+            groups=groups,
+            scoring=scoring,
+            n_repeats=n_repeats,
+            random_state=random_state,
+        )
+        return cls(**found).plot(ax)
 
     def plot(self, ax=None):
         """Draw a row for each setting.
@@ -129,4 +152,4 @@ class LevelAblationDisplay(Printed):
         levels = f"{self.n_levels[:, number].mean():.3g}"
         unit = "level" if levels == "1" else "levels"
         name, mean = self.settings[number], self.mean[number]
-        return f"{name}: {mean:.4g}\n({levels} {unit})"
+        return f"{name}: {mean:.4f}\n({levels} {unit})"

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skaug._plots import DASHED, panels_of
+from skaug._plots import DASHED, legend_beside, panels_of
 from skaug._printing import Printed
 from skaug.ihda.refits import check_finetuner
 
@@ -106,6 +106,7 @@ class LevelTuningDisplay(Printed):
             The display itself.
         """
         name = "LevelTuningDisplay.plot"
+        check_matplotlib_support(name)
         self.axes_ = panels_of(axes, len(self.levels), name, sharey=True)
         self.figure_ = self.axes_[0].figure
         rates = sorted({trial.tune_lr for told in self.levels for trial in told.tried})
@@ -136,56 +137,82 @@ class LevelTuningDisplay(Printed):
             words = "nothing to try" if told.tried else "skipped by chance"
             ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
             ax.set_xticks([])
-        if not told.tried:
+        if told.tried:
+            ax.axhline(told.tried[0].loss, **DASHED)
+        trials = told.tried[1:]
+        if not trials:
             return
-        alone, *trials = told.tried
-        ax.axhline(alone.loss, **DASHED)
-        over_radius = len({trial.radius for trial in trials}) > 1
-        ax.set_xlabel("radius" if over_radius else "rate, as a multiple of the net's")
-        for rate in colours if over_radius else [None]:
-            curve = [t for t in trials if rate in (None, t.tune_lr)]
+        places, name = _places(trials)
+        ax.set_xlabel(name)
+        aside = _tick(ax, sorted(set(places)))
+        rates = colours if name == "radius" else [None]
+        for number, rate in enumerate(rates):
+            curve = [
+                (x, trial.loss, trial.error)
+                for x, trial in sorted(zip(places, trials), key=lambda pair: pair[0])
+                if rate in (None, trial.tune_lr)
+            ]
             if curve:
+                # Bars of several rates would lie upon each other.
+                columns = np.array(curve)
+                columns[:, 0] *= aside ** (number - (len(rates) - 1) / 2)
                 colour = colours.get(rate, "0.3")
-                self.curves_[-1][rate] = self._curve(ax, curve, rate, colour, high)
-        chosen = [t for t in trials if _is_chosen(t, told)]
-        if chosen:
-            x = chosen[0].radius if over_radius else chosen[0].tune_lr
-            style = {"s": 130, "facecolors": "none", "edgecolors": "black", "zorder": 4}
-            ring = ax.scatter([x], [chosen[0].loss], linewidths=1.5, **style)
-            self.chosen_[-1] = ring
-
-    @staticmethod
-    def _curve(ax, trials, rate, colour, high):
-        """Draw the losses of one rate, or of one radius where the rate is None."""
-        trials = sorted(trials, key=lambda t: t.tune_lr if rate is None else t.radius)
-        x = np.array([t.tune_lr if rate is None else t.radius for t in trials])
-        loss, error = np.array([(t.loss, t.error) for t in trials]).T
-        beyond = ~(loss <= high)
-        if rate is None:
-            ax.set_xscale("log")
-            ax.set_xticks(x, [f"{one:g}" for one in x])
-            ax.minorticks_off()
-        ax.scatter(x[beyond], np.full(beyond.sum(), high), marker="^", color=colour)
-        shown = np.where(np.isfinite(loss), loss, math.nan)
-        style = {"color": colour, "marker": "o", "markersize": 4, "capsize": 2}
-        return ax.errorbar(x, shown, error, linewidth=1.2, elinewidth=0.8, **style)
+                self.curves_[-1][rate] = _curve(ax, columns, colour, high)
+        for x, trial in zip(places, trials):
+            if _is_chosen(trial, told):
+                style = {"s": 130, "facecolors": "none", "edgecolors": "black"}
+                style |= {"linewidths": 1.5, "zorder": 4}
+                self.chosen_[-1] = ax.scatter([x], [trial.loss], **style)
 
     def _key(self, colours):
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], label="left alone", **DASHED)]
-        if any(None not in curves and curves for curves in self.curves_):
+        if any(None not in curves for curves in self.curves_ if curves):
+            dot = {"marker": "o", "markersize": 4}
             handles += [
-                Line2D(
-                    [], [], color=colour, marker="o", markersize=4, label=f"{rate:g}"
-                )
+                Line2D([], [], color=colour, label=f"rate {rate:g}", **dot)
                 for rate, colour in colours.items()
             ]
         ring = {"marker": "o", "markersize": 10, "markerfacecolor": "none"}
         style = {"color": "black", "linestyle": "none", "label": "chosen"}
         handles.append(Line2D([], [], **ring, **style))
-        options = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
-        self.axes_[-1].legend(handles=handles, title="rate", **options)
+        legend_beside(self.axes_[-1], handles=handles)
+
+
+def _places(trials):
+    """Where trials are on the horizontal axis, and what the axis is."""
+    if len({trial.radius for trial in trials}) > 1:
+        return [float(trial.radius) for trial in trials], "radius"
+    # The radius of a rule without one is NaN, which is not equal to itself.
+    if len(trials) > 1 and not math.isnan(trials[0].radius):
+        name = f"rate, at radius {trials[0].radius:.3g}"
+        return [trial.tune_lr for trial in trials], name
+    return [trial.tune_lr for trial in trials], "rate"
+
+
+def _tick(ax, places):
+    """Put ticks at the values tried; return the factor that moves one a little."""
+    if min(places) > 0:
+        ax.set_xscale("log")
+    ax.set_xticks(places, [f"{place:.3g}" for place in places])
+    ax.minorticks_off()
+    if min(places) <= 0:  # a rate of 0
+        return 1.0
+    width = max(places[-1] / places[0], 1.5)
+    ax.set_xlim(places[0] * width**-0.12, places[-1] * width**0.12)
+    return width**0.015
+
+
+def _curve(ax, columns, colour, high):
+    """Draw losses with bars, and marks at the edge for those too high."""
+    x, loss, error = columns.T
+    beyond = ~(loss <= high)
+    marks = {"marker": "^", "clip_on": False, "zorder": 3, "color": colour}
+    ax.scatter(x[beyond], np.full(beyond.sum(), high), **marks)
+    loss = np.where(np.isfinite(loss), loss, math.nan)
+    style = {"marker": "o", "markersize": 4, "linewidth": 1.2, "elinewidth": 0.8}
+    return ax.errorbar(x, loss, error, color=colour, **style)
 
 
 def tuning_of(name, finetuner):
