@@ -5,6 +5,7 @@ the seed of the first one then ends at the same network.
 """
 
 import math
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -223,7 +224,9 @@ class Refits:
         return self._known[key]
 
     def _fitted(self, model):
-        model.fit(*self._data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the first fit has warned
+            model.fit(*self._data)
         if any(record.interrupted for record in model.levels_):
             raise KeyboardInterrupt("A fit was stopped before its last level.")
         steps = [record.steps for record in model.levels_]

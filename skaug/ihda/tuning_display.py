@@ -122,10 +122,16 @@ class LevelTuningDisplay(Printed):
 
     def _limits(self):
         """Least and largest loss to show: a rate that destroys a network hides all."""
-        alone = [told.tried[0].loss for told in self.levels if told.tried]
-        found = [trial.loss for told in self.levels for trial in told.tried]
-        low, top = min(found, default=0.0), max(alone, default=1.0)
-        high = min(max(found, default=1.0), top + 3 * max(top - low, 0.05 * top))
+        losses = [[one.loss for one in told.tried] for told in self.levels]
+        losses = [np.array(of_level) for of_level in losses if of_level]
+        if not losses:
+            return 0.0, 1.0
+        found, alone = np.concatenate(losses), max(one[0] for one in losses)
+        low, typical = found.min(), max(map(np.median, losses))
+        high = alone + 3 * max(alone - low, 0.05 * alone)
+        if math.isfinite(typical):
+            high = max(high, 1.1 * typical)
+        high = min(high, found.max())
         room = 0.08 * max(high - low, 1e-3)
         return low - room, high + room
 
