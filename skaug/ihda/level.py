@@ -10,7 +10,11 @@ import torch
 from sklearn.utils import Bunch
 
 from skaug.hard_regions.latent_generators import collapse
+from skaug.hard_regions.parts import bytes_of_row, parts
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
+from skaug.ihda.points import points_of
+from skaug.ihda.room import block
+from skaug.ihda.stored import as_gib
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
 
@@ -61,12 +65,14 @@ class Level:
             Chooses the sources, with the radius of this level; not fitted.
         generator : object
             Makes the samples; not fitted.
-        loss : float
-            Loss of the network on the training rows before this level.
+        loss : float or None
+            Loss of the network on the training rows before this level; None if it is
+            not known.
         """
         settings, record = self.settings, self.record
         self._reach(loss)
-        if not self.rows.h.any():
+        h = self.rows.h
+        if not any(h[part].any() for part in parts(h)):
             self._warn(
                 "it is left alone, because all activations are 0. Decrease the "
                 "estimator's lr."
@@ -102,9 +108,10 @@ class Level:
 
     def _reach(self, loss):
         """Compute the activations, and check that the network goes on from them."""
-        for rows in (self.rows, self.held_out):
-            if rows is not None:
-                rows.reach(self.record.level)
+        before = self.rows.reach(self.record.level, with_loss=loss is None)
+        loss = before if loss is None else loss
+        if self.held_out is not None:
+            self.held_out.reach(self.record.level)
         found = self.record.loss_before = self.rows.loss()
         # The few rows on which the cut was checked may not have shown a difference.
         if math.isfinite(loss) and not math.isclose(
@@ -120,10 +127,14 @@ class Level:
     def _choose(self, sources):
         """Rows that samples are made from (Eq. 6)."""
         record = self.record
+        points, rows = points_of(self.rows.h, sources, self.seeds["sources"])
+        of_points = self.codes, self.rows.groups
+        if rows is not None:
+            self._tell_sample(sources, len(rows))
+            of_points = [None if a is None else a[rows] for a in of_points]
         sources.fit(
-            self.rows.h.flatten(1).cpu().numpy(),
-            self.codes,
-            self.rows.groups,
+            points,
+            *of_points,
             random_state=self.seeds["sources"],
             device=self.net.device,
         )
@@ -136,13 +147,30 @@ class Level:
                 f"radius {record.radius:.3g}. {'Increase' if few else 'Decrease'} "
                 "radius, or set sources='region'."
             )
-        return sources.indices_
+        return sources.indices_ if rows is None else rows[sources.indices_]
+
+    def _tell_sample(self, sources, n):
+        """Say that sources are looked for in a part of the rows."""
+        self.record.n_compared = n
+        by_channel = ""
+        if self.rows.h.ndim > 2 and getattr(sources, "maps", None) == "whole":
+            by_channel = ", or sources=HardPoints(maps='means')"
+        self._warn(
+            f"distances are among {n} of {len(self.codes)} rows, a random sample that "
+            "takes half of scikit-learn's working_memory, and sources come from it. "
+            f"Raise it with sklearn.set_config(working_memory=...){by_channel}."
+        )
 
     def _samples(self, generator, indices, size):
         """Batches of samples, from a generator that is trained on the activations."""
         record, seed = self.record, self.seeds["samples"]
         h = self.rows.h.flatten(1)
-        generator.fit(h, self.rows.codes, self.rows.groups, random_state=seed % 2**31)
+        vectors = h
+        if not getattr(generator, "reads_in_parts", False):
+            vectors = self._all_at_once(generator, h)
+        generator.fit(
+            vectors, self.rows.codes, self.rows.groups, random_state=seed % 2**31
+        )
         if getattr(generator, "interrupted_", False):
             raise KeyboardInterrupt
         self.generator = generator
@@ -160,6 +188,17 @@ class Level:
         record.n_samples = self._by_class(self.codes[indices])
         arguments = generator, h, self.rows.codes, indices, seed, self.rows.weights
         return SyntheticSet(*arguments).batches(size)
+
+    def _all_at_once(self, generator, h):
+        """All activations as one tensor, for a generator that needs them so."""
+        size = bytes_of_row(h) * len(h)
+        if size > block():
+            self._warn(
+                f"{type(generator).__name__} needs all activations in memory, "
+                f"{as_gib(size)}, more than scikit-learn's working_memory. "
+                "generator='vae' and 'noise' read them in parts."
+            )
+        return h[:]
 
     def _real(self, size):
         """Batches of numbers of real rows; None if there are to be none."""
@@ -219,6 +258,7 @@ def new_record(level, skipped):
         radius=math.nan,
         gamma=math.nan,
         hard_share=math.nan,
+        n_compared=0,
         n_sources={},
         n_samples={},
         r2=math.nan,
@@ -232,6 +272,8 @@ def new_record(level, skipped):
         accepted=True,
         interrupted=False,
         seconds=0.0,
+        stored="",
+        mib=0.0,
     )
 
 
