@@ -20,7 +20,8 @@ class SyntheticSet:
     Parameters
     ----------
     generator : object with ``draw``
-        A fitted generator, such as a :class:`~skaug.VAEGenerator`.
+        A fitted generator, such as a :class:`~skaug.VAEGenerator`. Where no vector is
+        negative, samples are clamped at 0, unless its ``clamp`` is False.
     h : torch.Tensor or InParts of shape (n, n_features)
         Vectors, of which a piece is read at a time.
     codes : torch.Tensor of shape (n,)
@@ -42,10 +43,11 @@ class SyntheticSet:
         self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
         self.sources, self.weights = sources, weights
         self._size = max(64, BYTES_AT_ONCE // max(bytes_of_row(h), 1))
-        # Activations behind a ReLU are never negative, so their samples must not be.
-        self._floor = -math.inf
-        if all((h[part] >= 0).all() for part in parts(h)):
-            self._floor = 0.0
+        # Activations behind a ReLU are never negative, so that their samples must not
+        # be, unless the generator says that it wants its samples as they are.
+        clamps = getattr(generator, "clamp", True)
+        clamps = clamps and all((h[part] >= 0).all() for part in parts(h))
+        self._floor = 0.0 if clamps else -math.inf
 
     def pieces(self):
         """Yield samples (piece, n_features) and classes, once and in order.

@@ -797,7 +797,8 @@ class NoHead(nn.Module):
 def test_verbose_tells_a_line_per_level(table, capsys):
     ihda(verbose=2, skip_probability=1.0).fit(*table)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "IHDA, level input: skipped" and len(lines) == 3
+    assert lines[0].startswith("IHDA, activations: blocks.")
+    assert lines[1] == "IHDA, level input: skipped" and len(lines) == 4
 
 
 def test_default_estimator(table):
