@@ -96,7 +96,11 @@ def parts(h, most=None):
 
 def at_once_if_few(h):
     """The rows as a tensor if they are one part, else as they are."""
-    return h[:] if bytes_of_row(h) * len(h) <= BYTES_AT_ONCE else h
+    return h[:] if _is_one_part(h) else h
+
+
+def _is_one_part(h):
+    return bytes_of_row(h) * len(h) <= BYTES_AT_ONCE
 
 
 def moments(h):
@@ -112,10 +116,7 @@ def moments(h):
 
 def variances(h):
     """Variance of each feature."""
-    rows = at_once_if_few(h)
-    if isinstance(rows, torch.Tensor):
-        return rows.var(0, correction=0)
-    return moments(rows)[1].square()
+    return h[:].var(0, correction=0) if _is_one_part(h) else moments(h)[1].square()
 
 
 def _together(found):

@@ -39,7 +39,8 @@ References
 """
 
 from skaug.ihda.display import ActivationDisplay, LevelGainDisplay
-from skaug.ihda.finetuner import IHDAFinetuner, level_skip_probability
+from skaug.ihda.finetuner import IHDAFinetuner
+from skaug.ihda.level import level_skip_probability
 
 __all__ = [
     "ActivationDisplay",

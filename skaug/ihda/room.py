@@ -70,6 +70,11 @@ class Room:
             return h.new_empty(n, *h.shape[1:])
         return StoredRows((n, *h.shape[1:]), h.dtype, h.device)
 
+    def note(self, record):
+        """Put on record where the activations of a level are, and their size."""
+        record.stored = self.stored[record.level]
+        record.mib = self.n_bytes[record.level] / 2**20
+
     def tell(self, names, prints):
         """Say where the activations of some levels go, in order; check the disk."""
         if prints and names:
