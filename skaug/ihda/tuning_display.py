@@ -127,10 +127,9 @@ class LevelTuningDisplay(Printed):
         if not losses:
             return 0.0, 1.0
         found, alone = np.concatenate(losses), max(one[0] for one in losses)
-        low, typical = found.min(), max(map(np.median, losses))
-        high = alone + 3 * max(alone - low, 0.05 * alone)
-        if math.isfinite(typical):
-            high = max(high, 1.1 * typical)
+        low, high = found.min(), alone + 3 * max(alone - found.min(), 0.05 * alone)
+        best = [one[1:].min() for one in losses if len(one) > 1]
+        high = max([high, *(1.3 * one for one in best if math.isfinite(one))])
         high = min(high, found.max())
         room = 0.08 * max(high - low, 1e-3)
         return low - room, high + room
