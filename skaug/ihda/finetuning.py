@@ -14,6 +14,7 @@ from skorch.utils import to_tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skaug._random import own_generators
+from skaug.net.batches import as_tensor
 from skaug.net.levels import INPUT
 
 __all__ = ["LevelRows", "batches_of_rows", "finetune", "passes", "recalibrate"]
@@ -73,7 +74,10 @@ class LevelRows:
         bounds = np.linspace(0, n, math.ceil(n / ROWS_AT_ONCE) + 1).round().astype(int)
         for start, stop in pairwise(bounds.tolist()):
             rows = slice(start, stop)
-            yield rows, to_tensor(self.h[rows], device=self.net.device)
+            h = self.h[rows]
+            if isinstance(h, np.ndarray):
+                h = as_tensor(h)  # without a warning if it cannot be written to
+            yield rows, to_tensor(h, device=self.net.device)
 
     def batches(self):
         """Yield all activations and their classes, in batches ``(h, codes)``."""
