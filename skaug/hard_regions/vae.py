@@ -17,7 +17,9 @@ __all__ = ["VAE", "fit_vae"]
 class VAE(nn.Module):
     """Variational autoencoder of vectors, for drawing variations of them.
 
-    Inputs and outputs are in the units of the data. The network standardises them.
+    Inputs and outputs are in the units of the data. The network standardises them by
+    the centre and the scale that :meth:`standardise_by` sets, and takes them as they
+    are before that.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ class VAE(nn.Module):
     def __init__(self, n_features, latent_dim=32, hidden=256, n_classes=0):
         super().__init__()
         self.n_classes = n_classes
-        self.interrupted = False
+        self.interrupted, self.n_steps = False, 0
         self.encoder = nn.Sequential(
             nn.Linear(n_features + n_classes, hidden),
             nn.ReLU(),
@@ -97,7 +99,8 @@ class VAE(nn.Module):
 
         This is Eq. 2 of IHDA: the mean over rows of a sum over dimensions. If the error
         were a mean over dimensions, the divergence would dominate and the latent space
-        would collapse.
+        would collapse. The paper does not speak of standardising: its error is that of
+        the features as they are, which :func:`fit_vae` has with ``standardise=False``.
 
         Parameters
         ----------
@@ -135,7 +138,9 @@ class VAE(nn.Module):
         -------
         r2 : float
             Share of the variance of the standardised features that survives encoding
-            to latent means and decoding; 0 or less for a collapsed latent space.
+            to latent means and decoding; 0 or less for a collapsed latent space. If the
+            network takes the features as they are, it is the share of their variance,
+            of which wide features have more.
         active_units : int
             Number of latent dimensions whose mean has a variance above 0.01 over X.
         """
@@ -188,6 +193,7 @@ def fit_vae(
     latent_dim=32,
     hidden=256,
     kl_weight=1.0,
+    standardise=True,
     max_steps=1000,
     patience=200,
     batch_size=128,
@@ -212,6 +218,11 @@ def fit_vae(
     kl_weight : float, default=1.0
         Weight of the divergence. A smaller weight gives sharper copies, which vary
         less.
+    standardise : bool, default=True
+        Whether the error of the loss is that of features in standard units. If not, it
+        is that of the features as they are, which is Eq. 2 to the letter: the unit of
+        the data then sets the weight of the error against the divergence, and features
+        of small numbers are not learned.
     max_steps, patience, batch_size : int
         Limits of training. They count steps rather than epochs, because few rows need
         as many steps as many rows.
@@ -226,8 +237,8 @@ def fit_vae(
     Returns
     -------
     vae : VAE
-        The autoencoder in evaluation mode. If Ctrl-C stopped the training, its
-        ``interrupted`` is True.
+        The autoencoder in evaluation mode. Its ``n_steps`` is the number of steps
+        taken. If Ctrl-C stopped the training, its ``interrupted`` is True.
 
     Raises
     ------
@@ -249,9 +260,10 @@ def fit_vae(
     generator = new_generator(random_state)
     with own_generators(X.device, random_state):
         vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
-    vae.standardise_by(X)
+    if standardise:
+        vae.standardise_by(X)
     trained = copy.deepcopy(vae).float()
-    # From here on in standard units, for which single precision is enough.
+    # From here on in the units of the loss, for which single precision is enough.
     X, X_valid = (
         None if Y is None else vae.standardised(Y).float() for Y in (X, X_valid)
     )
@@ -294,6 +306,7 @@ def fit_vae(
             if lines and step >= printed + 500:
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
+    vae.n_steps = step
     trained.load_state_dict(best)
     told = None if codes is None else codes[:batch_size]
     _check_decoded(trained, X[:batch_size], told, lr)

@@ -2,11 +2,12 @@
 
 import math
 import time
+from copy import deepcopy
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, to_tensor
@@ -18,6 +19,7 @@ from skaug._checks import (
     Whole,
     check_parameters,
     check_two_classes,
+    check_value,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._labels import check_groups, check_labels
@@ -26,44 +28,17 @@ from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
 from skaug.ihda.base import checked_base, copied, encoded, trained
-from skaug.ihda.finetuning import LevelRows
+from skaug.ihda.finetuning import LevelRows, check_trainable
 from skaug.ihda.level import Level, batch_size, new_record
 from skaug.ihda.synthetic import SyntheticSet
+from skaug.ihda.tuning import Tuner, is_validated, is_zero, skipped_levels
 from skaug.net.classifier import NetClassifier
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
 from skaug.net.weighted_rows import check_weights, without_zeros
 
-__all__ = ["IHDAFinetuner", "level_skip_probability"]
-
-
-def level_skip_probability(number, probability):
-    """Probability of skipping a level (Algorithm 2, line 3, of IHDA).
-
-    It is ``p / (1 + log(number))``: what the paper's text describes and what fits its
-    Table 4, where p = 0 augments every level. As printed, ``1 / (1 + p log(number))``,
-    it would skip every level at p = 0.
-
-    Parameters
-    ----------
-    number : int
-        The level's number, from 1.
-    probability : float
-        The paper's p.
-
-    Returns
-    -------
-    probability : float
-        Between 0 and 1.
-
-    Examples
-    --------
-    >>> from skaug.ihda import level_skip_probability
-    >>> [round(level_skip_probability(l, 0.5), 2) for l in (1, 2, 10)]
-    [0.5, 0.3, 0.15]
-    """
-    return probability / (1 + math.log(number))
+__all__ = ["IHDAFinetuner"]
 
 
 class IHDAFinetuner(
@@ -215,11 +190,25 @@ default="all"
         ),
         "n_samples": Whole(1),
         "synthetic_share": Number(0, 1),
-        "trainable": OneOf("above", "head"),
+        "trainable": OneOf("above", "head")
+        | Rule(
+            lambda names: (
+                isinstance(names, (list, tuple))
+                and len(names) > 0
+                and all(isinstance(name, str) for name in names)
+            ),
+            "a list of names of modules",
+            "Put a single name into a list.",
+        ),
         "batch_norm": OneOf("train", "frozen", "recalibrate"),
         "tune_share": Number(0),
-        "tune_lr": Number(0),
-        "skip_probability": Number(0, 1),
+        "tune_lr": Number(0)
+        | OneOf("validated")
+        | Rule(
+            lambda rates: isinstance(rates, (list, dict, np.ndarray)),
+            "a list or dict of these, one per level",
+        ),
+        "skip_probability": Number(0, 1) | OneOf("validated"),
         "validation": Number(0, 1, open_low=True, open_high=True)
         | Whole(2)
         | OneOf(
@@ -264,19 +253,22 @@ default="all"
         self.verbose = verbose
 
     @classmethod
-    def paper(cls, estimator=None, *, radius=1.0, **params):
-        """The paper's reading, literally; expect it to cost accuracy.
+    def paper(cls, estimator=None, *, radius="validated", **params):
+        """What the paper specifies, and its validation for what it does not.
 
-        Sources are the points of positive potential with gamma = 0.05, samples are
-        decoded as they are, and nothing else is in the batches. What the paper chooses
-        by validation is left to you: ``radius``, here 1, and ``skip_probability``,
-        here 0 as for its sensor data.
+        Sources are the points of positive potential with gamma = 0.05. Five samples of
+        each are decoded as they are, by an autoencoder that is trained until a tenth of
+        the rows stops improving. All layers above a level are trained, and nothing but
+        samples is in the batches. The paper chooses the radius of each level and p on
+        rows that are held out, so both are "validated" here. It does not say at which
+        rate a network is fine-tuned; the rate is chosen on the same rows.
 
         Parameters
         ----------
-        estimator : skorch.NeuralNetClassifier, default=None
+        estimator : skorch.NeuralNetClassifier or FrozenEstimator, default=None
             As for the constructor.
-        radius : float, "auto", tuple, or list or dict of these, default=1.0
+        radius : "validated", float, "auto", tuple, or list or dict of these, \
+default="validated"
             Reach of a neighbourhood, for all levels or one per level.
         **params
             Parameters to set otherwise.
@@ -286,15 +278,18 @@ default="all"
         finetuner : IHDAFinetuner
             Not fitted.
         """
-        literal = {
+        generator = VAEGenerator(steps=5000, keep_residual=False, decoder_noise=0.0)
+        specified = {
             "levels": "hidden",
             "sources": HardPoints("hard", radius=radius, gamma=0.05, metric="cosine"),
-            "generator": VAEGenerator(keep_residual=False, decoder_noise=0.0),
+            "generator": generator,
             "n_samples": 5,
             "synthetic_share": 1.0,
             "trainable": "above",
+            "tune_lr": "validated",
+            "skip_probability": "validated",
         }
-        return cls(estimator, **{**literal, **params})
+        return cls(estimator, **{**specified, **params})
 
     def fit(self, X, y, groups=None, sample_weight=None):
         """Train the estimator unless it is, then fine-tune it level by level.
@@ -350,44 +345,55 @@ default="all"
         """Train the estimator, then augment level by level."""
         random = check_random_state(self.random_state)
         seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
-        train, held_out = self._split(y, groups, seed_of_split)
         net, frozen = checked_base(self.estimator, self.balance, weights)
+        train, held_out = self._split(y, groups, seed_of_split)
+        data, tuner = (X, y, groups, weights), None
+        if self._is_tuned:
+            fitted = trained(net, *data, train, seed_of_base, progress)
+            cut = self._cut_net(fitted, *data)
+            tuner = self._tuner(cut, train, held_out, deepcopy(random))
+            tuner.tune(progress)
+            if tuner.interrupted_at is not None:
+                self._start_with(copied(net) if frozen else fitted, random, tuner)
+                record = new_record(tuner.interrupted_at, skipped=False)
+                self.levels_.append(record)
+                record.interrupted = True
+                yield self
+                return
+            train = held_out = None
         if frozen:
             net = copied(net)
         else:
-            data = X, y, groups, weights
             net = trained(net, *data, train, seed_of_base, progress)
-        X, codes = encoded(net, X, y)
-        if isinstance(net, NetClassifier):
-            weights = net.row_weights(codes, weights)
-        check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
-        levels, names = self._cut(net, X)
-        radii = _radii(self.component("sources").radius, names)
+        cut = self._cut_net(net, *data)
+        rows = cut.rows(slice(None) if train is None else train)
+        guard = None if held_out is None else cut.rows(held_out)
+        self._start_with(net, random, tuner)
+        yield self
+        yield from self._pass(cut, rows, guard, tuner, random, progress)
 
-        def side(numbers):
-            if weights is not None:  # those of a class may be 0
-                numbers = np.arange(len(X))[numbers]
-                numbers = numbers[weights[numbers] > 0]
-            own = [None if a is None else a[numbers] for a in (groups, weights)]
-            return LevelRows(net, levels, X[numbers], codes[numbers], *own)
-
-        rows = side(slice(None) if train is None else train)
-        guard = None if held_out is None else side(held_out)
+    def _start_with(self, net, random, tuner):
+        """Set the attributes as they are before the first level."""
+        self.tuning_ = None if tuner is None else tuner.record
         self._seed_of_samples = int(random.randint(2**31 - 1))
         self.estimator_, self.levels_, self.generators_ = net, [], {}
-        yield self
-        steps = self._steps(len(rows.codes), len(names))
-        seeds = random.randint(2**31 - 1, size=len(names))
-        draws = random.uniform(size=len(names))
-        progress.start_over(len(names))
-        for number, (name, seed, draw) in enumerate(zip(names, seeds, draws), 1):
-            chance = level_skip_probability(number, self.skip_probability)
-            record = new_record(name, skipped=bool(draw < chance))
+
+    def _pass(self, cut, rows, guard, tuner, random, progress):
+        """Go through the levels (Algorithm 2), and yield after each."""
+        plan = _plan(random, len(cut.names))
+        radii, rates, skip_probability = self._choices(cut.names, tuner)
+        skipped = skipped_levels(plan.draws, skip_probability)
+        steps = self._steps(cut.net, len(rows.codes), len(cut.names))
+        progress.start_over(len(cut.names))
+        for name, seed, skips in zip(cut.names, plan.seeds, skipped):
+            record = new_record(name, skipped=bool(skips))
             self.levels_.append(record)
+            if not skips and is_zero(radii[name]):
+                record.skipped, record.radius = True, 0.0
             try:
                 if not record.skipped:
                     with progress.around():
-                        args = rows, guard, radii[name], steps, int(seed)
+                        args = rows, guard, radii[name], rates[name], steps, int(seed)
                         self._augment(record, *args)
             except KeyboardInterrupt:
                 record.interrupted = True
@@ -397,10 +403,33 @@ default="all"
                 _tell(record)
             yield self
 
-    def _augment(self, record, rows, held_out, radius, steps, seed):
+    def _choices(self, names, tuner=None):
+        """Radius and rate by name of a level, and p: as given, or as chosen."""
+        if tuner is not None:
+            return tuner.radii, tuner.rates, tuner.skip_probability
+        radii = _per_level("radius", self.component("sources").radius, names)
+        rates = _per_level("tune_lr", self.tune_lr, names)
+        return radii, rates, self.skip_probability
+
+    @property
+    def _is_tuned(self):
+        """Whether anything is to be chosen on rows that are held out."""
+        radius = self.component("sources").radius
+        given = [self.skip_probability, *_listed(self.tune_lr), *_listed(radius)]
+        return any(map(is_validated, given))
+
+    def _tuner(self, cut, train, held_out, random):
+        """Make a Tuner whose draws are those of the pass to come."""
+        random.randint(2**31 - 1)  # the seed of samples
+        plan = _plan(random, len(cut.names))
+        radii, rates, _ = self._choices(cut.names)
+        steps = self._steps(cut.net, len(train), len(cut.names))
+        return Tuner(self, cut, train, held_out, radii, rates, steps, plan)
+
+    def _augment(self, record, rows, held_out, radius, rate, steps, seed):
         """Augment one level, and keep time and generator."""
         start = time.perf_counter()
-        level = Level(self, record, rows, held_out, steps, seed)
+        level = Level(self, record, rows, held_out, steps, seed, rate)
         losses = [r.loss_after for r in self.levels_ if not math.isnan(r.loss_after)]
         try:
             level.augment(
@@ -413,9 +442,8 @@ default="all"
                 self.generators_[record.level] = level.generator
         record.seconds = time.perf_counter() - start
 
-    def _steps(self, n_rows, n_levels):
+    def _steps(self, net, n_rows, n_levels):
         """Steps of fine-tuning per level; at least one unless tune_share is 0."""
-        net = self.estimator_
         counted = sum(row.get("train_batch_count", 0) for row in net.history)
         per_epoch = math.ceil(n_rows / batch_size(net, n_rows))
         n_epochs = planned_epochs(net, per_epoch)
@@ -430,8 +458,10 @@ default="all"
         generator = self.component("generator")
         if hasattr(generator, "check"):
             generator.check()
+        for rate in _listed(self.tune_lr):
+            check_value("IHDAFinetuner", "tune_lr", rate, self._rules["tune_lr"])
         if not isinstance(self.levels, str):
-            _radii(sources.radius, self.levels)
+            self._choices(self.levels)
         if is_dataset(X) or type(X) is dict:  # some sparse arrays are dicts too
             raise TypeError(
                 f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
@@ -440,20 +470,49 @@ default="all"
 
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
-        if self.validation is None:
-            return None, None
+        share = self.validation
+        if share is None:
+            if not self._is_tuned:
+                return None, None
+            share = 0.1  # the paper's
         _, counts = np.unique(y, return_counts=True)
         if counts.sum() < 2:
             raise ValueError(
                 "IHDAFinetuner needs two rows or more to hold one out for validation; "
                 f"got {counts.sum()}. Give more, or set validation=None."
             )
-        # Classes of fewer rows than folds cannot be spread over them.
-        stratified = counts.min() >= max(2, self.validation)
-        split = ValidSplit(self.validation, stratified=stratified)
+        if groups is not None and len(np.unique(groups)) < 2:
+            raise ValueError(
+                "IHDAFinetuner needs two groups or more to hold one out; got one. "
+                "Leave groups out, or let nothing be held out: validation=None and "
+                "numbers in place of 'validated'."
+            )
+        # Classes of fewer rows than folds cannot be spread over them, nor more classes
+        # over a part than it has rows.
+        room = share > 1 or math.ceil(share * counts.sum()) >= len(counts)
+        stratified = room and counts.min() >= max(2, share)
+        split = ValidSplit(share, stratified=stratified)
         return hold_out(
             split, np.asarray(y), groups, random_state=seed, name="IHDAFinetuner"
         )
+
+    def _cut_net(self, net, X, y, groups, weights):
+        """The net with the names of its levels and what makes LevelRows of numbers."""
+        X, codes = encoded(net, X, y)
+        if isinstance(net, NetClassifier):
+            weights = net.row_weights(codes, weights)
+        check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
+        levels, names = self._cut(net, X)
+        check_trainable(levels, names, self.trainable)
+
+        def rows(numbers):
+            if weights is not None:  # those of a class may be 0
+                numbers = np.arange(len(X))[numbers]
+                numbers = numbers[weights[numbers] > 0]
+            own = [None if a is None else a[numbers] for a in (groups, weights)]
+            return LevelRows(net, levels, X[numbers], codes[numbers], *own)
+
+        return Bunch(net=net, names=names, rows=rows)
 
     def _cut(self, net, X):
         """The network's levels and the names of those to augment, in order."""
@@ -527,16 +586,29 @@ def _tell(record):
     )
 
 
-def _radii(radius, names):
-    """The radius of each level, from one for all, a list in order or a dict by name."""
-    if not isinstance(radius, (list, dict, np.ndarray)):
-        return dict.fromkeys(names, radius)
-    if isinstance(radius, dict) and set(radius) >= set(names):
-        return radius
-    if not isinstance(radius, dict) and len(radius) == len(names):
-        return dict(zip(names, radius))
+def _plan(random, n_levels):
+    """Seeds of the levels, and the draws by which they are skipped."""
+    seeds = random.randint(2**31 - 1, size=n_levels)
+    return Bunch(seeds=seeds, draws=random.uniform(size=n_levels))
+
+
+def _listed(value):
+    """The values of a parameter that may be one for all levels, or one for each."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, np.ndarray)) else [value]
+
+
+def _per_level(what, value, names):
+    """The value for each level, from one for all, a list in order or a dict by name."""
+    if not isinstance(value, (list, dict, np.ndarray)):
+        return dict.fromkeys(names, value)
+    if isinstance(value, dict) and set(value) >= set(names):
+        return value
+    if not isinstance(value, dict) and len(value) == len(names):
+        return dict(zip(names, value))
     raise ValueError(
-        f"IHDAFinetuner needs a radius for every level {names}; got {radius}. Add "
+        f"IHDAFinetuner needs a {what} for every level {names}; got {value}. Add "
         "those that are missing, or give one for all."
     )
 

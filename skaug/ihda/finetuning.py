@@ -17,7 +17,14 @@ from skaug._random import own_generators
 from skaug.net.batches import as_tensor
 from skaug.net.levels import INPUT
 
-__all__ = ["LevelRows", "batches_of_rows", "finetune", "passes", "recalibrate"]
+__all__ = [
+    "LevelRows",
+    "batches_of_rows",
+    "check_trainable",
+    "finetune",
+    "passes",
+    "recalibrate",
+]
 
 ROWS_AT_ONCE = 512
 
@@ -99,6 +106,33 @@ class LevelRows:
                 n += n_rows
         return total / n
 
+    def losses(self):
+        """Return the loss of each row (n,), without weights, as an array."""
+        losses = []
+        with self.levels.resumed(self.level), torch.no_grad():
+            for rows, h in self._batches():
+                batch = h, self.codes[rows]
+                output = self.net.evaluation_step(batch, training=False)
+                losses.append(_losses_of_rows(self.net, output, self.codes[rows], h))
+        return torch.cat(losses).double().cpu().numpy()
+
+
+def _losses_of_rows(net, output, codes, h):
+    """The losses of a batch row by row; at once where the loss can be asked for it."""
+    criterion = net.criterion_
+    reduction = getattr(criterion, "reduction", None)
+    if reduction in ("mean", "sum"):
+        criterion.reduction = "none"
+        try:
+            losses = net.get_loss(output, codes, X=h, training=False)
+        finally:
+            criterion.reduction = reduction
+        if losses.ndim and len(losses) == len(h):
+            return losses.flatten(1).mean(1) if losses.ndim > 1 else losses
+    parts = (slice(i, i + 1) for i in range(len(h)))
+    losses = [net.get_loss(output[i], codes[i], X=h[i], training=False) for i in parts]
+    return torch.stack(losses)
+
 
 def weighing(net, weight):
     """The context in which a net weighs the losses of rows, if they have weights."""
@@ -145,22 +179,21 @@ def finetune(
         Number of batches to take.
     rate : float, default=1.0
         Learning rate at the start, as a multiple of the net's learning rate.
-    trainable : {"above", "head"}, default="above"
-        Whether to train all layers above the level or the head only. With "head", all
-        other layers are in evaluation mode.
+    trainable : {"above", "head"} or list of str, default="above"
+        Whether to train all layers above the level, the head only, or what is above the
+        level inside modules of these names. All other layers are in evaluation mode.
     frozen_norms : bool, default=False
         Whether batch normalisation stays in evaluation mode.
     seed : int, default=0
         Seed of random layers such as dropout. torch's global generators are not used.
     """
     net, levels = rows.net, rows.levels
-    trained = levels.parameters_above(rows.level)
+    trained = trained_parameters(levels, rows.level, trainable)
     layers = list(net.module_.modules())
     frozen = _batch_norms(layers) if frozen_norms else []
-    if trainable == "head":
-        head = net.module_.get_submodule(levels.head)
-        trained = trained & set(head.parameters())
-        frozen = [layer for layer in layers if layer is not head]
+    if trainable != "above":
+        named = set(_modules_of(levels, trainable))
+        frozen += [layer for layer in layers if layer not in named]
     with (
         own_generators(net.device, seed),
         _optimizing(net, trained) as rates,
@@ -173,6 +206,42 @@ def finetune(
             h, codes, *weight = next(batches)
             with weighing(net, *weight or [None]):
                 net.train_step((h, codes))
+
+
+def trained_parameters(levels, level, trainable):
+    """The set of parameters above a level that ``trainable`` names."""
+    above = levels.parameters_above(level)
+    if trainable == "above":
+        return above
+    named = _modules_of(levels, trainable)
+    return above & {p for layer in named for p in layer.parameters()}
+
+
+def check_trainable(levels, names, trainable):
+    """Refuse names of modules that are unknown, or have nothing above a level."""
+    if isinstance(trainable, str):
+        return
+    known = dict(levels.module.named_modules())
+    for name in trainable:
+        if name not in known:
+            raise ValueError(
+                f"IHDAFinetuner needs trainable to name modules of the network; got "
+                f"{name!r}. Name some of {[key for key in known if key]}."
+            )
+        for level in names:
+            if not trained_parameters(levels, level, [name]):
+                raise ValueError(
+                    "IHDAFinetuner needs trainable to name modules with weights above "
+                    f"every level; got {name!r}, which has none above {level!r}. Name "
+                    "modules after it, or leave out the level."
+                )
+
+
+def _modules_of(levels, trainable):
+    """All modules inside those that ``trainable`` names, themselves included."""
+    names = [levels.head] if trainable == "head" else trainable
+    named = [levels.module.get_submodule(name) for name in names]
+    return [layer for module in named for layer in module.modules()]
 
 
 def recalibrate(rows):

@@ -20,7 +20,8 @@ class SyntheticSet:
     Parameters
     ----------
     generator : object with ``draw``
-        A fitted generator, such as a :class:`~skaug.VAEGenerator`.
+        A fitted generator, such as a :class:`~skaug.VAEGenerator`. Where no vector is
+        negative, samples are clamped at 0, unless its ``clamp`` is False.
     h : torch.Tensor of shape (n, n_features)
         Vectors.
     codes : torch.Tensor of shape (n,)
@@ -42,8 +43,10 @@ class SyntheticSet:
         self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
         self.sources, self.weights = sources, weights
         self._size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
-        # Activations behind a ReLU are never negative, so their samples must not be.
-        self._floor = 0.0 if (h >= 0).all() else -math.inf
+        # Activations behind a ReLU are never negative, so that their samples must not
+        # be, unless the generator says that it wants its samples as they are.
+        clamps = getattr(generator, "clamp", True)
+        self._floor = 0.0 if clamps and (h >= 0).all() else -math.inf
 
     def pieces(self):
         """Yield samples (piece, n_features) and classes, once and in order.

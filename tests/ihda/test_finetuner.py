@@ -405,11 +405,14 @@ def test_the_held_out_part_has_subjects_of_its_own(har_features, monkeypatch):
 
 
 def test_the_papers_reading_by_one_name():
-    literal = IHDAFinetuner.paper(NET, radius=0.3)
-    sources, generator = literal.sources, literal.generator
-    assert (sources.rule, sources.gamma, sources.radius) == ("hard", 0.05, 0.3)
-    assert literal.synthetic_share == 1.0 and literal.estimator is NET
+    paper = IHDAFinetuner.paper(NET)
+    sources, generator = paper.sources, paper.generator
+    assert (sources.rule, sources.gamma, sources.metric) == ("hard", 0.05, "cosine")
+    assert {sources.radius, paper.tune_lr, paper.skip_probability} == {"validated"}
+    assert paper.synthetic_share == 1.0 and paper.estimator is NET
     assert not generator.keep_residual and generator.decoder_noise == 0
+    given = IHDAFinetuner.paper(radius=[0.3, 0.2], tune_lr=0.1)
+    assert given.sources.radius == [0.3, 0.2] and given.tune_lr == 0.1
 
 
 # Behaviour
@@ -551,8 +554,9 @@ def test_warnings(table):
     noise = np.random.default_rng(0).integers(0, 3, len(y))
     with warns("have positive potential within radius .* Decrease"):
         ihda(sources="hard").fit(X, noise)
+    given = {"radius": 1e-6, "tune_lr": 0.4, "skip_probability": 0.0}
     with warns("no point is a source"):
-        model = IHDAFinetuner.paper(NET, radius=1e-6).fit(X, y)
+        model = IHDAFinetuner.paper(NET, **given).fit(X, y)
     assert all(r.skipped and not r.steps for r in model.levels_)
 
 
@@ -736,9 +740,9 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
-        ({"skip_probability": -0.1}, "skip_probability to be .* from 0 to 1; got -0.1"),
+        ({"skip_probability": -0.1}, "to be .* from 0 to 1 or 'validated'; got -0.1"),
         ({"tune_share": math.inf}, "needs tune_share to be .* >= 0; got inf"),
-        ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0; got 'fast'"),
+        ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0 .*; got 'fast'"),
         ({"n_samples": 0}, "needs n_samples to be .* >= 1; got 0"),
         ({"generator__steps": 1.5}, "VAEGenerator needs steps to be .* >= 1 or 'auto'"),
         ({"sources__share": 0}, "HardPoints needs share to be .* above 0 .*; got 0"),
