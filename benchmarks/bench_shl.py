@@ -149,6 +149,7 @@ def run_arm(make, base, seed, train, test):
     told = [
         {
             "radius": _number(record.radius),
+            "rate": _number(record.tune_lr),
             "hard": _number(record.hard_share),
             "steps": record.steps,
             "seconds": round(record.seconds, 3),
@@ -212,15 +213,18 @@ def step_table(runs):
 
 
 def level_table(runs):
-    """Lines of the table of what arms with potentials chose at each level."""
-    yield ["arm", "radius by level", "hard by level, %", "seconds by level"]
+    """Lines of the table of what arms with potentials took: medians over trials."""
+    yield ["level by level", "radius", "rate", "hard, %", "seconds"]
     for arm in ("hard", "paper"):
         told = [run["arms"][arm]["levels"] for run in runs]
         columns = [
             " / ".join(_of_level(told, i, key, form) for i in range(len(HIDDEN)))
-            for key, form in (("radius", ".3g"), ("hard", ".1%"), ("seconds", ".1f"))
+            for key, form in FORMS.items()
         ]
         yield [arm, *(column.replace("%", "") for column in columns)]
+
+
+FORMS = {"radius": ".3g", "rate": ".3g", "hard": ".1%", "seconds": ".1f"}
 
 
 def _of_level(told, i, key, form):
