@@ -106,7 +106,7 @@ class Level:
             Loss of the network on the training rows before this level.
         """
         self.reach()
-        self._check_cut(loss)
+        self.check_cut(loss)
         if self.prepare(sources, generator):
             with self._undone_if_worse():
                 self.train(sources)
@@ -117,8 +117,14 @@ class Level:
             if rows is not None:
                 rows.reach(self.record.level)
 
-    def _check_cut(self, loss):
-        """Check that the network goes on from the activations."""
+    def check_cut(self, loss):
+        """Check that the network goes on from the activations.
+
+        Parameters
+        ----------
+        loss : float
+            Loss of the network on the training rows, at a level below.
+        """
         found = self.record.loss_before = self.rows.loss()
         # The few rows on which the cut was checked may not have shown a difference.
         if math.isfinite(loss) and not math.isclose(
