@@ -74,11 +74,23 @@ def test_steps_between_frames_come_to_the_rows_that_are_asked_for():
     assert bench_shl.step_of("har, rows", 10**9) == 1
 
 
+def test_of_real_files_every_nth_segment_is_read(folder):
+    for axis in "xyz":
+        (folder / "train" / f"LAcc_{axis}.txt").rename(
+            folder / "train" / f"Mag_{axis}.txt"
+        )
+    part, seconds = bench_shl.read_part(folder, "shl", "train", bench_shl.N_SHL / 4)
+    # Of 16 segments 4 are left, each of which has two frames that are pure.
+    assert part.X.shape == (8, 753) and len(part.groups) == 8
+    assert set(seconds) == {"read", "spectra"}
+
+
 @pytest.mark.filterwarnings("ignore:Rows of zeros only")
 def test_from_files_to_the_tables_of_the_benchmark(folder, monkeypatch):
     monkeypatch.setattr(bench_shl, "HIDDEN", (16, 8, 8))
-    quick = {arm: partial(m, generator="noise") for arm, m in bench_shl.ARMS.items()}
-    monkeypatch.setattr(bench_shl, "ARMS", quick)
+    quick = {"generator": "noise", "tune_lr": 0.1}
+    arms = {arm: partial(make, **quick) for arm, make in bench_shl.ARMS.items()}
+    monkeypatch.setattr(bench_shl, "ARMS", arms)
     run = {"set": "har", "seed": 0, "commit": "0", "origin": "here"}
     run |= bench_shl.run_seed(folder, 100, "har", 0)
     # Four frames begin in 12 seconds, of which that at the first moment is not pure.
