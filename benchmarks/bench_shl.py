@@ -29,8 +29,7 @@ unknown one, are left out, in the test too.
   second network without the people that are held out, on which it chooses.
 
 The widths of the layers are ours, as the paper does not give them. Seconds are those of
-the clock, of one thread. "potential" is that of all rows in the 753 features. Five
-trials of both sets "har" take a quarter of an hour on two processors.
+the clock, of one thread. "potential" is that of all rows in the 753 features.
 
     python benchmarks/bench_shl.py [--seeds 5] [--rows 15000] [--output FILE.json]
     python benchmarks/bench_shl.py --summary FILE.json
