@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
-from skorch.utils import is_dataset, to_tensor
 
 from skaug._checks import (
     Number,
@@ -22,20 +21,16 @@ from skaug._checks import (
     check_value,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
-from skaug._labels import check_groups, check_labels
+from skaug._labels import check_groups
 from skaug._progress import Progress, prints_lines
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
-from skaug.ihda.base import (
-    check_trains_anew,
-    checked_base,
-    copied,
-    encoded,
-    trained,
-)
+from skaug.ihda.base import check_trains_anew, checked_base, copied, trained
 from skaug.ihda.finetuning import LevelRows, check_trainable
 from skaug.ihda.level import Level, batch_size, new_record
+from skaug.ihda.room import Room
+from skaug.ihda.rows import checked_data, encoded, rows_of
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.ihda.tuning import Tuner, is_validated, is_zero, skipped_levels
 from skaug.net.classifier import NetClassifier
@@ -376,8 +371,8 @@ default="validated"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
-        self._check(X)
-        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        self._check()
+        X, y = checked_data(X, y)
         groups = check_groups(groups, len(y), "IHDAFinetuner")
         weights = check_weights(sample_weight, len(y), "IHDAFinetuner")
         if weights is not None:
@@ -413,7 +408,7 @@ default="validated"
         else:
             net = trained(net, *data, train, seed_of_base, progress)
         cut = self._cut_net(net, *data)
-        rows = cut.rows(slice(None) if train is None else train)
+        rows = cut.rows(train)
         guard = None if held_out is None else cut.rows(held_out)
         self._start_with(net, random, tuner)
         yield self
@@ -431,6 +426,8 @@ default="validated"
         radii, rates, skip_probability = self._choices(cut.names, tuner)
         skipped = skipped_levels(plan.draws, skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
+        names = np.array(cut.names)[~skipped].tolist()
+        rows.room.tell(names, prints_lines(self.verbose))
         progress.start_over(len(cut.names))
         for name, seed, skips in zip(cut.names, plan.seeds, skipped):
             record = new_record(name, skipped=bool(skips))
@@ -476,13 +473,14 @@ default="validated"
     def _augment(self, record, rows, held_out, radius, rate, steps, seed):
         """Augment one level, and keep time and generator."""
         start = time.perf_counter()
+        rows.room.note(record)
         level = Level(self, record, rows, held_out, steps, seed, rate)
         losses = [r.loss_after for r in self.levels_ if not math.isnan(r.loss_after)]
         try:
             level.augment(
                 self.component("sources").set_params(radius=radius),
                 self.component("generator"),
-                losses[-1] if losses else rows.loss(),
+                losses[-1] if losses else None,
             )
         finally:
             if level.generator is not None:
@@ -497,8 +495,8 @@ default="validated"
         steps = self.tune_share / n_levels * (counted or n_epochs * per_epoch)
         return max(round(steps), 1 if steps else 0)
 
-    def _check(self, X):
-        """Refuse parameters and rows that nothing can be done with."""
+    def _check(self):
+        """Refuse parameters that nothing can be done with."""
         check_parameters(self, self._rules)
         sources = self.component("sources")
         sources.check()
@@ -509,11 +507,6 @@ default="validated"
             check_value("IHDAFinetuner", "tune_lr", rate, RATE)
         if not isinstance(self.levels, str):
             self._choices(self.levels)
-        if is_dataset(X) or type(X) is dict:  # some sparse arrays are dicts too
-            raise TypeError(
-                f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
-                "the arrays behind it."
-            )
 
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
@@ -549,29 +542,34 @@ default="validated"
         if isinstance(net, NetClassifier):
             weights = net.row_weights(codes, weights)
         check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
-        levels, names = self._cut(net, X)
+        all_rows = rows_of(net, X)
+        probes = all_rows[_probes(all_rows)]
+        levels, names = self._cut(net, probes)
+        room = Room(levels, names, all_rows, probes, len(codes))
         check_trainable(levels, names, self.trainable)
 
         def rows(numbers):
             if weights is not None:  # those of a class may be 0
-                numbers = np.arange(len(X))[numbers]
+                numbers = np.arange(len(X)) if numbers is None else numbers
                 numbers = numbers[weights[numbers] > 0]
-            own = [None if a is None else a[numbers] for a in (groups, weights)]
-            return LevelRows(net, levels, X[numbers], codes[numbers], *own)
+            own = codes, groups, weights
+            if numbers is not None:
+                own = [None if a is None else a[numbers] for a in own]
+            return LevelRows(net, levels, rows_of(net, X, numbers), *own, room)
 
         return Bunch(net=net, names=names, rows=rows)
 
-    def _cut(self, net, X):
+    def _cut(self, net, probes):
         """The network's levels and the names of those to augment, in order."""
         by_rule = isinstance(self.levels, str)
         levels = Levels(
             net.module_,
-            to_tensor(X[_probes(X)], device=net.device),
+            probes,
             None if by_rule else self.levels,
             classifier_layer=getattr(net, "classifier_layer", None),
         )
         if by_rule and self.levels == "auto":
-            is_table = X.ndim == 2 and X.dtype.kind == "f"
+            is_table = probes.ndim == 2 and probes.is_floating_point()
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
@@ -605,8 +603,9 @@ default="validated"
                 f"are {known}."
             )
         net = self.estimator_
-        X, codes = encoded(net, X, y)
-        rows = LevelRows(net, self._cut(net, X)[0], X, codes)
+        X, codes = encoded(net, *checked_data(X, y))
+        X = rows_of(net, X)
+        rows = LevelRows(net, self._cut(net, X[_probes(X)])[0], X, codes)
         rows.reach(level)
         sources = np.repeat(np.arange(len(X)), n_samples)
         made = SyntheticSet(
@@ -618,7 +617,7 @@ default="validated"
         )
         new = torch.cat([new for new, _ in made.pieces()])
         new = new.unflatten(1, rows.h.shape[1:])
-        return rows.h.cpu().numpy(), new.cpu().numpy(), sources
+        return rows.h[:].cpu().numpy(), new.cpu().numpy(), sources
 
 
 def _tell(record):
@@ -662,6 +661,7 @@ def _per_level(what, value, names):
 
 def _probes(X, n_probes=8):
     """Row numbers all over the data, with two rows that differ first if there are."""
-    other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
+    first, n = X[:1], len(X)
+    other = next((i for i in range(1, n) if (X[i : i + 1] != first).any()), n - 1)
     probes = np.linspace(0, len(X) - 1, n_probes).astype(int)
     return [0, other, *probes.tolist()]

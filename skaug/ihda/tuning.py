@@ -163,9 +163,8 @@ class Tuner:
 
     def _choose_at(self, name, seed, skips, progress):
         """Try all pairs of radius and rate from the same state, and keep the best."""
-        level, loss = self._level(name, seed), self.rows.loss()
-        level.reach()
-        level.check_cut(loss)
+        level = self._level(name, seed)
+        level.check_cut(level.reach(with_loss=True))
         alone = Bunch(radius=0.0, tune_lr=0.0, hard_share=0.0, n_sources=0)
         alone.update(loss=self._judged.loss, error=0.0)
         told = Bunch(level=name, radius=0.0, tune_lr=0.0, tried=[])
@@ -219,7 +218,7 @@ class Tuner:
         points.set_params(radius="auto")
         if not level.n_synthetic or level.is_dead():
             return [] if level.is_dead() else [points]
-        data, settings = level.points()
+        data, settings = level.points(points)
         radii = _grid(points, *data, settings["device"])
         fitted = points.fit_each(*data, radii=radii, **settings)
         found = short_list(fitted, MOST_RADII[points.metric])
