@@ -217,10 +217,12 @@ class HardPoints(BaseEstimator):
 
         Parameters
         ----------
-        X, codes, groups, random_state, device : objects
+        X, codes, groups : objects
             As for :meth:`fit`.
         radii : array of float
             Radii in ascending order.
+        random_state, device : objects
+            As for :meth:`fit`.
 
         Returns
         -------

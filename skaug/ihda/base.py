@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -15,7 +16,7 @@ from skaug.ihda.rows import chosen
 from skaug.net.classifier import NetClassifier
 from skaug.net.finite import check_trained, weights_not_finite
 
-__all__ = ["checked_base", "copied", "trained"]
+__all__ = ["check_trains_anew", "checked_base", "copied", "trained"]
 
 
 def checked_base(estimator, balance, weights):
@@ -59,6 +60,19 @@ def _check_fitted(net):
             "IHDAFinetuner needs a network of finite weights; got others in "
             f"{wrong!r} of the FrozenEstimator. Train it again, with a lower lr or "
             "scaled rows."
+        )
+
+
+def check_trains_anew(net):
+    """Refuse a fitted net of which a clone would start from what it has learned."""
+    # skorch trains the user's object itself; a NetClassifier trains a copy.
+    given = isinstance(net.module, torch.nn.Module) and not net.get_params_for("module")
+    if given and not isinstance(net, NetClassifier):
+        raise ValueError(
+            "IHDAFinetuner needs a net that can be trained anew without the rows held "
+            f"out, to choose what is 'validated'; got a {type(net).__name__} whose "
+            "module is an object that is trained already. Give the module's class, or "
+            "numbers in place of 'validated'."
         )
 
 

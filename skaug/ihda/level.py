@@ -115,7 +115,7 @@ class Level:
             not known.
         """
         found = self.reach(with_loss=loss is None)
-        self._check_cut(found if loss is None else loss)
+        self.check_cut(found if loss is None else loss)
         if self.prepare(sources, generator):
             with self._undone_if_worse():
                 self.train(sources)
@@ -126,8 +126,14 @@ class Level:
             self.held_out.reach(self.record.level)
         return self.rows.reach(self.record.level, with_loss)
 
-    def _check_cut(self, loss):
-        """Check that the network goes on from the activations."""
+    def check_cut(self, loss):
+        """Check that the network goes on from the activations.
+
+        Parameters
+        ----------
+        loss : float
+            Loss of the network on the training rows, at a level below.
+        """
         found = self.record.loss_before = self.rows.loss()
         # The few rows on which the cut was checked may not have shown a difference.
         if math.isfinite(loss) and not math.isclose(

@@ -163,8 +163,9 @@ class Tuner:
 
     def _choose_at(self, name, seed, skips, progress):
         """Try all pairs of radius and rate from the same state, and keep the best."""
-        level = self._level(name, seed)
+        level, loss = self._level(name, seed), self.rows.loss()
         level.reach()
+        level.check_cut(loss)
         alone = Bunch(radius=0.0, tune_lr=0.0, hard_share=0.0, n_sources=0)
         alone.update(loss=self._judged.loss, error=0.0)
         told = Bunch(level=name, radius=0.0, tune_lr=0.0, tried=[])
@@ -219,7 +220,8 @@ class Tuner:
         if not level.n_synthetic or level.is_dead():
             return [] if level.is_dead() else [points]
         data, settings = level.points(points)
-        fitted = points.fit_each(*data, radii=_grid(points, *data), **settings)
+        radii = _grid(points, *data, settings["device"])
+        fitted = points.fit_each(*data, radii=radii, **settings)
         found = short_list(fitted, MOST_RADII[points.metric])
         if found:
             level.fit(generator)
@@ -310,11 +312,12 @@ def short_list(fitted, most):
     return [ranked[place] for place in np.unique(nearest)]
 
 
-def _grid(points, h, codes, groups):
+def _grid(points, h, codes, groups, device="cpu"):
     """The radii to look at, ascending."""
     if points.metric == "cosine":
         return COSINE_RADII
-    return auto_radius(h, metric=points.metric, groups=groups) * MULTIPLES
+    settings = {"metric": points.metric, "groups": groups, "device": device}
+    return auto_radius(h, **settings) * MULTIPLES
 
 
 def _trial(points, rate, loss, error):
