@@ -163,9 +163,8 @@ class Tuner:
 
     def _choose_at(self, name, seed, skips, progress):
         """Try all pairs of radius and rate from the same state, and keep the best."""
-        level, loss = self._level(name, seed), self.rows.loss()
-        level.reach()
-        level.check_cut(loss)
+        level = self._level(name, seed)
+        level.check_cut(level.reach(with_loss=True))
         alone = Bunch(radius=0.0, tune_lr=0.0, hard_share=0.0, n_sources=0)
         alone.update(loss=self._judged.loss, error=0.0)
         told = Bunch(level=name, radius=0.0, tune_lr=0.0, tried=[])

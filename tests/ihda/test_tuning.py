@@ -414,7 +414,7 @@ def test_losses_of_rows_of_any_criterion(data):
         (Twice, 2),
     ]:
         net = clone(NET).set_params(criterion=criterion).fit(X, y)
-        rows = mixed()._cut_net(net, X, y, None, None).rows(slice(None))
+        rows = mixed()._cut_net(net, X, y, None, None).rows(None)
         proba = net.predict_proba(X)[np.arange(len(y)), y]
         np.testing.assert_allclose(rows.losses(), -factor * np.log(proba), rtol=1e-3)
         assert rows.losses().mean() == pytest.approx(rows.loss(), rel=1e-6)
