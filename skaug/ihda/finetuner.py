@@ -396,7 +396,7 @@ default="validated"
             tuner = self._tuner(cut, train, held_out, deepcopy(random))
             tuner.tune(progress)
             if tuner.interrupted_at is not None:
-                self._start_with(copied(net) if frozen else fitted, random, tuner)
+                self._start_with(copied(net) if frozen else fitted, cut, random, tuner)
                 record = new_record(tuner.interrupted_at, skipped=False)
                 self.levels_.append(record)
                 record.interrupted = True
@@ -410,20 +410,21 @@ default="validated"
         cut = self._cut_net(net, *data)
         rows = cut.rows(train)
         guard = None if held_out is None else cut.rows(held_out)
-        self._start_with(net, random, tuner)
+        self._start_with(net, cut, random, tuner)
         yield self
-        yield from self._pass(cut, rows, guard, tuner, random, progress)
+        yield from self._pass(cut, rows, guard, progress)
 
-    def _start_with(self, net, random, tuner):
+    def _start_with(self, net, cut, random, tuner):
         """Set the attributes as they are before the first level."""
         self.tuning_ = None if tuner is None else tuner.record
         self._seed_of_samples = int(random.randint(2**31 - 1))
+        self._plan = _plan(random, len(cut.names))
+        self._chosen = self._choices(cut.names, tuner)
         self.estimator_, self.levels_, self.generators_ = net, [], {}
 
-    def _pass(self, cut, rows, guard, tuner, random, progress):
+    def _pass(self, cut, rows, guard, progress):
         """Go through the levels (Algorithm 2), and yield after each."""
-        plan = _plan(random, len(cut.names))
-        radii, rates, skip_probability = self._choices(cut.names, tuner)
+        plan, (radii, rates, skip_probability) = self._plan, self._chosen
         skipped = skipped_levels(plan.draws, skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
         names = np.array(cut.names)[~skipped].tolist()
