@@ -29,9 +29,9 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skaug._checks import Number, OneOf, check_parameters
+from skaug.hard_regions.parts import BYTES_AT_ONCE, moments
 
 __all__ = [
-    "BYTES_AT_ONCE",
     "GaussianGenerator",
     "Generator",
     "NoiseGenerator",
@@ -39,8 +39,6 @@ __all__ = [
     "normal",
     "sample_latent",
 ]
-
-BYTES_AT_ONCE = 2**25
 
 
 def sample_latent(mean, deviation, spread=1.0, *, generator=None):
@@ -93,6 +91,8 @@ def normal(shape, generator):
 class Generator(BaseEstimator):
     """A generator that declares what its parameters may be."""
 
+    # Whether ``fit`` reads its vectors in parts, so that the disk may hold them.
+    reads_in_parts = False
     _rules = {
         "spread": Number(0, hint="0 makes copies of the sources.") | OneOf("fixed")
     }
@@ -129,13 +129,15 @@ class NoiseGenerator(Generator):
     torch.Size([4, 4])
     """
 
+    reads_in_parts = True
+
     def __init__(self, spread=1.0):
         self.spread = spread
 
     def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
         """Measure the standard deviations; only X is looked at."""
         self.check()
-        self.deviation_ = X.std(0, correction=0)
+        _, self.deviation_, _ = moments(X)
         return self
 
     def draw(self, X, codes, generator):

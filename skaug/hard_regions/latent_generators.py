@@ -34,6 +34,7 @@ from skorch.dataset import ValidSplit
 
 from skaug._checks import Instance, Number, OneOf, Whole
 from skaug.hard_regions.generators import Generator, normal, sample_latent
+from skaug.hard_regions.parts import Chosen, at_once_if_few
 from skaug.hard_regions.vae import fit_vae
 from skaug.net.splits import hold_out
 
@@ -112,7 +113,7 @@ class VAEGenerator(Generator):
     (torch.Size([150, 4]), True)
     """
 
-    conditional = False
+    conditional, reads_in_parts = False, True
     _rules = {
         **Generator._rules,
         "latent_dim": Whole(1),
@@ -149,8 +150,8 @@ class VAEGenerator(Generator):
 
         Parameters
         ----------
-        X : torch.Tensor of shape (n, n_features)
-            Vectors to learn from.
+        X : torch.Tensor or InParts of shape (n, n_features)
+            Vectors to learn from, which are read in parts.
         codes : torch.Tensor of shape (n,)
             Their classes.
         groups : array-like of shape (n,), default=None
@@ -168,11 +169,12 @@ class VAEGenerator(Generator):
         self.check()
         told = codes if self.conditional else None
         train, held_out = _a_tenth_held_out(X, codes, groups, random_state)
+        rows, rows_held_out = (_rows(X, side) for side in (train, held_out))
         self.vae_ = fit_vae(
-            X[train],
-            _rows(X, held_out),
-            codes=_rows(told, train),
-            codes_valid=_rows(told, held_out),
+            rows,
+            rows_held_out,
+            codes=_codes(told, train),
+            codes_valid=_codes(told, held_out),
             n_classes=int(codes.max()) + 1 if self.conditional else 0,
             latent_dim=self.latent_dim,
             kl_weight=self.kl_weight,
@@ -185,7 +187,9 @@ class VAEGenerator(Generator):
         self.r2_, self.active_units_ = self.vae_.report(X, told)
         self.r2_held_out_ = math.nan
         if held_out is not None:
-            self.r2_held_out_, _ = self.vae_.report(X[held_out], _rows(told, held_out))
+            self.r2_held_out_, _ = self.vae_.report(
+                rows_held_out, _codes(told, held_out)
+            )
         self.deviation_ = self.vae_.error(X, told)
         return self
 
@@ -266,7 +270,7 @@ def collapse(generator, least_r2):
 def _a_tenth_held_out(X, codes, groups, seed):
     """Rows to train on and rows held out, or all rows and None of fewer than ten."""
     if len(X) < 10:
-        return slice(None), None
+        return torch.arange(len(X), device=X.device), None
     if groups is not None and len(np.unique(groups)) < 2:
         groups = None
     split = ValidSplit(0.1, stratified=False)
@@ -274,5 +278,10 @@ def _a_tenth_held_out(X, codes, groups, seed):
     return tuple(torch.as_tensor(rows, device=X.device) for rows in sides)
 
 
-def _rows(values, rows):
-    return None if values is None or rows is None else values[rows]
+def _rows(X, numbers):
+    """Some rows of X, without a copy of them if they are many."""
+    return None if numbers is None else at_once_if_few(Chosen(X, numbers))
+
+
+def _codes(codes, numbers):
+    return None if codes is None or numbers is None else codes[numbers]

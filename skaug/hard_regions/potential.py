@@ -413,7 +413,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
         return radius if metric == "cosine" else radius * BEYOND_TIES
     distinct = X
     if metric == "cosine":
-        distinct = space.points[0].cpu().numpy().round(12)
+        distinct = space.points[0][:].cpu().numpy().round(12)
         distinct = distinct[~np.isnan(distinct).any(axis=1)]
     distinct = np.unique(distinct, axis=0).astype(np.float64)
     if not 1 < len(distinct) < len(X):

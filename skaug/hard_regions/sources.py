@@ -56,6 +56,10 @@ class HardPoints(BaseEstimator):
     share : float, default=None
         For "top" and "random"; ``None`` takes as many as have positive potential. For
         "supported" the share of neighbours; ``None`` is 0.2, two of ten.
+    maps : {"whole", "means"}, default="whole"
+        For :class:`~skaug.IHDAFinetuner`, at a level whose activations have positions,
+        such as a convolutional one: whether a point is all its activations, or the mean
+        of each channel over the positions.
 
     Attributes
     ----------
@@ -81,6 +85,7 @@ class HardPoints(BaseEstimator):
 
     _rules = {
         "rule": OneOf(*RULES),
+        "maps": OneOf("whole", "means"),
         "share": Number(0, 1, open_low=True)
         | OneOf(None, hint="Leave it out for the rule's own share."),
     }
@@ -92,12 +97,14 @@ class HardPoints(BaseEstimator):
         gamma="scale",
         metric="cosine",
         share=None,
+        maps="whole",
     ):
         self.rule = rule
         self.radius = radius
         self.gamma = gamma
         self.metric = metric
         self.share = share
+        self.maps = maps
 
     @property
     def advice(self):
@@ -134,8 +141,13 @@ class HardPoints(BaseEstimator):
     @property
     def needs_potentials(self):
         """Whether the rule looks at the potentials, and so at the radius."""
+        return self.needs_points and self.rule != "supported"
+
+    @property
+    def needs_points(self):
+        """Whether the rule looks at the points, or at their number only."""
         by_chance = self.rule == "random" and self.share is not None
-        return not (self.rule in ("all", "supported") or by_chance)
+        return not (self.rule == "all" or by_chance)
 
     def fit(
         self,
@@ -155,7 +167,7 @@ class HardPoints(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n, n_features)
-            The points.
+            The points. If the rule needs none, another object of this length will do.
         codes : ndarray of shape (n,)
             Their classes.
         groups : array-like of shape (n,), default=None
@@ -205,10 +217,12 @@ class HardPoints(BaseEstimator):
 
         Parameters
         ----------
-        X, codes, groups, random_state, device : objects
+        X, codes, groups : objects
             As for :meth:`fit`.
         radii : array of float
             Radii in ascending order.
+        random_state, device : objects
+            As for :meth:`fit`.
 
         Returns
         -------

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
-from skorch.utils import is_dataset, to_tensor
 
 from skaug._checks import (
     Number,
@@ -22,14 +21,16 @@ from skaug._checks import (
     check_value,
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
-from skaug._labels import check_groups, check_labels
+from skaug._labels import check_groups
 from skaug._progress import Progress, prints_lines
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
-from skaug.ihda.base import checked_base, copied, encoded, trained
+from skaug.ihda.base import check_trains_anew, checked_base, copied, trained
 from skaug.ihda.finetuning import LevelRows, check_trainable
 from skaug.ihda.level import Level, batch_size, new_record
+from skaug.ihda.room import Room
+from skaug.ihda.rows import checked_data, encoded, rows_of
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.ihda.tuning import Tuner, is_validated, is_zero, skipped_levels
 from skaug.net.classifier import NetClassifier
@@ -40,17 +41,19 @@ from skaug.net.weighted_rows import check_weights, without_zeros
 
 __all__ = ["IHDAFinetuner"]
 
+RATE = Number(0) | OneOf("validated")
+
 
 class IHDAFinetuner(
     ComponentsMixin, InnerEstimatorMixin, ClassifierMixin, BaseEstimator
 ):
     """Train a network, then fine-tune it on samples made in its own features.
 
-    What the paper leaves open decides whether the method helps. :meth:`paper` is one
-    literal reading: decoded vectors of hard points, and nothing else in the batches. It
-    costs accuracy on small data. The defaults are the reading that did no harm: all
-    points are sources, half of each batch is real, and samples keep what the
-    autoencoder cannot represent.
+    What the paper leaves open decides whether the method helps. :meth:`paper` does what
+    the paper specifies, decoded vectors of hard points and nothing else in the batches,
+    and chooses the radius, the rate and p on rows that are held out. The defaults
+    choose nothing and cost less time: all points are sources, half of each batch is
+    real, and samples keep what the autoencoder cannot represent.
 
     Parameters
     ----------
@@ -69,8 +72,8 @@ class IHDAFinetuner(
     sources : HardPoints or {"all", "supported", "hard", "region", "top", "random"}, \
 default="all"
         What samples are made from: a :class:`HardPoints`, which also holds ``radius``
-        (one, or one per level), ``gamma`` and ``metric``, or the name of its rule.
-        "hard" is the paper's.
+        (one, one per level, or "validated", see Notes), ``gamma`` and ``metric``, or
+        the name of its rule. "hard" is the paper's.
     generator : VAEGenerator or {"vae", "cvae", "gaussian", "neighbors", \
 "interpolation", "noise"}, default="vae"
         How samples are made: by a :class:`VAEGenerator`, :class:`CVAEGenerator`,
@@ -85,8 +88,10 @@ default="all"
         the twin of equal compute: the same levels, steps, batches and rates with real
         rows only. The twin does not look for sources, so it never leaves a level out
         because there are none.
-    trainable : {"above", "head"}, default="above"
-        What is trained: all layers above the level, or the last one only.
+    trainable : {"above", "head"} or list of str, default="above"
+        What is trained: all layers above the level, the last one only, or what is above
+        the level inside the modules of these names, such as a predictor of several
+        layers. All other layers stay in evaluation mode.
     batch_norm : {"train", "frozen", "recalibrate"}, default="train"
         Whether batch normalisation above the level takes its statistics from the
         batches, synthetic samples included, or stays as it was. "recalibrate" trains,
@@ -94,12 +99,14 @@ default="all"
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
         training in the estimator's history. Skipped levels leave theirs unused.
-    tune_lr : float, default=0.4
+    tune_lr : float, "validated", or list or dict of these, default=0.4
         Learning rate at the start of each level, as a multiple of the estimator's; it
-        falls to 0 along half a cosine.
-    skip_probability : float, default=0.0
+        falls to 0 along half a cosine. One for all levels, a list in their order, or a
+        dict by name. "validated" chooses 0.02, 0.1 or 0.4 for each level, see Notes.
+    skip_probability : float or "validated", default=0.0
         The paper's p: levels are skipped at random, low ones more often, see
-        :func:`~skaug.ihda.level_skip_probability`.
+        :func:`~skaug.ihda.level_skip_probability`. "validated" chooses 0, 0.35, 0.55 or
+        1, see Notes.
     balance : bool, default=False
         Whether rows and sources are drawn so that classes come equally often, for
         imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
@@ -109,7 +116,9 @@ default="all"
         A share, or a number of folds of which one is held out, by `groups`: a level is
         undone if the loss on that part rises. The part is lost to training, which cost
         more than the guard saved with the defaults; use it with ``sources="hard"``. If
-        the net is trained already, give ``fit`` rows that it was not trained on.
+        the net is trained already, give ``fit`` rows that it was not trained on. A
+        parameter that is "validated" is chosen on that part, 0.1 by default as in the
+        paper; then all rows are trained on, and nothing guards the levels.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -122,8 +131,9 @@ default="all"
         The fine-tuned estimator, as usable as any other.
     levels_ : list of Bunch
         One record per level, ready for ``pandas.DataFrame(levels_)``: ``level``,
-        ``skipped``, ``radius``, ``gamma``, ``hard_share`` (of points with positive
-        potential; these are NaN where `sources` needs no potential), ``n_sources``
+        ``skipped``, ``radius``, ``gamma``, ``tune_lr``, ``hard_share`` (of points with
+        positive potential; this, radius and gamma are NaN where `sources` needs no
+        potential; a radius of 0 left the level alone), ``n_sources``
         and ``n_samples`` (those made) by class, ``r2``, ``r2_held_out`` and
         ``active_units`` of the autoencoder, ``steps``, ``loss_before`` and
         ``loss_after`` on the real training rows, ``held_out_before`` and
@@ -131,6 +141,16 @@ default="all"
         which ends the list), ``seconds``.
     generators_ : dict of str to object
         The fitted generator of each level that was augmented.
+    tuning_ : Bunch or None
+        How "validated" parameters were chosen; ``None`` without any. ``n_train`` and
+        ``n_held_out`` count rows, ``loss_before`` is the loss of the net on the rows
+        held out, and ``seconds`` has no share of the base training. ``levels`` has one
+        Bunch per level: ``level``, the ``radius`` and ``tune_lr`` chosen, and
+        ``tried``, a list of Bunch with ``radius``, ``tune_lr``, ``hard_share``,
+        ``n_sources``, ``loss`` on the rows held out, and ``error``, the standard error
+        of its paired difference to the first, which leaves the level alone.
+        ``skips`` is a list of Bunch with ``skip_probability``, ``loss`` and ``error``,
+        of the difference to 0, and ``skip_probability`` the one chosen or given.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of ``predict_proba``.
     n_features_in_, feature_names_in_ : int, ndarray
@@ -150,11 +170,28 @@ default="all"
     UserWarning
         If a level has no sources, fewer than 1 % or more than 30 % of its points have
         positive potential, its activations are all zero or its autoencoder collapsed,
-        or batches are synthetic only.
+        batches are synthetic only, or nothing that was tried on the rows held out
+        helped at any level.
 
     See Also
     --------
     HardRegionSampler : The same samples for any classifier, in the input space.
+
+    Notes
+    -----
+    The paper chooses w for each level and p on rows that are held out, and then starts
+    from scratch on all rows. So does ``fit`` if the radius of `sources`, `tune_lr` or
+    `skip_probability` is "validated". A clone of the net is trained without the rows
+    held out, also if the net is given in a FrozenEstimator, which may have seen them.
+    At each level, from the lowest up, it is fine-tuned from the same state with every
+    pair of a radius and a rate, and the pair of least loss on the rows held out is
+    kept; to leave the level alone, as with the radius 0, is one of the candidates.
+    Radii are 0.05, 0.1 ... 1 for the cosine metric and multiples of the "auto" radius
+    for others, of which at most five and eight that make different sets of sources are
+    tried. Each p is judged by a pass over all levels with what was chosen for them.
+
+    The choice takes one more base training and some 15 fine-tunings per level. To fit
+    again with what was chosen, give the radii and rates in ``tuning_.levels`` as lists.
 
     References
     ----------
@@ -202,8 +239,7 @@ default="all"
         ),
         "batch_norm": OneOf("train", "frozen", "recalibrate"),
         "tune_share": Number(0),
-        "tune_lr": Number(0)
-        | OneOf("validated")
+        "tune_lr": RATE
         | Rule(
             lambda rates: isinstance(rates, (list, dict, np.ndarray)),
             "a list or dict of these, one per level",
@@ -278,7 +314,9 @@ default="validated"
         finetuner : IHDAFinetuner
             Not fitted.
         """
-        generator = VAEGenerator(steps=5000, keep_residual=False, decoder_noise=0.0)
+        generator = VAEGenerator(
+            steps="converged", keep_residual=False, decoder_noise=0.0
+        )
         specified = {
             "levels": "hidden",
             "sources": HardPoints("hard", radius=radius, gamma=0.05, metric="cosine"),
@@ -312,7 +350,9 @@ default="validated"
         Returns
         -------
         self : IHDAFinetuner
-            The fitted estimator. After Ctrl-C, fine-tuned as far as it came.
+            The fitted estimator. After Ctrl-C, fine-tuned as far as it came. If that
+            was before the pass on all rows, `estimator_` is the net whose parameters
+            were being chosen, or a copy of the net that was given trained.
         """
         for _ in self.staged_fit(X, y, groups, sample_weight):
             pass
@@ -331,8 +371,8 @@ default="validated"
         self : IHDAFinetuner
             After the base training, then after each level; usable each time.
         """
-        self._check(X)
-        y = check_labels(y, _num_samples(X), "IHDAFinetuner")
+        self._check()
+        X, y = checked_data(X, y)
         groups = check_groups(groups, len(y), "IHDAFinetuner")
         weights = check_weights(sample_weight, len(y), "IHDAFinetuner")
         if weights is not None:
@@ -349,6 +389,8 @@ default="validated"
         train, held_out = self._split(y, groups, seed_of_split)
         data, tuner = (X, y, groups, weights), None
         if self._is_tuned:
+            if frozen:
+                check_trains_anew(net)
             fitted = trained(net, *data, train, seed_of_base, progress)
             cut = self._cut_net(fitted, *data)
             tuner = self._tuner(cut, train, held_out, deepcopy(random))
@@ -366,7 +408,7 @@ default="validated"
         else:
             net = trained(net, *data, train, seed_of_base, progress)
         cut = self._cut_net(net, *data)
-        rows = cut.rows(slice(None) if train is None else train)
+        rows = cut.rows(train)
         guard = None if held_out is None else cut.rows(held_out)
         self._start_with(net, cut, random, tuner)
         yield self
@@ -385,6 +427,8 @@ default="validated"
         plan, (radii, rates, skip_probability) = self._plan, self._chosen
         skipped = skipped_levels(plan.draws, skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
+        names = np.array(cut.names)[~skipped].tolist()
+        rows.room.tell(names, prints_lines(self.verbose))
         progress.start_over(len(cut.names))
         for name, seed, skips in zip(cut.names, plan.seeds, skipped):
             record = new_record(name, skipped=bool(skips))
@@ -430,13 +474,14 @@ default="validated"
     def _augment(self, record, rows, held_out, radius, rate, steps, seed):
         """Augment one level, and keep time and generator."""
         start = time.perf_counter()
+        rows.room.note(record)
         level = Level(self, record, rows, held_out, steps, seed, rate)
         losses = [r.loss_after for r in self.levels_ if not math.isnan(r.loss_after)]
         try:
             level.augment(
                 self.component("sources").set_params(radius=radius),
                 self.component("generator"),
-                losses[-1] if losses else rows.loss(),
+                losses[-1] if losses else None,
             )
         finally:
             if level.generator is not None:
@@ -451,8 +496,8 @@ default="validated"
         steps = self.tune_share / n_levels * (counted or n_epochs * per_epoch)
         return max(round(steps), 1 if steps else 0)
 
-    def _check(self, X):
-        """Refuse parameters and rows that nothing can be done with."""
+    def _check(self):
+        """Refuse parameters that nothing can be done with."""
         check_parameters(self, self._rules)
         sources = self.component("sources")
         sources.check()
@@ -460,14 +505,9 @@ default="validated"
         if hasattr(generator, "check"):
             generator.check()
         for rate in _listed(self.tune_lr):
-            check_value("IHDAFinetuner", "tune_lr", rate, self._rules["tune_lr"])
+            check_value("IHDAFinetuner", "tune_lr", rate, RATE)
         if not isinstance(self.levels, str):
             self._choices(self.levels)
-        if is_dataset(X) or type(X) is dict:  # some sparse arrays are dicts too
-            raise TypeError(
-                f"IHDAFinetuner needs X as an array; got a {type(X).__name__}. Give "
-                "the arrays behind it."
-            )
 
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
@@ -503,29 +543,34 @@ default="validated"
         if isinstance(net, NetClassifier):
             weights = net.row_weights(codes, weights)
         check_two_classes(net.classes_[np.unique(codes)], "IHDAFinetuner")
-        levels, names = self._cut(net, X)
+        all_rows = rows_of(net, X)
+        probes = all_rows[_probes(all_rows)]
+        levels, names = self._cut(net, probes)
+        room = Room(levels, names, all_rows, probes, len(codes))
         check_trainable(levels, names, self.trainable)
 
         def rows(numbers):
             if weights is not None:  # those of a class may be 0
-                numbers = np.arange(len(X))[numbers]
+                numbers = np.arange(len(X)) if numbers is None else numbers
                 numbers = numbers[weights[numbers] > 0]
-            own = [None if a is None else a[numbers] for a in (groups, weights)]
-            return LevelRows(net, levels, X[numbers], codes[numbers], *own)
+            own = codes, groups, weights
+            if numbers is not None:
+                own = [None if a is None else a[numbers] for a in own]
+            return LevelRows(net, levels, rows_of(net, X, numbers), *own, room)
 
         return Bunch(net=net, names=names, rows=rows)
 
-    def _cut(self, net, X):
+    def _cut(self, net, probes):
         """The network's levels and the names of those to augment, in order."""
         by_rule = isinstance(self.levels, str)
         levels = Levels(
             net.module_,
-            to_tensor(X[_probes(X)], device=net.device),
+            probes,
             None if by_rule else self.levels,
             classifier_layer=getattr(net, "classifier_layer", None),
         )
         if by_rule and self.levels == "auto":
-            is_table = X.ndim == 2 and X.dtype.kind == "f"
+            is_table = probes.ndim == 2 and probes.is_floating_point()
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
@@ -559,8 +604,9 @@ default="validated"
                 f"are {known}."
             )
         net = self.estimator_
-        X, codes = encoded(net, X, y)
-        rows = LevelRows(net, self._cut(net, X)[0], X, codes)
+        X, codes = encoded(net, *checked_data(X, y))
+        X = rows_of(net, X)
+        rows = LevelRows(net, self._cut(net, X[_probes(X)])[0], X, codes)
         rows.reach(level)
         sources = np.repeat(np.arange(len(X)), n_samples)
         made = SyntheticSet(
@@ -572,7 +618,7 @@ default="validated"
         )
         new = torch.cat([new for new, _ in made.pieces()])
         new = new.unflatten(1, rows.h.shape[1:])
-        return rows.h.cpu().numpy(), new.cpu().numpy(), sources
+        return rows.h[:].cpu().numpy(), new.cpu().numpy(), sources
 
 
 def _tell(record):
@@ -616,6 +662,7 @@ def _per_level(what, value, names):
 
 def _probes(X, n_probes=8):
     """Row numbers all over the data, with two rows that differ first if there are."""
-    other = next((i for i in range(1, len(X)) if (X[i] != X[0]).any()), len(X) - 1)
+    first, n = X[:1], len(X)
+    other = next((i for i in range(1, n) if (X[i : i + 1] != first).any()), n - 1)
     probes = np.linspace(0, len(X) - 1, n_probes).astype(int)
     return [0, other, *probes.tolist()]

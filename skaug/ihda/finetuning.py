@@ -10,10 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from skorch.utils import to_tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skaug._random import own_generators
+from skaug.hard_regions.parts import BYTES_AT_ONCE, bytes_of_row
+from skaug.ihda.rows import ArrayRows
 from skaug.net.levels import INPUT
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "recalibrate",
 ]
 
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE, FEWEST = 512, 8
 
 
 class LevelRows:
@@ -37,50 +38,75 @@ class LevelRows:
         A fitted net.
     levels : Levels
         The levels of its network.
-    X : ndarray of shape (n, ...)
-        Rows.
+    X : InParts or ndarray of shape (n, ...)
+        Rows, as the network takes them.
     codes : ndarray of shape (n,)
         Classes of the rows.
     groups : ndarray of shape (n,), default=None
         Groups of the rows.
     weights : ndarray of shape (n,), default=None
         How many times each row counts in losses; only for a NetClassifier.
+    room : Room, default=None
+        Where activations are kept; by default in memory.
 
     Attributes
     ----------
-    h : torch.Tensor of shape (n, ...)
-        Activations at the level reached last, on the net's device. Activations of other
-        levels are not kept.
+    h : torch.Tensor or InParts of shape (n, ...)
+        Activations at the level reached last, as tensors on the net's device. They are
+        read in parts; those of other levels are not kept.
     codes : torch.Tensor of shape (n,)
         Classes, on the net's device.
     weights : torch.Tensor of shape (n,) or None
         As given, in float64.
     """
 
-    def __init__(self, net, levels, X, codes, groups=None, weights=None):
+    def __init__(self, net, levels, X, codes, groups=None, weights=None, room=None):
         self.net, self.levels, self.groups = net, levels, groups
         self.codes = torch.as_tensor(codes, device=net.device)
         self.weights = None if weights is None else torch.as_tensor(weights)
-        self.h, self.level = X, INPUT
+        self.h = ArrayRows(X, net.device) if isinstance(X, np.ndarray) else X
+        self.level, self.room = INPUT, room
 
-    def reach(self, level):
-        """Compute the activations at a higher level, a name, from the current ones."""
-        reached = None
+    def reach(self, level, with_loss=False):
+        """Compute the activations at a higher level, a name, from the current ones.
+
+        With `with_loss`, the mean loss is returned, from the same look at each row.
+        """
+        if level == self.level and getattr(self.h, "stays", True):
+            return self.loss() if with_loss else None
+        reached, losses = None, []
         with self.levels.resumed(self.level):
             for rows, batch in self._batches():
+                if with_loss:
+                    losses.append(self._sum_of_losses(rows, batch))
                 h = self.levels.output(level, batch)
                 if reached is None:
-                    reached = h.new_empty(len(self.codes), *h.shape[1:])
+                    reached = self._new(level, h)
                 reached[rows] = h
         self.h, self.level = reached, level
+        return _mean(losses) if with_loss else None
+
+    def _new(self, level, h):
+        """Make room for the activations of a level, which are like h."""
+        n = len(self.codes)
+        if self.room is None:
+            return h.new_empty(n, *h.shape[1:])
+        return self.room.new(level, n, h)
 
     def _batches(self):
         # Batches have nearly the same size: none has a single row, or counts for less.
         n = len(self.codes)
-        bounds = np.linspace(0, n, math.ceil(n / ROWS_AT_ONCE) + 1).round().astype(int)
-        for start, stop in pairwise(bounds.tolist()):
-            rows = slice(start, stop)
-            yield rows, to_tensor(self.h[rows], device=self.net.device)
+        largest = bytes_of_row(self.h)
+        if self.room is not None:
+            largest = max(largest, self.room.largest_row)
+        at_once = min(max(BYTES_AT_ONCE // max(largest, 1), FEWEST), ROWS_AT_ONCE)
+        bounds = np.linspace(0, n, math.ceil(n / at_once) + 1).round().astype(int)
+        keys = [slice(start, stop) for start, stop in pairwise(bounds.tolist())]
+        if hasattr(self.h, "in_order"):
+            yield from zip(keys, self.h.in_order(keys))
+        else:
+            for rows in keys:
+                yield rows, self.h[rows]
 
     def batches(self):
         """Yield all activations and their classes, in batches ``(h, codes)``."""
@@ -89,18 +115,19 @@ class LevelRows:
 
     def loss(self):
         """Return the mean loss of the network over the rows, as in validation."""
-        total = n = 0.0
-        with self.levels.resumed(self.level), torch.no_grad():
-            for rows, h in self._batches():
-                codes = self.codes[rows]
-                weight = None if self.weights is None else self.weights[rows]
-                output = self.net.evaluation_step((h, codes), training=False)
-                with weighing(self.net, weight):
-                    loss = self.net.get_loss(output, codes, X=h, training=False)
-                n_rows = len(h) if weight is None else float(weight.sum())
-                total += float(loss) * n_rows
-                n += n_rows
-        return total / n
+        with self.levels.resumed(self.level):
+            return _mean([self._sum_of_losses(*batch) for batch in self._batches()])
+
+    def _sum_of_losses(self, rows, h):
+        """Weighted sum of the losses of a batch, and the sum of the weights."""
+        codes = self.codes[rows]
+        weight = None if self.weights is None else self.weights[rows]
+        with torch.no_grad():
+            output = self.net.evaluation_step((h, codes), training=False)
+            with weighing(self.net, weight):
+                loss = self.net.get_loss(output, codes, X=h, training=False)
+        n_rows = len(h) if weight is None else float(weight.sum())
+        return float(loss) * n_rows, n_rows
 
     def losses(self):
         """Return the loss of each row (n,), without weights, as an array."""
@@ -111,6 +138,11 @@ class LevelRows:
                 output = self.net.evaluation_step(batch, training=False)
                 losses.append(_losses_of_rows(self.net, output, self.codes[rows], h))
         return torch.cat(losses).double().cpu().numpy()
+
+
+def _mean(sums):
+    totals, counts = zip(*sums)
+    return sum(totals) / sum(counts)
 
 
 def _losses_of_rows(net, output, codes, h):

@@ -10,7 +10,11 @@ import torch
 from sklearn.utils import Bunch
 
 from skaug.hard_regions.latent_generators import collapse
+from skaug.hard_regions.parts import bytes_of_row, parts
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
+from skaug.ihda.points import points_of
+from skaug.ihda.room import block
+from skaug.ihda.stored import as_gib
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
 
@@ -76,6 +80,8 @@ class Level:
     ----------
     generator : object or None
         The fitted generator, once samples are made.
+    compared : ndarray of int or None
+        The rows that sources are looked for among; None if these are all.
     n_rows, n_synthetic : int
         Rows of a batch, and how many of them are samples.
     """
@@ -86,12 +92,14 @@ class Level:
         self.net = rows.net
         self.codes = rows.codes.cpu().numpy()
         self.steps, self.rate, self.generator = steps, rate, None
+        self.compared = None
         self.n_rows = batch_size(self.net, len(self.codes))
         self.n_synthetic = _n_synthetic(settings.synthetic_share, self.n_rows)
         # Each draw has a seed of its own: sources that are chosen at random are not the
         # rows of the first batches.
-        seeds = np.random.SeedSequence(seed).generate_state(4).tolist()
-        self.seeds = dict(zip(("sources", "batches", "samples", "training"), seeds))
+        seeds = np.random.SeedSequence(seed).generate_state(5).tolist()
+        names = "sources", "batches", "samples", "training", "compared"
+        self.seeds = dict(zip(names, seeds))
 
     def augment(self, sources, generator, loss):
         """Go through the level: lines 4 to 7 of Algorithm 2.
@@ -102,23 +110,30 @@ class Level:
             Chooses the sources, with the radius of this level; not fitted.
         generator : object
             Makes the samples; not fitted.
-        loss : float
-            Loss of the network on the training rows before this level.
+        loss : float or None
+            Loss of the network on the training rows before this level; None if it is
+            not known.
         """
-        self.reach()
-        self._check_cut(loss)
+        found = self.reach(with_loss=loss is None)
+        self.check_cut(found if loss is None else loss)
         if self.prepare(sources, generator):
             with self._undone_if_worse():
                 self.train(sources)
 
-    def reach(self):
-        """Compute the activations."""
-        for rows in (self.rows, self.held_out):
-            if rows is not None:
-                rows.reach(self.record.level)
+    def reach(self, with_loss=False):
+        """Compute the activations; return the loss before it if that is asked for."""
+        if self.held_out is not None:
+            self.held_out.reach(self.record.level)
+        return self.rows.reach(self.record.level, with_loss)
 
-    def _check_cut(self, loss):
-        """Check that the network goes on from the activations."""
+    def check_cut(self, loss):
+        """Check that the network goes on from the activations.
+
+        Parameters
+        ----------
+        loss : float
+            Loss of the network on the training rows, at a level below.
+        """
         found = self.record.loss_before = self.rows.loss()
         # The few rows on which the cut was checked may not have shown a difference.
         if math.isfinite(loss) and not math.isclose(
@@ -165,7 +180,8 @@ class Level:
 
     def is_dead(self):
         """Whether all activations are 0."""
-        return not self.rows.h.any()
+        h = self.rows.h
+        return not any(h[part].any() for part in parts(h))
 
     def train(self, sources):
         """Fine-tune the network above the level.
@@ -194,7 +210,7 @@ class Level:
     def _choose(self, sources):
         """Rows that samples are made from (Eq. 6)."""
         record = self.record
-        points, settings = self.points()
+        points, settings = self.points(sources)
         sources.fit(*points, **settings)
         record.radius, record.gamma = sources.radius_, sources.gamma_
         record.hard_share = sources.hard_share_
@@ -206,16 +222,34 @@ class Level:
                 "radius, or set sources='region'."
             )
 
-    def points(self):
-        """Activations, codes and groups for a HardPoints, and the keywords of fit."""
+    def points(self, sources):
+        """Points, codes and groups for a HardPoints, and the keywords of fit."""
         settings = {"random_state": self.seeds["sources"], "device": self.net.device}
-        h = self.rows.h.flatten(1).cpu().numpy()
-        return (h, self.codes, self.rows.groups), settings
+        points, rows = points_of(self.rows.h, sources, self.seeds["compared"])
+        of_points, self.compared = [self.codes, self.rows.groups], rows
+        if rows is not None:
+            of_points = [None if a is None else a[rows] for a in of_points]
+            self._tell_sample(sources)
+        return (points, *of_points), settings
+
+    def _tell_sample(self, sources):
+        """Say that sources are looked for in a part of the rows."""
+        self.record.n_compared = len(self.compared)
+        ways = ["Raise it with sklearn.set_config(working_memory=...)"]
+        if self.rows.h.ndim > 2 and getattr(sources, "maps", None) == "whole":
+            ways.append("set sources=HardPoints(maps='means')")
+        self._warn(
+            f"distances are those among {len(self.compared)} of {len(self.codes)} "
+            "rows, a random sample that takes half of scikit-learn's working_memory, "
+            f"and sources come from it. {', or '.join(ways)}."
+        )
 
     def fit(self, generator):
         """Train the generator on the activations; it is kept as an attribute."""
         record, seed = self.record, self.seeds["samples"]
         h = self.rows.h.flatten(1)
+        if not getattr(generator, "reads_in_parts", False):
+            h = self._all_at_once(generator, h)
         generator.fit(h, self.rows.codes, self.rows.groups, random_state=seed % 2**31)
         if getattr(generator, "interrupted_", False):
             raise KeyboardInterrupt
@@ -226,9 +260,21 @@ class Level:
         if sentence is not None:
             self._warn(sentence)
 
+    def _all_at_once(self, generator, h):
+        """All activations as one tensor, for a generator that needs them so."""
+        size = bytes_of_row(h) * len(h)
+        if size > block():
+            self._warn(
+                f"{type(generator).__name__} needs all activations in memory, "
+                f"{as_gib(size)}, which is more than scikit-learn's working_memory. "
+                "generator='vae', 'cvae' and 'noise' read them in parts."
+            )
+        return h[:]
+
     def _samples(self, indices):
-        """Batches of samples, made from the rows of some numbers."""
+        """Batches of samples, made from the points of some numbers."""
         record, seed, size = self.record, self.seeds["samples"], self.n_synthetic
+        indices = indices if self.compared is None else self.compared[indices]
         record.n_sources = self._by_class(self.codes[indices])
         indices = np.repeat(indices, self.settings.n_samples)
         rng = np.random.RandomState(seed)
@@ -298,6 +344,7 @@ def new_record(level, skipped):
         gamma=math.nan,
         tune_lr=math.nan,
         hard_share=math.nan,
+        n_compared=0,
         n_sources={},
         n_samples={},
         r2=math.nan,
@@ -311,6 +358,8 @@ def new_record(level, skipped):
         accepted=True,
         interrupted=False,
         seconds=0.0,
+        stored="",
+        mib=0.0,
     )
 
 

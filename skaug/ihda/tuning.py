@@ -164,7 +164,7 @@ class Tuner:
     def _choose_at(self, name, seed, skips, progress):
         """Try all pairs of radius and rate from the same state, and keep the best."""
         level = self._level(name, seed)
-        level.reach()
+        level.check_cut(level.reach(with_loss=True))
         alone = Bunch(radius=0.0, tune_lr=0.0, hard_share=0.0, n_sources=0)
         alone.update(loss=self._judged.loss, error=0.0)
         told = Bunch(level=name, radius=0.0, tune_lr=0.0, tried=[])
@@ -208,7 +208,7 @@ class Tuner:
                 yield points, one
 
     def _points(self, level):
-        """List the sources to fine-tune with, and fit the generator if there are any."""
+        """List the sources to fine-tune with; fit the generator if there are any."""
         points = self.settings.component("sources")
         generator = self.settings.component("generator")
         radius = self.radii[level.record.level]
@@ -218,8 +218,9 @@ class Tuner:
         points.set_params(radius="auto")
         if not level.n_synthetic or level.is_dead():
             return [] if level.is_dead() else [points]
-        data, settings = level.points()
-        fitted = points.fit_each(*data, radii=_grid(points, *data), **settings)
+        data, settings = level.points(points)
+        radii = _grid(points, *data, settings["device"])
+        fitted = points.fit_each(*data, radii=radii, **settings)
         found = short_list(fitted, MOST_RADII[points.metric])
         if found:
             level.fit(generator)
@@ -310,11 +311,12 @@ def short_list(fitted, most):
     return [ranked[place] for place in np.unique(nearest)]
 
 
-def _grid(points, h, codes, groups):
+def _grid(points, h, codes, groups, device="cpu"):
     """The radii to look at, ascending."""
     if points.metric == "cosine":
         return COSINE_RADII
-    return auto_radius(h, metric=points.metric, groups=groups) * MULTIPLES
+    settings = {"metric": points.metric, "groups": groups, "device": device}
+    return auto_radius(h, **settings) * MULTIPLES
 
 
 def _trial(points, rate, loss, error):
