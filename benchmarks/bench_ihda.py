@@ -271,7 +271,7 @@ def best_that_augments(level):
 
 def table_4(tuned, base, untuned, seed, rows):
     """The paper's ablation, and more rows, with no level left alone."""
-    chosen = settings_of(map(best_that_augments, tuned.tuning_.levels))
+    chosen = settings_of([best_that_augments(one) for one in tuned.tuning_.levels])
     make = partial(IHDAFinetuner.paper, **chosen, skip_probability=P_OF_TABLE_4)
     model, fitted = run_arm(make, base, seed, rows)
     networks = [untuned, fitted]
