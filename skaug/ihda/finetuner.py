@@ -293,8 +293,8 @@ default="all"
         """What the paper specifies, and its validation for what it does not.
 
         Sources are the points of positive potential with gamma = 0.05. Five samples of
-        each are decoded as they are, by an autoencoder that is trained until a tenth of
-        the rows stops improving. All layers above a level are trained, and nothing but
+        each are decoded as they are, by an autoencoder that is trained with Eq. 2 as
+        printed until a tenth of the rows stops improving. All layers above a level are trained, and nothing but
         samples is in the batches. The paper chooses the radius of each level and p on
         rows that are held out, so both are "validated" here. It does not say at which
         rate a network is fine-tuned; the rate is chosen on the same rows.
@@ -315,7 +315,11 @@ default="validated"
             Not fitted.
         """
         generator = VAEGenerator(
-            steps="converged", keep_residual=False, decoder_noise=0.0
+            steps="converged",
+            keep_residual=False,
+            decoder_noise=0.0,
+            standardise=False,
+            clamp=False,
         )
         specified = {
             "levels": "hidden",
