@@ -118,6 +118,16 @@ class LevelRows:
         with self.levels.resumed(self.level):
             return _mean([self._sum_of_losses(*batch) for batch in self._batches()])
 
+    def losses(self):
+        """Return the loss of each row (n,), without weights, as an array."""
+        losses = []
+        with self.levels.resumed(self.level), torch.no_grad():
+            for rows, h in self._batches():
+                batch = h, self.codes[rows]
+                output = self.net.evaluation_step(batch, training=False)
+                losses.append(_losses_of_rows(self.net, output, self.codes[rows], h))
+        return torch.cat(losses).double().cpu().numpy()
+
     def _sum_of_losses(self, rows, h):
         """Weighted sum of the losses of a batch, and the sum of the weights."""
         codes = self.codes[rows]
@@ -128,16 +138,6 @@ class LevelRows:
                 loss = self.net.get_loss(output, codes, X=h, training=False)
         n_rows = len(h) if weight is None else float(weight.sum())
         return float(loss) * n_rows, n_rows
-
-    def losses(self):
-        """Return the loss of each row (n,), without weights, as an array."""
-        losses = []
-        with self.levels.resumed(self.level), torch.no_grad():
-            for rows, h in self._batches():
-                batch = h, self.codes[rows]
-                output = self.net.evaluation_step(batch, training=False)
-                losses.append(_losses_of_rows(self.net, output, self.codes[rows], h))
-        return torch.cat(losses).double().cpu().numpy()
 
 
 def _mean(sums):
