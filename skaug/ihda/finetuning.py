@@ -24,6 +24,7 @@ __all__ = [
     "finetune",
     "passes",
     "recalibrate",
+    "trained_norms",
 ]
 
 ROWS_AT_ONCE, FEWEST = 512, 8
@@ -275,12 +276,8 @@ def _modules_of(levels, trainable):
 def recalibrate(rows):
     """Compute the averages of batch normalisation above the level from its rows."""
     module = rows.net.module_
-    below = set(rows.levels.modules_below(rows.level))
-    norms = [
-        layer
-        for layer in _batch_norms(module.modules())
-        if layer not in below and layer.track_running_stats
-    ]
+    above = trained_norms(rows.levels, rows.level)
+    norms = [layer for layer in above if layer.track_running_stats]
     momenta = [layer.momentum for layer in norms]
     others = [layer for layer in module.modules() if layer not in set(norms)]
     with torch.no_grad(), rows.levels.resumed(rows.level, others):
@@ -292,6 +289,15 @@ def recalibrate(rows):
             module(h)
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum
+
+
+def trained_norms(levels, level, trainable="above"):
+    """Layers of batch normalisation above a level, of those that are trained."""
+    layers = levels.module.modules()
+    if trainable != "above":
+        layers = _modules_of(levels, trainable)
+    below = set(levels.modules_below(level))
+    return [layer for layer in _batch_norms(layers) if layer not in below]
 
 
 def _batch_norms(layers):

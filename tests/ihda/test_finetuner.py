@@ -407,7 +407,8 @@ def test_the_papers_reading_by_one_name():
     paper = IHDAFinetuner.paper(NET)
     sources, generator = paper.sources, paper.generator
     assert (sources.rule, sources.gamma, sources.metric) == ("hard", 0.05, "cosine")
-    assert {sources.radius, paper.tune_lr, paper.skip_probability} == {"validated"}
+    chosen = sources.radius, paper.tune_lr, paper.skip_probability, paper.batch_norm
+    assert set(chosen) == {"validated"}
     assert paper.synthetic_share == 1.0 and paper.estimator is NET
     assert not generator.keep_residual and generator.decoder_noise == 0
     given = IHDAFinetuner.paper(radius=[0.3, 0.2], tune_lr=0.1)
@@ -554,6 +555,7 @@ def test_warnings(table):
     with warns("have positive potential within radius .* Decrease"):
         ihda(sources="hard").fit(X, noise)
     given = {"radius": 1e-6, "tune_lr": 0.4, "skip_probability": 0.0}
+    given["batch_norm"] = "train"
     with warns("no point is a source"):
         model = IHDAFinetuner.paper(NET, **given).fit(X, y)
     assert all(r.skipped and not r.steps for r in model.levels_)
