@@ -92,9 +92,9 @@ def test_disk_and_memory_give_the_same_bits(case, several, images, monkeypatch):
 def test_the_working_memory_decides_and_it_is_told(table, fitted_net, capsys):
     X, y = table
     plain = frozen(fitted_net).fit(X, y)
-    with config_context(**TINY):
-        with pytest.warns(UserWarning, match="on the disk") as caught:
-            model = frozen(fitted_net, verbose=2).fit(X, y)
+    warns = pytest.warns(UserWarning, match="on the disk")
+    with config_context(**TINY), warns as caught:
+        model = frozen(fitted_net, verbose=2).fit(X, y)
     assert same(plain, model)
     assert [r.stored for r in model.levels_] == ["given", "disk", "disk"]
     sizes = [0, 150 * 16 * 4 / 2**20, 150 * 8 * 4 / 2**20]
@@ -125,9 +125,9 @@ def test_without_room_on_the_disk_it_does_not_begin(table, fitted_net, monkeypat
 
 
 def test_a_generator_that_needs_all_rows_says_so(table, fitted_net):
-    with config_context(**TINY):
-        with pytest.warns(UserWarning, match="GaussianGenerator needs all activations"):
-            frozen(fitted_net, generator="gaussian").fit(*table)
+    warns = pytest.warns(UserWarning, match="GaussianGenerator needs all activations")
+    with config_context(**TINY), warns:
+        frozen(fitted_net, generator="gaussian").fit(*table)
 
 
 # Points
@@ -183,9 +183,9 @@ def test_sources_come_from_the_sample(images, monkeypatch):
     every_one = HardPoints("top", share=1.0)
     params = {"sources": every_one, "generator": "noise", "tune_share": 3.0}
     model = frozen(net, levels=[level], **params)
-    with config_context(working_memory=float(2 * 30 * row / 2**20)):
-        with pytest.warns(UserWarning, match="30 of 60 rows, a random sample"):
-            model.fit(X, y, np.arange(60))
+    warns = pytest.warns(UserWarning, match="30 of 60 rows, a random sample")
+    with config_context(working_memory=2 * 30 * row / 2**20), warns:
+        model.fit(X, y, np.arange(60))
     (record,) = model.levels_
     assert record.n_compared == sum(record.n_sources.values()) == 30
     assert len(np.unique(made[0])) == 30 and made[0].max() > 30
@@ -300,7 +300,7 @@ def test_data_sets_that_cannot_be_used(table, fitted_net):
     for data, error, message in [
         ((Unlabelled(X, y), None), ValueError, "got a Unlabelled that shows none"),
         ((pair, 1 - y), ValueError, "needs .* as whole numbers from 0"),
-        ((pair, (y + 1) % 3), ValueError, "got 2 for row 0, which the data set has as"),
+        ((pair, (y + 1) % 3), ValueError, "got .* for row 0, which the data set"),
         ((pair, y[1:]), ValueError, "needs one label per row"),
         ((Folder(X, y + 1), None), ValueError, "needs classes below 3"),
         ((Unlabelled(X, y), y.astype(str)), ValueError, "whole numbers from 0; got"),
