@@ -38,13 +38,22 @@ References
    Deep Networks", NeurIPS 2020.
 """
 
-from skaug.ihda.display import ActivationDisplay, LevelGainDisplay
+from skaug.ihda.ablation_display import LevelAblationDisplay
+from skaug.ihda.activation_display import ActivationDisplay
 from skaug.ihda.finetuner import IHDAFinetuner
+from skaug.ihda.gain_display import LevelGainDisplay
 from skaug.ihda.level import level_skip_probability
+from skaug.ihda.refits import ablation
+from skaug.ihda.skip_display import SkipCurveDisplay
+from skaug.ihda.tuning_display import LevelTuningDisplay
 
 __all__ = [
     "ActivationDisplay",
     "IHDAFinetuner",
+    "LevelAblationDisplay",
     "LevelGainDisplay",
+    "LevelTuningDisplay",
+    "SkipCurveDisplay",
+    "ablation",
     "level_skip_probability",
 ]

@@ -316,8 +316,8 @@ default="all"
         """What the paper specifies, and its validation for what it does not.
 
         Sources are the points of positive potential with gamma = 0.05. Five samples of
-        each are decoded as they are, by an autoencoder that is trained until a tenth of
-        the rows stops improving. All layers above a level are trained, and nothing but
+        each are decoded as they are, by an autoencoder that is trained with Eq. 2 as
+        printed until a tenth of the rows stops improving. All layers above a level are trained, and nothing but
         samples is in the batches. The paper chooses the radius of each level and p on
         rows that are held out, so both are "validated" here. It does not say at which
         rate a network is fine-tuned; the rate is chosen on the same rows.
@@ -338,7 +338,11 @@ default="validated"
             Not fitted.
         """
         generator = VAEGenerator(
-            steps="converged", keep_residual=False, decoder_noise=0.0
+            steps="converged",
+            keep_residual=False,
+            decoder_noise=0.0,
+            standardise=False,
+            clamp=False,
         )
         specified = {
             "levels": "hidden",
@@ -421,7 +425,7 @@ default="validated"
             tuner = self._tuner(cut, train, held_out, deepcopy(random))
             tuner.tune(progress)
             if tuner.interrupted_at is not None:
-                self._start_with(copied(net) if frozen else fitted, random, tuner)
+                self._start_with(copied(net) if frozen else fitted, cut, random, tuner)
                 record = new_record(tuner.interrupted_at, skipped=False)
                 self.levels_.append(record)
                 record.interrupted = True
@@ -435,20 +439,21 @@ default="validated"
         cut = self._cut_net(net, *data)
         rows = cut.rows(train)
         guard = None if held_out is None else cut.rows(held_out)
-        self._start_with(net, random, tuner)
+        self._start_with(net, cut, random, tuner)
         yield self
-        yield from self._pass(cut, rows, guard, tuner, random, progress)
+        yield from self._pass(cut, rows, guard, progress)
 
-    def _start_with(self, net, random, tuner):
+    def _start_with(self, net, cut, random, tuner):
         """Set the attributes as they are before the first level."""
         self.tuning_ = None if tuner is None else tuner.record
         self._seed_of_samples = int(random.randint(2**31 - 1))
+        self._plan = _plan(random, len(cut.names))
+        self._chosen = self._choices(cut.names, tuner)
         self.estimator_, self.levels_, self.generators_ = net, [], {}
 
-    def _pass(self, cut, rows, guard, tuner, random, progress):
+    def _pass(self, cut, rows, guard, progress):
         """Go through the levels (Algorithm 2), and yield after each."""
-        plan = _plan(random, len(cut.names))
-        radii, rates, skip_probability = self._choices(cut.names, tuner)
+        plan, (radii, rates, skip_probability) = self._plan, self._chosen
         skipped = skipped_levels(plan.draws, skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
         names = np.array(cut.names)[~skipped].tolist()

@@ -805,6 +805,20 @@ def test_verbose_tells_a_line_per_level(table, capsys):
     assert lines[1] == "IHDA, level input: skipped" and len(lines) == 4
 
 
+def test_rows_of_a_frame_are_taken_without_a_warning_of_torch(table, recwarn):
+    X, y = table[0].astype(np.float32), table[1]
+    frame = pd.DataFrame(X)
+    assert not frame.to_numpy().flags.writeable  # since pandas 3
+    torch.set_warn_always(True)  # not only once per process
+    try:
+        model = ihda(generator="noise").fit(frame, y)
+    finally:
+        torch.set_warn_always(False)
+    assert not recwarn.list
+    expected = ihda(generator="noise").fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(frame), expected)
+
+
 def test_default_estimator(table):
     model = IHDAFinetuner(random_state=0).fit(*table)
     assert isinstance(model.estimator_.module_, MLP)
