@@ -139,7 +139,10 @@ default="all"
         ``active_units`` of the autoencoder, ``steps``, ``loss_before`` and
         ``loss_after`` on the real training rows, ``held_out_before`` and
         ``held_out_after`` with `validation`, ``accepted``, ``interrupted`` (by Ctrl-C,
-        which ends the list), ``seconds``.
+        which ends the list), ``seconds``, ``stored`` (where the activations were:
+        "memory", "disk" or, for the rows of an array, "given") and their ``mib``, and
+        ``n_compared``, the rows of which distances were computed if they are a sample,
+        else 0.
     generators_ : dict of str to object
         The fitted generator of each level that was augmented.
     tuning_ : Bunch or None
@@ -169,6 +172,8 @@ default="all"
         do.
     NotFittedError
         If a FrozenEstimator holds a net that is not fitted.
+    OSError
+        If the disk has no room for activations that the memory has no room for.
 
     Warns
     -----
@@ -177,7 +182,8 @@ default="all"
         collapsed; if fewer than 1 % or more than 30 % of its points have positive
         potential, unless the radius is "validated"; if batches are synthetic only,
         unless `tune_lr` is "validated"; if nothing that was tried on the rows held out
-        helped at any level.
+        helped at any level; if activations go to the disk, a generator needs more of
+        them at once than fit into memory, or distances are those of a sample.
 
     See Also
     --------
@@ -203,6 +209,23 @@ default="all"
     many for `batch_norm`. To fit again with what was chosen, give the radii and rates
     in ``tuning_.levels`` as lists, and ``skip_probability`` and ``batch_norm`` from
     ``tuning_``.
+
+    Activations of a level that take more than half of scikit-learn's
+    ``working_memory``, 1,024 MiB by default, are kept in a file in the folder for
+    temporary files, which nobody else sees and which ends with the process; on a GPU,
+    those that take more than a third of its free memory. The results are the same bit
+    for bit. ``sklearn.set_config(working_memory=...)`` or ``sklearn.config_context``
+    set it. The autoencoder, the noise generator and the fine-tuning read the file in
+    parts; other generators need all activations at once. Distances need all points in
+    memory: beyond the same half, they are those among a random sample of rows, and
+    sources come from it. ``HardPoints(maps="means")`` makes points of convolutional
+    levels small.
+
+    The rows of a data set of torch are read once, in order, at the first level, and
+    only activations are kept. The base training and "validated" parameters read them as
+    well, pass by pass. They are loaded with ``iterator_valid__num_workers`` and the
+    like of the net. A DataLoader stands for its data set. Arrays, also memory-mapped
+    ones and images as bytes, are converted batch by batch.
 
     References
     ----------
@@ -346,15 +369,17 @@ default="validated"
         }
         return cls(estimator, **{**specified, **params})
 
-    def fit(self, X, y, groups=None, sample_weight=None):
+    def fit(self, X, y=None, groups=None, sample_weight=None):
         """Train the estimator unless it is, then fine-tune it level by level.
 
         Parameters
         ----------
-        X : array-like of shape (n, ...)
-            Training rows, signals or images.
-        y : array-like of shape (n,)
-            Labels.
+        X : array-like of shape (n, ...) or torch.utils.data.Dataset
+            Training rows, signals or images. A data set gives pairs ``(x, code)`` with
+            codes 0 ... n_classes - 1 by number. See Notes.
+        y : array-like of shape (n,), default=None
+            Labels. ``None`` only for a data set that shows its codes as ``y`` or
+            ``targets``, such as torchvision's ``ImageFolder``; of others, the codes.
         groups : array-like of shape (n,), default=None
             Subject, segment or the like of each row: rows of one group are no
             neighbours, and the part that is held out has groups of its own.
@@ -375,7 +400,7 @@ default="validated"
             pass
         return self
 
-    def staged_fit(self, X, y, groups=None, sample_weight=None):
+    def staged_fit(self, X, y=None, groups=None, sample_weight=None):
         """Fit as :meth:`fit` does, stopping to look after each level.
 
         Parameters
@@ -618,12 +643,12 @@ default="validated"
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
-    def sample(self, X, y, level=None, *, n_samples=1):
+    def sample(self, X, y=None, level=None, *, n_samples=1):
         """Activations of a level and samples made from them.
 
         Parameters
         ----------
-        X, y : array-like
+        X, y : array-like, or a data set
             Rows and labels to make samples from, such as those of ``fit``.
         level : str, default=None
             One that was augmented; the last one by default.

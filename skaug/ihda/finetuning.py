@@ -69,10 +69,8 @@ class LevelRows:
         self.level, self.room = INPUT, room
 
     def reach(self, level, with_loss=False):
-        """Compute the activations at a higher level, a name, from the current ones.
-
-        With `with_loss`, the mean loss is returned, from the same look at each row.
-        """
+        """Compute the activations at a higher level, a name, from the current ones."""
+        # With the mean loss, both come from the same look at each row.
         if level == self.level and getattr(self.h, "stays", True):
             return self.loss() if with_loss else None
         reached, losses = None, []
