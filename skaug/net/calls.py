@@ -27,18 +27,16 @@ class Calls:
         All modules by their dotted names.
     starts, ends : dict of str to list of int
         When the calls of a module begin and end, on a clock that ticks at each of them.
-        Only modules that are called have an entry; so in the others.
+        Modules that are not called have no entry.
     returns : dict of str to type
         What the last call of a module returns.
-    shapes : dict of str to torch.Size
-        The shapes of the tensors among these.
     output : object
         What the network returns.
     """
 
     def __init__(self, module, rows):
         self.modules = dict(module.named_modules())
-        self.starts, self.ends, self.returns, self.shapes = {}, {}, {}, {}
+        self.starts, self.ends, self.returns = {}, {}, {}
         clock = iter(range(2**63))
 
         def watch(name, layer):
@@ -48,8 +46,6 @@ class Calls:
             def after(_, args, output):
                 self.ends.setdefault(name, []).append(next(clock))
                 self.returns[name] = type(output)
-                if isinstance(output, torch.Tensor):
-                    self.shapes[name] = output.shape
 
             yield layer.register_forward_pre_hook(before)
             yield layer.register_forward_hook(after)
@@ -115,6 +111,11 @@ class Calls:
     def to_skip(self, name):
         """Modules that need not run when the activations of a level are given.
 
+        Parameters
+        ----------
+        name : str
+            The level.
+
         Returns
         -------
         skipped : dict of str to bool
@@ -132,7 +133,8 @@ class Calls:
             done = {
                 child
                 for child in once
-                if self.end(child) <= end and child in self.shapes
+                if self.end(child) <= end
+                and issubclass(self.returns[child], torch.Tensor)
             }
             for child, following in zip(children, [*children[1:], None]):
                 if child in done:
@@ -179,7 +181,7 @@ def standing_in(modules, outputs):
     owns = [vars(modules[name]) for name in outputs]
     kept = [own.get("forward") for own in owns]
     for own, output in zip(owns, outputs.values()):
-        own["forward"] = _first if output is None else _Copies(output)
+        own["forward"] = _input if output is None else _Copies(output)
     try:
         yield
     finally:
@@ -190,7 +192,7 @@ def standing_in(modules, outputs):
                 own["forward"] = before
 
 
-def _first(*args, **kwargs):
+def _input(*args, **kwargs):
     return args[0] if args else None
 
 

@@ -3,7 +3,11 @@
 Let the network run from level j, with other rows below, and give its output. If it runs
 from a lower level i, with other rows below, and gives the activations of level j bit
 for bit, it gives its output too: the part above j need not run again. So the levels are
-checked from the highest to the lowest, each up to the next that can be cut.
+checked from the highest to the lowest, each up to the next that can be cut. What comes
+before and after a level in the graph of gradients is read off one pass for all levels.
+
+The activations of all levels are held at once: less than in a training step on the same
+rows.
 """
 
 import torch
@@ -157,10 +161,7 @@ class CutCheck:
         )
 
     def parameters_by_side(self, names):
-        """For each of some levels, the parameters that act before it and after it.
-
-        Only trainable ones count.
-        """
+        """Map levels to the trainable parameters before each and after it, as sets."""
         new = [name for name in names if name not in self._sides]
         nodes, handles = {}, []
 
@@ -176,6 +177,7 @@ class CutCheck:
         try:
             handles += [mark(name) for name in new]
             if new:
+                self.module.eval()
                 with torch.enable_grad():
                     output = self.module(self.template.clone())
         finally:

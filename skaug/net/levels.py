@@ -15,7 +15,7 @@ from skaug.net.calls import standing_in
 from skaug.net.cuts import INPUT, CutCheck, Reached
 from skaug.net.head import _is_plain_linear, linear_head
 
-__all__ = ["INPUT", "Levels"]
+__all__ = ["Levels"]
 
 
 class Levels(Printed):
@@ -32,13 +32,17 @@ class Levels(Printed):
         in evaluation mode.
     rows : torch.Tensor of shape (n, ...)
         Real rows, on the network's device. At least two must differ. A few more are
-        better, since a connection past a level may give 0 on some rows.
+        better, since a connection past a level may give 0 on some rows. Of large rows
+        only as many are used as have 65,536 numbers together, or two.
     names : sequence of str, default=None
         Dotted names of modules; ``"input"`` is the input of the network. The default is
-        all blocks before the head: modules made of several layers, such as residual
-        blocks or the members of a ``Sequential`` or ``ModuleList``. If there are none,
-        each layer with a weight is a block, together with the activation, normalisation
-        and pooling after it.
+        all blocks before the head at which the network can be cut: modules made of
+        several layers, such as residual units, transitions and a stem that is a module.
+        Loose layers beside blocks, such as the stem of torchvision's ResNet, are none,
+        but can be named. Where no part of a container can be cut, as in the dense
+        blocks of torchvision's DenseNet, the container is the block. Where a container
+        has loose layers only, as in a VGG, each layer with a weight is a block,
+        together with the activation, normalisation and pooling after it.
     classifier_layer : str, default=None
         Dotted name of the head, see :func:`linear_head`.
 
