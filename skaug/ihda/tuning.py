@@ -18,6 +18,7 @@ import math
 import time
 import warnings
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -362,17 +363,19 @@ class Tuner:
 
 
 def short_list(fitted, most):
-    """Fitted points of different sources, spread evenly over how many they are."""
+    """Fitted points of different sources, spread evenly over how these change."""
     different = {}
     for points in fitted:
         if len(points.indices_):
             different.setdefault(points.indices_.tobytes(), points)
-    ranked = sorted(different.values(), key=lambda points: len(points.indices_))
+    ranked = list(different.values())  # by their radius
     if len(ranked) <= most:
         return ranked
-    numbers = np.array([len(points.indices_) for points in ranked])
-    wanted = np.linspace(numbers[0], numbers[-1], most)
-    nearest = np.abs(numbers - wanted[:, None]).argmin(axis=1)
+    # Their number would not do: a small and a large radius can have equally many.
+    steps = [len(np.setxor1d(a.indices_, b.indices_)) for a, b in pairwise(ranked)]
+    path = np.cumsum([0, *steps])
+    wanted = np.linspace(0, path[-1], most)
+    nearest = np.abs(path - wanted[:, None]).argmin(axis=1)
     return [ranked[place] for place in np.unique(nearest)]
 
 

@@ -257,23 +257,26 @@ def test_radii_to_look_at(data):
 
 
 def points_of(*numbers):
-    """Stand-ins for fitted points, with so many sources each."""
+    """Points with sources of these numbers, or with so many sources."""
     found = [HardPoints() for _ in numbers]
-    for points, number in zip(found, numbers):
-        points.indices_ = np.arange(number)
+    for points, sources in zip(found, numbers):
+        points.indices_ = np.arange(sources) if isinstance(sources, int) else sources
     return found
 
 
-def test_the_short_list_is_spread_over_the_number_of_sources():
+def test_the_short_list_is_spread_over_the_change_of_the_sources():
     def numbers(given, most):
         return [len(points.indices_) for points in short_list(points_of(*given), most)]
 
     assert numbers([0, 3, 3, 7, 0], 5) == [3, 7]
-    assert numbers([50, 1, 2, 3, 4, 100, 26, 76], 5) == [1, 26, 50, 76, 100]
+    assert numbers([1, 2, 3, 4, 26, 50, 76, 100], 5) == [1, 26, 50, 76, 100]
     assert numbers([1, 2, 3, 100], 3) == [1, 3, 100]
     assert numbers([], 5) == numbers([0], 5) == []
     first, second = points_of(4, 4)
     assert short_list([first, second], 5) == [first]  # the smaller radius
+    # Equally many sources, and yet others: the middle of the way is kept.
+    ways = points_of(*(np.arange(start, start + 4) for start in range(5)))
+    assert short_list(ways, 3) == [ways[0], ways[2], ways[4]]
 
 
 def test_levels_that_are_skipped_together():
