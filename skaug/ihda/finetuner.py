@@ -112,9 +112,9 @@ default="all"
         because there are none.
     trainable : {"above", "head"}, default="above"
         What is trained: all layers above the level, or the last one only.
-    batch_norm : {"train", "frozen", "recalibrate"}, default="train"
-        Whether batch normalisation above the level takes its statistics from the
-        batches, synthetic samples included, or stays as it was. "recalibrate" trains,
+    batch_norm : {"frozen", "train", "recalibrate"}, default="frozen"
+        Whether batch normalisation above the level stays as it was, or takes its
+        statistics from the batches, synthetic samples included. "recalibrate" trains,
         and takes new averages from the real rows after each level.
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
@@ -130,11 +130,15 @@ default="all"
         imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
         ``logit_adjustment`` or ``class_weight`` keeps its loss in fine-tuning, and
         needs False here.
-    validation : float or int, default=None
-        A share, or a number of folds of which one is held out, by `groups`: a level is
-        undone if the loss on that part rises. The part is lost to training, which cost
-        more than the guard saved with the defaults; use it with ``sources="hard"``. If
-        the net is trained already, give ``fit`` rows that it was not trained on.
+    validation : "shrink", float, int or None, default="shrink"
+        What keeps a level from doing harm. "shrink" holds no rows out: the network goes
+        a quarter of the way from the weights before a level to those after it, and its
+        logits are not allowed to grow. A share, or a number of folds of which one is
+        held out, by `groups`, takes whole steps and undoes a level if the loss on that
+        part rises. The part is lost to training, which cost more than the guard saved
+        with the defaults; use it with ``sources="hard"``. If the net is trained
+        already, give ``fit`` rows that it was not trained on. ``None`` takes whole
+        steps, and keeps them.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -223,8 +227,10 @@ default="all"
         "validation": Number(0, 1, open_low=True, open_high=True)
         | Whole(2)
         | OneOf(
+            "shrink",
             None,
-            hint="It is a share, a number of folds, or None, which holds out nothing.",
+            hint="It is a share or a number of folds, which hold rows out, or one of "
+            "the others, which do not.",
         ),
     }
 
@@ -238,12 +244,12 @@ default="all"
         n_samples=3,
         synthetic_share=0.5,
         trainable="above",
-        batch_norm="train",
+        batch_norm="frozen",
         tune_share=0.3,
         tune_lr=0.4,
         skip_probability=0.0,
         balance=False,
-        validation=None,
+        validation="shrink",
         random_state=None,
         verbose=0,
     ):
@@ -293,6 +299,8 @@ default="all"
             "n_samples": 5,
             "synthetic_share": 1.0,
             "trainable": "above",
+            "batch_norm": "train",
+            "validation": None,
         }
         return cls(estimator, **{**literal, **params})
 
@@ -438,9 +446,14 @@ default="all"
                 "the arrays behind it."
             )
 
+    @property
+    def shrinks(self):
+        """Whether each level goes part of the way only."""
+        return isinstance(self.validation, str)
+
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
-        if self.validation is None:
+        if self.validation is None or self.shrinks:
             return None, None
         _, counts = np.unique(y, return_counts=True)
         if counts.sum() < 2:

@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from skaug.hard_regions.latent_generators import collapse
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
+from skaug.ihda.shrinking import averaged, logits_held
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
 
@@ -87,16 +88,20 @@ class Level:
         if n_synthetic:
             samples = self._samples(generator, indices, n_synthetic)
         real = self._real(n_rows - n_synthetic)
-        with self._undone_if_worse():
-            finetune(
-                self.rows,
-                _mixed(self.rows, real, samples),
-                record.steps,
-                rate=settings.tune_lr,
-                trainable=settings.trainable,
-                frozen_norms=settings.batch_norm == "frozen",
-                seed=self.seeds["training"],
-            )
+        averaging = holding = nullcontext()
+        if settings.shrinks:
+            averaging, holding = averaged(self.net.module_), logits_held(self.rows)
+        with self._undone_if_worse(), holding:
+            with averaging:
+                finetune(
+                    self.rows,
+                    _mixed(self.rows, real, samples),
+                    record.steps,
+                    rate=settings.tune_lr,
+                    trainable=settings.trainable,
+                    frozen_norms=settings.batch_norm == "frozen",
+                    seed=self.seeds["training"],
+                )
             if settings.batch_norm == "recalibrate":
                 recalibrate(self.rows)
 
