@@ -7,7 +7,7 @@ methods.md, .json and .png there, and --summary FILE.json writes them to results
 With --kept FILE.json, cells of an earlier run are taken over with their commits, but
 for the methods that --again names:
 
-    python benchmarks/bench_methods.py --kept OLD.json --again IHDA "heuristics + ISDA 1"
+    python benchmarks/bench_methods.py --kept OLD.json --again ISDA heuristics
 """
 
 import json
@@ -38,7 +38,9 @@ def run(options, folder):
         )
     take_over(kept["cells"], jobs_for(*settings), again)
     cells = run_study(*settings, options.n_jobs, 1)
-    long = run_study(tasks, folder, LONG, budgets, options.n_jobs, 1)
+    long = []
+    if options.methods is None:
+        long = run_study(tasks, folder, LONG, budgets, options.n_jobs, 1)
     for cell in cells + long:
         cell.setdefault("commit", commit())
     on_top = [cell for cell in long if cell["method"] != PLAIN]

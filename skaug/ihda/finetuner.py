@@ -74,8 +74,8 @@ class IHDAFinetuner(
     What the paper leaves open decides whether the method helps. :meth:`paper` is one
     literal reading: decoded vectors of hard points, and nothing else in the batches. It
     costs accuracy on small data. The defaults are the reading that did no harm: all
-    points are sources, half of each batch is real, and samples keep what the
-    autoencoder cannot represent.
+    points are sources, half of each batch is real, samples keep what the autoencoder
+    cannot represent, and the network goes a quarter of the way at each level.
 
     Parameters
     ----------
