@@ -52,8 +52,9 @@ class IHDAFinetuner(
     What the paper leaves open decides whether the method helps. :meth:`paper` does what
     the paper specifies, decoded vectors of hard points and nothing else in the batches,
     and chooses the radius, the rate and p on rows that are held out. The defaults
-    choose nothing and cost less time: all points are sources, half of each batch is
-    real, and samples keep what the autoencoder cannot represent.
+    choose nothing, cost less time and are made to do no harm: all points are sources,
+    half of each batch is real, samples keep what the autoencoder cannot represent, and
+    the network goes a quarter of the way at each level.
 
     Parameters
     ----------
@@ -92,9 +93,9 @@ default="all"
         What is trained: all layers above the level, the last one only, or what is above
         the level inside the modules of these names, such as a predictor of several
         layers. All other layers stay in evaluation mode.
-    batch_norm : {"train", "frozen", "recalibrate", "validated"}, default="train"
-        Whether batch normalisation above the level takes its statistics from the
-        batches, synthetic samples included, or stays as it was. "recalibrate" trains,
+    batch_norm : {"frozen", "train", "recalibrate", "validated"}, default="frozen"
+        Whether batch normalisation above the level stays as it was, or takes its
+        statistics from the batches, synthetic samples included. "recalibrate" trains,
         and takes new averages from the real rows after each level. "validated" chooses
         "frozen" or "train", one for all levels, see Notes.
     tune_share : float, default=0.3
@@ -113,13 +114,17 @@ default="all"
         imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
         ``logit_adjustment`` or ``class_weight`` keeps its loss in fine-tuning, and
         needs False here.
-    validation : float or int, default=None
-        A share, or a number of folds of which one is held out, by `groups`: a level is
-        undone if the loss on that part rises. The part is lost to training, which cost
-        more than the guard saved with the defaults; use it with ``sources="hard"``. If
-        the net is trained already, give ``fit`` rows that it was not trained on. A
-        parameter that is "validated" is chosen on that part, 0.1 by default as in the
-        paper; then all rows are trained on, and nothing guards the levels.
+    validation : "shrink", float, int or None, default="shrink"
+        What keeps a level from doing harm. "shrink" holds no rows out: the network goes
+        a quarter of the way from the weights before a level to those after it, and its
+        logits are not allowed to grow. A share, or a number of folds of which one is
+        held out, by `groups`, takes whole steps and undoes a level if the loss on that
+        part rises. The part is lost to training, which cost more than the guard saved
+        with the defaults; use it with ``sources="hard"``. If the net is trained
+        already, give ``fit`` rows that it was not trained on. ``None`` takes whole
+        steps, and keeps them. A parameter that is "validated" is chosen on such a part,
+        0.1 of the rows if no share is given, as in the paper; then all rows are trained
+        on, and no level is undone.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -282,8 +287,10 @@ default="all"
         "validation": Number(0, 1, open_low=True, open_high=True)
         | Whole(2)
         | OneOf(
+            "shrink",
             None,
-            hint="It is a share, a number of folds, or None, which holds out nothing.",
+            hint="It is a share or a number of folds, which hold rows out, or one of "
+            "the others, which do not.",
         ),
     }
 
@@ -297,12 +304,12 @@ default="all"
         n_samples=3,
         synthetic_share=0.5,
         trainable="above",
-        batch_norm="train",
+        batch_norm="frozen",
         tune_share=0.3,
         tune_lr=0.4,
         skip_probability=0.0,
         balance=False,
-        validation=None,
+        validation="shrink",
         random_state=None,
         verbose=0,
     ):
@@ -366,6 +373,7 @@ default="validated"
             "batch_norm": "validated",
             "tune_lr": "validated",
             "skip_probability": "validated",
+            "validation": None,
         }
         return cls(estimator, **{**specified, **params})
 
@@ -578,10 +586,15 @@ default="validated"
         if not isinstance(self.levels, str):
             self._choices(self.levels)
 
+    @property
+    def shrinks(self):
+        """Whether each level goes part of the way only."""
+        return isinstance(self.validation, str)
+
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
         share = self.validation
-        if share is None:
+        if share is None or self.shrinks:
             if not self._is_tuned:
                 return None, None
             share = 0.1  # the paper's

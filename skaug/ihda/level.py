@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from skaug.hard_regions.parts import bytes_of_row, parts
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
 from skaug.ihda.points import points_of
 from skaug.ihda.room import block
+from skaug.ihda.shrinking import averaged, logits_held
 from skaug.ihda.stored import as_gib
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
@@ -210,17 +211,22 @@ class Level:
         self.record.steps, self.record.tune_lr = self.steps, self.rate
         samples = self._samples(sources.indices_) if self.n_synthetic else None
         real = self._real(self.n_rows - self.n_synthetic)
-        finetune(
-            self.rows,
-            _mixed(self.rows, real, samples),
-            self.steps,
-            rate=self.rate,
-            trainable=self.settings.trainable,
-            frozen_norms=self.batch_norm == "frozen",
-            seed=self.seeds["training"],
-        )
-        if self.batch_norm == "recalibrate":
-            recalibrate(self.rows)
+        averaging = holding = nullcontext()
+        if self.settings.shrinks:
+            averaging, holding = averaged(self.net.module_), logits_held(self.rows)
+        with holding:
+            with averaging:
+                finetune(
+                    self.rows,
+                    _mixed(self.rows, real, samples),
+                    self.steps,
+                    rate=self.rate,
+                    trainable=self.settings.trainable,
+                    frozen_norms=self.batch_norm == "frozen",
+                    seed=self.seeds["training"],
+                )
+            if self.batch_norm == "recalibrate":
+                recalibrate(self.rows)
 
     def _choose(self, sources):
         """Rows that samples are made from (Eq. 6)."""

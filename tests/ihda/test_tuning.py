@@ -357,7 +357,7 @@ def test_draws_stay_as_they_are_and_trials_are_reproducible(data):
 
 def test_only_what_is_asked_for_is_chosen(data):
     rate = mixed(tune_lr="validated").fit(*data)
-    assert rate.tuning_.batch_norm == "train" and rate.tuning_.batch_norms == []
+    assert rate.tuning_.batch_norm == "frozen" and rate.tuning_.batch_norms == []
     assert all(len(told.tried) == 4 for told in rate.tuning_.levels)
     assert rate.tuning_.skips == [] and rate.tuning_.skip_probability == 0
     of_one = HardPoints("hard", radius={"blocks.0": "validated", "blocks.1": 0.3})
@@ -535,7 +535,7 @@ def test_only_the_modules_named_are_trained(data):
         (["head"], ["blocks.2"], ("head",)),
         ([""], ["blocks.2"], ("head",)),
     ]:
-        params = {"levels": levels, "trainable": trainable, "generator": "noise"}
+        params = {"levels": levels, "trainable": trainable, "batch_norm": "train"}
         model = mixed(FrozenEstimator(net), **params).fit(X, y)
         expected = {key for key in net.module_.state_dict() if key.startswith(parts)}
         assert changed(net, model.estimator_) == expected
