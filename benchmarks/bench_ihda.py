@@ -8,9 +8,10 @@ the arm "real": the same levels, steps, batches and rates without samples.
 - base: no fine-tuning. default: all points as sources, from an autoencoder. noise: the
   same sources, noise on the features.
 - paper: ``IHDAFinetuner.paper()``, which chooses the radius and the rate of each level,
-  p, and what batch normalisation does, on a tenth of the training rows. paper's twin: the same levels and rates, with
-  real rows only. paper, not tuned: what ``paper()`` was before it chose anything: one
-  radius of 1 for all levels, autoencoders of 400 steps, and the default's rate.
+  p, and what batch normalisation does, on a tenth of the training rows. paper's twin:
+  the same levels and rates, with real rows only. paper, not tuned: what ``paper()`` was
+  before it chose anything: one radius of 1 for all levels, autoencoders of 400 steps,
+  and the default's rate.
 - hard, random: hard points of each level as sources, or as many random ones.
 - region balanced, top of class: two ideas for the class that is recalled worst.
 
