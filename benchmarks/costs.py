@@ -31,10 +31,15 @@ class EpochClock(Callback):
         self.ends_.append(self.clock())
 
 
+def trimmed():
+    """Give memory that was freed back to the system: it would be used again."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 def peak_mib(function):
     """Largest memory of the process during a call beyond that before it, or None."""
     try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed would be used again
+        trimmed()
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # sets the peak to what is there now
         before = _status("VmRSS")

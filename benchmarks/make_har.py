@@ -28,19 +28,26 @@ def all_windows():
     return X, y, np.concatenate([data.subject_train, data.subject_test])
 
 
-def places(X):
-    """Place of each window in its recording, from 0.
+def recordings(X):
+    """Numbers of the windows of each recording, in the order of time.
 
     A window follows another one if it begins with the samples by which the other one
     ends. No two windows begin alike.
     """
     begins = {window[:, :SHARED].tobytes(): row for row, window in enumerate(X)}
     following = [begins.get(window[:, -SHARED:].tobytes()) for window in X]
+    for row in sorted(set(range(len(X))) - set(following)):
+        rows = [row]
+        while following[rows[-1]] is not None:
+            rows.append(following[rows[-1]])
+        yield rows
+
+
+def places(X):
+    """Place of each window in its recording, from 0."""
     place = np.zeros(len(X), dtype=int)
-    for row in set(range(len(X))) - set(following):
-        while following[row] is not None:
-            place[following[row]] = place[row] + 1
-            row = following[row]
+    for rows in recordings(X):
+        place[rows] = np.arange(len(rows))
     return place
 
 

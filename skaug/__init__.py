@@ -29,7 +29,14 @@ from skaug.hard_regions import (
     potential_grid,
     suspicious_labels,
 )
-from skaug.ihda import ActivationDisplay, IHDAFinetuner, LevelGainDisplay
+from skaug.ihda import (
+    ActivationDisplay,
+    IHDAFinetuner,
+    LevelAblationDisplay,
+    LevelGainDisplay,
+    LevelTuningDisplay,
+    SkipCurveDisplay,
+)
 from skaug.influence import (
     AugmentationGridDisplay,
     InfluenceAugmenter,
@@ -76,7 +83,9 @@ __all__ = [
     "LabelDoubtsDisplay",
     "LastLayerInfluence",
     "LeaveOneOutDisplay",
+    "LevelAblationDisplay",
     "LevelGainDisplay",
+    "LevelTuningDisplay",
     "ManifoldMixup",
     "ModelCard",
     "NeighborGenerator",
@@ -88,6 +97,7 @@ __all__ = [
     "PriorShift",
     "RefineCurveDisplay",
     "ResampledClassifier",
+    "SkipCurveDisplay",
     "TableMixup",
     "TransformPolicy",
     "VAEGenerator",

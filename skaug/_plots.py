@@ -12,6 +12,7 @@ __all__ = [
     "legend_beside",
     "mark",
     "marker_of",
+    "panels_of",
 ]
 
 # Style of lines that are no data, such as the line at 0.
@@ -29,17 +30,36 @@ def axes_of(ax, caller="plot"):
     return ax, ax.figure
 
 
+def panels_of(axes, n, caller="plot", **options):
+    """Return n axes in an array, those of a new figure for None."""
+    check_matplotlib_support(caller)
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    if axes is None:
+        size = (1.2 + 3.4 * n, 3.8)
+        _, axes = plt.subplots(1, n, figsize=size, layout="constrained", **options)
+    axes = np.ravel(np.array(axes, dtype=object))
+    if len(axes) != n:
+        raise ValueError(
+            f"{caller} needs as many axes as there are panels, {n}; got {len(axes)}. "
+            "Leave them out for a new figure."
+        )
+    return axes
+
+
 def marker_of(number):
     """Return a marker; the same ones come again after the fifteenth."""
     return MARKERS[number % len(MARKERS)]
 
 
-def mark(label, *, marker="o", color="0.5", hollow=False):
+def mark(label, *, marker="o", color="0.5", hollow=False, size=None):
     """Make the entry of a legend for points."""
     from matplotlib.lines import Line2D
 
     face = {"markerfacecolor": "none"} if hollow else {}
     style = {"marker": marker, "color": color, "linestyle": "none"}
+    style["markersize"] = size
     return Line2D([], [], label=str(label), **style, **face)
 
 

@@ -13,7 +13,8 @@ w, dist, :math:`\gamma`     ``radius``, ``metric``, ``gamma`` of :class:`HardPoi
 :math:`O_l` (Eq. 6)         ``HardPoints("hard")``, ``hard_indices_``
 :math:`g_l` (Eq. 2)         ``generator``
 :math:`N_{(\mu,\sigma)}`    ``n_samples``, per hard point
-:math:`\beta` (Eq. 4)       drawn from U[0, ``spread``] for every new point
+:math:`\beta` (Eq. 4)       drawn from U[0, ``spread``] for every new point; without it,
+                            ``spread="fixed"``
 :math:`Q, \bar{Q}` (Eq. 7)  ``encode`` and ``decode`` of ``generator_.vae_``
 ==========================  ======================================================
 

@@ -2,10 +2,13 @@ r"""Generators: new feature vectors near given ones, of the same class.
 
 A generator is fitted to vectors and draws one new vector for each source among them.
 Every new vector has a factor :math:`\beta` of its own, drawn from U[0, ``spread``],
-which says how far the vector goes from its source:
+which says how far the vector goes from its source. With ``spread="fixed"`` the factor
+is 1 for all of them. The paper tried both and found the drawn one better.
 
 - :class:`VAEGenerator` and :class:`CVAEGenerator`: :math:`z = \mu + \beta \sigma
-  \epsilon` in the latent space of a variational autoencoder (Eq. 4 of IHDA [1]_);
+  \epsilon` in the latent space of a variational autoencoder (Eq. 4 of IHDA [1]_). The
+  paper's new vector is the decoded z, where :math:`\epsilon` is drawn anew for every
+  vector; it is not the decoded mean;
 - :class:`NeighborGenerator` and :class:`InterpolationGenerator`: from the source
   towards its nearest neighbours of the class;
 - :class:`GaussianGenerator`: normal with the covariance of the class;
@@ -26,18 +29,16 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skaug._checks import Number, OneOf, check_parameters
+from skaug.hard_regions.parts import BYTES_AT_ONCE, moments
 
 __all__ = [
-    "BYTES_AT_ONCE",
     "GaussianGenerator",
     "Generator",
     "NoiseGenerator",
+    "factors",
     "normal",
     "sample_latent",
-    "uniform",
 ]
-
-BYTES_AT_ONCE = 2**25
 
 
 def sample_latent(mean, deviation, spread=1.0, *, generator=None):
@@ -47,9 +48,11 @@ def sample_latent(mean, deviation, spread=1.0, *, generator=None):
     ----------
     mean, deviation : torch.Tensor of shape (n, latent_dim)
         Of the latent distribution of each row.
-    spread : float, default=1.0
+    spread : float or "fixed", default=1.0
         :math:`\beta` is drawn from U[0, spread], once per row. With 1 the variance of
-        z is a third of the variance of the latent distribution.
+        z is a third of the variance of the latent distribution. "fixed" is the paper's
+        variant without :math:`\beta`: it is 1 in every row, and z has the variance of
+        the latent distribution.
     generator : torch.Generator, default=None
         Source of randomness, on the CPU.
 
@@ -68,13 +71,15 @@ def sample_latent(mean, deviation, spread=1.0, *, generator=None):
     >>> bool((z == 0).all())
     True
     """
-    spreads = uniform(len(mean), spread, generator).to(mean)
+    spreads = factors(len(mean), spread, generator).to(mean)
     return mean + spreads * deviation * normal(mean.shape, generator).to(mean), spreads
 
 
 # Draws are made in double precision, so that they do not depend on the dtype of X.
-def uniform(n, spread, generator):
-    """Draw factors (n, 1) from U[0, spread]."""
+def factors(n, spread, generator):
+    """Draw factors (n, 1) from U[0, spread]; all are 1 if the spread is "fixed"."""
+    if spread == "fixed":
+        return torch.ones(n, 1, dtype=torch.float64)
     return spread * torch.rand(n, 1, generator=generator, dtype=torch.float64)
 
 
@@ -86,7 +91,11 @@ def normal(shape, generator):
 class Generator(BaseEstimator):
     """A generator that declares what its parameters may be."""
 
-    _rules = {"spread": Number(0, hint="0 makes copies of the sources.")}
+    # Whether ``fit`` reads its vectors in parts, so that the disk may hold them.
+    reads_in_parts = False
+    _rules = {
+        "spread": Number(0, hint="0 makes copies of the sources.") | OneOf("fixed")
+    }
 
     def check(self):
         """Refuse parameters that are out of their range."""
@@ -100,8 +109,9 @@ class NoiseGenerator(Generator):
 
     Parameters
     ----------
-    spread : float, default=1.0
+    spread : float or "fixed", default=1.0
         The factor of each new vector is drawn from U[0, spread]; 0 makes copies.
+        "fixed" is a factor of 1 for all.
 
     Attributes
     ----------
@@ -119,13 +129,15 @@ class NoiseGenerator(Generator):
     torch.Size([4, 4])
     """
 
+    reads_in_parts = True
+
     def __init__(self, spread=1.0):
         self.spread = spread
 
     def fit(self, X, codes, groups=None, *, random_state=0, verbose=0):
         """Measure the standard deviations; only X is looked at."""
         self.check()
-        self.deviation_ = X.std(0, correction=0)
+        _, self.deviation_, _ = moments(X)
         return self
 
     def draw(self, X, codes, generator):
@@ -145,8 +157,9 @@ class GaussianGenerator(Generator):
 
     Parameters
     ----------
-    spread : float, default=1.0
+    spread : float or "fixed", default=1.0
         The factor of each new vector is drawn from U[0, spread]; 0 makes copies.
+        "fixed" is a factor of 1 for all.
     shrinkage : float or "auto", default="auto"
         Weight of the pooled covariance, from 0 to 1; the rest is the weight of the
         class's own. "auto" is d / (d + n) for a class of n vectors of d features: few
@@ -202,7 +215,7 @@ class GaussianGenerator(Generator):
     def draw(self, X, codes, generator):
         """Draw one new vector per source, as :meth:`VAEGenerator.draw` does."""
         # A source of a class that was not there in ``fit`` comes back as it is.
-        spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
+        spreads, new = factors(len(X), self.spread, generator).to(X), X.clone()
         for code in codes.unique().tolist():
             factor = self.factors_.get(code)
             if factor is None:

@@ -1,10 +1,10 @@
 r"""Generators that go from a source towards the nearest vectors of its class.
 
 With the k nearest vectors :math:`x_1, \dots, x_k` of the class and :math:`\beta` from
-U[0, ``spread``], a new vector is
+U[0, ``spread``], or 1 with ``spread="fixed"``, a new vector is
 
 - :math:`x + \beta (x_j - x)` with one j at random, the rule of SMOTE [1]_
-  (:class:`InterpolationGenerator`), or
+  (:class:`InterpolationGenerator`; with a factor of 1 it is the neighbour itself), or
 - :math:`x + \beta k^{-1/2} \sum_j w_j (x_j - x)` with standard normal weights
   (:class:`NeighborGenerator`): a normal draw with the covariance that the neighbours
   have around the source. It also goes away from neighbours, and leaves the lines
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from skaug._checks import Instance, Whole
-from skaug.hard_regions.generators import Generator, normal, uniform
+from skaug.hard_regions.generators import Generator, factors, normal
 from skaug.hard_regions.nearest import nearest_rows
 
 __all__ = ["InterpolationGenerator", "NeighborGenerator"]
@@ -45,8 +45,9 @@ class NeighborGenerator(Generator):
         Whether neighbours have to be of another group than the source. If windows of a
         recording overlap, the nearest ones are near copies, and so are new vectors
         between them.
-    spread : float, default=1.0
+    spread : float or "fixed", default=1.0
         The factor of each new vector is drawn from U[0, spread]; 0 makes copies.
+        "fixed" is a factor of 1 for all.
 
     Attributes
     ----------
@@ -137,7 +138,7 @@ class NeighborGenerator(Generator):
         spreads : torch.Tensor of shape (n, 1)
             The factor of each.
         """
-        spreads, new = uniform(len(X), self.spread, generator).to(X), X.clone()
+        spreads, new = factors(len(X), self.spread, generator).to(X), X.clone()
         if self.groups_ is None or groups is None:
             groups = None
         else:
@@ -192,7 +193,7 @@ class InterpolationGenerator(NeighborGenerator):
 
     def _choose(self, neighbors, generator):
         count = (neighbors >= 0).sum(1, keepdim=True)  # those that there are come first
-        shares = uniform(len(neighbors), 1.0, generator).to(count.device)
+        shares = factors(len(neighbors), 1.0, generator).to(count.device)
         chosen = neighbors.gather(1, (shares * count).long())
         return chosen, (count > 0).double()
 

@@ -2,7 +2,8 @@
 
 One matrix product gives a block of distances, small enough for the caches. If distances
 are symmetric, half of the blocks are enough. Only the pairs within the radius leave a
-block, as lists.
+block, as lists. The points themselves are made ready block by block, so that no second
+copy of a large table is needed.
 """
 
 import math
@@ -15,6 +16,8 @@ import torch
 from skaug._progress import Progress, prints_lines
 
 __all__ = ["METRICS", "MetricSpace", "at"]
+
+ROWS_AT_ONCE = 1024
 
 # Largest meaningful radius of each metric.
 METRICS = {"cosine": 2.0, "euclidean": math.inf, "manhattan": math.inf}
@@ -43,9 +46,9 @@ class MetricSpace:
 
     Attributes
     ----------
-    points : list of torch.Tensor
-        The points as directions, or centred and scaled. A row of zeros has no
-        direction: it is NaN, and has no neighbours.
+    points : list of Directions or Centred
+        The points as directions, or centred and scaled, where they are asked for. A row
+        of zeros has no direction: it is NaN, and has no neighbours.
     scale : float
         Factor from distances between `points` to distances between the arrays.
     """
@@ -56,22 +59,23 @@ class MetricSpace:
             # A power of two: division by it neither overflows nor rounds.
             largest = max(float(np.abs(X).max()) for X in arrays)
             self.scale = 2.0 ** math.floor(math.log2(largest)) if largest else 1.0
-        self.points = self._made_ready(arrays, device)
-        if reach is not None and self.rounding_shows(reach):
-            self.points = self._made_ready([X.astype(float) for X in arrays], device)
-            self.by_product = metric == "cosine" or not self.rounding_shows(reach)
-
-    def _made_ready(self, arrays, device):
         # torch warns of read-only arrays and refuses negative strides.
         arrays = [np.require(X, requirements=["C", "W"]) for X in arrays]
-        points = [torch.as_tensor(X, device=device) for X in arrays]
+        tensors = [torch.as_tensor(X, device=device) for X in arrays]
+        self.points = self._made_ready(tensors, tensors[0].dtype)
+        if reach is not None and self.rounding_shows(reach):
+            self.points = self._made_ready(tensors, torch.float64)
+            self.by_product = metric == "cosine" or not self.rounding_shows(reach)
+
+    def _made_ready(self, tensors, dtype):
         if self.metric == "cosine":
-            return [_directions(X) for X in points]
-        points = [X / self.scale for X in points]
+            return [Directions(X, dtype) for X in tensors]
         # Products are precise near 0. The median is one of the values, so that whole
         # numbers stay whole, and outliers do not move it.
-        centre = points[-1].median(0).values
-        return [X - centre for X in points]
+        columns = tensors[-1].split(ROWS_AT_ONCE, dim=1)
+        centre = torch.cat([part.median(0).values for part in columns])
+        centre = centre.to(dtype) / self.scale
+        return [Centred(X, dtype, centre, self.scale) for X in tensors]
 
     def rounding_shows(self, reach):
         """Whether products are too coarse for distances of the size of `reach`."""
@@ -80,7 +84,7 @@ class MetricSpace:
         rounding, reach = 8 * torch.finfo(self.points[0].dtype).eps, reach / self.scale
         if self.metric == "cosine":
             return rounding > 1e-3 * reach
-        largest = max(float(X.square().sum(1).max()) for X in self.points)
+        largest = max(X.largest_square() for X in self.points)
         return rounding * largest > 1e-3 * reach**2
 
     def closeness(self, A, B, out):
@@ -128,7 +132,7 @@ class MetricSpace:
         ----------
         radii : array of float
             Radii in ascending order. Pairs within the last one are found.
-        A, B : torch.Tensor
+        A, B : Directions or Centred
             Elements of `points`. Without B, the pairs are those of different points of
             A, each once.
         groups_A, groups_B : torch.Tensor of int, default=None
@@ -164,10 +168,13 @@ class MetricSpace:
         # Fresh memory for every block would take as long as the computation.
         buffer = A.new_empty(step * min(step, len(B)))
         mask = torch.empty_like(buffer, dtype=torch.bool)
+        place_of_right = B.new_empty(min(step, len(B)), B.n_features)
         for i in _told(len(A), len(B), step, symmetric, verbose):
+            of_A = slice(i, i + step)
+            left = A[of_A]
             for j in range(i if symmetric else 0, len(B), step):
-                of_A, of_B = slice(i, i + step), slice(j, j + step)
-                left, right = A[of_A], B[of_B]
+                of_B = slice(j, j + step)
+                right = left if symmetric and i == j else B.block(of_B, place_of_right)
                 block = buffer[: len(left) * len(right)].view(len(left), len(right))
                 self.closeness(left, right, out=block)
                 place = _where_at_least(block, -limits[-1], mask[: block.numel()])
@@ -192,18 +199,21 @@ class MetricSpace:
         """Median distance to the nth neighbour, in the user's units; 0 without any."""
         (X,) = self.points
         k = min(n_neighbors, len(X) - 1)
+        if not k:
+            return 0.0
         queries = torch.linspace(0, len(X) - 1, min(len(X), n_queries)).long()
         queries = queries.to(X.device)
         # Without groups, every point is a group of its own.
         groups = np.arange(len(X)) if groups is None else groups
         groups = torch.as_tensor(groups, device=X.device)
-        nearest = X.new_full((len(queries), k), -math.inf)
+        asked = X[queries]
+        nearest = torch.full_like(asked[:, :1], -math.inf).expand(-1, k)
         rows = queries[:, None].expand(-1, k)
         step = _default_block_size(X)
         for start in range(0, len(X), step):
             part = X[start : start + step]
             block = self.closeness(
-                X[queries], part, out=X.new_empty(len(queries), len(part))
+                asked, part, out=X.new_empty(len(queries), len(part))
             )
             own = groups[queries, None] == groups[start : start + step]
             block.masked_fill_(own.logical_or_(block.isnan()), -math.inf)
@@ -212,20 +222,90 @@ class MetricSpace:
             nearest = torch.cat([nearest, block], dim=1)
             nearest, places = nearest.topk(k, dim=1)
             rows = rows.gather(1, places)
-        distances = self.exact_distance(X[queries, None], X[rows]).sort(dim=1).values
-        found = nearest[:, -1].isfinite() if k else queries < 0
+        # The rows of all neighbours at once would be many times the queries.
+        distances = [self.exact_distance(asked, X[column]) for column in rows.T]
+        distances = torch.stack(distances, dim=1).sort(dim=1).values
+        found = nearest[:, -1].isfinite()
         return float(distances[found, -1].median()) * self.scale if found.any() else 0.0
 
 
-def _directions(X):
-    length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
-    safe = torch.finfo(X.dtype).tiny ** 0.25
-    if len(X) and not safe < length.min() <= length.max() < 1 / safe:
-        # Squares leave the range of the dtype, or rows are zeros and become NaN.
-        largest = X.abs().amax(1, keepdim=True)
-        X = X / largest
-        length = torch.linalg.vector_norm(X, dim=1, keepdim=True)
-    return X / length
+class Centred:
+    """Points in units of a scale, about a centre, made of an array block by block.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, n_features)
+        The array.
+    dtype : torch.dtype
+        That of the points.
+    centre : torch.Tensor of shape (n_features,)
+        In units of the scale.
+    scale : float
+        A power of two.
+    """
+
+    def __init__(self, X, dtype, centre, scale):
+        self.X, self.dtype, self.centre, self.scale = X, dtype, centre, scale
+        self.device, self.n_features = X.device, X.shape[1]
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, rows):
+        """Points of the given rows."""
+        return self._made(rows, None)
+
+    def block(self, rows, out):
+        """Points of a slice of rows, written to the start of a place of their width."""
+        return self._made(rows, out[: len(range(*rows.indices(len(self))))])
+
+    def _made(self, rows, out):
+        points = torch.div(self.X[rows].to(self.dtype), self.scale, out=out)
+        return points.sub_(self.centre)
+
+    def new_empty(self, *shape):
+        """Memory for numbers of the points' kind."""
+        return torch.empty(*shape, dtype=self.dtype, device=self.device)
+
+    def largest_square(self):
+        """Square of the largest length of a point."""
+        starts = range(0, len(self), ROWS_AT_ONCE)
+        parts = (self[start : start + ROWS_AT_ONCE] for start in starts)
+        return max(float(part.square().sum(1).max()) for part in parts)
+
+
+class Directions(Centred):
+    """Points as directions, that is, divided by their lengths.
+
+    Parameters
+    ----------
+    X, dtype : objects
+        As for :class:`Centred`.
+    """
+
+    def __init__(self, X, dtype):
+        super().__init__(X, dtype, 0.0, 1.0)
+        self.largest = None
+        self.length = self._lengths()
+        safe = torch.finfo(dtype).tiny ** 0.25
+        if len(X) and not safe < self.length.min() <= self.length.max() < 1 / safe:
+            # Squares leave the range of the dtype, or rows are zeros and become NaN.
+            largest = torch.linalg.vector_norm(X, math.inf, dim=1, keepdim=True)
+            self.largest = largest.to(dtype)
+            self.length = self._lengths()
+
+    def _lengths(self):
+        starts = range(0, len(self), ROWS_AT_ONCE)
+        parts = (self._unscaled(slice(i, i + ROWS_AT_ONCE)) for i in starts)
+        lengths = [torch.linalg.vector_norm(X, dim=1, keepdim=True) for X in parts]
+        return torch.cat(lengths)
+
+    def _unscaled(self, rows):
+        X = self.X[rows].to(self.dtype)
+        return X if self.largest is None else X / self.largest[rows]
+
+    def _made(self, rows, out):
+        return torch.div(self._unscaled(rows), self.length[rows], out=out)
 
 
 def _told(n_A, n_B, step, symmetric, verbose):

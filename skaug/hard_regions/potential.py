@@ -48,6 +48,7 @@ __all__ = [
     "kernel_sums",
     "potential",
     "potential_grid",
+    "sums_at_radii",
 ]
 
 # The median distance is the distance of some pair. In another unit, rounding could put
@@ -412,7 +413,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
         return radius if metric == "cosine" else radius * BEYOND_TIES
     distinct = X
     if metric == "cosine":
-        distinct = space.points[0].cpu().numpy().round(12)
+        distinct = space.points[0][:].cpu().numpy().round(12)
         distinct = distinct[~np.isnan(distinct).any(axis=1)]
     distinct = np.unique(distinct, axis=0).astype(np.float64)
     if not 1 < len(distinct) < len(X):
@@ -453,6 +454,37 @@ def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
             sums_of_gamma[right].view(-1).index_add_(0, columns, weights)
     sums = sums.cumsum(3).cpu().numpy()
     return sums[:, :, 1], sums[:, :, 0]
+
+
+# ``X`` and ``codes`` are as HardPoints has them, and radii ascend. "scale" gives each
+# radius a kernel width of its own.
+def sums_at_radii(X, codes, radii, gamma, metric, groups=None, device="cpu"):
+    """Kernel sums (n, n_radius) as of `kernel_sums` for each radius, in one pass."""
+    X, codes, groups = _check_points(X, codes, groups)
+    warn_of_rows_of_zeros(X, metric)
+    radii = [_checked_radius(radius, metric) for radius in radii]
+    if not _is_scale(gamma):
+        gammas = [_checked_gamma(gamma)]
+        own, other = _sums(X, codes, radii, gammas, metric, groups, None, device, 0)
+        return own[0], other[0]
+    gammas = [radius / 2 for radius in radii]
+    space = MetricSpace(metric, [X], device, reach=min(gammas))
+    (points,) = space.points
+    codes, groups = _tensors(device, codes, groups)
+    shape = len(radii), len(X), 2
+    sums = torch.zeros(shape, dtype=torch.float64, device=device)
+    for left, right, rows, columns, distances, ring in space.pairs(
+        radii, points, groups_A=groups
+    ):
+        same = (at(codes[left], rows) == at(codes[right], columns)).int()
+        rows, columns = rows.mul_(2).add_(same), columns.mul_(2).add_(same)
+        for number, gamma in enumerate(gammas):
+            inside = ring <= number
+            weights = _kernel(distances[inside], gamma / space.scale)
+            sums[number, left].view(-1).index_add_(0, rows[inside], weights)
+            sums[number, right].view(-1).index_add_(0, columns[inside], weights)
+    sums = sums.cpu().numpy()
+    return sums[:, :, 1].T, sums[:, :, 0].T
 
 
 def signed(own, other):

@@ -143,8 +143,8 @@ default="all"
     is_synthetic_ : ndarray of shape (n_resampled,), bool
         Which rows are new.
     source_potential_, spread_ : ndarray of shape (n_resampled,)
-        Potential of the source, and the factor drawn from U[0, spread]; 0 for original
-        rows.
+        Potential of the source, and the factor drawn from U[0, spread], or 1 where the
+        generator's spread is "fixed"; 0 for original rows.
     groups_ : ndarray of shape (n_resampled,)
         If groups were given: the group of each row. A new row has the group of its
         source.
@@ -514,7 +514,7 @@ default="all"
             )
 
     def _draw(self, rows, seed):
-        """One new point per given row, and the factors drawn from U[0, spread]."""
+        """One new point per given row, and its factor."""
         X, codes = (
             torch.as_tensor(array[rows], device=self.device)
             for array in (self._X, self._codes)

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
-from skaug._checks import Number, OneOf, check_parameters
+from skaug._checks import Number, OneOf, check_parameters, is_number
 from skaug._labels import check_groups
 from skaug.hard_regions.hardness import sums_per_row
 from skaug.hard_regions.nearest import nearest_of_some, warn_of_rows_of_zeros
@@ -15,6 +15,7 @@ from skaug.hard_regions.potential import (
     neighbors_asked,
     resolve,
     signed,
+    sums_at_radii,
 )
 
 __all__ = ["SOURCES", "HardPoints"]
@@ -41,7 +42,7 @@ class HardPoints(BaseEstimator):
         class, themselves included, and the others have 15 % of the kernel's weight or
         more each, but no noisy ones. "top" takes the `share` of each class that has
         the highest potential, "random" takes a `share` of all points.
-    radius : float, "auto" or tuple, default="auto"
+    radius : float, "auto", "validated" or tuple, default="auto"
         Reach of a neighbourhood. "auto" is the median distance to the tenth neighbour.
         ``("knn", 10)`` gives each point a radius of its own, which reaches its tenth
         neighbour; it suits classes of different density. IHDAFinetuner also takes one
@@ -55,6 +56,10 @@ class HardPoints(BaseEstimator):
     share : float, default=None
         For "top" and "random"; ``None`` takes as many as have positive potential. For
         "supported" the share of neighbours; ``None`` is 0.2, two of ten.
+    maps : {"whole", "means"}, default="whole"
+        For :class:`~skaug.IHDAFinetuner`, at a level whose activations have positions,
+        such as a convolutional one: whether a point is all its activations, or the mean
+        of each channel over the positions.
 
     Attributes
     ----------
@@ -80,6 +85,7 @@ class HardPoints(BaseEstimator):
 
     _rules = {
         "rule": OneOf(*RULES),
+        "maps": OneOf("whole", "means"),
         "share": Number(0, 1, open_low=True)
         | OneOf(None, hint="Leave it out for the rule's own share."),
     }
@@ -91,12 +97,14 @@ class HardPoints(BaseEstimator):
         gamma="scale",
         metric="cosine",
         share=None,
+        maps="whole",
     ):
         self.rule = rule
         self.radius = radius
         self.gamma = gamma
         self.metric = metric
         self.share = share
+        self.maps = maps
 
     @property
     def advice(self):
@@ -117,10 +125,29 @@ class HardPoints(BaseEstimator):
         check_parameters(self, self._rules)
         given = self.radius
         given = list(given.values()) if isinstance(given, dict) else given
-        for radius in given if isinstance(given, (list, np.ndarray)) else [given]:
-            auto = isinstance(radius, str) and radius == "auto"
-            by_rule = auto or neighbors_asked(radius)
+        per_level = isinstance(given, (list, np.ndarray))
+        for radius in given if per_level else [given]:
+            by_rule = isinstance(radius, str) and radius in ("auto", "validated")
+            by_rule = by_rule or (per_level and is_number(radius) and radius == 0)
+            by_rule = by_rule or neighbors_asked(radius)
             resolve(1.0 if by_rule else radius, self.gamma, self.metric, None)
+            if _is_validated(radius) and not self.needs_potentials:
+                raise ValueError(
+                    "HardPoints needs a rule that looks at the radius for "
+                    f"radius='validated'; got rule={self.rule!r}. Take rule='hard', "
+                    "or leave radius out."
+                )
+
+    @property
+    def needs_potentials(self):
+        """Whether the rule looks at the potentials, and so at the radius."""
+        return self.needs_points and self.rule != "supported"
+
+    @property
+    def needs_points(self):
+        """Whether the rule looks at the points, or at their number only."""
+        by_chance = self.rule == "random" and self.share is not None
+        return not (self.rule == "all" or by_chance)
 
     def fit(
         self,
@@ -140,7 +167,7 @@ class HardPoints(BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n, n_features)
-            The points.
+            The points. If the rule needs none, another object of this length will do.
         codes : ndarray of shape (n,)
             Their classes.
         groups : array-like of shape (n,), default=None
@@ -164,12 +191,17 @@ class HardPoints(BaseEstimator):
             With its attributes.
         """
         self.check()
+        if _is_validated(self.radius):
+            raise ValueError(
+                "HardPoints needs a radius that is known outside a network; got "
+                "'validated', which IHDAFinetuner alone can choose. Give a number, "
+                "'auto' or ('knn', 10)."
+            )
         groups = check_groups(groups, len(X), "HardPoints")
         self.radius_ = self.gamma_ = self.hard_share_ = math.nan
         self.potentials_ = self.noisy_ = None
-        by_chance = self.rule == "random" and self.share is not None
         chosen = None
-        if with_potentials or not (self.rule in ("all", "supported") or by_chance):
+        if with_potentials or self.needs_potentials:
             chosen = self._compute_potentials(X, codes, groups, device, verbose)
         needed = np.unique(codes) if needed is None else np.asarray(needed, dtype=int)
         if self.rule == "supported":
@@ -179,6 +211,38 @@ class HardPoints(BaseEstimator):
         if every_class and len(self.indices_) < len(X):
             self._add_lost_classes(X, codes, groups, needed)
         return self
+
+    def fit_each(self, X, codes, groups=None, *, radii, random_state=0, device="cpu"):
+        """Choose the sources for each of some radii, with one pass over all pairs.
+
+        Parameters
+        ----------
+        X, codes, groups : objects
+            As for :meth:`fit`.
+        radii : array of float
+            Radii in ascending order.
+        random_state, device : objects
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        fitted : list of HardPoints
+            One per radius; the sets of sources are those of :meth:`fit`.
+        """
+        self.check()
+        groups = check_groups(groups, len(X), "HardPoints")
+        arguments = self.gamma, self.metric, groups, device
+        sums = zip(*(part.T for part in sums_at_radii(X, codes, radii, *arguments)))
+        fitted = []
+        for radius, (own, other) in zip(radii, sums):
+            points = clone(self).set_params(radius=float(radius))
+            points.radius_, points.gamma_ = resolve(
+                points.radius, self.gamma, self.metric, None
+            )
+            chosen = points._keep_potentials(own, other)
+            points.indices_ = points._choose(codes, chosen, random_state)
+            fitted.append(points)
+        return fitted
 
     def _compute_potentials(self, X, codes, groups, device, verbose):
         """Set the potentials; return where both sides have their share of weight."""
@@ -197,6 +261,10 @@ class HardPoints(BaseEstimator):
             verbose=verbose,
             **settings,
         )
+        return self._keep_potentials(own, other)
+
+    def _keep_potentials(self, own, other):
+        """Set the potentials; return where both sides have their share of weight."""
         self.potentials_, self.noisy_ = signed(own, other)
         self.hard_share_ = float((self.potentials_ > 0).mean())
         # The point itself counts, so that two points at one spot get the same answer.
@@ -240,6 +308,10 @@ class HardPoints(BaseEstimator):
                 np.random.RandomState(seed).permutation(n)[: round(share * n)]
             )
         return _top_of_each_class(self.potentials_, codes, share)
+
+
+def _is_validated(radius):
+    return isinstance(radius, str) and radius == "validated"
 
 
 SOURCES = {rule: HardPoints(rule) for rule in RULES}

@@ -1,7 +1,6 @@
 """The variational autoencoder of feature vectors that makes new ones."""
 
 import copy
-import itertools
 import math
 from contextlib import contextmanager
 
@@ -10,6 +9,14 @@ from torch import nn
 
 from skaug._progress import Progress, prints_lines
 from skaug._random import new_generator, own_generators
+from skaug.hard_regions.parts import (
+    Chosen,
+    InParts,
+    at_once_if_few,
+    moments,
+    parts,
+    variances,
+)
 
 __all__ = ["VAE", "fit_vae"]
 
@@ -17,7 +24,9 @@ __all__ = ["VAE", "fit_vae"]
 class VAE(nn.Module):
     """Variational autoencoder of vectors, for drawing variations of them.
 
-    Inputs and outputs are in the units of the data. The network standardises them.
+    Inputs and outputs are in the units of the data. The network standardises them by
+    the centre and the scale that :meth:`standardise_by` sets, and takes them as they
+    are before that.
 
     Parameters
     ----------
@@ -45,7 +54,7 @@ class VAE(nn.Module):
     def __init__(self, n_features, latent_dim=32, hidden=256, n_classes=0):
         super().__init__()
         self.n_classes = n_classes
-        self.interrupted = False
+        self.interrupted, self.n_steps = False, 0
         self.encoder = nn.Sequential(
             nn.Linear(n_features + n_classes, hidden),
             nn.ReLU(),
@@ -61,10 +70,10 @@ class VAE(nn.Module):
 
     def standardise_by(self, X):
         """Set centre and scale of the features to those of the rows of X."""
-        constant = (X[:1] == X).all(0)
-        self.centre.copy_(torch.where(constant, X[0], X.mean(0)))
+        mean, deviation, constant = moments(X)
+        self.centre.copy_(torch.where(constant, X[:1][0], mean))
         # A constant feature is decoded to its constant.
-        self.scale.copy_(torch.where(constant, 0.0, X.std(0, correction=0)))
+        self.scale.copy_(torch.where(constant, 0.0, deviation))
 
     def standardised(self, X):
         """Return the rows of X in standard units."""
@@ -97,7 +106,8 @@ class VAE(nn.Module):
 
         This is Eq. 2 of IHDA: the mean over rows of a sum over dimensions. If the error
         were a mean over dimensions, the divergence would dominate and the latent space
-        would collapse.
+        would collapse. The paper does not speak of standardising: its error is that of
+        the features as they are, which :func:`fit_vae` has with ``standardise=False``.
 
         Parameters
         ----------
@@ -135,19 +145,22 @@ class VAE(nn.Module):
         -------
         r2 : float
             Share of the variance of the standardised features that survives encoding
-            to latent means and decoding; 0 or less for a collapsed latent space.
+            to latent means and decoding; 0 or less for a collapsed latent space. If the
+            network takes the features as they are, it is the share of their variance,
+            of which wide features have more.
         active_units : int
             Number of latent dimensions whose mean has a variance above 0.01 over X.
         """
-        parts = self._parts(X, codes)
-        mean = torch.cat([self.encode(*part)[0] for part in parts])
         scale = torch.where(self.scale > 0, self.scale, 1.0)
-        error = sum(
-            (self._residual(*part) / scale).square().sum() for part in parts
-        ) / len(X)
-        variance = (X.var(0, correction=0) / scale.square()).sum()
-        r2 = 1 - error / variance.clamp(min=1e-12)
-        return float(r2), int((mean.var(0, correction=0) > 0.01).sum())
+        means, error = [], 0.0
+        for rows, told in self._parts(X, codes):
+            means.append(self.encode(rows, told)[0])
+            residual = rows - self.decode(means[-1], told)
+            error = error + (residual / scale).square().sum()
+        variance = (variances(X) / scale.square()).sum()
+        r2 = 1 - error / len(X) / variance.clamp(min=1e-12)
+        active = torch.cat(means).var(0, correction=0) > 0.01
+        return float(r2), int(active.sum())
 
     @torch.no_grad()
     def error(self, X, codes=None):
@@ -163,19 +176,20 @@ class VAE(nn.Module):
         deviation : torch.Tensor of shape (n_features,)
             Standard deviation of the residual, in the units of X.
         """
-        parts = self._parts(X, codes)
-        mean = sum(self._residual(*part).sum(0) for part in parts) / len(X)
-        squares = sum((self._residual(*p) - mean).square().sum(0) for p in parts)
+        mean = sum(self._residual(*p).sum(0) for p in self._parts(X, codes)) / len(X)
+        squares = sum(
+            (self._residual(*p) - mean).square().sum(0) for p in self._parts(X, codes)
+        )
         return (squares / len(X)).sqrt()
 
     def _residual(self, X, codes):
         return X - self.decode(self.encode(X, codes)[0], codes)
 
     @staticmethod
-    def _parts(X, codes, size=4096):
+    def _parts(X, codes):
         """Split rows, since the reconstructions of all would be several times X."""
-        told = itertools.repeat(None) if codes is None else codes.split(size)
-        return list(zip(X.split(size), told))
+        for part in parts(X, most=4096):
+            yield X[part], None if codes is None else codes[part]
 
 
 def fit_vae(
@@ -188,6 +202,7 @@ def fit_vae(
     latent_dim=32,
     hidden=256,
     kl_weight=1.0,
+    standardise=True,
     max_steps=1000,
     patience=200,
     batch_size=128,
@@ -199,9 +214,9 @@ def fit_vae(
 
     Parameters
     ----------
-    X : torch.Tensor of shape (n, n_features)
+    X : torch.Tensor or InParts of shape (n, n_features)
         Training vectors. The VAE gets their device and dtype.
-    X_valid : torch.Tensor of shape (n_valid, n_features), default=None
+    X_valid : torch.Tensor or InParts of shape (n_valid, n_features), default=None
         Held-out vectors. If their loss has not fallen for `patience` steps, training
         stops, and the weights with the least loss since step 200 are taken. Without
         held-out vectors, training takes `max_steps` steps.
@@ -212,6 +227,11 @@ def fit_vae(
     kl_weight : float, default=1.0
         Weight of the divergence. A smaller weight gives sharper copies, which vary
         less.
+    standardise : bool, default=True
+        Whether the error of the loss is that of features in standard units. If not, it
+        is that of the features as they are, which is Eq. 2 to the letter: the unit of
+        the data then sets the weight of the error against the divergence, and features
+        of small numbers are not learned.
     max_steps, patience, batch_size : int
         Limits of training. They count steps rather than epochs, because few rows need
         as many steps as many rows.
@@ -226,8 +246,8 @@ def fit_vae(
     Returns
     -------
     vae : VAE
-        The autoencoder in evaluation mode. If Ctrl-C stopped the training, its
-        ``interrupted`` is True.
+        The autoencoder in evaluation mode. Its ``n_steps`` is the number of steps
+        taken. If Ctrl-C stopped the training, its ``interrupted`` is True.
 
     Raises
     ------
@@ -248,25 +268,25 @@ def fit_vae(
     """
     generator = new_generator(random_state)
     with own_generators(X.device, random_state):
-        vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X)
-    vae.standardise_by(X)
+        vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X.device, X.dtype)
+    if standardise:
+        vae.standardise_by(X)
     trained = copy.deepcopy(vae).float()
-    # From here on in standard units, for which single precision is enough.
-    X, X_valid = (
-        None if Y is None else vae.standardised(Y).float() for Y in (X, X_valid)
-    )
+    # From here on in the units of the loss, for which single precision is enough.
+    X, X_valid = (None if Y is None else _standardised(vae, Y) for Y in (X, X_valid))
     trained.centre.zero_()
     trained.scale.fill_(1)
     optimizer = torch.optim.Adam(trained.parameters(), lr=lr, fused=True)
 
     def draw(n):
-        return torch.randn(n, latent_dim, generator=generator).to(X)
+        return torch.randn(n, latent_dim, generator=generator).to(X.device)
 
     if X_valid is not None:
         # Much noise, and the same every time: otherwise chance would choose the step.
-        times = math.ceil(1000 / len(X_valid))
-        X_valid = X_valid.repeat(times, 1)
-        codes_valid = None if codes_valid is None else codes_valid.repeat(times)
+        numbers = torch.arange(len(X_valid), device=X.device)
+        numbers = numbers.repeat(math.ceil(1000 / len(X_valid)))
+        codes_valid = None if codes_valid is None else codes_valid[numbers]
+        X_valid = at_once_if_few(Chosen(X_valid, numbers))
         held_out = X_valid, draw(len(X_valid)), kl_weight, codes_valid
     best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
     step, looked, printed, lines = 0, 0, 0, prints_lines(verbose)
@@ -284,8 +304,7 @@ def fit_vae(
             # At first the VAE returns the mean, which may suit few rows by chance.
             if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
                 looked = step
-                with torch.no_grad():
-                    loss = trained.loss(*held_out)
+                loss = _loss_in_parts(trained, *held_out)
                 if loss < best_loss:
                     best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
                     best_step = step
@@ -294,10 +313,43 @@ def fit_vae(
             if lines and step >= printed + 500:
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
+    vae.n_steps = step
     trained.load_state_dict(best)
     told = None if codes is None else codes[:batch_size]
     _check_decoded(trained, X[:batch_size], told, lr)
     return _with_weights(vae, best)
+
+
+class _Standardised(InParts):
+    """Rows of X in standard units, which they are given when they are read."""
+
+    def __init__(self, vae, X):
+        super().__init__(X.shape, torch.float32, X.device)
+        self._vae, self._X = vae, X
+
+    def read(self, key):
+        return self._vae.standardised(self._X[key]).float()
+
+
+def _standardised(vae, X):
+    return at_once_if_few(_Standardised(vae, X))
+
+
+@torch.no_grad()
+def _loss_in_parts(vae, X, noise, kl_weight, codes):
+    """The mean loss of rows that are read in parts."""
+    losses = [
+        (
+            part.stop - part.start,
+            vae.loss(
+                X[part], noise[part], kl_weight, None if codes is None else codes[part]
+            ),
+        )
+        for part in parts(X)
+    ]
+    if len(losses) == 1:
+        return losses[0][1]
+    return sum(n * loss for n, loss in losses) / len(X)
 
 
 def _check_decoded(vae, X, codes, lr):

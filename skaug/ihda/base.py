@@ -3,19 +3,20 @@
 import copy
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing
 from skorch import NeuralNetClassifier
+from skorch.utils import is_dataset
 
-from skaug._input import as_numbers
-from skaug._labels import check_labels
 from skaug._random import own_generators
+from skaug.ihda.rows import chosen
 from skaug.net.classifier import NetClassifier
 from skaug.net.finite import check_trained, weights_not_finite
 
-__all__ = ["checked_base", "copied", "encoded", "trained"]
+__all__ = ["check_trains_anew", "checked_base", "copied", "trained"]
 
 
 def checked_base(estimator, balance, weights):
@@ -62,15 +63,31 @@ def _check_fitted(net):
         )
 
 
+def check_trains_anew(net):
+    """Refuse a fitted net of which a clone would start from what it has learned."""
+    # skorch trains the user's object itself; a NetClassifier trains a copy.
+    given = isinstance(net.module, torch.nn.Module) and not net.get_params_for("module")
+    if given and not isinstance(net, NetClassifier):
+        raise ValueError(
+            "IHDAFinetuner needs a net that can be trained anew without the rows held "
+            f"out, to choose what is 'validated'; got a {type(net).__name__} whose "
+            "module is an object that is trained already. Give the module's class, or "
+            "numbers in place of 'validated'."
+        )
+
+
 def trained(net, X, y, groups, weights, rows, seed, progress):
     """Train a clone of the net on some rows, given by number; None takes all."""
     net = clone(net)
     if net.get_params(deep=False).get("random_state", seed) is None:
         net.set_params(random_state=int(seed))
+    if is_dataset(X) and net.classes is None:  # of which it may show none
+        net.set_params(classes=np.arange(y.max() + 1))
     if rows is not None:
         if net.classes is None:  # all rows of a class may be held out
             net.set_params(classes=np.unique(y))
-        X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+        X = chosen(X, rows) if is_dataset(X) else _safe_indexing(X, rows)
+        y = _safe_indexing(y, rows)
         groups = None if groups is None else groups[rows]
         weights = None if weights is None else weights[rows]
     with progress.around(net):
@@ -91,20 +108,3 @@ def copied(net):
     memo = {id(net): new}
     new.__dict__.update(copy.deepcopy(net.__dict__, memo))
     return new
-
-
-def encoded(net, X, y):
-    """Rows and codes as the network is trained on them."""
-    if isinstance(net, NetClassifier):
-        return net.encode(X, y)
-    X = np.asarray(as_numbers(X, "IHDAFinetuner"))
-    codes = check_labels(y, len(X), "IHDAFinetuner")
-    if (
-        codes.dtype.kind not in "iu"
-        or not np.isin(codes, range(len(net.classes_))).all()
-    ):
-        raise ValueError(
-            f"IHDAFinetuner needs labels 0 ... n_classes - 1 for {type(net).__name__}; "
-            f"got {np.unique(codes).tolist()}. A NetClassifier takes any labels."
-        )
-    return X, codes

@@ -3,7 +3,7 @@
 from sklearn.base import clone
 
 from skaug._table import table
-from skaug.ihda.display import ActivationDisplay
+from skaug.ihda.activation_display import ActivationDisplay
 from skaug.net.classifier import NetClassifier
 
 __all__ = ["figures", "plain", "tables"]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skaug._random import new_generator
-from skaug.hard_regions.generators import BYTES_AT_ONCE
+from skaug.hard_regions.parts import BYTES_AT_ONCE, bytes_of_row, parts
 
 __all__ = ["SyntheticSet"]
 
@@ -20,9 +20,10 @@ class SyntheticSet:
     Parameters
     ----------
     generator : object with ``draw``
-        A fitted generator, such as a :class:`~skaug.VAEGenerator`.
-    h : torch.Tensor of shape (n, n_features)
-        Vectors.
+        A fitted generator, such as a :class:`~skaug.VAEGenerator`. Where no vector is
+        negative, samples are clamped at 0, unless its ``clamp`` is False.
+    h : torch.Tensor or InParts of shape (n, n_features)
+        Vectors, of which a piece is read at a time.
     codes : torch.Tensor of shape (n,)
         Their classes.
     sources : ndarray of shape (n_samples,)
@@ -41,9 +42,12 @@ class SyntheticSet:
     def __init__(self, generator, h, codes, sources, seed=0, weights=None):
         self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
         self.sources, self.weights = sources, weights
-        self._size = max(64, BYTES_AT_ONCE // max(h[:1].nbytes, 1))
-        # Activations behind a ReLU are never negative, so their samples must not be.
-        self._floor = 0.0 if (h >= 0).all() else -math.inf
+        self._size = max(64, BYTES_AT_ONCE // max(bytes_of_row(h), 1))
+        # Activations behind a ReLU are never negative, so that their samples must not
+        # be, unless the generator says that it wants its samples as they are.
+        clamps = getattr(generator, "clamp", True)
+        clamps = clamps and all((h[part] >= 0).all() for part in parts(h))
+        self._floor = 0.0 if clamps else -math.inf
 
     def pieces(self):
         """Yield samples (piece, n_features) and classes, once and in order.

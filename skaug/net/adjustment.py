@@ -46,7 +46,7 @@ def codes_of(dataset):
     """Class codes (n,) of a data set; None if it shows none."""
     try:
         codes = _codes_of(dataset)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, RuntimeError):
         return None
     return codes if codes.ndim == 1 and codes.dtype.kind in "iu" else None
 
@@ -54,7 +54,13 @@ def codes_of(dataset):
 def _codes_of(dataset):
     if isinstance(dataset, Subset):
         return _codes_of(dataset.dataset)[np.asarray(dataset.indices)]
-    return torch.as_tensor(data_from_dataset(dataset)[1]).cpu().numpy()
+    try:
+        codes = data_from_dataset(dataset)[1]
+    except AttributeError:  # torchvision's folders of images have their codes here
+        if getattr(dataset, "target_transform", None) is not None:
+            raise
+        codes = dataset.targets
+    return torch.as_tensor(codes).cpu().numpy()
 
 
 class AdjustsLogits:

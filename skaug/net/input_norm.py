@@ -10,7 +10,7 @@ from functools import reduce
 import torch
 from torch import nn
 
-__all__ = ["InputNorm"]
+__all__ = ["InputNorm", "merged"]
 
 # Numbers whose moments are computed at once.
 CHUNK = 2**22
@@ -74,7 +74,7 @@ class InputNorm(nn.Module):
             weight = torch.as_tensor(sample_weight, dtype=torch.float64)
             pairs = zip(X.split(n_at_once), weight.to(X.device).split(n_at_once))
             parts = (_weighted_moments(rows.double(), w) for rows, w in pairs)
-        moments, precision = reduce(_merged, parts), self._precision(X)
+        moments, precision = reduce(merged, parts), self._precision(X)
         if not self._knows(moments, precision):
             self._keep(self._with_own(moments), precision)
         self.learned = True
@@ -118,7 +118,7 @@ class InputNorm(nn.Module):
 
     def _with_own(self, moments):
         """Moments of some rows and of those that are known together."""
-        return _merged(self._own(moments[1]), moments) if self.n_rows else moments
+        return merged(self._own(moments[1]), moments) if self.n_rows else moments
 
     def _knows(self, moments, precision):
         """Whether the statistics are those of these rows, as when training goes on."""
@@ -165,7 +165,7 @@ def _scaled(X):
     return X / size.view(by_column), axes, first, size
 
 
-def _merged(one, other):
+def merged(one, other):
     """Moments of two sets of rows together, from those of each."""
     n = one[0] + other[0]
     shares = one[0] / n, other[0] / n

@@ -1,22 +1,21 @@
 """Cut a network at a level: compute its activations, and run the network from there.
 
-No network is rewritten. The cut is made by hooks, each of which is removed at the end
-of the call or of the context that it serves.
+No network is rewritten. The cut is made by hooks, and by results that stand in for
+modules below a level. All are removed at the end of the call or of the context that
+they serve.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
-from torch import nn
-from torch.nn.utils import parametrize
 
 from skaug._printing import Printed
+from skaug.net.blocks import find_blocks
+from skaug.net.calls import standing_in
+from skaug.net.cuts import INPUT, CutCheck, Reached
 from skaug.net.head import _is_plain_linear, linear_head
 
 __all__ = ["Levels"]
-
-# The name of the level below all layers.
-INPUT = "input"
 
 
 class Levels(Printed):
@@ -33,13 +32,17 @@ class Levels(Printed):
         in evaluation mode.
     rows : torch.Tensor of shape (n, ...)
         Real rows, on the network's device. At least two must differ. A few more are
-        better, since a connection past a level may give 0 on some rows.
+        better, since a connection past a level may give 0 on some rows. Of large rows
+        only as many are used as have 65,536 numbers together, or two.
     names : sequence of str, default=None
         Dotted names of modules; ``"input"`` is the input of the network. The default is
-        all blocks before the head: modules made of several layers, such as residual
-        blocks or the members of a ``Sequential`` or ``ModuleList``. If there are none,
-        each layer with a weight is a block, together with the activation, normalisation
-        and pooling after it.
+        all blocks before the head at which the network can be cut: modules made of
+        several layers, such as residual units, transitions and a stem that is a module.
+        Loose layers beside blocks, such as the stem of torchvision's ResNet, are none,
+        but can be named. Where no part of a container can be cut, as in the dense
+        blocks of torchvision's DenseNet, the container is the block. Where a container
+        has loose layers only, as in a VGG, each layer with a weight is a block,
+        together with the activation, normalisation and pooling after it.
     classifier_layer : str, default=None
         Dotted name of the head, see :func:`linear_head`.
 
@@ -77,211 +80,67 @@ class Levels(Printed):
         self.module = module.eval()
         # When the network runs from a level, the modules below it run on this row.
         self._template = rows[:1]
-        self._sides = {}
-        self._record_calls(rows)
-        self.head, _ = linear_head(module, classifier_layer)
-        if classifier_layer is None and self.head not in self._ends:
-            called = [k for k in self._ends if _is_plain_linear(self._modules[k])]
-            self.head = (called or [self.head])[-1]
-        blocks = [name for name in self._blocks() if not self._obstacle(name, rows)]
-        if names is None and not blocks:
+        self._check = CutCheck(self.module, rows)
+        self._calls = self._check.calls
+        if not isinstance(self._calls.output, torch.Tensor):
             raise ValueError(
-                f"{type(module).__name__} needs a block before its last linear layer "
-                f"{self.head!r} at which it can be cut; got none. Name modules with "
-                f"levels=: {[name for name in self._ends if name]}, or 'input'."
+                f"{type(module).__name__} needs to return one tensor; got a "
+                f"{type(self._calls.output).__name__}. Wrap it in a module that "
+                "returns the logits."
             )
-        names = blocks if names is None else list(names)
-        for name in names:
-            obstacle = self._obstacle(name, rows)
+        self.head, _ = linear_head(module, classifier_layer)
+        ends = self._calls.ends
+        if classifier_layer is None and self.head not in ends:
+            called = [k for k in ends if _is_plain_linear(self._calls.modules[k])]
+            self.head = (called or [self.head])[-1]
+        if names is None:
+            names = self._blocks()
+            if not names:
+                raise ValueError(
+                    f"{type(module).__name__} needs a block before its last linear "
+                    f"layer {self.head!r} at which it can be cut; got none. Name "
+                    f"modules with levels=: {[key for key in ends if key]}, or 'input'."
+                )
+        names = list(names)
+        for name, obstacle in self._check.obstacles(names).items():
             if obstacle is not None:
                 raise ValueError(
                     f"{type(module).__name__} needs levels at which it can be cut; got "
-                    f"{name!r}: {obstacle}. Name some of {[INPUT, *blocks]}."
+                    f"{name!r}: {obstacle}. Name some of {[INPUT, *self._blocks()]}."
                 )
         # The input has no end of its own, and comes before all modules.
-        self.names = sorted(set(names), key=lambda key: self._ends.get(key, [-1])[0])
+        self.names = sorted(set(names), key=lambda name: ends.get(name, [-1])[0])
 
-    def _record_calls(self, rows):
-        """Note when each module's calls begin and end, and what they return."""
-        self._modules = dict(self.module.named_modules())
-        self._starts, self._ends, self._returns = {}, {}, {}
-        clock = iter(range(2**63))
-
-        def watch(name, layer):
-            def before(*_):
-                self._starts.setdefault(name, []).append(next(clock))
-
-            def after(_, args, output):
-                self._ends.setdefault(name, []).append(next(clock))
-                self._returns[name] = type(output)
-
-            yield layer.register_forward_pre_hook(before)
-            yield layer.register_forward_hook(after)
-
-        handles = [h for item in self._modules.items() for h in watch(*item)]
-        try:
-            with torch.no_grad():
-                self.module(rows.clone())
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _blocks(self, name="", layer=None):
-        """Names of the blocks inside a module, up to the head."""
-        layer = self.module if layer is None else layer
-        blocks, leaves, begun = [], [], False
-        for key, child in self._children(name, layer):
-            if key == self.head:
-                break
-            weights = _n_weights(child)
-            holds_head = self.head.startswith(key + ".")
-            if _is_leaf(child):
-                begun = begun or bool(weights)
-                if len(self._ends.get(key, [])) == 1 and begun:
-                    # The layers without a weight that follow belong to this block.
-                    leaves = leaves if weights else leaves[:-1]
-                    leaves.append(key)
-            elif holds_head or (isinstance(child, _CONTAINERS) and weights > 1):
-                blocks += self._blocks(key, child)
-            elif weights:
-                blocks.append(key)
-            if holds_head:
-                break
-        return blocks or leaves
-
-    def _children(self, name, layer):
-        """List pairs of name and module for a module's children, in order of calls."""
-        children = [
-            (f"{name}.{key}" if name else key, child)
-            for key, child in layer.named_children()
-        ]
-
-        def first_call(item):
-            # A ModuleList is never called, but its members are.
-            inside = [
-                f"{item[0]}.{key}" if key else item[0]
-                for key, _ in item[1].named_modules()
-            ]
-            return min(
-                (self._starts[key][0] for key in inside if key in self._starts),
-                default=None,
-            )
-
-        called = [item for item in children if first_call(item) is not None]
-        return sorted(called, key=first_call)
-
-    def _obstacle(self, name, rows):
-        """Return why the network cannot be cut at a level, or None."""
-        if name == INPUT:
-            return None
-        if name not in self._modules:
-            return "there is no module of that name"
-        ends = self._ends.get(name, [])
-        if len(ends) != 1:
-            return f"the module is called {len(ends)} times"
-        if not issubclass(self._returns[name], torch.Tensor):
-            return f"the module returns a {self._returns[name].__name__}, no tensor"
-        on_both_sides = [key for key in self._modules_on_both_sides(name) if key]
-        if on_both_sides:
-            return f"{on_both_sides[0]!r} is used before and after it"
-        if not self._keeps_rows(name, rows):
-            return "the first axis of what the module returns is not that of the rows"
-        if not self._resumes(name, rows):
-            return (
-                "its activations alone do not give the network's output (a connection "
-                "goes past the level, or the forward pass looks at the input)"
-            )
-        below, above = self._parameters_by_side(name)
-        if below & above:
-            return "weights are used before and after it"
-        if not above:
-            return "no trainable weight comes after it"
-        return None
-
-    def _modules_on_both_sides(self, name):
-        """Yield names of stateful modules that are called before and after a level."""
-        (end,) = self._ends[name]
-        for key, ends in self._ends.items():
-            own = self._modules[key]
-            stateful = own._parameters or own._buffers
-            if stateful and min(ends) <= end < max(self._starts[key]):
-                yield key
-
-    def _keeps_rows(self, name, rows):
-        """Whether the first axis of a level's output is that of the rows."""
-        shapes = [self.output(name, rows[:n]).shape for n in (1, 2, len(rows))]
-        first = [shape[:1] for shape in shapes]
-        return (
-            first == [(1,), (2,), (len(rows),)]
-            and len(shapes[0]) > 1
-            and len({shape[1:] for shape in shapes}) == 1
-        )
-
-    @torch.no_grad()
-    def _resumes(self, name, rows):
-        """Whether the rest gives the network's output, whatever runs below."""
-        h, expected = self.output(name, rows), self.module(rows.clone())
-        scale = expected.abs().max().nan_to_num(0.0)
-        kept, others = self._template, [rows[-1:], rows[len(rows) // 2 :][:1]]
-        if rows.is_floating_point():
-            others += [-rows[:1], rows[:1] + 1]
-        try:
-            for self._template in others:
-                output = self.resume(name, h)
-                if output.shape != expected.shape or not output.allclose(
-                    expected, rtol=1e-4, atol=1e-5 * float(scale), equal_nan=True
-                ):
-                    return False
-        except (RuntimeError, ValueError, IndexError):  # The shapes do not fit.
-            return False
-        finally:
-            self._template = kept
-        return True
-
-    def _parameters_by_side(self, name):
-        """Sets of trainable parameters that act before a level, and after it."""
-        if name in self._sides:
-            return self._sides[name]
-        parameters = [p for p in self.module.parameters() if p.requires_grad]
-        if not parameters:
-            return set(), set()
-        sides = []
-        # cuDNN refuses to differentiate a recurrent layer in evaluation mode.
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            h = self._run_until(name, self._template)
-            for output in (h, self.resume(name, h.detach())):
-                grads = [None] * len(parameters)
-                if output.requires_grad:
-                    grads = torch.autograd.grad(
-                        output.sum(), parameters, allow_unused=True
-                    )
-                sides.append({p for p, g in zip(parameters, grads) if g is not None})
-        self._sides[name] = sides
-        return sides
+    def _blocks(self):
+        """Names of the blocks at which the network can be cut."""
+        blocks, holders = find_blocks(self._calls, self.head)
+        obstacles = self._check.obstacles(blocks + holders)
+        cut = [name for name in blocks if obstacles[name] is None]
+        # Inside a dense block, say, every layer is bypassed: the block is the level.
+        for holder in reversed(holders):
+            inside = any(name.startswith(holder + ".") for name in cut)
+            if not inside and obstacles[holder] is None:
+                cut.append(holder)
+        return sorted(cut, key=self._calls.end)
 
     def parameters_above(self, name):
         """Collect the trainable parameters that act after a level, as a set."""
         if name == INPUT:
             return {p for p in self.module.parameters() if p.requires_grad}
-        return self._parameters_by_side(name)[1]
+        return self._check.parameters_by_side([name])[name][1]
 
     def modules_below(self, name):
         """List the modules that have finished when a level has been computed."""
         if name == INPUT:
             return []
-        (end,) = self._ends[name]
-        return [self._modules[k] for k, ends in self._ends.items() if max(ends) <= end]
+        return [self._calls.modules[key] for key in self._calls.below(name)]
 
     def _modules_around(self, name):
         """List modules with buffers of their own inside which the level is computed."""
         if name == INPUT:
             return []
-        (end,) = self._ends[name]
-        return [
-            self._modules[key]
-            for key, ends in self._ends.items()
-            if self._modules[key]._buffers and min(self._starts[key]) < end < max(ends)
-        ]
+        around = [self._calls.modules[key] for key in self._calls.around(name)]
+        return [module for module in around if module._buffers]
 
     @torch.no_grad()
     def output(self, name, X):
@@ -305,13 +164,13 @@ class Levels(Printed):
         """Run the network up to a level and return the level's output."""
 
         def stop(_, args, output):
-            raise _Reached(output)
+            raise Reached(output)
 
         self.module.eval()
-        handle = self._modules[name].register_forward_hook(stop)
+        handle = self._calls.modules[name].register_forward_hook(stop)
         try:
             self.module(X.clone())  # A module may work in place.
-        except _Reached as reached:
+        except Reached as reached:
             return reached.args[0]
         finally:
             handle.remove()
@@ -332,9 +191,10 @@ class Levels(Printed):
         """Make the network itself take activations of a level in place of rows.
 
         Inside the context a call of the network, in a training step of skorch say, runs
-        the rest of the network on the given activations. The modules below the level
-        run on one row in evaluation mode, so that no batch statistics change; their
-        result is dropped.
+        the rest of the network on the given activations. In the first call the modules
+        below the level run on one row in evaluation mode, so that no batch statistics
+        change; what they return stands in for them in later calls, so that these cost
+        no more than the rest of the network.
 
         Parameters
         ----------
@@ -360,36 +220,41 @@ class Levels(Printed):
             first = given if name == INPUT else self._template.clone()
             return first, *args[1:]
 
-        handles = [self.module.register_forward_pre_hook(enter)]
-        if name != INPUT:
-            replace = self._modules[name].register_forward_hook(lambda *_: given)
-            handles.append(replace)
-        try:
+        with ExitStack() as stack:
+            handle = self.module.register_forward_pre_hook(enter)
+            stack.callback(handle.remove)
+            stack.callback(self.module.eval)
+            if name != INPUT:
+                stack.enter_context(self._skipped_after_one_call(name))
+                level = self._calls.modules[name]
+                handle = level.register_forward_hook(lambda *_: given)
+                stack.callback(handle.remove)
             yield self.module
-        finally:
+
+    @contextmanager
+    def _skipped_after_one_call(self, name):
+        """Let the modules up to a level run once, and return the same from then on."""
+        skipped, modules = self._calls.to_skip(name), self._calls.modules
+        outputs, handles = {}, []
+
+        def keep(key):
+            def hook(_, args, output):
+                outputs[key] = output.detach().clone() if skipped[key] else None
+
+            return modules[key].register_forward_hook(hook)
+
+        def skip(*_):
+            # Tensors of inference mode cannot be used in a training step.
+            if set(outputs) == set(skipped) and not torch.is_inference_mode_enabled():
+                remove()
+                stack.enter_context(standing_in(modules, outputs))
+
+        def remove():
             for handle in handles:
                 handle.remove()
-            self.module.eval()
 
-
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-
-
-class _Reached(Exception):
-    """Ends a forward pass at a level, and carries the level's activations."""
-
-
-def _is_leaf(module):
-    # With weight normalisation, say, a layer has children: its parametrisations.
-    return parametrize.is_parametrized(module) or not any(
-        True for _ in module.children()
-    )
-
-
-def _n_weights(module):
-    """Count layers with a weight of two axes or more."""
-    return sum(
-        any(p.ndim > 1 for p in layer.parameters())
-        for layer in module.modules()
-        if _is_leaf(layer) and not isinstance(layer, parametrize.ParametrizationList)
-    )
+        with ExitStack() as stack:
+            stack.callback(remove)
+            handles += [keep(key) for key in skipped]
+            handles.append(modules[name].register_forward_hook(skip))
+            yield

@@ -72,7 +72,7 @@ class TakesRows:
             self.input_dtype_ = self._choose_dtype(X)
         else:
             self._check_shape_of_fit(X)
-        return self._converted(X), self._encode(y)
+        return self.converted(X), self._encode(y)
 
     def _checked_rows(self, X, *, reset):
         """Check rows, and return an array with channels on the second axis."""
@@ -113,7 +113,9 @@ class TakesRows:
             )
         if X.dtype.kind != "f" or not len(X):
             return
-        largest = np.abs(X).max(axis=_other_axes(X))
+        # Without a copy of all rows, which np.abs would make.
+        axes = _other_axes(X)
+        largest = np.maximum(X.max(axis=axes), -X.min(axis=axes))
         wrong = largest > LARGEST
         if fitting:
             wrong |= (largest > 0) & (largest < SMALLEST)
@@ -124,8 +126,8 @@ class TakesRows:
                 "another unit."
             )
 
-    def _converted(self, X):
-        """Return rows in the type of those of fit."""
+    def converted(self, X):
+        """Return rows that are checked in the type of those of ``fit``."""
         dtype = getattr(self, "input_dtype_", None)
         if dtype is None:  # The net was loaded, or fitted to a data set.
             norm = self._input_norm()
@@ -150,7 +152,16 @@ class TakesRows:
         codes : ndarray of shape (n,)
             The place of each label in ``classes_``, 0 ... n_classes - 1.
         """
-        return self._check_training_data(X, y, None, reset=False)
+        X, codes = self.checked(X, y)
+        return self.converted(X), codes
+
+    def checked(self, X, y):
+        """Check rows and labels as :meth:`encode` does, and leave the rows' type."""
+        X = self._checked_rows(X, reset=False)
+        self._check_numbers(X)
+        y = check_labels(y, len(X), type(self).__name__)
+        self._check_shape_of_fit(X)
+        return X, self._encode(y)
 
     def _encode(self, y):
         """Return the place of each label in ``classes_``."""
@@ -201,7 +212,7 @@ class TakesRows:
             X = self._checked_rows(X, reset=False)
             self._check_shape_of_fit(X)
         self._check_numbers(X)
-        return self._converted(X)
+        return self.converted(X)
 
     def _check_shape_of_fit(self, X):
         check_shape_of_fit(X, self.input_shape_, type(self).__name__, "Reshape X.")

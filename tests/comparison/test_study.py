@@ -142,7 +142,7 @@ def test_what_is_on_top_of_a_method_is_told_apart_by_that_one():
 def test_what_only_shows_results_decides_nothing():
     text = sources()
     assert "comparison/cell.py" in text and "isda/loss.py" in text
-    assert "comparison/tables.py" not in text and "ihda/display.py" not in text
+    assert "comparison/tables.py" not in text and "ihda/gain_display.py" not in text
 
 
 def test_arms_for_other_rows_are_refused(task, tmp_path):

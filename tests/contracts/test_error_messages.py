@@ -23,7 +23,7 @@ EXCEPTIONS = {
     r"HardRegionSampler: {}",
     r"IHDAFinetuner, level {}: {}",
     # Nothing was wrong.
-    r"LevelGainDisplay was stopped between two levels\.",
+    r"(LevelGainDisplay|IHDAFinetuner) was stopped between two levels\.",
 }
 
 

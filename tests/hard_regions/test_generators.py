@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sklearn.base import clone
 
 from skaug import (
     CVAEGenerator,
@@ -11,7 +12,16 @@ from skaug import (
     NoiseGenerator,
     VAEGenerator,
 )
-from skaug.hard_regions.latent_generators import collapse
+from skaug.hard_regions.latent_generators import MOST_STEPS, collapse
+
+GENERATORS = [
+    NoiseGenerator,
+    GaussianGenerator,
+    NeighborGenerator,
+    InterpolationGenerator,
+    VAEGenerator,
+    CVAEGenerator,
+]
 
 
 def toy(n=120, seed=0):
@@ -90,22 +100,50 @@ def test_a_class_of_one_vector_moves_with_the_pooled_covariance():
     assert (new != X[5]).all()
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        NoiseGenerator,
-        GaussianGenerator,
-        NeighborGenerator,
-        InterpolationGenerator,
-        VAEGenerator,
-        CVAEGenerator,
-    ],
-)
+@pytest.mark.parametrize("kind", GENERATORS)
 def test_without_spread_sources_come_back_exactly(kind):
     X, codes = toy()
     generator = kind(spread=0.0).fit(X, codes)
     new, spreads = generator.draw(X, codes, torch.Generator().manual_seed(0))
     assert new.equal(X) and (spreads == 0).all()
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_a_fixed_spread_is_a_factor_of_one(kind):
+    X, codes = toy()
+    steps = {"steps": 5} if issubclass(kind, VAEGenerator) else {}
+    generator = kind(spread="fixed", **steps).fit(X, codes)
+    new, spreads = generator.draw(X, codes, torch.Generator().manual_seed(0))
+    assert spreads.shape == (120, 1) and (spreads == 1).all()
+    assert (new != X).any(1).all()
+
+
+def test_an_interpolation_of_fixed_spread_is_a_neighbour():
+    X, codes = toy()
+    generator = InterpolationGenerator(spread="fixed").fit(X, codes)
+    new, _ = generator.draw(X, codes, torch.Generator().manual_seed(0))
+    for code in (0, 1):
+        distances = torch.cdist(new[codes == code], X[codes == code])
+        assert distances.amin(1).max() < 1e-6
+
+
+def test_fixed_noise_has_the_whole_variance():
+    X, codes = toy()
+    moves, _ = draws(NoiseGenerator(spread="fixed").fit(X, codes), X, codes)
+    expected = torch.cov(X.T, correction=0).diagonal().diag()
+    torch.testing.assert_close(torch.cov(moves.T), expected, rtol=0.05, atol=0.1)
+
+
+def test_it_trains_until_the_held_out_tenth_does_not_improve():
+    X, codes = toy(60)
+    generator = VAEGenerator(2, kl_weight=3, steps="converged").fit(X, codes)
+    # Looks are at every 20th step, and the last ten found nothing better.
+    assert 400 <= generator.n_steps_ < MOST_STEPS and generator.n_steps_ % 20 == 0
+    best = clone(generator).set_params(steps=generator.n_steps_ - 200).fit(X, codes)
+    for name, weights in generator.vae_.state_dict().items():
+        assert weights.equal(best.vae_.state_dict()[name])
+    # A tenth of nine rows is none, and there is nothing to look at.
+    assert clone(generator).fit(X[:9], codes[:9]).n_steps_ == 100
 
 
 def test_the_papers_samples_are_decoded_latent_draws():
@@ -139,10 +177,16 @@ def test_the_report_is_of_all_rows_and_of_rows_held_out():
     assert collapse(NoiseGenerator().fit(X, codes), least_r2=0.1) is None
     generator.r2_ = -0.2
     assert "explains 0% of the variance with 5 active" in collapse(generator, 0.1)
+    generator.set_params(steps="converged", standardise=False)
+    ways = "Decrease kl_weight, set standardise=True, or set generator='noise'"
+    assert ways in collapse(generator, 0.1)
 
 
 def test_parameters_are_checked():
     X, codes = toy()
-    for generator in (NoiseGenerator(-1), GaussianGenerator("a"), VAEGenerator(0)):
+    wrong = [NoiseGenerator(-1), GaussianGenerator("a"), VAEGenerator(0)]
+    wrong += [NoiseGenerator("fix"), VAEGenerator(standardise=1)]
+    wrong += [CVAEGenerator(clamp=None), VAEGenerator(steps="convergd")]
+    for generator in wrong:
         with pytest.raises(ValueError, match=f"{type(generator).__name__} needs"):
             generator.fit(X, codes)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
 
 from skaug import InterpolationGenerator, NeighborGenerator
-from skaug.hard_regions.generators import normal, uniform
+from skaug.hard_regions.generators import factors, normal
 from skaug.hard_regions.neighbor_generators import row_numbers
 
 KINDS = [NeighborGenerator, InterpolationGenerator]
@@ -41,9 +41,9 @@ def wide(X):
 def test_two_points_by_hand():
     # Each is the other's only neighbour: x + beta (x_1 - x), and w times as much.
     X, codes = wide(torch.tensor([[0.0], [2.0]])), torch.tensor([0, 0, 1, 1])
-    spreads = uniform(2, 1.0, seeded())
+    spreads = factors(2, 1.0, seeded())
     after = seeded()
-    uniform(2, 1.0, after)
+    factors(2, 1.0, after)
     weights = normal((2, 1), after)
     gaps = torch.tensor([[2.0], [-2.0]])
     between = InterpolationGenerator().fit(X, codes)

@@ -72,16 +72,20 @@ NAMES = np.array(["run", "sit", "walk"])
 
 
 def test_variance_of_latent_draws():
-    # Var(mu + beta sigma eps) is sigma^2 E[beta^2]: a third of sigma^2 for U[0, 1].
+    # Var(mu + beta sigma eps) is sigma^2 E[beta^2]: a third of sigma^2 for U[0, 1], and
+    # sigma^2 without beta.
     generator = torch.Generator().manual_seed(0)
     mean = torch.tensor([1.0, -2.0, 0.0]).expand(200_000, 3)
     deviation = torch.tensor([0.5, 1.0, 3.0]).expand(200_000, 3)
-    for spread, share in [(1.0, 1 / 3), (2.0, 4 / 3), (0.0, 0.0)]:
+    for spread, share in [(1.0, 1 / 3), (2.0, 4 / 3), (0.0, 0.0), ("fixed", 1.0)]:
         z, spreads = sample_latent(mean, deviation, spread, generator=generator)
         torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.03)
         expected = share * deviation[0] ** 2
         torch.testing.assert_close(z.var(0), expected, rtol=0.02, atol=0)
-        assert spreads.min() >= 0 and spreads.max() <= spread
+        if spread == "fixed":
+            assert (spreads == 1).all()
+        else:
+            assert spreads.min() >= 0 and spreads.max() <= spread
         # Given beta, it is normal with variance (beta sigma)^2.
         if spread:
             variance = ((z - mean) / (spreads * deviation)).var(0)
@@ -397,7 +401,7 @@ def test_a_good_fit_does_not_warn(mixed):
         ({"generator": "gan"}, "generator to be one of 'neighbors', .*; got 'gan'"),
         ({"n_samples": 0}, "n_samples to be .* >= 1; got 0"),
         ({"generator__latent_dim": 2.5}, "latent_dim to be .* >= 1; got 2.5"),
-        ({"generator__spread": -1}, "spread to be .* >= 0; got -1"),
+        ({"generator__spread": -1}, "spread to be .* >= 0 or 'fixed'; got -1"),
         ({"sources__radius": 3}, "0 < radius <= 2"),
         ({"sources__radius": "aut"}, "'auto'; got 'aut'"),
         ({"sources__radius": None}, "got None"),

@@ -16,14 +16,18 @@ def toy(n=400):
     return latent @ mixing * torch.tensor([1e-3, 1, 1, 1, 1, 1e3]).double() + 5
 
 
-def test_the_loss_is_summed_error_plus_divergence():
+@pytest.mark.parametrize("standardise", [True, False])
+def test_the_loss_is_summed_error_plus_divergence(standardise):
     X = toy(20)
     vae = VAE(6, latent_dim=3).double()
-    vae.standardise_by(X)
+    units = 1.0
+    if standardise:
+        vae.standardise_by(X)
+        units = X.std(0, correction=0)
     noise = torch.randn(20, 3, dtype=torch.float64)
     mean, deviation = vae.encode(X)
     decoded = vae.decode(mean + deviation * noise)
-    error = (((decoded - X) / X.std(0, correction=0)) ** 2).sum(1)
+    error = (((decoded - X) / units) ** 2).sum(1)
     divergence = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).sum(1)
     for kl_weight in (0.0, 1.0, 3.0):
         torch.testing.assert_close(
@@ -42,6 +46,35 @@ def test_it_learns_in_units_of_the_features():
     shares = ((decoded - X) ** 2).mean(0) / variance
     assert (shares < 0.3).all() and not any(p.requires_grad for p in vae.parameters())
     assert r2 == pytest.approx(1 - float(shares.mean()))
+
+
+def test_it_learns_features_as_they_are_on_request():
+    X = toy().clip(-3, 9)  # the widest feature would rule
+    vae = fit_vae(X, latent_dim=4, standardise=False, max_steps=400)
+    assert (vae.centre == 0).all() and (vae.scale == 1).all()
+    residual = X - vae.decode(vae.encode(X)[0])
+    torch.testing.assert_close(vae.error(X), residual.std(0, correction=0))
+    r2, _ = vae.report(X)
+    lost = residual.square().mean(0).sum() / X.var(0, correction=0).sum()
+    assert r2 == pytest.approx(1 - float(lost)) and r2 > 0.5
+    # The narrow feature is not worth a bit, and the same vectors in other units are
+    # others to the loss.
+    assert residual[:, 0].std() > 0.9 * X[:, 0].std()
+    assert fit_vae(X / 1e3, standardise=False, max_steps=60).report(X / 1e3)[0] < 0.1
+
+
+def test_of_standardised_features_both_ways_are_one():
+    X = toy(60)
+    X = (X - X.mean(0)) / X.std(0, correction=0)
+    one, other = (fit_vae(X, standardise=s, max_steps=30) for s in (True, False))
+    new = torch.randn(9, 32, dtype=torch.float64)
+    for found, expected in [
+        (one.decode(new), other.decode(new)),
+        (one.encode(X), other.encode(X)),
+        (one.error(X), other.error(X)),
+    ]:
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert one.report(X)[0] == pytest.approx(other.report(X)[0], abs=1e-5)
 
 
 def test_a_collapse_is_reported():
@@ -73,8 +106,8 @@ def test_it_takes_as_many_steps_as_it_is_given(monkeypatch):
     steps, step = [], torch.optim.Adam.step
     counted = lambda self: steps.append(1) or step(self)  # noqa: E731
     monkeypatch.setattr(torch.optim.Adam, "step", counted)
-    fit_vae(toy(1000), latent_dim=2, max_steps=3)
-    assert len(steps) == 3
+    vae = fit_vae(toy(1000), latent_dim=2, max_steps=3)
+    assert len(steps) == vae.n_steps == 3
 
 
 def test_training_that_diverges_is_an_error():

@@ -13,15 +13,18 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, log_loss, make_scorer, recall_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaug import (
     ActivationDisplay,
+    HardPoints,
     IHDAFinetuner,
     LevelGainDisplay,
     NetClassifier,
     VAEGenerator,
+    potential,
 )
 
 # Small autoencoders explain little, which the finetuner tells.
@@ -309,12 +312,91 @@ def test_activations_on_given_axes_without_legend(fitted):
     assert display.plot() is display and display.ax_ is not ax
 
 
+def test_hard_points_are_ringed(digits):
+    X, y = digits[0][:150], digits[1][:150]
+    radius = {"input": 0.3, "blocks.0": "auto", "blocks.1": 0.5}
+    finetuner = ihda(sources=HardPoints("hard", radius=radius)).fit(X, y)
+    for level in finetuner.generators_:
+        display = activations_of(finetuner, X, y, level)
+        real, _, _ = finetuner.sample(X, y, level)
+        used = finetuner.levels_[list(radius).index(level)].radius
+        expected = potential(real, y, radius=used)
+        np.testing.assert_allclose(display.potentials, expected, rtol=1e-4, atol=1e-5)
+        rings = display.rings_.get_offsets()
+        np.testing.assert_array_equal(rings, display.points[expected > 0])
+        assert 0 < len(rings) < 100 and legend_of(display)[-1] == "hard"
+    assert activations_of(finetuner, X, y, hard=False).rings_ is None
+    alone = np.arange(len(X)) // 2  # fewer neighbours
+    grouped = activations_of(finetuner, X, y, "input", groups=alone).potentials
+    real, _, _ = finetuner.sample(X, y, "input")
+    expected = potential(real, y, radius=0.3, groups=alone)
+    np.testing.assert_allclose(grouped, expected, rtol=1e-4, atol=1e-5)
+    # A rule without a radius shows no rings unless asked to.
+    free = ihda().fit(X, y)
+    assert activations_of(free, X, y).potentials is None
+    assert activations_of(free, X, y, hard=True).rings_ is not None
+
+
+def test_some_rows_are_shown_with_their_samples(fitted):
+    finetuner, X, y = fitted
+    all_rows = activations_of(finetuner, X, y, n_samples=2, hard=True)
+    some = activations_of(finetuner, X, y, n_samples=2, hard=True, max_rows=50)
+    real, synthetic, _ = finetuner.sample(X, y, n_samples=2)
+    rows = np.sort(np.random.RandomState(0).permutation(len(X))[:50])
+    np.testing.assert_array_equal(some.y, y[rows])
+    np.testing.assert_array_equal(some.potentials, all_rows.potentials[rows])
+    np.testing.assert_array_equal(some.source_index, np.repeat(range(50), 2))
+    pca = PCA(2, svd_solver="full").fit(real[rows])
+    made = synthetic.reshape(len(X), 2, -1)[rows].reshape(100, -1)
+    np.testing.assert_allclose(some.synthetic_points, pca.transform(made), atol=1e-4)
+    assert some.ax_.get_title() == "level blocks.1, 50 of 200 rows"
+
+
+def test_tsne_keeps_neighbours_together(fitted):
+    finetuner, X, y = fitted
+    show = partial(activations_of, finetuner, X, y, "input", method="tsne", max_rows=60)
+    display, again = show(), show()
+    np.testing.assert_array_equal(display.points, again.points)
+    assert (display.points != show(random_state=1).points).any()
+    assert display.points.shape == display.synthetic_points.shape == (60, 2)
+    assert display.ax_.get_xlabel() == "first t-SNE axis"
+    # A row's nearest neighbour in the picture is mostly of its class, and a sample's
+    # nearest row too: both went through one embedding.
+    neighbours = KNeighborsClassifier(1).fit(display.points, display.y)
+    labels = display.y[display.source_index]
+    assert neighbours.score(display.synthetic_points, labels) > 0.8
+    few = activations_of(finetuner, X[:4], y[:4], method="tsne")
+    assert np.isfinite(few.points).all()
+
+
+def test_levels_side_by_side(fitted):
+    finetuner, X, y = fitted
+    displays = ActivationDisplay.from_levels(finetuner, X, y, n_samples=2)
+    assert [d.level for d in displays] == list(finetuner.generators_)
+    assert len({d.figure_ for d in displays}) == 1
+    assert [d.legend_ is None for d in displays] == [True, True, False]
+    single = activations_of(finetuner, X, y, "blocks.0", n_samples=2)
+    np.testing.assert_array_equal(displays[1].points, single.points)
+    _, axes = plt.subplots(2)
+    names = ["blocks.1", "input"]
+    displays = ActivationDisplay.from_levels(finetuner, X, y, names, axes=axes)
+    assert [d.level for d in displays] == names and displays[0].ax_ is axes[0]
+    with refuses("from_levels needs as many axes as .*, 3; got 2"):
+        ActivationDisplay.from_levels(finetuner, X, y, axes=axes)
+
+
 @pytest.mark.parametrize("n", [0, 1.5, "many"])
 def test_wrong_parameters_are_refused(halves, fitted, n):
     with refuses("LevelGainDisplay needs n_repeats to be a whole number >= 1; got"):
         gain_of(ihda(), *halves, n_repeats=n)
     with refuses("ActivationDisplay needs n_samples to be a whole number >= 1; got"):
         activations_of(*fitted, n_samples=n)
+    with refuses(f"ActivationDisplay needs method to be 'pca' or 'tsne'; got {n!r}"):
+        activations_of(*fitted, method=n)
+    with refuses(f"needs hard to be True, False or 'auto'; got {n!r}"):
+        activations_of(*fitted, hard=n)
+    with refuses(f"needs max_rows to be a whole number >= 2; got {n!r}"):
+        activations_of(*fitted, max_rows=n)
     with refuses(f"needs kind to be 'scores' or 'gain'; got {n!r}"):
         gain_of(ihda(), *halves, kind=n)
     with refuses("needs random_state to be an integer or None", TypeError):

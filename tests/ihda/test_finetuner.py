@@ -21,7 +21,6 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetClassifier
-from skorch.dataset import Dataset
 from torch import nn
 
 from skaug import (
@@ -260,7 +259,7 @@ def test_samples_have_the_weight_of_their_source(table, monkeypatch):
     ihda(generator=still, levels=["input"]).fit(X, y, sample_weight=w)
     ((rows, three),) = batches
     for h, codes, weight in three:
-        places = (h[:, None] == rows.h).all(2).double().argmax(1)
+        places = (h[:, None] == rows.h[:]).all(2).double().argmax(1)
         assert torch.equal(weight, torch.tensor(w)[places])
         assert torch.equal(codes, rows.codes[places])
 
@@ -410,11 +409,15 @@ def test_the_held_out_part_has_subjects_of_its_own(har_features, monkeypatch):
 
 
 def test_the_papers_reading_by_one_name():
-    literal = IHDAFinetuner.paper(NET, radius=0.3)
-    sources, generator = literal.sources, literal.generator
-    assert (sources.rule, sources.gamma, sources.radius) == ("hard", 0.05, 0.3)
-    assert literal.synthetic_share == 1.0 and literal.estimator is NET
+    paper = IHDAFinetuner.paper(NET)
+    sources, generator = paper.sources, paper.generator
+    assert (sources.rule, sources.gamma, sources.metric) == ("hard", 0.05, "cosine")
+    chosen = sources.radius, paper.tune_lr, paper.skip_probability, paper.batch_norm
+    assert set(chosen) == {"validated"}
+    assert paper.synthetic_share == 1.0 and paper.estimator is NET
     assert not generator.keep_residual and generator.decoder_noise == 0
+    given = IHDAFinetuner.paper(radius=[0.3, 0.2], tune_lr=0.1)
+    assert given.sources.radius == [0.3, 0.2] and given.tune_lr == 0.1
 
 
 # Behaviour
@@ -556,8 +559,10 @@ def test_warnings(table):
     noise = np.random.default_rng(0).integers(0, 3, len(y))
     with warns("have positive potential within radius .* Decrease"):
         ihda(sources="hard").fit(X, noise)
+    given = {"radius": 1e-6, "tune_lr": 0.4, "skip_probability": 0.0}
+    given["batch_norm"] = "train"
     with warns("no point is a source"):
-        model = IHDAFinetuner.paper(NET, radius=1e-6).fit(X, y)
+        model = IHDAFinetuner.paper(NET, **given).fit(X, y)
     assert all(r.skipped and not r.steps for r in model.levels_)
 
 
@@ -741,9 +746,9 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
-        ({"skip_probability": -0.1}, "skip_probability to be .* from 0 to 1; got -0.1"),
+        ({"skip_probability": -0.1}, "to be .* from 0 to 1 or 'validated'; got -0.1"),
         ({"tune_share": math.inf}, "needs tune_share to be .* >= 0; got inf"),
-        ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0; got 'fast'"),
+        ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0 .*; got 'fast'"),
         ({"n_samples": 0}, "needs n_samples to be .* >= 1; got 0"),
         ({"generator__steps": 1.5}, "VAEGenerator needs steps to be .* >= 1 or 'auto'"),
         ({"sources__share": 0}, "HardPoints needs share to be .* above 0 .*; got 0"),
@@ -770,8 +775,7 @@ def test_wrong_input(table, fitted_net):
     for finetuner, data, error, message in [
         (frozen(NET), table, NotFittedError, r"an unfitted NetClassifier\. Fit it, or"),
         (IHDAFinetuner(StandardScaler()), table, TypeError, "NetClassifier or another"),
-        (model, (Dataset(X, y), None), TypeError, "X as an array; got a Dataset"),
-        (model, ({"X": X}, y), TypeError, "needs X as an array; got a dict"),
+        (model, ({"X": X}, y), TypeError, "X as an array or a data set .* got a dict"),
         (
             model,
             (X, y, [1, 2, 3]),
@@ -804,7 +808,22 @@ class NoHead(nn.Module):
 def test_verbose_tells_a_line_per_level(table, capsys):
     ihda(verbose=2, skip_probability=1.0).fit(*table)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "IHDA, level input: skipped" and len(lines) == 3
+    assert lines[0].startswith("IHDA, activations: blocks.")
+    assert lines[1] == "IHDA, level input: skipped" and len(lines) == 4
+
+
+def test_rows_of_a_frame_are_taken_without_a_warning_of_torch(table, recwarn):
+    X, y = table[0].astype(np.float32), table[1]
+    frame = pd.DataFrame(X)
+    assert not frame.to_numpy().flags.writeable  # since pandas 3
+    torch.set_warn_always(True)  # not only once per process
+    try:
+        model = ihda(generator="noise").fit(frame, y)
+    finally:
+        torch.set_warn_always(False)
+    assert not recwarn.list
+    expected = ihda(generator="noise").fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(frame), expected)
 
 
 def test_default_estimator(table):

@@ -53,10 +53,10 @@ def changed(net, before):
 
 def test_activations_step_by_step_are_those_from_the_start(fitted):
     net, part = fitted
-    X = torch.tensor(part.h)
+    X = part.h[:]
     for name in ["input", *part.levels.names]:
         part.reach(name)
-        torch.testing.assert_close(part.h, part.levels.output(name, X))
+        torch.testing.assert_close(part.h[:], part.levels.output(name, X))
         expected = log_loss(part.codes, net.predict_proba(X.numpy()))
         assert part.loss() == pytest.approx(expected, rel=1e-5)
     assert sum(len(h) for h, _ in part.batches()) == len(X)

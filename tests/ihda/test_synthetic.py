@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skaug import NoiseGenerator
+from skaug import NoiseGenerator, VAEGenerator
 from skaug.ihda.synthetic import SyntheticSet
 
 
@@ -57,3 +57,16 @@ def test_samples_of_activations_behind_a_relu_are_never_negative():
         new = torch.cat([new for new, _ in made.pieces()])
         assert new.min() >= floor
         assert (new < 0).any() == bool((h < 0).any())
+
+
+def test_samples_are_left_as_decoded_on_request():
+    X, codes = two_classes()
+    h = X.relu()
+    sets = {
+        clamp: SyntheticSet(
+            VAEGenerator(2, steps=5, clamp=clamp).fit(h, codes), h, codes, np.arange(60)
+        )
+        for clamp in (True, False)
+    }
+    clamped, as_decoded = (torch.cat([x for x, _ in s.pieces()]) for s in sets.values())
+    assert (as_decoded < 0).any() and clamped.equal(as_decoded.relu())

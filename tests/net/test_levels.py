@@ -8,7 +8,7 @@ from helpers import refuses
 from torch import nn
 
 from networks import WideResNet
-from skaug.net import MLP, ConvNet, Levels, SignalNet
+from skaug.net import MLP, ConvNet, Levels, SignalNet, capture_input
 from skaug.transforms.torchvision import torchvision
 
 
@@ -273,3 +273,127 @@ def test_named_levels_come_in_the_order_of_computation():
         parameter.requires_grad_(False)
     levels = Levels(frozen, X, ["stem"])
     assert frozen.last[0].weight not in levels.parameters_above("stem")
+
+
+class Counted(nn.Linear):
+    """Counts the rows that it is called on."""
+
+    n_rows = 0
+
+    def forward(self, X):
+        self.n_rows += len(X)
+        return super().forward(X)
+
+
+class Block(nn.Module):
+    """A residual unit."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Counted(4, 4), nn.Linear(4, 4)
+
+    def forward(self, X):
+        return X + self.second(self.first(X).tanh())
+
+
+class Chain(nn.Module):
+    """A few blocks in a Sequential, and one called by the forward pass itself."""
+
+    def __init__(self, n_blocks, past=None):
+        super().__init__()
+        self.past = past
+        self.stem, self.stage = Block(), nn.Sequential(*map(_block, range(n_blocks)))
+        self.last, self.head = Block(), nn.Linear(4, 3)
+
+    def forward(self, X):
+        stem = self.stem(X)
+        h = self.stage(stem)
+        h = h + stem if self.past == "stage" else h
+        h = h + (X + 2).clamp(max=0) if self.past == "all, where negative" else h
+        h = self.last(h)
+        return self.head(h + stem if self.past == "last" else h)
+
+    def counts(self):
+        blocks = self.stem, *self.stage, self.last
+        return [block.first.n_rows for block in blocks]
+
+
+def _block(_):
+    return Block()
+
+
+def test_the_check_of_all_levels_runs_each_block_as_often_as_that_of_one():
+    X, most = torch.randn(10, 4), []
+    for n_blocks in (1, 4, 16):
+        net = Chain(n_blocks)
+        assert len(Levels(net, X).names) == n_blocks + 2
+        most.append(max(net.counts()))
+    # 10 rows: calls, activations, four checks; few rows: 2, 4 others, gradients
+    assert most == [6 * 10 + 2 + 4 + 1] * 3
+
+
+def test_of_large_rows_a_few_are_checked():
+    X = torch.zeros(10, 30_000)
+    X[4:] = torch.randn(6, 30_000)
+    net = nn.Sequential(nn.Linear(30_000, 4), nn.Tanh(), nn.Linear(4, 3))
+    with capture_input(net[0]) as inputs:
+        assert Levels(net, X).names == ["1"]
+    assert max(map(len, inputs)) == 2
+    assert any(torch.equal(rows, X[[0, 4]]) for rows in inputs)  # two that differ
+
+
+@pytest.mark.parametrize(
+    "past, names",
+    [
+        ("stage", ["stem", "last"]),
+        ("last", ["stem"]),
+        ("all, where negative", ["last"]),
+    ],
+)
+def test_a_connection_that_ends_above_the_next_level_is_found(past, names):
+    torch.manual_seed(0)
+    X = 5 * torch.rand(6, 4)  # only minus a row is below -2
+    assert Levels(Chain(3, past), X).names == names
+
+
+@pytest.mark.parametrize("name", ["stem", "stage.0", "stage.2", "last"])
+def test_modules_below_a_level_run_once_in_a_context(name):
+    torch.manual_seed(0)
+    net, X = Chain(3), torch.randn(6, 4)
+    levels = Levels(net, X)
+    h, before, above = levels.output(name, X), net.counts(), []
+    n_below = 1 + ["stem", "stage.0", "stage.1", "stage.2", "last"].index(name)
+    with levels.resumed(name):
+        for _ in range(3):
+            net.zero_grad()
+            net(h).sum().backward()
+            above.append([p.grad.clone() for p in levels.parameters_above(name)])
+    for grads in above[1:]:
+        assert all(map(torch.equal, grads, above[0]))
+    ran = [after - n for after, n in zip(net.counts(), before)]
+    assert ran == [1] * n_below + [3 * len(X)] * (5 - n_below)
+    assert not any("forward" in vars(module) for module in net.modules())
+    net(X)
+    assert net.counts()[0] == before[0] + 1 + len(X)
+
+
+def test_a_wrapped_network_has_the_levels_of_its_body():
+    class Wrapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = resnet18(), nn.Linear(3, 3)
+
+        def forward(self, X):
+            return self.head(self.body(X))
+
+    names = Levels(Wrapped(), torch.randn(2, 3, 16, 16)).names
+    assert names == [f"body.{name}" for name in RESNET18[2]]
+
+
+def test_a_network_returns_one_tensor():
+    class Pair(nn.Linear):
+        def forward(self, X):
+            return X, super().forward(X)
+
+    with refuses("Pair needs to return one tensor; got a tuple"):
+        Levels(Pair(4, 3), torch.randn(6, 4))
