@@ -56,7 +56,7 @@ def made_again(kept, cells, again):
         ]
         same = sum(figures(new) == figures(before) for new, before in both)
         if both:
-            yield f"{method} made again: {same} of {len(both)} cells as they were"
+            yield f"{method} made again: {same} of {len(both)} cells with equal figures"
 
 
 def figures(arms):

@@ -40,7 +40,7 @@ def test_cells_made_again_are_counted_where_the_figures_stayed():
     new[0]["arms"]["ISDA"]["seconds"] = 5.0
     new[0]["commit"] = "def"
     again = list(made_again(kept, new, ["ISDA", "IHDA"]))
-    assert again == ["ISDA made again: 1 of 2 cells as they were"]
+    assert again == ["ISDA made again: 1 of 2 cells with equal figures"]
     assert commits(new) == "1 cells at commit def, 1 cells at commit abc"
 
 
