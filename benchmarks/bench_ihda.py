@@ -8,9 +8,10 @@ the arm "real": the same levels, steps, batches and rates without samples.
 - base: no fine-tuning. default: all points as sources, from an autoencoder. noise: the
   same sources, noise on the features.
 - paper: ``IHDAFinetuner.paper()``, which chooses the radius and the rate of each level,
-  and p, on a tenth of the training rows. paper's twin: the same levels and rates, with
-  real rows only. paper, not tuned: what ``paper()`` was before it chose anything: one
-  radius of 1 for all levels, autoencoders of 400 steps, and the default's rate.
+  p, and what batch normalisation does, on a tenth of the training rows. paper's twin:
+  the same levels and rates, with real rows only. paper, not tuned: what ``paper()`` was
+  before it chose anything: one radius of 1 for all levels, autoencoders of 400 steps,
+  and the default's rate.
 - hard, random: hard points of each level as sources, or as many random ones.
 - region balanced, top of class: two ideas for the class that is recalled worst.
 
@@ -81,6 +82,7 @@ NOT_TUNED = partial(
     radius=1.0,
     tune_lr=0.4,
     skip_probability=0.0,
+    batch_norm="train",
     generator=VAEGenerator(keep_residual=False, decoder_noise=0.0),
 )
 ARMS = {
@@ -228,7 +230,7 @@ def run_seed(name, seed):
         model, run["arms"][arm] = run_arm(ARMS[arm], base, seed, rows)
         if arm == "paper":
             run["tuning"] = tuning_of(model)
-            chosen = settings_of(model.tuning_.levels)
+            chosen = settings_of(model.tuning_.levels, model.tuning_)
             twin = partial(IHDAFinetuner.paper, **chosen, synthetic_share=0)
             twin = partial(twin, skip_probability=model.tuning_.skip_probability)
             _, run["arms"]["paper's twin"] = run_arm(twin, base, seed, rows)
@@ -251,12 +253,14 @@ def tuning_of(model):
     ]
     skips = [rounded(trial, 5) for trial in found.skips]
     told = {"levels": levels, "skips": skips, "seconds": round(found.seconds, 3)}
-    return told | {"skip_probability": found.skip_probability}
+    told |= {"skip_probability": found.skip_probability}
+    return told | {"batch_norm": found.batch_norm}
 
 
-def settings_of(levels):
-    """Radius and rate of each level, as arguments of ``paper()``."""
+def settings_of(levels, tuning):
+    """Radius and rate of each level and the rest, as arguments of ``paper()``."""
     return {
+        "batch_norm": tuning.batch_norm,
         "radius": {level.level: level.radius for level in levels},
         "tune_lr": {level.level: level.tune_lr for level in levels},
     }
@@ -271,7 +275,8 @@ def best_that_augments(level):
 
 def table_4(tuned, base, untuned, seed, rows):
     """The paper's ablation, and more rows, with no level left alone."""
-    chosen = settings_of([best_that_augments(one) for one in tuned.tuning_.levels])
+    tuning = tuned.tuning_
+    chosen = settings_of([best_that_augments(one) for one in tuning.levels], tuning)
     make = partial(IHDAFinetuner.paper, **chosen, skip_probability=P_OF_TABLE_4)
     model, fitted = run_arm(make, base, seed, rows)
     networks = [untuned, fitted]
@@ -338,7 +343,7 @@ def table(runs, key):
 def chosen_lines(runs):
     """Table of the radius and rate of each level, seed by seed, and of p."""
     names = [level["level"] for level in runs[0]["tuning"]["levels"]]
-    lines = [["seed", *names, "p", "seconds of tuning"]]
+    lines = [["seed", *names, "batch normalisation", "p", "seconds of tuning"]]
     for run in runs:
         levels = [
             f"w {level['radius']:g}, rate {level['tune_lr']:g}"
@@ -348,7 +353,7 @@ def chosen_lines(runs):
         ]
         told = run["tuning"]
         p, seconds = f"{told['skip_probability']:g}", f"{told['seconds']:.0f}"
-        lines.append([str(run["seed"]), *levels, p, seconds])
+        lines.append([str(run["seed"]), *levels, told["batch_norm"], p, seconds])
     return markdown(lines)
 
 

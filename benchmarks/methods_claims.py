@@ -7,10 +7,18 @@ of the metric and the twin.
 import numpy as np
 
 from runs import claim
+from skaug.comparison.differences import TESTED
 
 # Arms that a user gets by default, behind a guard or known to suit.
 DEFAULTS = ("policy by influence", "IHDA", "heuristics + ISDA 1")
 ON_TOP = "heuristics + ISDA 1"
+# Fine-tuning with the defaults of IHDAFinetuner, and what it is compared to: the
+# network before it.
+FINETUNED = {
+    "IHDA": "best plain",
+    "IHDA over heuristics": "without it",
+    "IHDA over heuristics + ISDA 1": "without it",
+}
 
 
 def claims_of(found):
@@ -27,8 +35,12 @@ def claims_of(found):
     yield gains(found, "har", "log-loss", -0.02)
     yield adds_accuracy(found)
     yield adds_log_loss(found)
+    guarded = dict.fromkeys(DEFAULTS, "best plain")
     for metric in "accuracy", "log-loss at temperature":
-        yield does_no_harm(found, metric)
+        yield does_no_harm(found, metric, guarded)
+    for metric in TESTED:
+        than = "than before fine-tuning, beyond doubt,"
+        yield does_no_harm(found, metric, FINETUNED, than)
 
 
 def gains(found, name, metric, least):
@@ -79,13 +91,13 @@ def gains_on_top(found, name, metric):
     return found.beyond_doubt(*place) and found.is_better(*place)
 
 
-def does_no_harm(found, metric):
-    """No arm of the defaults is worse than the best plain network beyond doubt."""
-    text = f"{', '.join(DEFAULTS)}: on no set worse beyond doubt in {metric}"
+def does_no_harm(found, metric, twins, than="beyond doubt"):
+    """No arm is worse than its twin beyond doubt, on any set."""
+    text = f"{', '.join(twins)}: on no set worse {than} in {metric}"
     worse, harmed = [], []
-    for arm in DEFAULTS:
+    for arm, twin in twins.items():
         for name in found.sets:
-            place = name, arm, "best plain", metric
+            place = name, arm, twin, metric
             gap = found.difference(*place)[0]
             if np.isnan(gap):
                 return told(text, f"no cells of {arm} on {name}", False)

@@ -56,7 +56,7 @@ def parser_of(doc):
 
 def study_parser(doc, sets, seeds, n_jobs=2):
     """Options of a study; `seeds` are their default number, or a list of them."""
-    several = {} if isinstance(seeds, int) else {"nargs": "+"}
+    several = {} if seeds is None or isinstance(seeds, int) else {"nargs": "+"}
     parser = parser_of(doc)
     add = parser.add_argument
     add("--sets", nargs="+", choices=sets, default=list(sets))

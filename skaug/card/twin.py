@@ -220,7 +220,7 @@ def _rows_of_epoch(fitted):
         return None if resampled else _rows_of_epoch(fitted.steps[-1][1])
     if hasattr(fitted, "best_estimator_"):
         return _rows_of_epoch(fitted.best_estimator_)
-    if getattr(fitted, "validation", 0) is None:
+    if getattr(fitted, "validation", 0) in (None, "shrink"):
         # A finetuner that held nothing out trained its network on all rows.
         return _rows_of_epoch(getattr(fitted, "estimator_", None))
     if not isinstance(fitted, NeuralNet) or not fitted.history:

@@ -110,9 +110,9 @@ def _known(name):
     return METHODS[name]
 
 
-def finetuned(setup, base, tune_lr):
-    """Make a network with fine-tuning behind it."""
-    return IHDAFinetuner(base, tune_lr=tune_lr, random_state=setup.seed)
+def finetuned(setup, base):
+    """Make a network with fine-tuning behind it, as it is by default."""
+    return IHDAFinetuner(base, random_state=setup.seed)
 
 
 def cutmix(setup):
@@ -143,7 +143,6 @@ def with_samplers():
             )
 
 
-RATES = (0.1, 0.4)  # of fine-tuning
 ISDA1 = {"kind": ISDAClassifier, "strength": 1.0}
 of_images, of_colours = {"kinds": ("images",)}, {"kinds": ("colours",)}
 
@@ -154,7 +153,8 @@ METHODS = [
     Method("heuristics", lambda s, v: s.augmented(heuristic(s, v)), heuristics_of),
     Method(
         "heuristics + ISDA 1",
-        lambda s, v: s.augmented(heuristic(s, s.below), **ISDA1),
+        lambda s, v: s.augmented(heuristic(s, v), **ISDA1),
+        lambda s: [s.below],
         twin="heuristics",
     ),
     Method(
@@ -177,12 +177,16 @@ METHODS = [
         (0.5, 1.0),
         **of_images,
     ),
-    Method("IHDA", lambda s, v: finetuned(s, s.net(), v), RATES, twin=BEST),
+    Method("IHDA", lambda s, v: finetuned(s, s.net()), twin=BEST),
     Method(
         "IHDA over heuristics",
-        lambda s, v: finetuned(s, s.augmented(heuristic(s, s.below)), v),
-        RATES,
+        lambda s, v: finetuned(s, s.augmented(heuristic(s, s.below))),
         twin="heuristics",
+    ),
+    Method(
+        "IHDA over heuristics + ISDA 1",
+        lambda s, v: finetuned(s, s.augmented(heuristic(s, s.below), **ISDA1)),
+        twin="heuristics + ISDA 1",
     ),
     Method("TrivialAugment", lambda s, v: s.augmented(TrivialAugment()), **of_colours),
     Method(
@@ -243,7 +247,9 @@ def _with_those_below(methods):
     own = [one for one in methods if isinstance(one, Method)]
     known = {**METHODS, **{one.name: one for one in own}}
     names = [getattr(one, "name", one) for one in methods]
-    names += [known[name].below for name in names if name in known]
+    for name in names:  # grows by what is below, down to the last
+        if name in known and known[name].below not in (None, *names):
+            names.append(known[name].below)
     unknown = sorted({str(name) for name in names if name and name not in known})
     if unknown:
         raise ValueError(

@@ -342,7 +342,7 @@ def _potentials(finetuner, level, hard, h, y, groups):
     known = not math.isnan(record.radius)
     if hard is False or (hard == "auto" and not known):
         return None
-    radius = finetuner._chosen[0][level]
+    radius = finetuner._chosen.radii[level]
     if known and isinstance(radius, str):  # that of fewer rows would be another
         radius = record.radius
     sources = finetuner.component("sources").set_params(radius=radius)

@@ -52,8 +52,9 @@ class IHDAFinetuner(
     What the paper leaves open decides whether the method helps. :meth:`paper` does what
     the paper specifies, decoded vectors of hard points and nothing else in the batches,
     and chooses the radius, the rate and p on rows that are held out. The defaults
-    choose nothing and cost less time: all points are sources, half of each batch is
-    real, and samples keep what the autoencoder cannot represent.
+    choose nothing, cost less time and are made to do no harm: all points are sources,
+    half of each batch is real, samples keep what the autoencoder cannot represent, and
+    the network goes a quarter of the way at each level.
 
     Parameters
     ----------
@@ -92,10 +93,11 @@ default="all"
         What is trained: all layers above the level, the last one only, or what is above
         the level inside the modules of these names, such as a predictor of several
         layers. All other layers stay in evaluation mode.
-    batch_norm : {"train", "frozen", "recalibrate"}, default="train"
-        Whether batch normalisation above the level takes its statistics from the
-        batches, synthetic samples included, or stays as it was. "recalibrate" trains,
-        and takes new averages from the real rows after each level.
+    batch_norm : {"frozen", "train", "recalibrate", "validated"}, default="frozen"
+        Whether batch normalisation above the level stays as it was, or takes its
+        statistics from the batches, synthetic samples included. "recalibrate" trains,
+        and takes new averages from the real rows after each level. "validated" chooses
+        "frozen" or "train", one for all levels, see Notes.
     tune_share : float, default=0.3
         Steps of fine-tuning, of all levels together, as a share of those of the base
         training in the estimator's history. Skipped levels leave theirs unused.
@@ -112,13 +114,17 @@ default="all"
         imbalanced data; ``batch_norm="frozen"`` is advised with it. A net with
         ``logit_adjustment`` or ``class_weight`` keeps its loss in fine-tuning, and
         needs False here.
-    validation : float or int, default=None
-        A share, or a number of folds of which one is held out, by `groups`: a level is
-        undone if the loss on that part rises. The part is lost to training, which cost
-        more than the guard saved with the defaults; use it with ``sources="hard"``. If
-        the net is trained already, give ``fit`` rows that it was not trained on. A
-        parameter that is "validated" is chosen on that part, 0.1 by default as in the
-        paper; then all rows are trained on, and nothing guards the levels.
+    validation : "shrink", float, int or None, default="shrink"
+        What keeps a level from doing harm. "shrink" holds no rows out: the network goes
+        a quarter of the way from the weights before a level to those after it, and its
+        logits are not allowed to grow. A share, or a number of folds of which one is
+        held out, by `groups`, takes whole steps and undoes a level if the loss on that
+        part rises. The part is lost to training, which cost more than the guard saved
+        with the defaults; use it with ``sources="hard"``. If the net is trained
+        already, give ``fit`` rows that it was not trained on. ``None`` takes whole
+        steps, and keeps them. A parameter that is "validated" is chosen on such a part,
+        0.1 of the rows if no share is given, as in the paper; then all rows are trained
+        on, and no level is undone.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -138,7 +144,10 @@ default="all"
         ``active_units`` of the autoencoder, ``steps``, ``loss_before`` and
         ``loss_after`` on the real training rows, ``held_out_before`` and
         ``held_out_after`` with `validation`, ``accepted``, ``interrupted`` (by Ctrl-C,
-        which ends the list), ``seconds``.
+        which ends the list), ``seconds``, ``stored`` (where the activations were:
+        "memory", "disk" or, for the rows of an array, "given") and their ``mib``, and
+        ``n_compared``, the rows of which distances were computed if they are a sample,
+        else 0.
     generators_ : dict of str to object
         The fitted generator of each level that was augmented.
     tuning_ : Bunch or None
@@ -151,6 +160,10 @@ default="all"
         of its paired difference to the first, which leaves the level alone.
         ``skips`` is a list of Bunch with ``skip_probability``, ``loss`` and ``error``,
         of the difference to 0, and ``skip_probability`` the one chosen or given.
+        ``batch_norms`` is a list of Bunch with ``batch_norm``, ``loss`` after all
+        levels and ``error``, of the difference to "frozen", and ``batch_norm`` the mode
+        chosen or given; ``levels`` and ``skips`` are those of this mode. Both lists are
+        empty for what was given.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of ``predict_proba``.
     n_features_in_, feature_names_in_ : int, ndarray
@@ -164,14 +177,18 @@ default="all"
         do.
     NotFittedError
         If a FrozenEstimator holds a net that is not fitted.
+    OSError
+        If the disk has no room for activations that the memory has no room for.
 
     Warns
     -----
     UserWarning
-        If a level has no sources, fewer than 1 % or more than 30 % of its points have
-        positive potential, its activations are all zero or its autoencoder collapsed,
-        batches are synthetic only, or nothing that was tried on the rows held out
-        helped at any level.
+        If a level has no sources, its activations are all zero or its autoencoder
+        collapsed; if fewer than 1 % or more than 30 % of its points have positive
+        potential, unless the radius is "validated"; if batches are synthetic only,
+        unless `tune_lr` is "validated"; if nothing that was tried on the rows held out
+        helped at any level; if activations go to the disk, a generator needs more of
+        them at once than fit into memory, or distances are those of a sample.
 
     See Also
     --------
@@ -180,18 +197,40 @@ default="all"
     Notes
     -----
     The paper chooses w for each level and p on rows that are held out, and then starts
-    from scratch on all rows. So does ``fit`` if the radius of `sources`, `tune_lr` or
-    `skip_probability` is "validated". A clone of the net is trained without the rows
-    held out, also if the net is given in a FrozenEstimator, which may have seen them.
-    At each level, from the lowest up, it is fine-tuned from the same state with every
-    pair of a radius and a rate, and the pair of least loss on the rows held out is
-    kept; to leave the level alone, as with the radius 0, is one of the candidates.
+    from scratch on all rows. So does ``fit`` if the radius of `sources`, `tune_lr`,
+    `skip_probability` or `batch_norm` is "validated". A clone of the net is trained
+    without the rows held out, also if the net is given in a FrozenEstimator, which may
+    have seen them. At each level, from the lowest up, it is fine-tuned from the same
+    state with every pair of a radius and a rate, and the pair of least loss on the rows
+    held out is kept; to leave the level alone, as with the radius 0, is one of the
+    candidates.
     Radii are 0.05, 0.1 ... 1 for the cosine metric and multiples of the "auto" radius
     for others, of which at most five and eight that make different sets of sources are
-    tried. Each p is judged by a pass over all levels with what was chosen for them.
+    tried. Where batch normalisation is trained, all this is done once with "frozen" and
+    once with "train", from the same start, and the mode that ends at the least loss is
+    kept. Each p is judged by a pass over all levels with what was chosen for them.
 
-    The choice takes one more base training and some 15 fine-tunings per level. To fit
-    again with what was chosen, give the radii and rates in ``tuning_.levels`` as lists.
+    The choice takes one more base training and some 15 fine-tunings per level, twice as
+    many for `batch_norm`. To fit again with what was chosen, give the radii and rates
+    in ``tuning_.levels`` as lists, and ``skip_probability`` and ``batch_norm`` from
+    ``tuning_``.
+
+    Activations of a level that take more than half of scikit-learn's
+    ``working_memory``, 1,024 MiB by default, are kept in a file in the folder for
+    temporary files, which nobody else sees and which ends with the process; on a GPU,
+    those that take more than a third of its free memory. The results are the same bit
+    for bit. ``sklearn.set_config(working_memory=...)`` or ``sklearn.config_context``
+    set it. The autoencoder, the noise generator and the fine-tuning read the file in
+    parts; other generators need all activations at once. Distances need all points in
+    memory: beyond the same half, they are those among a random sample of rows, and
+    sources come from it. ``HardPoints(maps="means")`` makes points of convolutional
+    levels small.
+
+    The rows of a data set of torch are read once, in order, at the first level, and
+    only activations are kept. The base training and "validated" parameters read them as
+    well, pass by pass. They are loaded with ``iterator_valid__num_workers`` and the
+    like of the net. A DataLoader stands for its data set. Arrays, also memory-mapped
+    ones and images as bytes, are converted batch by batch.
 
     References
     ----------
@@ -237,7 +276,7 @@ default="all"
             "a list of names of modules",
             "Put a single name into a list.",
         ),
-        "batch_norm": OneOf("train", "frozen", "recalibrate"),
+        "batch_norm": OneOf("train", "frozen", "recalibrate", "validated"),
         "tune_share": Number(0),
         "tune_lr": RATE
         | Rule(
@@ -248,8 +287,10 @@ default="all"
         "validation": Number(0, 1, open_low=True, open_high=True)
         | Whole(2)
         | OneOf(
+            "shrink",
             None,
-            hint="It is a share, a number of folds, or None, which holds out nothing.",
+            hint="It is a share or a number of folds, which hold rows out, or one of "
+            "the others, which do not.",
         ),
     }
 
@@ -263,12 +304,12 @@ default="all"
         n_samples=3,
         synthetic_share=0.5,
         trainable="above",
-        batch_norm="train",
+        batch_norm="frozen",
         tune_share=0.3,
         tune_lr=0.4,
         skip_probability=0.0,
         balance=False,
-        validation=None,
+        validation="shrink",
         random_state=None,
         verbose=0,
     ):
@@ -294,10 +335,11 @@ default="all"
 
         Sources are the points of positive potential with gamma = 0.05. Five samples of
         each are decoded as they are, by an autoencoder that is trained with Eq. 2 as
-        printed until a tenth of the rows stops improving. All layers above a level are trained, and nothing but
-        samples is in the batches. The paper chooses the radius of each level and p on
-        rows that are held out, so both are "validated" here. It does not say at which
-        rate a network is fine-tuned; the rate is chosen on the same rows.
+        printed until a tenth of the rows stops improving. All layers above a level are
+        trained, and nothing but samples is in the batches. The paper chooses the radius
+        of each level and p on rows that are held out, so both are "validated" here. It
+        says neither at which rate a network is fine-tuned nor what batch normalisation
+        does meanwhile; both are chosen on the same rows.
 
         Parameters
         ----------
@@ -328,20 +370,24 @@ default="validated"
             "n_samples": 5,
             "synthetic_share": 1.0,
             "trainable": "above",
+            "batch_norm": "validated",
             "tune_lr": "validated",
             "skip_probability": "validated",
+            "validation": None,
         }
         return cls(estimator, **{**specified, **params})
 
-    def fit(self, X, y, groups=None, sample_weight=None):
+    def fit(self, X, y=None, groups=None, sample_weight=None):
         """Train the estimator unless it is, then fine-tune it level by level.
 
         Parameters
         ----------
-        X : array-like of shape (n, ...)
-            Training rows, signals or images.
-        y : array-like of shape (n,)
-            Labels.
+        X : array-like of shape (n, ...) or torch.utils.data.Dataset
+            Training rows, signals or images. A data set gives pairs ``(x, code)`` with
+            codes 0 ... n_classes - 1 by number. See Notes.
+        y : array-like of shape (n,), default=None
+            Labels. ``None`` only for a data set that shows its codes as ``y`` or
+            ``targets``, such as torchvision's ``ImageFolder``; of others, the codes.
         groups : array-like of shape (n,), default=None
             Subject, segment or the like of each row: rows of one group are no
             neighbours, and the part that is held out has groups of its own.
@@ -362,7 +408,7 @@ default="validated"
             pass
         return self
 
-    def staged_fit(self, X, y, groups=None, sample_weight=None):
+    def staged_fit(self, X, y=None, groups=None, sample_weight=None):
         """Fit as :meth:`fit` does, stopping to look after each level.
 
         Parameters
@@ -428,8 +474,8 @@ default="validated"
 
     def _pass(self, cut, rows, guard, progress):
         """Go through the levels (Algorithm 2), and yield after each."""
-        plan, (radii, rates, skip_probability) = self._plan, self._chosen
-        skipped = skipped_levels(plan.draws, skip_probability)
+        plan, chosen = self._plan, self._chosen
+        skipped = skipped_levels(plan.draws, chosen.skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
         names = np.array(cut.names)[~skipped].tolist()
         rows.room.tell(names, prints_lines(self.verbose))
@@ -437,13 +483,12 @@ default="validated"
         for name, seed, skips in zip(cut.names, plan.seeds, skipped):
             record = new_record(name, skipped=bool(skips))
             self.levels_.append(record)
-            if not skips and is_zero(radii[name]):
+            if not skips and is_zero(chosen.radii[name]):
                 record.skipped, record.radius = True, 0.0
             try:
                 if not record.skipped:
                     with progress.around():
-                        args = rows, guard, radii[name], rates[name], steps, int(seed)
-                        self._augment(record, *args)
+                        self._augment(record, rows, guard, steps, int(seed))
             except KeyboardInterrupt:
                 record.interrupted = True
                 return
@@ -453,43 +498,71 @@ default="validated"
             yield self
 
     def _choices(self, names, tuner=None):
-        """Radius and rate by name of a level, and p: as given, or as chosen."""
-        if tuner is not None:
-            return tuner.radii, tuner.rates, tuner.skip_probability
+        """Radius and rate by name of a level, p and batch_norm, as given or chosen."""
         radii = _per_level("radius", self.component("sources").radius, names)
         rates = _per_level("tune_lr", self.tune_lr, names)
-        return radii, rates, self.skip_probability
+        # Which of the two validation chose, by name of a level.
+        validated = {
+            name: {
+                what
+                for what, given in (("radius", radii), ("tune_lr", rates))
+                if is_validated(given[name])
+            }
+            for name in names
+        }
+        source = self
+        if tuner is not None:
+            radii, rates, source = tuner.radii, tuner.rates, tuner
+        return Bunch(
+            radii=radii,
+            rates=rates,
+            validated=validated,
+            skip_probability=source.skip_probability,
+            batch_norm=source.batch_norm,
+        )
 
     @property
     def _is_tuned(self):
         """Whether anything is to be chosen on rows that are held out."""
         radius = self.component("sources").radius
-        given = [self.skip_probability, *_listed(self.tune_lr), *_listed(radius)]
-        return any(map(is_validated, given))
+        given = [self.skip_probability, self.batch_norm]
+        per_level = [*_listed(self.tune_lr), *_listed(radius)]
+        return any(map(is_validated, given + per_level))
 
     def _tuner(self, cut, train, held_out, random):
         """Make a Tuner whose draws are those of the pass to come."""
         random.randint(2**31 - 1)  # the seed of samples
         plan = _plan(random, len(cut.names))
-        radii, rates, _ = self._choices(cut.names)
+        given = self._choices(cut.names)
         steps = self._steps(cut.net, len(train), len(cut.names))
-        return Tuner(self, cut, train, held_out, radii, rates, steps, plan)
+        return Tuner(self, cut, train, held_out, given.radii, given.rates, steps, plan)
 
-    def _augment(self, record, rows, held_out, radius, rate, steps, seed):
+    def _augment(self, record, rows, held_out, steps, seed):
         """Augment one level, and keep time and generator."""
         start = time.perf_counter()
         rows.room.note(record)
-        level = Level(self, record, rows, held_out, steps, seed, rate)
+        name, chosen = record.level, self._chosen
+        level = Level(
+            self,
+            record,
+            rows,
+            held_out,
+            steps,
+            seed,
+            chosen.rates[name],
+            chosen.batch_norm,
+            chosen.validated[name],
+        )
         losses = [r.loss_after for r in self.levels_ if not math.isnan(r.loss_after)]
         try:
             level.augment(
-                self.component("sources").set_params(radius=radius),
+                self.component("sources").set_params(radius=chosen.radii[name]),
                 self.component("generator"),
                 losses[-1] if losses else None,
             )
         finally:
             if level.generator is not None:
-                self.generators_[record.level] = level.generator
+                self.generators_[name] = level.generator
         record.seconds = time.perf_counter() - start
 
     def _steps(self, net, n_rows, n_levels):
@@ -513,10 +586,15 @@ default="validated"
         if not isinstance(self.levels, str):
             self._choices(self.levels)
 
+    @property
+    def shrinks(self):
+        """Whether each level goes part of the way only."""
+        return isinstance(self.validation, str)
+
     def _split(self, y, groups, seed):
         """Rows to train on and rows that are held out; None and None without any."""
         share = self.validation
-        if share is None:
+        if share is None or self.shrinks:
             if not self._is_tuned:
                 return None, None
             share = 0.1  # the paper's
@@ -530,7 +608,7 @@ default="validated"
             raise ValueError(
                 "IHDAFinetuner needs two groups or more to hold one out; got one. "
                 "Leave groups out, or let nothing be held out: validation=None and "
-                "numbers in place of 'validated'."
+                "values in place of 'validated'."
             )
         # Classes of fewer rows than folds cannot be spread over them, nor more classes
         # over a part than it has rows.
@@ -578,12 +656,12 @@ default="validated"
             return levels, [INPUT, *levels.names] if is_table else levels.names[-2:]
         return levels, levels.names
 
-    def sample(self, X, y, level=None, *, n_samples=1):
+    def sample(self, X, y=None, level=None, *, n_samples=1):
         """Activations of a level and samples made from them.
 
         Parameters
         ----------
-        X, y : array-like
+        X, y : array-like, or a data set
             Rows and labels to make samples from, such as those of ``fit``.
         level : str, default=None
             One that was augmented; the last one by default.

@@ -24,6 +24,7 @@ __all__ = [
     "finetune",
     "passes",
     "recalibrate",
+    "trained_norms",
 ]
 
 ROWS_AT_ONCE, FEWEST = 512, 8
@@ -68,10 +69,8 @@ class LevelRows:
         self.level, self.room = INPUT, room
 
     def reach(self, level, with_loss=False):
-        """Compute the activations at a higher level, a name, from the current ones.
-
-        With `with_loss`, the mean loss is returned, from the same look at each row.
-        """
+        """Compute the activations at a higher level, a name, from the current ones."""
+        # With the mean loss, both come from the same look at each row.
         if level == self.level and getattr(self.h, "stays", True):
             return self.loss() if with_loss else None
         reached, losses = None, []
@@ -275,12 +274,8 @@ def _modules_of(levels, trainable):
 def recalibrate(rows):
     """Compute the averages of batch normalisation above the level from its rows."""
     module = rows.net.module_
-    below = set(rows.levels.modules_below(rows.level))
-    norms = [
-        layer
-        for layer in _batch_norms(module.modules())
-        if layer not in below and layer.track_running_stats
-    ]
+    above = trained_norms(rows.levels, rows.level)
+    norms = [layer for layer in above if layer.track_running_stats]
     momenta = [layer.momentum for layer in norms]
     others = [layer for layer in module.modules() if layer not in set(norms)]
     with torch.no_grad(), rows.levels.resumed(rows.level, others):
@@ -292,6 +287,15 @@ def recalibrate(rows):
             module(h)
     for layer, momentum in zip(norms, momenta):
         layer.momentum = momentum
+
+
+def trained_norms(levels, level, trainable="above"):
+    """Layers of batch normalisation above a level, of those that are trained."""
+    layers = levels.module.modules()
+    if trainable != "above":
+        layers = _modules_of(levels, trainable)
+    below = set(levels.modules_below(level))
+    return [layer for layer in _batch_norms(layers) if layer not in below]
 
 
 def _batch_norms(layers):

@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from skaug.hard_regions.parts import bytes_of_row, parts
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
 from skaug.ihda.points import points_of
 from skaug.ihda.room import block
+from skaug.ihda.shrinking import averaged, logits_held
 from skaug.ihda.stored import as_gib
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
@@ -75,6 +76,11 @@ class Level:
         Seed of all draws.
     rate : float, default=0.0
         Learning rate at the start, as a multiple of the net's.
+    batch_norm : {"train", "frozen", "recalibrate"}, default="train"
+        What batch normalisation above the level does.
+    validated : set of str, default=()
+        Which of "radius" and "tune_lr" were chosen on rows held out. No advice is given
+        that those rows have judged already.
 
     Attributes
     ----------
@@ -86,13 +92,24 @@ class Level:
         Rows of a batch, and how many of them are samples.
     """
 
-    def __init__(self, settings, record, rows, held_out, steps, seed, rate=0.0):
+    def __init__(
+        self,
+        settings,
+        record,
+        rows,
+        held_out,
+        steps,
+        seed,
+        rate=0.0,
+        batch_norm="train",
+        validated=(),
+    ):
         self.settings, self.record = settings, record
         self.rows, self.held_out = rows, held_out
         self.net = rows.net
         self.codes = rows.codes.cpu().numpy()
-        self.steps, self.rate, self.generator = steps, rate, None
-        self.compared = None
+        self.steps, self.rate, self.batch_norm = steps, rate, batch_norm
+        self.validated, self.generator, self.compared = validated, None, None
         self.n_rows = batch_size(self.net, len(self.codes))
         self.n_synthetic = _n_synthetic(settings.synthetic_share, self.n_rows)
         # Each draw has a seed of its own: sources that are chosen at random are not the
@@ -191,21 +208,25 @@ class Level:
         sources : HardPoints
             Fitted; not looked at if batches have no samples.
         """
-        settings = self.settings
         self.record.steps, self.record.tune_lr = self.steps, self.rate
         samples = self._samples(sources.indices_) if self.n_synthetic else None
         real = self._real(self.n_rows - self.n_synthetic)
-        finetune(
-            self.rows,
-            _mixed(self.rows, real, samples),
-            self.steps,
-            rate=self.rate,
-            trainable=settings.trainable,
-            frozen_norms=settings.batch_norm == "frozen",
-            seed=self.seeds["training"],
-        )
-        if settings.batch_norm == "recalibrate":
-            recalibrate(self.rows)
+        averaging = holding = nullcontext()
+        if self.settings.shrinks:
+            averaging, holding = averaged(self.net.module_), logits_held(self.rows)
+        with holding:
+            with averaging:
+                finetune(
+                    self.rows,
+                    _mixed(self.rows, real, samples),
+                    self.steps,
+                    rate=self.rate,
+                    trainable=self.settings.trainable,
+                    frozen_norms=self.batch_norm == "frozen",
+                    seed=self.seeds["training"],
+                )
+            if self.batch_norm == "recalibrate":
+                recalibrate(self.rows)
 
     def _choose(self, sources):
         """Rows that samples are made from (Eq. 6)."""
@@ -214,7 +235,9 @@ class Level:
         sources.fit(*points, **settings)
         record.radius, record.gamma = sources.radius_, sources.gamma_
         record.hard_share = sources.hard_share_
-        if sources.rule == "hard" and not 0.01 <= record.hard_share <= 0.3:
+        if sources.rule != "hard" or "radius" in self.validated:
+            return
+        if not 0.01 <= record.hard_share <= 0.3:
             few = record.hard_share < 0.01
             self._warn(
                 f"{record.hard_share:.1%} of the points have positive potential within "
@@ -289,10 +312,11 @@ class Level:
     def _real(self, size):
         """Batches of numbers of real rows; None if there are to be none."""
         if not size:
-            self._warn(
-                "batches are synthetic only, which cost accuracy on all data that was "
-                "tried. Decrease synthetic_share."
-            )
+            if "tune_lr" not in self.validated:
+                self._warn(
+                    "batches are synthetic only, which cost accuracy on all data that "
+                    "was tried. Decrease synthetic_share."
+                )
             return None
         rng = np.random.RandomState(self.seeds["batches"])
         return batches_of_rows(self.codes, size, rng, self.settings.balance)

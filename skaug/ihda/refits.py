@@ -181,7 +181,8 @@ class Refits:
         # Fits draw the same numbers whether they train the estimator or are given it.
         self._start = clone(model)
         self._start.set_params(estimator=FrozenEstimator(model.estimator_))
-        self._radii, _, self._probability = model._chosen
+        self._radii = model._chosen.radii
+        self._probability = model._chosen.skip_probability
         self._draws, self._known = model._plan.draws, {}
 
     def fit(self, skip_probability=None, *, same_for_all=False, rule=None, **params):
@@ -249,11 +250,12 @@ def _as_chosen(finetuner):
     model = clone(finetuner)
     if finetuner.tuning_ is None:
         return model
-    radii, rates, probability = finetuner._chosen
+    chosen = finetuner._chosen
     return model.set_params(
-        sources=model.component("sources").set_params(radius=radii),
-        tune_lr=rates,
-        skip_probability=probability,
+        sources=model.component("sources").set_params(radius=chosen.radii),
+        tune_lr=chosen.rates,
+        skip_probability=chosen.skip_probability,
+        batch_norm=chosen.batch_norm,
         validation=None,
     )
 

@@ -167,7 +167,7 @@ class SkipCurveDisplay(Printed):
             mean_and_error(found - before[:, None])[1],
             reference=float(before.mean()),
             reference_name="before fine-tuning",
-            chosen=float(finetuner._chosen[2]),
+            chosen=float(finetuner._chosen.skip_probability),
             score_name=name_of_score(scoring, plain=ERROR),
         )
         return display.plot(ax)

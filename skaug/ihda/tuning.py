@@ -1,4 +1,4 @@
-"""What IHDA's paper chooses by validation: radius, rate and p, on rows held out.
+"""What IHDA's paper chooses by validation, and what it leaves open, on rows held out.
 
 The paper holds out a part of the training rows, finds w of every level and p on them,
 and then applies its Algorithm 2 to all rows from scratch (section 4.2.1). It says
@@ -7,14 +7,18 @@ each level, from the lowest up, the network is fine-tuned from the same state on
 every pair of a radius and a rate. The pair that leaves the least loss on the rows held
 out is kept, and the next level begins where it ended. To leave the level alone is one
 of the candidates: w = 0 is in the paper's interval, and then no point has a neighbour.
-With all levels chosen, whole passes with some levels skipped are compared with the pass
-that skips none.
+
+The paper does not say what batch normalisation does meanwhile, which can decide whether
+fine-tuning helps: the search over all levels is run once with each of its modes. With
+all levels chosen, whole passes with some levels skipped are compared with the pass that
+skips none.
 """
 
 import math
 import time
 import warnings
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -23,6 +27,7 @@ from skaug._checks import is_number
 from skaug._paired import standard_error
 from skaug._progress import prints_lines
 from skaug.hard_regions.potential import auto_radius
+from skaug.ihda.finetuning import trained_norms
 from skaug.ihda.level import (
     Level,
     level_skip_probability,
@@ -54,6 +59,8 @@ RATES = (0.02, 0.1, 0.4)
 # 0.35 and 0.55 were the paper's best for networks of 15 and 54 blocks, and its ablation
 # has the two ends.
 SKIP_PROBABILITIES = (0.0, 0.35, 0.55, 1.0)
+# The first one wins if both end at the same loss.
+BATCH_NORMS = ("frozen", "train")
 
 
 def skipped_levels(draws, probability):
@@ -74,7 +81,7 @@ def is_zero(radius):
 
 
 class Tuner:
-    """Chooses radius and rate of each level, and p, on rows that are held out.
+    """Chooses radius and rate of each level, p and batch_norm, on rows held out.
 
     Parameters
     ----------
@@ -100,28 +107,47 @@ class Tuner:
         What ``IHDAFinetuner.tuning_`` tells.
     skip_probability : float
         The paper's p, chosen or given.
+    batch_norm : str
+        The mode of batch normalisation, chosen or given.
+    radii, rates : dict
+        By name of a level, chosen or given.
     interrupted_at : str or None
         The level at which Ctrl-C ended the tuning.
     """
 
     def __init__(self, settings, cut, train, held_out, radii, rates, steps, plan):
         self.settings, self.cut, self.steps, self.plan = settings, cut, steps, plan
-        self.radii, self.rates = dict(radii), dict(rates)
+        self.radii, self.rates = self._given = radii, rates
         self._sides, self._start = (train, held_out), state_of(cut.net)
         self._chooses_p = is_validated(settings.skip_probability)
         self.skip_probability = 0.0 if self._chooses_p else settings.skip_probability
         self.interrupted_at = None
         self._take_rows()
-        self._judged = self._judge()
+        self._modes, self._found = self._modes_to_try(), []
+        self.batch_norm = self._modes[0]
+        self._before = self._judged = self._judge()
         self.record = Bunch(
             n_train=len(self.rows.codes),
             n_held_out=len(self.held_out.codes),
-            loss_before=self._judged.loss,
+            loss_before=self._before.loss,
             levels=[],
+            batch_norms=[],
+            batch_norm=self.batch_norm,
             skips=[],
             skip_probability=self.skip_probability,
             seconds=0.0,
         )
+
+    def _modes_to_try(self):
+        """The modes of batch normalisation to search with."""
+        given = self.settings.batch_norm
+        if not is_validated(given):
+            return [given]
+        # Without batch normalisation that is trained, all modes are the same, and one
+        # search is enough.
+        lowest, trainable = self.cut.names[0], self.settings.trainable
+        norms = trained_norms(self.rows.levels, lowest, trainable)
+        return BATCH_NORMS if norms else BATCH_NORMS[:1]
 
     def _take_rows(self):
         """Start from the input, on both sides."""
@@ -136,15 +162,9 @@ class Tuner:
             Counts the levels.
         """
         start = time.perf_counter()
-        names, seeds = self.cut.names, self.plan.seeds
-        skipped = skipped_levels(self.plan.draws, self.skip_probability)
-        progress.start_over(len(names))
+        progress.start_over(len(self.cut.names) * len(self._modes))
         try:
-            for name, seed, skips in zip(names, seeds, skipped):
-                self.interrupted_at = name
-                with progress.around(), _without_warnings():
-                    self._choose_at(name, int(seed), skips, progress)
-                progress.step(level=name, held_out_loss=self._judged.loss)
+            self._choose_levels(progress)
             if self._chooses_p:
                 with progress.around(), _without_warnings():
                     self._choose_skip_probability()
@@ -160,6 +180,49 @@ class Tuner:
             return
         finally:
             self.record.seconds = time.perf_counter() - start
+
+    def _choose_levels(self, progress):
+        """Search with every mode of batch normalisation, and keep the best."""
+        try:
+            for mode in self._modes:
+                self._search(mode, progress)
+        finally:
+            best = min(self._found, key=lambda found: found.judged.loss)
+            restore(self.cut.net, best.state)
+            self.radii, self.rates, self._judged = best.radii, best.rates, best.judged
+            self.batch_norm = self.record.batch_norm = best.batch_norm
+            self.record.levels = best.levels
+        if not is_validated(self.settings.batch_norm):
+            return
+        for found in self._found:
+            trial = Bunch(batch_norm=found.batch_norm, loss=found.judged.loss)
+            trial.error = self._error(found.judged, self._found[0].judged)
+            self.record.batch_norms.append(trial)
+        if prints_lines(self.settings.verbose):
+            tried = self.record.batch_norms
+            losses = ", ".join(f"{one.batch_norm} {one.loss:.4f}" for one in tried)
+            print(f"IHDA, tuning: batch_norm {self.batch_norm}, held-out loss {losses}")
+
+    def _search(self, mode, progress):
+        """Choose at all levels, from the start, with one mode."""
+        self.batch_norm, self._judged, self.record.levels = mode, self._before, []
+        self.radii, self.rates = map(dict, self._given)
+        skipped = skipped_levels(self.plan.draws, self.skip_probability)
+        try:
+            restore(self.cut.net, self._start)
+            self._take_rows()
+            if prints_lines(self.settings.verbose) and len(self._modes) > 1:
+                print(f"IHDA, tuning with batch_norm {mode}:")
+            for name, seed, skips in zip(self.cut.names, self.plan.seeds, skipped):
+                self.interrupted_at = name
+                with progress.around(), _without_warnings():
+                    self._choose_at(name, int(seed), skips, progress)
+                progress.step(level=name, held_out_loss=self._judged.loss)
+        finally:
+            found = Bunch(batch_norm=mode, judged=self._judged, radii=self.radii)
+            found.update(rates=self.rates, levels=self.record.levels)
+            found.state = state_of(self.cut.net)
+            self._found.append(found)
 
     def _choose_at(self, name, seed, skips, progress):
         """Try all pairs of radius and rate from the same state, and keep the best."""
@@ -273,7 +336,10 @@ class Tuner:
 
     def _level(self, name, seed):
         record = new_record(name, skipped=False)
-        return Level(self.settings, record, self.rows, self.held_out, self.steps, seed)
+        sides = self.rows, self.held_out
+        level = Level(self.settings, record, *sides, self.steps, seed)
+        level.batch_norm = self.batch_norm
+        return level
 
     def _judge(self):
         """The mean loss of the rows held out, infinite if it is none, and by row."""
@@ -297,17 +363,19 @@ class Tuner:
 
 
 def short_list(fitted, most):
-    """Fitted points of different sources, spread evenly over how many they are."""
+    """Fitted points of different sources, spread evenly over how these change."""
     different = {}
     for points in fitted:
         if len(points.indices_):
             different.setdefault(points.indices_.tobytes(), points)
-    ranked = sorted(different.values(), key=lambda points: len(points.indices_))
+    ranked = list(different.values())  # by their radius
     if len(ranked) <= most:
         return ranked
-    numbers = np.array([len(points.indices_) for points in ranked])
-    wanted = np.linspace(numbers[0], numbers[-1], most)
-    nearest = np.abs(numbers - wanted[:, None]).argmin(axis=1)
+    # Their number would not do: a small and a large radius can have equally many.
+    steps = [len(np.setxor1d(a.indices_, b.indices_)) for a, b in pairwise(ranked)]
+    path = np.cumsum([0, *steps])
+    wanted = np.linspace(0, path[-1], most)
+    nearest = np.abs(path - wanted[:, None]).argmin(axis=1)
     return [ranked[place] for place in np.unique(nearest)]
 
 

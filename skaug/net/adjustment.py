@@ -46,7 +46,7 @@ def codes_of(dataset):
     """Class codes (n,) of a data set; None if it shows none."""
     try:
         codes = _codes_of(dataset)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, RuntimeError):
         return None
     return codes if codes.ndim == 1 and codes.dtype.kind in "iu" else None
 

@@ -65,13 +65,14 @@ def test_what_is_on_top_takes_everything_from_below(plain, drawn, budgets):
     found = run_cell("heuristics + ISDA 1", drawn, budgets, {"heuristics": below})
     (only,) = found["inner"]
     chosen = below["arms"]["heuristics"]
-    assert chosen["value"] == "jitter"
+    assert chosen["value"] == found["arms"]["heuristics + ISDA 1"]["value"] == "jitter"
     assert [only[key] for key in ("steps", "decay")] == [
         chosen[key] for key in ("steps", "decay")
     ]
     # With strength 0 it is the arm below, bit for bit.
     setup = setup_of(drawn, Budgets())._replace(steps=10, below="jitter")
-    with_isda = METHODS["heuristics + ISDA 1"].make(setup, None).set_params(strength=0)
+    make = METHODS["heuristics + ISDA 1"].make
+    with_isda = make(setup, "jitter").set_params(strength=0)
     alone = METHODS["heuristics"].make(setup, "jitter")
     both = [
         model.fit(drawn.train.X, drawn.train.y).predict_proba(drawn.test.X)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import refuses
 
+from skaug import IHDAFinetuner
 from skaug.comparison import METHODS, Budgets, Setup, methods_for
 from skaug.comparison.heuristics import (
     HEURISTICS,
@@ -29,7 +30,8 @@ def test_every_arm_is_made_for_its_rows(kind):
     for method in methods_for(kind):
         name, below = method.name, METHODS.get(method.below)
         if below is not None:
-            setup = setup._replace(below=below.values_for(setup)[0])
+            lowest = METHODS.get(below.below, below)
+            setup = setup._replace(below=lowest.values_for(setup)[0])
         values = method.values_for(setup)
         assert 1 <= len(values) <= 3, name
         made = [method.make(setup, value) for value in values]
@@ -43,19 +45,41 @@ def test_every_arm_is_made_for_its_rows(kind):
             ] == (0.1)
 
 
-def test_what_an_arm_is_on_top_of_comes_before_it_and_is_on_top_of_nothing():
+def test_what_an_arm_is_on_top_of_comes_before_it_and_is_of_its_kind():
     names = list(METHODS)
     for name, method in METHODS.items():
         if method.below is not None:
             assert names.index(method.below) < names.index(name)
-            assert METHODS[method.below].below is None
             assert METHODS[method.below].is_network == method.is_network
+
+
+def test_a_setting_goes_up_through_all_that_is_on_top_of_it():
+    setup = Setup((1, 8, 8), 60, 3, 20, seed=0, below="affine")
+    isda = METHODS["heuristics + ISDA 1"]
+    assert isda.values_for(setup) == ["affine"]
+    top = METHODS["IHDA over heuristics + ISDA 1"]
+    assert top.below == isda.name and isda.below == "heuristics"
+    net = top.make(setup._replace(steps=8), None).estimator
+    assert net.strength == 1
+    assert type(net.callbacks[0][1].transform) is type(heuristic(setup, "affine"))
+
+
+def test_the_arm_of_ihda_is_what_a_user_gets_by_default():
+    net = Setup((5,), 60, 3, 20, seed=0, steps=8)
+    own = METHODS["IHDA"].make(net, None).get_params(deep=False)
+    default = IHDAFinetuner(random_state=0).get_params(deep=False)
+    assert own | {"estimator": None} == default
 
 
 def test_methods_bring_what_they_are_on_top_of():
     assert names("table", ["policy + ISDA 1"]) == [
         "policy by influence",
         "policy + ISDA 1",
+    ]
+    assert names("table", ["IHDA over heuristics + ISDA 1"]) == [
+        "heuristics",
+        "heuristics + ISDA 1",
+        "IHDA over heuristics + ISDA 1",
     ]
     assert "refined CutMix" not in names("signals")
     assert "refined CutMix" in names("images")

@@ -1,7 +1,8 @@
-"""Radius, rate and p, chosen on rows that are held out, and the predictor by name."""
+"""Radius, rate, p and batch_norm, chosen on rows held out; the predictor by name."""
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from skaug import (
     VAEGenerator,
 )
 from skaug.ihda import level, level_skip_probability, tuning
+from skaug.ihda.refits import _as_chosen
 from skaug.ihda.tuning import short_list, skipped_levels
 
 pytestmark = [
@@ -30,7 +32,7 @@ pytestmark = [
 ]
 
 NET = NetClassifier(module__hidden=(12, 8), max_epochs=5, random_state=0)
-SMALL = VAEGenerator(4, steps=20, keep_residual=False, decoder_noise=0.0)
+SMALL = VAEGenerator(4, steps=8, keep_residual=False, decoder_noise=0.0)
 HARD = HardPoints("hard", radius="validated")
 
 
@@ -58,6 +60,7 @@ def chosen(model):
         "sources__radius": [told.radius for told in levels],
         "tune_lr": [told.tune_lr for told in levels],
         "skip_probability": model.tuning_.skip_probability,
+        "batch_norm": model.tuning_.batch_norm,
         "validation": None,
     }
 
@@ -77,11 +80,24 @@ def data():
 
 
 @pytest.fixture(scope="module")
+def net(data):
+    """The net, trained on all rows."""
+    return clone(NET).fit(*data)
+
+
+@pytest.fixture(scope="module")
 def tuned(data):
     """The paper's reading, with at least one level that is augmented."""
-    model = paper(generator=SMALL).fit(*data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = paper(generator=SMALL).fit(*data)
     assert any(told.radius for told in model.tuning_.levels)
+    model.warned = messages(caught)
     return model
+
+
+def messages(caught):
+    return sorted(str(one.message) for one in caught)
 
 
 # Mathematics
@@ -121,25 +137,55 @@ def test_trials_by_another_route(tuned, data):
 
     n = len(record.levels)
     for number, told in enumerate(record.levels):
-        for trial in told.tried[1::6]:
+        for trial in told.tried[3:4]:
             of_level = {"sources__radius": trial.radius, "tune_lr": trial.tune_lr}
             params = {"skip_probability": 0.0}
             for name, one in of_level.items():
                 params[name] = [*chosen(tuned)[name][:number], one]
                 params[name] += [0.0] * (n - 1 - number)
             assert loss_of(**params) == pytest.approx(trial.loss, rel=1e-6)
-    for trial in record.skips:
+    for trial in record.skips[2:3]:
         found = loss_of(skip_probability=trial.skip_probability)
         assert found == pytest.approx(trial.loss, rel=1e-6)
 
 
+def test_both_modes_of_batch_normalisation_are_searched_from_one_start(data):
+    """What is told of a mode is what a search with this mode alone finds."""
+    model = paper(radius=0.5, tune_lr=0.4).fit(*data)
+    found = model.tuning_
+    assert [trial.batch_norm for trial in found.batch_norms] == ["frozen", "train"]
+    for trial in found.batch_norms:
+        alone = clone(model).set_params(batch_norm=trial.batch_norm).fit(*data)
+        of_mode = alone.tuning_
+        assert of_mode.batch_norm == trial.batch_norm and of_mode.batch_norms == []
+        tried = [one.loss for one in of_mode.levels[-1].tried]
+        assert trial.loss == min(tried) < found.loss_before
+        wins = trial.batch_norm == found.batch_norm
+        assert same(alone, model) == wins
+        assert (of_mode.levels == found.levels) == wins
+    frozen, train = found.batch_norms
+    assert frozen.loss != train.loss and frozen.error == 0 < train.error
+    best = min(found.batch_norms, key=lambda trial: trial.loss)
+    assert found.batch_norm == best.batch_norm
+
+
+@pytest.mark.parametrize("params", [{"levels": ["blocks.1"]}, {"trainable": "head"}])
+def test_without_batch_normalisation_to_train_there_is_one_search(data, params):
+    given = {"batch_norm": "validated", "tune_lr": 0.1, **params}
+    found = mixed().set_params(**given).fit(*data).tuning_
+    assert [trial.batch_norm for trial in found.batch_norms] == ["frozen"]
+    assert found.batch_norms[0].error == 0
+
+
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_last_pass_is_that_with_the_numbers_chosen(tuned, data, frozen):
+def test_the_last_pass_is_that_with_the_numbers_chosen(tuned, data, net, frozen):
     X, y = data
-    if frozen:
-        net = FrozenEstimator(clone(NET).fit(X, y))
-        tuned = paper(net, generator=SMALL).fit(X, y)
-    given = clone(tuned).set_params(**chosen(tuned)).fit(X, y)
+    if frozen:  # and what was chosen as refits have it
+        tuned = paper(FrozenEstimator(net), radius=0.5).fit(X, y)
+        given = _as_chosen(tuned).fit(X, y)
+    else:
+        given = clone(tuned).set_params(**chosen(tuned)).fit(X, y)
+    assert tuned.tuning_.batch_norm == given.batch_norm
     assert given.tuning_ is None and same(tuned, given)
     for one, other in zip(tuned.levels_, given.levels_, strict=True):
         assert one.loss_after == other.loss_after or (one.skipped and other.skipped)
@@ -172,14 +218,21 @@ def test_errors_are_those_of_paired_differences(data):
         assert trial.error == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan"])
-@pytest.mark.parametrize("scale", [False, True])
-@pytest.mark.parametrize("rule", ["hard", "region", "top", "random"])
+@pytest.mark.parametrize(
+    "metric, scale, rule",
+    [
+        ("cosine", False, "hard"),
+        ("cosine", True, "top"),
+        ("euclidean", True, "hard"),
+        ("euclidean", False, "random"),
+        ("manhattan", False, "region"),
+    ],
+)
 def test_one_pass_finds_the_sources_of_each_radius(data, metric, scale, rule):
     X, y = data
     gamma = "scale" if scale else 0.05 if metric == "cosine" else 2.0
     groups = np.arange(len(y)) // 2
-    radii = tuning._grid(HardPoints(metric=metric), X, y, groups)
+    radii = tuning._grid(HardPoints(metric=metric), X, y, groups)[::3]
     points = HardPoints(rule, gamma=gamma, metric=metric)
     fitted = points.fit_each(X, y, groups, radii=radii, random_state=3)
     for radius, found in zip(radii, fitted, strict=True):
@@ -202,23 +255,26 @@ def test_radii_to_look_at(data):
 
 
 def points_of(*numbers):
-    """Stand-ins for fitted points, with so many sources each."""
+    """Points with sources of these numbers, or with so many sources."""
     found = [HardPoints() for _ in numbers]
-    for points, number in zip(found, numbers):
-        points.indices_ = np.arange(number)
+    for points, sources in zip(found, numbers):
+        points.indices_ = np.arange(sources) if isinstance(sources, int) else sources
     return found
 
 
-def test_the_short_list_is_spread_over_the_number_of_sources():
+def test_the_short_list_is_spread_over_the_change_of_the_sources():
     def numbers(given, most):
         return [len(points.indices_) for points in short_list(points_of(*given), most)]
 
     assert numbers([0, 3, 3, 7, 0], 5) == [3, 7]
-    assert numbers([50, 1, 2, 3, 4, 100, 26, 76], 5) == [1, 26, 50, 76, 100]
+    assert numbers([1, 2, 3, 4, 26, 50, 76, 100], 5) == [1, 26, 50, 76, 100]
     assert numbers([1, 2, 3, 100], 3) == [1, 3, 100]
     assert numbers([], 5) == numbers([0], 5) == []
     first, second = points_of(4, 4)
     assert short_list([first, second], 5) == [first]  # the smaller radius
+    # Equally many sources, and yet others: the middle of the way is kept.
+    ways = points_of(*(np.arange(start, start + 4) for start in range(5)))
+    assert short_list(ways, 3) == [ways[0], ways[2], ways[4]]
 
 
 def test_levels_that_are_skipped_together():
@@ -237,7 +293,8 @@ def test_levels_that_are_skipped_together():
 def test_rows_that_are_held_out_only_judge(data):
     X, y = data
     groups, states = np.arange(len(y)) // 4, []
-    model = paper(levels=["blocks.0"], skip_probability=0.0, radius=0.5)
+    given = {"skip_probability": 0.0, "radius": 0.5, "batch_norm": "train"}
+    model = paper(levels=["blocks.0"], **given)
     _, held_out = sides(model, y, groups)
     others = y.copy()
     others[held_out] = (y[held_out] + 1) % 3
@@ -262,11 +319,10 @@ def test_rows_that_are_held_out_only_judge(data):
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_net_that_is_judged_has_not_seen_the_groups_held_out(
-    data, monkeypatch, frozen
+    data, net, monkeypatch, frozen
 ):
     X, y = data
     groups = np.arange(len(y)) // 6
-    net = clone(NET).fit(X, y)
     seen, fit = [], NetClassifier.fit
 
     def watched(self, X, y, groups=None):
@@ -274,7 +330,8 @@ def test_the_net_that_is_judged_has_not_seen_the_groups_held_out(
         return fit(self, X, y, groups=groups)
 
     monkeypatch.setattr(NetClassifier, "fit", watched)
-    model = mixed(FrozenEstimator(net) if frozen else NET, tune_lr="validated")
+    params = {"tune_lr": "validated", "levels": ["blocks.1"]}
+    model = mixed(FrozenEstimator(net) if frozen else NET, **params)
     model.fit(X, y, groups)
     train, held_out = sides(model, y, groups)
     assert set(groups[train]).isdisjoint(groups[held_out])
@@ -286,36 +343,34 @@ def test_the_net_that_is_judged_has_not_seen_the_groups_held_out(
 
 
 def test_draws_stay_as_they_are_and_trials_are_reproducible(data):
-    one_level = {"levels": ["blocks.0"]}
+    one_level = {"levels": ["blocks.1"], "radius": 0.5, "skip_probability": 0.0}
     state, plain = np.random.RandomState(0), np.random.RandomState(0)
     first = paper(**one_level).fit(*data)
     second = paper(**one_level, random_state=state).fit(*data)
     assert same(first, second)
     assert pickle.dumps(first.tuning_.levels) == pickle.dumps(second.tuning_.levels)
-    mixed(**one_level, random_state=plain).fit(*data)
+    mixed(levels=["blocks.1"], random_state=plain).fit(*data)
     assert state.randint(2**31) == plain.randint(2**31)
 
 
 def test_only_what_is_asked_for_is_chosen(data):
-    rate = mixed(tune_lr="validated").fit(*data)
+    rate = mixed(tune_lr="validated", levels=["blocks.1"]).fit(*data)
+    assert rate.tuning_.batch_norm == "frozen" and rate.tuning_.batch_norms == []
     assert all(len(told.tried) == 4 for told in rate.tuning_.levels)
     assert rate.tuning_.skips == [] and rate.tuning_.skip_probability == 0
-    radius = mixed(sources=HARD, tune_lr=0.1).fit(*data)
-    for told in radius.tuning_.levels:
-        assert {trial.tune_lr for trial in told.tried[1:]} <= {0.1}
-        assert len({trial.n_sources for trial in told.tried}) > 2
     of_one = HardPoints("hard", radius={"blocks.0": "validated", "blocks.1": 0.3})
     model = mixed(sources=of_one, tune_lr=[0.1, "validated"]).fit(*data)
     first, second = model.tuning_.levels
     assert {trial.tune_lr for trial in first.tried[1:]} == {0.1}
+    assert len({trial.n_sources for trial in first.tried}) > 2
     assert {trial.radius for trial in second.tried[1:]} == {0.3}
-    p = mixed(skip_probability="validated", levels=["input", "blocks.0"]).fit(*data)
-    assert [len(told.tried) for told in p.tuning_.levels] == [2, 2]
+    p = mixed(skip_probability="validated", levels=["blocks.1"]).fit(*data)
+    assert [len(told.tried) for told in p.tuning_.levels] == [2]
     assert [trial.skip_probability for trial in p.tuning_.skips] == [0, 0.35, 0.55, 1]
 
 
 def test_a_level_that_is_skipped_by_chance_is_not_tried(data):
-    model = paper(skip_probability=1.0).fit(*data)
+    model = paper(skip_probability=1.0, radius=0.5, batch_norm="train").fit(*data)
     assert model.levels_[0].skipped and model.tuning_.levels[0].tried == []
     assert np.isnan(model.levels_[0].radius)
 
@@ -329,51 +384,88 @@ def test_radius_0_leaves_a_level_alone(data):
 
 
 def test_without_samples_the_radius_does_not_matter(data):
-    twin = paper(synthetic_share=0.0).fit(*data)
+    given = {"batch_norm": "train", "skip_probability": 0.0}
+    twin = paper(synthetic_share=0.0, **given).fit(*data)
     for told in twin.tuning_.levels:
         assert [trial.tune_lr for trial in told.tried] == [0, *tuning.RATES]
         assert all(trial.n_sources == 0 for trial in told.tried)
     assert not twin.generators_
 
 
-def test_trials_do_not_warn_but_the_last_pass_does(tuned, data):
-    def warned(model):
-        with pytest.warns(UserWarning) as caught:
+def test_no_advice_against_what_validation_chose(tuned, data):
+    def warned(**params):
+        """Texts that are about the radius, and about the share of samples."""
+        model = mixed(levels=["blocks.0"], synthetic_share=1.0, **params)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             model.fit(*data)
-        return sorted(str(one.message) for one in caught)
+        assert model.levels_[0].radius > 0
+        found = messages(caught)
+        told = "have positive potential", "batches are synthetic only"
+        return tuple(sum(text in one for one in found) for text in told)
 
-    assert warned(clone(tuned)) == warned(clone(tuned).set_params(**chosen(tuned)))
+    # The other texts are about the autoencoder, which is trained for a few steps.
+    assert all("collapsed" in text for text in tuned.warned)
+    far = {"sources": HardPoints("hard", radius=1.5)}
+    # Of all trials, only the last pass warns.
+    assert warned(tune_lr="validated", **far) == (1, 0)
+    assert warned(tune_lr=0.02, sources=HARD) == (0, 1)
 
 
-def test_it_warns_if_nothing_helped(data):
+def test_it_warns_if_nothing_helped(data, net):
     X, y = data
     with pytest.warns(UserWarning, match="leaves all levels alone, because nothing"):
         model = paper(radius=1e-9).fit(X, y)
     assert all(r.skipped and r.radius == 0 for r in model.levels_)
-    base = clone(NET).fit(X, y)
-    np.testing.assert_array_equal(model.predict_proba(X), base.predict_proba(X))
+    np.testing.assert_array_equal(model.predict_proba(X), net.predict_proba(X))
+    frozen, train = model.tuning_.batch_norms
+    assert frozen.loss == train.loss and train.error == 0
+    assert model.tuning_.batch_norm == "frozen"  # a tie
+
+
+def test_after_an_interrupt_in_the_second_search_the_better_one_counts(
+    data, monkeypatch
+):
+    X, y = data
+    finetune, modes = level.finetune, []
+
+    def stop(*args, frozen_norms, **kwargs):
+        modes.append(frozen_norms)
+        if modes[-2:] == [False, False]:
+            raise KeyboardInterrupt
+        return finetune(*args, frozen_norms=frozen_norms, **kwargs)
+
+    monkeypatch.setattr(level, "finetune", stop)
+    model = paper(radius=0.5).fit(X, y)
+    found, (_, rows) = model.tuning_, sides(model, y)
+    assert model.levels_[0].interrupted and model.levels_[0].level == "blocks.0"
+    assert found.batch_norms == [] and found.batch_norm == "frozen"
+    least = min(trial.loss for trial in found.levels[-1].tried)
+    loss = log_loss(y[rows], model.predict_proba(X[rows]))
+    assert len(found.levels) == 2 and loss == pytest.approx(least, rel=1e-5)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_after_an_interrupt_the_net_is_in_its_best_state(data, monkeypatch, frozen):
+def test_after_an_interrupt_the_net_is_in_its_best_state(
+    data, net, monkeypatch, frozen
+):
     X, y = data
-    net = clone(NET).fit(X, y)
     finetune, calls = level.finetune, []
 
     def stop(*args, **kwargs):
         calls.append(0)
-        if len(calls) == 5:
+        if len(calls) == 3:
             raise KeyboardInterrupt
         return finetune(*args, **kwargs)
 
     monkeypatch.setattr(level, "finetune", stop)
-    model = paper(FrozenEstimator(net) if frozen else NET)
+    model = paper(FrozenEstimator(net) if frozen else NET, radius=0.5)
     assert len(list(model.staged_fit(X, y))) == 1
     (record,) = model.levels_
     assert record.interrupted and record.level == "blocks.0"
-    assert len(model.tuning_.levels[0].tried) == 5 and len(calls) == 5
+    assert len(model.tuning_.levels[0].tried) == 3 and len(calls) == 3
     if frozen:
-        assert same(model, IHDAFinetuner(FrozenEstimator(net), tune_share=0).fit(X, y))
+        assert not changed(net, model.estimator_)
     else:
         _, rows = sides(model, y)
         least = min(trial.loss for trial in model.tuning_.levels[0].tried)
@@ -384,14 +476,18 @@ def test_after_an_interrupt_the_net_is_in_its_best_state(data, monkeypatch, froz
 
 def test_lines_searches_and_a_plain_net_of_skorch(data, capsys):
     X, y = data[0].astype(np.float32), data[1]
-    module = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
-    params = {"criterion": nn.CrossEntropyLoss, "max_epochs": 5, "verbose": 0}
+    parts = nn.Linear(8, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)
+    module = nn.Sequential(*parts)
+    params = {"criterion": nn.CrossEntropyLoss, "max_epochs": 2, "verbose": 0}
     net = NeuralNetClassifier(lambda: copy.deepcopy(module), **params)
-    model = paper(net, verbose=2)
-    search = GridSearchCV(model, {"tune_lr": ["validated", 0.1]}, cv=2)
+    model = paper(net, verbose=2, radius=0.5, levels=["0"])
+    search = GridSearchCV(model, {"tune_lr": [0.1]}, cv=2)
     search.fit(X, y)
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("IHDA, tuning at level 1: radius") for line in lines) > 1
+    assert sum(line.startswith("IHDA, tuning at level 0: radius") for line in lines) > 1
+    for mode in "frozen", "train":
+        assert f"IHDA, tuning with batch_norm {mode}:" in lines
+    assert any(line.startswith("IHDA, tuning: batch_norm") for line in lines)
     assert any(line.startswith("IHDA, tuning: skip_probability") for line in lines)
     assert search.best_estimator_.tuning_.n_held_out == 45
     # skorch trains the object itself, so that a clone would know the rows held out.
@@ -430,15 +526,15 @@ def changed(before, after):
 
 
 def test_only_the_modules_named_are_trained(data):
-    X, y = data
-    net = clone(NET).set_params(module__hidden=(12, 8, 6)).fit(X, y)
+    X, y = (part[:60] for part in data)
+    net = clone(NET).set_params(module__hidden=(12, 8, 6), max_epochs=1).fit(X, y)
     for trainable, levels, parts in [
         (["blocks.2", "head"], ["blocks.0", "blocks.1"], ("blocks.2", "head")),
         (["blocks"], ["blocks.1"], ("blocks.2",)),
         (["head"], ["blocks.2"], ("head",)),
         ([""], ["blocks.2"], ("head",)),
     ]:
-        params = {"levels": levels, "trainable": trainable, "generator": "noise"}
+        params = {"levels": levels, "trainable": trainable, "batch_norm": "train"}
         model = mixed(FrozenEstimator(net), **params).fit(X, y)
         expected = {key for key in net.module_.state_dict() if key.startswith(parts)}
         assert changed(net, model.estimator_) == expected
@@ -460,6 +556,7 @@ def test_only_the_modules_named_are_trained(data):
         ({"tune_lr": "tuned"}, "'validated' or a list or dict of these.*; got 'tuned'"),
         ({"tune_lr": [0.1, -1]}, "tune_lr to be .* >= 0 or 'validated'; got -1"),
         ({"tune_lr": [0.1]}, r"needs a tune_lr for every level .*; got \[0.1\]"),
+        ({"batch_norm": "chosen"}, "batch_norm to be .* or 'validated'; got 'chosen'"),
         ({"trainable": "blocks"}, "a list of names of modules; got 'blocks'. Put"),
         ({"trainable": []}, r"needs trainable to be .*; got \[\]"),
         ({"trainable": ["tail"]}, "to name modules of the network; got 'tail'. Name"),
@@ -469,9 +566,9 @@ def test_only_the_modules_named_are_trained(data):
         ),
     ],
 )
-def test_wrong_parameters(data, params, text):
+def test_wrong_parameters(data, net, params, text):
     with refuses(text):
-        mixed().set_params(**params).fit(*data)
+        mixed(FrozenEstimator(net)).set_params(**params).fit(*data)
 
 
 def test_nobody_else_takes_a_radius_that_is_validated(data):

@@ -1,0 +1,81 @@
+"""A short step: part of the way only, and no surer of the training rows than before.
+
+Fine-tuning moves a network away from weights that were the best known, and rows that it
+was trained on cannot tell whether that helps. A mean of the weights before and after is
+a short step on the same way: it keeps a good deal of what the way gains where it leads
+down, and costs next to nothing where it does not. Besides, training on makes logits
+larger, and so the network surer of itself than it is right. This is taken back.
+"""
+
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["SHARE", "averaged", "logits_held", "mean_square"]
+
+SHARE = 0.25  # of the way from the weights before to those after
+
+
+@contextmanager
+def averaged(module, share=SHARE):
+    """Take means of weights and other states before and after the block, at its end.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    share : float, default=0.25
+        Weight of the state after the block. 0 leaves the network as it was.
+    """
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    try:
+        yield
+    finally:
+        for name, value in module.state_dict().items():  # shares memory
+            if value.is_floating_point():
+                value.copy_(torch.lerp(before[name], value, share))
+
+
+@contextmanager
+def logits_held(rows):
+    """Keep the logits of the rows from growing.
+
+    If their mean square is larger after the block than before, the last layer is
+    divided by what they have grown by. One that the block does not change is left as it
+    is.
+
+    Parameters
+    ----------
+    rows : LevelRows
+        Training rows, at the level that is fine-tuned.
+    """
+    size, head = mean_square(rows), rows.net.module_.get_submodule(rows.levels.head)
+    before = {name: value.clone() for name, value in head.state_dict().items()}
+    try:
+        yield
+    finally:
+        new, state = mean_square(rows), head.state_dict()
+        is_trained = not all(state[name].equal(before[name]) for name in state)
+        if is_trained and new > size > 0:
+            for value in state.values():
+                value.mul_((size / new) ** 0.5)
+
+
+def mean_square(rows):
+    """Mean square of the logits of the rows, each less its row's mean over classes."""
+    head, found = rows.net.module_.get_submodule(rows.levels.head), []
+
+    def keep(layer, inputs, logits):
+        squares = logits.double().var(-1, correction=0)
+        found.append(squares.flatten(1).mean(1) if squares.ndim > 1 else squares)
+
+    handle = head.register_forward_hook(keep)
+    try:
+        with rows.levels.resumed(rows.level), torch.no_grad():
+            for batch in rows.batches():
+                rows.net.evaluation_step(batch, training=False)
+    finally:
+        handle.remove()
+    squares = torch.cat(found).cpu()
+    weights = torch.ones_like(squares) if rows.weights is None else rows.weights
+    return float((squares * weights).sum() / weights.sum())

@@ -1,0 +1,161 @@
+"""Short steps: means of weights, logits that do not grow, and what is left alone."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from skaug import IHDAFinetuner, NetClassifier
+from skaug.ihda import level
+from skaug.ihda.finetuning import LevelRows, finetune
+from skaug.ihda.shrinking import SHARE, averaged, logits_held, mean_square
+from skaug.net import Levels
+
+NET = NetClassifier(module__hidden=(16, 8), max_epochs=10, random_state=0)
+
+
+@pytest.fixture
+def net(table):
+    return clone(NET).fit(*table)
+
+
+def rows_of(net, X, y, level="blocks.0", weights=None):
+    X, codes = net.encode(X, y)
+    levels = Levels(net.module_, torch.tensor(X[:4]))
+    rows = LevelRows(net, levels, X, codes, weights=weights)
+    rows.reach(level)
+    return rows
+
+
+def finetuner(net, **params):
+    default = {"generator": "noise", "levels": ["blocks.0"], "random_state": 0}
+    return IHDAFinetuner(FrozenEstimator(net), **{**default, **params})
+
+
+def state_of(net):
+    return copy.deepcopy(net.module_.state_dict())
+
+
+def logits_of(net, X):
+    return net.forward(X, training=False).double().numpy()
+
+
+def size_of(logits):
+    return np.mean((logits - logits.mean(axis=1, keepdims=True)) ** 2)
+
+
+def test_mean_square_is_that_of_centred_logits(net, table):
+    X, y = table
+    found = mean_square(rows_of(net, X, y))
+    np.testing.assert_allclose(found, size_of(logits_of(net, X)), rtol=1e-5)
+
+
+def test_a_row_of_weight_2_counts_as_the_row_twice(net, table):
+    X, y = (part[:30] for part in table)
+    weights = np.repeat([1.0, 2.0, 0.0], 10)
+    repeated = np.repeat(np.arange(30), weights.astype(int))
+    weighed = mean_square(rows_of(net, X, y, weights=weights))
+    twice = mean_square(rows_of(net, X[repeated], y[repeated]))
+    assert weighed == pytest.approx(twice, rel=1e-6)
+
+
+def test_means_are_those_of_the_states_before_and_after_in_proportion():
+    layers = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    weight = layers[0].weight.item()
+    with averaged(layers, 0.25):
+        torch.nn.init.constant_(layers[0].weight, 5.0)
+        layers[1].running_mean.fill_(4.0)  # 0 before
+        layers[1].num_batches_tracked.fill_(8)
+    expected = 0.75 * weight + 0.25 * 5.0
+    assert layers[0].weight.item() == pytest.approx(expected, rel=1e-6)
+    assert layers[1].running_mean.item() == 1.0
+    assert layers[1].num_batches_tracked.item() == 8  # counts have no mean
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_two_ends_of_the_way(net, table, share):
+    start, rows = state_of(net), rows_of(net, *table)
+    batches = iter([(rows.h, rows.codes)] * 5)
+    with averaged(net.module_, share):
+        finetune(rows, batches, 5)
+        end = state_of(net)
+    expected = end if share else start
+    for name, value in net.module_.state_dict().items():
+        if value.is_floating_point():
+            assert value.equal(expected[name]), name
+
+
+def test_logits_that_grow_are_brought_back_and_no_others(net, table):
+    X, y = table
+    rows, before = rows_of(net, X, y), logits_of(net, X)
+    with logits_held(rows), torch.no_grad():
+        net.module_.head.weight.mul_(3), net.module_.head.bias.mul_(3)
+    np.testing.assert_allclose(logits_of(net, X), before, rtol=1e-4, atol=1e-5)
+    with logits_held(rows), torch.no_grad():
+        net.module_.head.weight.div_(2), net.module_.head.bias.div_(2)
+    np.testing.assert_allclose(logits_of(net, X), before / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_a_last_layer_that_is_not_trained_is_left_alone(net, table):
+    rows, head = rows_of(net, *table), net.module_.head.weight.clone()
+    with logits_held(rows), torch.no_grad():
+        net.module_.blocks[1][0].weight.mul_(-3)
+        net.module_.blocks[1][1].weight.mul_(3)
+    assert net.module_.head.weight.equal(head)
+
+
+def test_the_default_is_a_quarter_of_the_whole_step_with_logits_that_do_not_grow(
+    net, table
+):
+    X, y = table
+    start = state_of(net)
+    whole = finetuner(net, validation=None).fit(X, y).estimator_
+    short = finetuner(net).fit(X, y).estimator_
+    by_hand = {
+        name: torch.lerp(start[name], value, SHARE)
+        for name, value in whole.module_.state_dict().items()
+        if value.is_floating_point()
+    }
+    found = short.module_.state_dict()
+    factor = (found["head.weight"] / by_hand["head.weight"]).mean()
+    assert 0 < factor <= 1
+    for name, value in by_hand.items():
+        scale = factor if name.startswith("head") else 1
+        torch.testing.assert_close(found[name], scale * value, rtol=1e-4, atol=1e-6)
+    sizes = [size_of(logits_of(one, X)) for one in (net, short, whole)]
+    assert sizes[1] <= sizes[0] * (1 + 1e-5) and sizes[0] < sizes[2]
+
+
+def test_the_twin_takes_short_steps_too(net, table):
+    twin = finetuner(net, synthetic_share=0).fit(*table).estimator_
+    whole = finetuner(net, synthetic_share=0, validation=None).fit(*table).estimator_
+    start, end = (one.module_.blocks[1][0].weight for one in (net, whole))
+    expected = torch.lerp(start, end, SHARE)
+    torch.testing.assert_close(twin.module_.blocks[1][0].weight, expected)
+
+
+def test_batch_norm_is_recalibrated_to_the_mean_network(net, table):
+    model = finetuner(net, levels=["input"], batch_norm="recalibrate").fit(*table)
+    module = model.estimator_.module_
+    first = module.blocks[0][0](module.input_norm(torch.tensor(table[0]).float()))
+    torch.testing.assert_close(
+        module.blocks[0][1].running_mean, first.mean(0), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_what_is_interrupted_is_shrunk_as_well(net, table, monkeypatch):
+    finetune = level.finetune
+
+    def interrupted(*args, **kwargs):
+        finetune(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    expected = finetuner(net).fit(*table).estimator_.module_.state_dict()
+    monkeypatch.setattr(level, "finetune", interrupted)
+    model = finetuner(net).fit(*table)
+    assert model.levels_[0].interrupted
+    for name, value in model.estimator_.module_.state_dict().items():
+        assert value.equal(expected[name]), name
