@@ -42,7 +42,7 @@ class SyntheticSet:
     def __init__(self, generator, h, codes, sources, seed=0, weights=None):
         self.generator, self.h, self.codes, self.seed = generator, h, codes, seed
         self.sources, self.weights = sources, weights
-        self._size = max(64, BYTES_AT_ONCE // max(bytes_of_row(h), 1))
+        self._size = max(8, BYTES_AT_ONCE // max(bytes_of_row(h), 1))
         # Activations behind a ReLU are never negative, so that their samples must not
         # be, unless the generator says that it wants its samples as they are.
         clamps = getattr(generator, "clamp", True)
