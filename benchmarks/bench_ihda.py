@@ -87,6 +87,7 @@ NOT_TUNED = partial(
     batch_norm="train",
     generator=VAEGenerator(keep_residual=False, decoder_noise=0.0),
 )
+WHOLE_STEPS = partial(IHDAFinetuner, validation=None, batch_norm="train")
 ARMS = {
     "real": partial(IHDAFinetuner, synthetic_share=0),
     "default": IHDAFinetuner,
