@@ -23,7 +23,7 @@ from skaug import (
     VAEGenerator,
 )
 from skaug.ihda import level, level_skip_probability, tuning
-from skaug.ihda.refits import _as_chosen
+from skaug.ihda.refits import as_chosen
 from skaug.ihda.tuning import short_list, skipped_levels
 
 pytestmark = [
@@ -182,7 +182,7 @@ def test_the_last_pass_is_that_with_the_numbers_chosen(tuned, data, net, frozen)
     X, y = data
     if frozen:  # and what was chosen as refits have it
         tuned = paper(FrozenEstimator(net), radius=0.5).fit(X, y)
-        given = _as_chosen(tuned).fit(X, y)
+        given = as_chosen(tuned).fit(X, y)
     else:
         given = clone(tuned).set_params(**chosen(tuned)).fit(X, y)
     assert tuned.tuning_.batch_norm == given.batch_norm
@@ -373,6 +373,10 @@ def test_a_level_that_is_skipped_by_chance_is_not_tried(data):
     model = paper(skip_probability=1.0, radius=0.5, batch_norm="train").fit(*data)
     assert model.levels_[0].skipped and model.tuning_.levels[0].tried == []
     assert np.isnan(model.levels_[0].radius)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing was tried that could have helped
+        model = paper(skip_probability=1.0, levels=["blocks.0"]).fit(*data)
+    assert model.tuning_.levels[0].tried == []
 
 
 def test_radius_0_leaves_a_level_alone(data):
