@@ -354,12 +354,11 @@ class Tuner:
         """Standard error of the difference of two mean losses of the same rows."""
         if math.inf in (found.loss, before.loss):
             return math.nan
-        weights = self.held_out.weights
-        share = 1 / len(found.losses)
-        if weights is not None:
-            share = weights.numpy() / float(weights.sum())
-        differences = (found.losses - before.losses) * share
-        return standard_error(differences, self.held_out.groups)[0]
+        weights, gaps = self.held_out.weights, found.losses - before.losses
+        shares = np.ones(len(gaps)) if weights is None else weights.numpy()
+        shares = shares / shares.sum()
+        contributions = shares * (gaps - shares @ gaps)
+        return standard_error(contributions, self.held_out.groups)[0]
 
 
 def short_list(fitted, most):
