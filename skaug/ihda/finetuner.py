@@ -213,7 +213,8 @@ default="all"
     The choice takes one more base training and some 15 fine-tunings per level, twice as
     many for `batch_norm`. To fit again with what was chosen, give the radii and rates
     in ``tuning_.levels`` as lists, and ``skip_probability`` and ``batch_norm`` from
-    ``tuning_``.
+    ``tuning_``. The radius is NaN if the rule of `sources` looks at none; give "auto"
+    in its place.
 
     Activations of a level that take more than half of scikit-learn's
     ``working_memory``, 1,024 MiB by default, are kept in a file in the folder for
@@ -347,7 +348,8 @@ default="all"
             As for the constructor.
         radius : "validated", float, "auto", tuple, or list or dict of these, \
 default="validated"
-            Reach of a neighbourhood, for all levels or one per level.
+            Reach of a neighbourhood, for all levels or one per level. It is not looked
+            at if `sources` is among the other parameters, which has its own.
         **params
             Parameters to set otherwise.
 
@@ -733,7 +735,7 @@ def _per_level(what, value, names):
     if not isinstance(value, (list, dict, np.ndarray)):
         return dict.fromkeys(names, value)
     if isinstance(value, dict) and set(value) >= set(names):
-        return value
+        return {name: value[name] for name in names}
     if not isinstance(value, dict) and len(value) == len(names):
         return dict(zip(names, value))
     raise ValueError(

@@ -20,9 +20,6 @@ __all__ = ["StoredRows", "as_gib", "check_disk", "disk_folder"]
 # What systems answer where a file's space cannot be reserved.
 CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
 
-# What systems answer where a file's space cannot be reserved.
-CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
-
 
 class StoredRows(InParts):
     """Rows in a file on the disk, which has no name and ends with the process.
