@@ -278,15 +278,17 @@ def recalibrate(rows):
     norms = [layer for layer in above if layer.track_running_stats]
     momenta = [layer.momentum for layer in norms]
     others = [layer for layer in module.modules() if layer not in set(norms)]
-    with torch.no_grad(), rows.levels.resumed(rows.level, others):
-        for layer in norms:
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain mean over all batches
-            layer.train()
-        for h, _ in rows.batches():
-            module(h)
-    for layer, momentum in zip(norms, momenta):
-        layer.momentum = momentum
+    try:
+        with torch.no_grad(), rows.levels.resumed(rows.level, others):
+            for layer in norms:
+                layer.reset_running_stats()
+                layer.momentum = None  # a plain mean over all batches
+                layer.train()
+            for h, _ in rows.batches():
+                module(h)
+    finally:
+        for layer, momentum in zip(norms, momenta):
+            layer.momentum = momentum
 
 
 def trained_norms(levels, level, trainable="above"):

@@ -139,6 +139,22 @@ def test_recalibrated_statistics_are_those_of_the_rows(fitted):
     assert all(key.startswith(("blocks.1", "blocks.2")) for key in changed(net, before))
 
 
+def test_after_ctrl_c_in_recalibration_the_momentum_is_that_before(fitted):
+    net, part = fitted
+    part.reach("blocks.0")
+    norm = net.module_.blocks[1][1]
+    momentum = norm.momentum
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    handle = norm.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        recalibrate(part)
+    handle.remove()
+    assert norm.momentum == momentum and momentum is not None
+
+
 def test_recalibration_counts_all_rows_alike():
     # Of 513 rows, a last batch of 512 at most would have one.
     rng = np.random.default_rng(0)
