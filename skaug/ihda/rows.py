@@ -8,7 +8,16 @@ import torch
 from sklearn.utils.validation import _num_samples
 from skorch.dataset import unpack_data
 from skorch.utils import is_dataset, to_tensor
-from torch.utils.data import DataLoader, IterableDataset, Subset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    default_collate,
+    default_convert,
+)
 
 from skaug._input import as_numbers
 from skaug._labels import check_labels
@@ -100,7 +109,8 @@ class DatasetRows(InParts):
 
     def in_order(self, keys, **loading):
         """Yield rows as tensors, for one slice after the other."""
-        numbers = [np.arange(len(self._dataset))[key].tolist() for key in keys]
+        all_numbers = np.arange(len(self._dataset))
+        numbers = [all_numbers[key].tolist() for key in keys]
         settings = self._loading | loading
         if not settings.get("num_workers"):
             settings = {k: v for k, v in settings.items() if k in OF_LOADING[:2]}
@@ -116,7 +126,7 @@ class DatasetRows(InParts):
 def checked_data(X, y):
     """Rows and labels as they are trained on; of a data set, the labels are codes."""
     if isinstance(X, DataLoader):
-        X = X.dataset
+        X = _data_set_of(X)
     if type(X) is dict:  # some sparse arrays are dicts too
         raise TypeError(
             "IHDAFinetuner needs X as an array or a data set of torch; got a dict. "
@@ -154,6 +164,30 @@ def checked_data(X, y):
             "Leave y out."
         )
     return X, codes
+
+
+def _data_set_of(loader):
+    """The data set of a loader, whose rows it must give once and as they are."""
+    data, sampler = loader.dataset, loader.batch_sampler or loader.sampler
+    if isinstance(data, IterableDataset):
+        return data
+    if type(sampler) is BatchSampler:
+        sampler = sampler.sampler
+    takes_all = type(sampler) in (SequentialSampler, RandomSampler)
+    repeats = getattr(sampler, "replacement", False)
+    if not takes_all or repeats or len(sampler) != len(data):
+        raise ValueError(
+            "IHDAFinetuner needs a DataLoader that gives every row once; got one with "
+            f"a {type(sampler).__name__} of its own. Give the data set, or a Subset of "
+            "the rows that are meant."
+        )
+    if loader.collate_fn not in (default_collate, default_convert):
+        raise ValueError(
+            "IHDAFinetuner needs a DataLoader without a collate_fn of its own; got "
+            f"{loader.collate_fn!r}. Give the data set, and the function to the net as "
+            "iterator_train__collate_fn and iterator_valid__collate_fn."
+        )
+    return data
 
 
 def chosen(X, numbers):
