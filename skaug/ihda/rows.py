@@ -168,9 +168,10 @@ def checked_data(X, y):
 
 def _data_set_of(loader):
     """The data set of a loader, whose rows it must give once and as they are."""
-    data, sampler = loader.dataset, loader.batch_sampler or loader.sampler
+    data, sampler = loader.dataset, loader.batch_sampler
     if isinstance(data, IterableDataset):
         return data
+    sampler = loader.sampler if sampler is None else sampler
     if type(sampler) is BatchSampler:
         sampler = sampler.sampler
     takes_all = type(sampler) in (SequentialSampler, RandomSampler)
