@@ -19,6 +19,7 @@ from torch.utils.data import (
     default_convert,
 )
 
+from skaug._checks import check_shape_of_fit
 from skaug._input import as_numbers
 from skaug._labels import check_labels
 from skaug.hard_regions.parts import InParts
@@ -112,8 +113,8 @@ class DatasetRows(InParts):
         all_numbers = np.arange(len(self._dataset))
         numbers = [all_numbers[key].tolist() for key in keys]
         settings = self._loading | loading
-        if not settings.get("num_workers"):
-            settings = {k: v for k, v in settings.items() if k in OF_LOADING[:2]}
+        if not settings.get("num_workers"):  # all but one are for workers
+            settings = {k: v for k, v in settings.items() if k == "collate_fn"}
         # The loader would draw a seed for its workers from torch's global generator.
         own = torch.Generator().manual_seed(0)
         loader = DataLoader(
@@ -139,6 +140,11 @@ def checked_data(X, y):
             "IHDAFinetuner needs a data set that gives rows by number; got "
             f"{type(X).__name__}, which only iterates. Write a class with __len__ and "
             "__getitem__."
+        )
+    if not len(X):
+        raise ValueError(
+            f"IHDAFinetuner needs rows; got an empty {type(X).__name__}. Look at how "
+            "it was made."
         )
     shown = codes_of(X)
     if y is None:
@@ -229,6 +235,10 @@ def rows_of(net, X, numbers=None):
         X = X if numbers is None else chosen(X, numbers)
         given = net.get_params_for("iterator_valid")
         loading = {name: given[name] for name in OF_LOADING if name in given}
-        return DatasetRows(X, net.device, loading)
+        rows = DatasetRows(X, net.device, loading)
+        if hasattr(net, "input_shape_") and "collate_fn" not in loading:
+            advice = "Change what the data set gives."
+            check_shape_of_fit(rows, net.input_shape_, "IHDAFinetuner", advice)
+        return rows
     convert = net.converted if isinstance(net, NetClassifier) else None
     return ArrayRows(X, net.device, convert, numbers)

@@ -325,6 +325,8 @@ def test_data_sets_that_cannot_be_used(table, fitted_net):
         ((Stream(), y), TypeError, "got Stream, which only iterates"),
         ((DataLoader(Stream()), y), TypeError, "got Stream, which only iterates"),
         ((_Listed(with_dicts), [0, 1]), TypeError, "rows that are one tensor each"),
+        ((Folder(X[:0], y[:0]), None), ValueError, "got an empty Folder"),
+        ((Folder(X[:, :5], y), None), ValueError, r"\(n, 8\), as in fit; got \(150, 5"),
         *[
             ((DataLoader(pair, **own), None), ValueError, f"got .*{name}")
             for own, name in [
@@ -337,6 +339,8 @@ def test_data_sets_that_cannot_be_used(table, fitted_net):
     ]:
         with refuses(message, error):
             clone(model).fit(*data)
+    with refuses("needs an array or a data set; got a DataLoader", TypeError):
+        fitted_net.predict(DataLoader(pair))
 
 
 class _Listed(Dataset):
