@@ -230,8 +230,9 @@ default="all"
     The rows of a data set of torch are read once, in order, at the first level, and
     only activations are kept. The base training and "validated" parameters read them as
     well, pass by pass. They are loaded with ``iterator_valid__num_workers`` and the
-    like of the net. A DataLoader stands for its data set. Arrays, also memory-mapped
-    ones and images as bytes, are converted batch by batch.
+    like of the net. A DataLoader stands for its data set; one that has a sampler or a
+    collate_fn of its own is refused. Arrays, also memory-mapped ones and images as
+    bytes, are converted batch by batch.
 
     References
     ----------
@@ -446,6 +447,7 @@ default="validated"
             fitted = trained(net, *data, train, seed_of_base, progress)
             cut = self._cut_net(fitted, *data)
             tuner = self._tuner(cut, train, held_out, deepcopy(random))
+            tuner.rows.room.tell(cut.names, prints_lines(self.verbose))
             tuner.tune(progress)
             if tuner.interrupted_at is not None:
                 self._start_with(copied(net) if frozen else fitted, cut, random, tuner)
@@ -480,7 +482,8 @@ default="validated"
         skipped = skipped_levels(plan.draws, chosen.skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
         names = np.array(cut.names)[~skipped].tolist()
-        rows.room.tell(names, prints_lines(self.verbose))
+        if self.tuning_ is None:  # else it was told before the tuning
+            rows.room.tell(names, prints_lines(self.verbose))
         progress.start_over(len(cut.names))
         for name, seed, skips in zip(cut.names, plan.seeds, skipped):
             record = new_record(name, skipped=bool(skips))

@@ -181,6 +181,7 @@ class Tuner:
         except KeyboardInterrupt:  # the net is in the best state so far
             return
         finally:
+            self.rows = self.held_out = None  # activations can be large
             self.record.seconds = time.perf_counter() - start
 
     def _choose_levels(self, progress):
