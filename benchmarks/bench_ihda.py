@@ -72,7 +72,7 @@ from skaug.net import ConvNet
 N_TRAIN = {
     "har": 1000,
     "cifar10": 3000,
-    "cifar10, 16 x 16": 2000,
+    "cifar10, 16 x 16": 1000,
     "cifar10, ConvNet": 3000,
     "digits": 300,
     "mnist": 500,
