@@ -58,6 +58,7 @@ from runs import (
     by_set,
     claim,
     half_width,
+    list_of_claims,
     markdown,
     mean_and_error,
     plus_minus,
@@ -133,6 +134,8 @@ CLAIMS = [
     ("har", "paper", "paper, not tuned", "accuracy", ">", 0),
     ("digits", "paper", "paper, not tuned", "accuracy", ">", 0),
 ]
+GAPS = ("accuracy", "worst class", "log-loss", "log-loss at best temperature")
+TITLE = "IHDA against its twin of equal compute"
 TWINS = {"arms": "real", "table 4": "real rows only"}
 LONG, MOST = 30, 0.3  # seconds of base training, cost of the default
 EXPECTED = ("IHDAFinetuner", "Rows of zeros only")
@@ -376,10 +379,25 @@ def summary(results):
         heading = f"{name}: {N_TRAIN[name]} training rows, {len(runs)} seeds"
         lines += [f"## {heading}, base training {seconds:.1f} s\n"]
         lines += [*markdown(table(runs, "arms")), ""]
+        lines += [f"### {name}: differences that matter\n"]
+        lines += [*markdown(gaps(runs)), ""]
         if "table 4" in runs[0]:
             lines += [f"### {name}: what validation chose\n", *chosen_lines(runs), ""]
             lines += [f"### {name}: Table 4\n", *markdown(table(runs, "table 4")), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *list_of_claims(claims(results))])
+
+
+def gaps(runs):
+    """Lines of differences to the net before fine-tuning, and of the paper's arm."""
+    yield ["difference", *GAPS]
+    arms = runs[0]["arms"]
+    pairs = [(arm, "base") for arm in arms if arm != "base"]
+    pairs += [("paper", twin) for twin in ("paper's twin", "paper, not tuned", "real")]
+    for arm, twin in pairs:
+        if arm in arms and twin in arms:
+            found = [difference(runs, "arms", arm, metric, twin) for metric in GAPS]
+            texts = [plus_minus(*gap, METRICS[m]) for gap, m in zip(found, GAPS)]
+            yield [f"{arm} - {twin}", *texts]
 
 
 def claims(results):
@@ -410,4 +428,4 @@ def no_harm(name, runs):
 
 if __name__ == "__main__":
     options = study_parser(__doc__, N_TRAIN, seeds=8).parse_args()
-    study(__file__, options, N_TRAIN, run_seed, summary, claims)
+    study(__file__, options, N_TRAIN, run_seed, summary, claims, TITLE)
