@@ -33,9 +33,8 @@ def run(options, folder):
     settings = tasks, folder, options.methods, budgets
     kept = json.loads(Path(options.kept).read_text()) if options.kept else {"cells": []}
     if options.kept and kept["budgets"] != json.loads(json.dumps(asdict(budgets))):
-        stop(
-            "bench_methods.py", "kept cells of the same budgets", "others", "Use them."
-        )
+        needs = "kept cells of the same budgets"
+        stop("bench_methods.py", needs, "others", "Leave --kept out.")
     take_over(kept["cells"], jobs_for(*settings), again)
     cells = run_study(*settings, options.n_jobs, 1)
     long = []
@@ -75,9 +74,8 @@ def main():
     on_top = section_of(plain + data.get("on top", []), overlapping)
     text = "\n".join([*list_of_claims(claims.items()), "", on_top, text])
     fill_page(folder / "methods.md", "Which augmentation helps?", text)
-    for cell in cells + data.get(
-        "on top", []
-    ):  # Losses of all settings are in the files of the cells.
+    # Losses of all settings are in the files of the cells.
+    for cell in cells + data.get("on top", []):
         cell.pop("inner", None)
     write(folder / "methods.json", data)
     heat_map(cells, folder / "methods.png", overlapping)

@@ -147,8 +147,9 @@ def check_shape_of_fit(X, input_shape, name, advice):
     """Refuse rows of another shape than `input_shape`, the shape of a row in fit."""
     if X.shape[1:] != input_shape:
         expected = ", ".join(map(str, ("n", *input_shape)))
+        shape = tuple(X.shape)
         raise ValueError(
-            f"{name} needs X of shape ({expected}), as in fit; got {X.shape}. {advice}"
+            f"{name} needs X of shape ({expected}), as in fit; got {shape}. {advice}"
         )
 
 

@@ -1,7 +1,8 @@
 r"""Losses of rows, and the error of a difference between two models on the same rows.
 
-With :math:`r_i` the difference of what row i contributes to the two scores, summed over
-each of G groups, the standard error is
+With :math:`r_i` the difference of what row i contributes to the two scores, less its
+mean so that all of them sum to 0, and summed over each of G groups, the standard error
+is
 
 .. math:: \sqrt{\frac{G}{G - 1} \sum_g \Bigl(\sum_{i \in g} r_i\Bigr)^2}
 
@@ -22,7 +23,7 @@ def log_losses(of_true):
 
 
 def standard_error(contributions, groups=None):
-    """Root of the variance of a sum of contributions, and the number of groups."""
+    """Standard error of a score, from contributions that sum to 0; number of groups."""
     if groups is not None:
         place = np.unique(groups, return_inverse=True)[1]
         contributions = np.bincount(place, contributions)

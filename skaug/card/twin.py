@@ -24,8 +24,9 @@ def plain_twin(estimator):
     ISDAClassifier,                ``strength=0``
     ISDALogisticRegression
     IHDAFinetuner                  ``synthetic_share=0``: the same levels and steps on
-                                   real rows; its estimator is made plain as well,
-                                   unless it is frozen
+                                   real rows, with the rates and the rest that
+                                   validation chose; its estimator is made plain as
+                                   well, unless it is frozen
     BatchAugmentation              left out of the net's callbacks
     InfluenceAugmenter, sampler    ``"passthrough"`` in its place in a pipeline; of an
                                    InfluenceAugmenter by itself, its ``estimator_``

@@ -57,7 +57,7 @@ class MetricSpace:
         self.metric, self.scale, self.by_product = metric, 1.0, metric != "manhattan"
         if metric != "cosine":
             # A power of two: division by it neither overflows nor rounds.
-            largest = max(float(np.abs(X).max()) for X in arrays)
+            largest = max(float(max(X.max(), -X.min())) for X in arrays)
             self.scale = 2.0 ** math.floor(math.log2(largest)) if largest else 1.0
         # torch warns of read-only arrays and refuses negative strides.
         arrays = [np.require(X, requirements=["C", "W"]) for X in arrays]

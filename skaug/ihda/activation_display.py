@@ -188,8 +188,9 @@ class ActivationDisplay(Printed):
         if max_rows is not None:
             check_value(name, "max_rows", max_rows, Whole(2))
         level = _augmented_level(name, finetuner, level)
-        *activations, source_index = finetuner.sample(X, y, level, n_samples=n_samples)
-        real, synthetic = (h.reshape(len(h), -1) for h in activations)
+        found = finetuner.sample(X, y, level, n_samples=n_samples)
+        activations, synthetic, source_index = found
+        real, synthetic = (h.reshape(len(h), -1) for h in (activations, synthetic))
         if min(real.shape) < 2:
             raise ValueError(
                 f"{name} needs two rows or more, and two activations or more per row; "
@@ -197,7 +198,7 @@ class ActivationDisplay(Printed):
                 "another level."
             )
         n, y = len(real), check_labels(y, len(real), name)
-        potentials = _potentials(finetuner, level, hard, real, y, groups)
+        potentials = _potentials(finetuner, level, hard, activations, y, groups)
         most = max_rows or (ROWS_OF_TSNE if method == "tsne" else n)
         if most < n:
             rows = np.sort(np.random.RandomState(random_state).permutation(n)[:most])
@@ -337,7 +338,7 @@ def _augmented_level(name, finetuner, level):
 
 
 def _potentials(finetuner, level, hard, h, y, groups):
-    """Potentials of activations (n, n_features), or None if they are not shown."""
+    """Potentials of activations (n, ...), or None if they are not shown."""
     (record,) = (one for one in finetuner.levels_ if one.level == level)
     known = not math.isnan(record.radius)
     if hard is False or (hard == "auto" and not known):
@@ -347,7 +348,10 @@ def _potentials(finetuner, level, hard, h, y, groups):
         radius = record.radius
     sources = finetuner.component("sources").set_params(radius=radius)
     codes = np.unique(y, return_inverse=True)[1]
-    return sources.fit(h, codes, groups, with_potentials=True).potentials_
+    points = h.reshape(len(h), -1)
+    if h.ndim > 2 and getattr(sources, "maps", "whole") == "means":
+        points = h.reshape(*h.shape[:2], -1).mean(axis=2)
+    return sources.fit(points, codes, groups, with_potentials=True).potentials_
 
 
 def _placed(method, real, synthetic, random_state):

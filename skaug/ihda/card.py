@@ -1,9 +1,8 @@
 """What IHDA tells the model card; ``skaug/card/methods.py`` explains the functions."""
 
-from sklearn.base import clone
-
 from skaug._table import table
 from skaug.ihda.activation_display import ActivationDisplay
+from skaug.ihda.refits import as_chosen
 from skaug.net.classifier import NetClassifier
 
 __all__ = ["figures", "plain", "tables"]
@@ -13,8 +12,8 @@ MOST_ROWS = 300
 
 
 def plain(finetuner):
-    """The same finetuner with real rows only, at the same levels and steps."""
-    twin = clone(finetuner)
+    """The same finetuner with real rows only, at the same levels, steps and rates."""
+    twin = as_chosen(finetuner)
     if finetuner.estimator is None:
         # The default is written out: who trains the twin may have to set its epochs.
         twin.set_params(estimator=NetClassifier())

@@ -213,7 +213,8 @@ default="all"
     The choice takes one more base training and some 15 fine-tunings per level, twice as
     many for `batch_norm`. To fit again with what was chosen, give the radii and rates
     in ``tuning_.levels`` as lists, and ``skip_probability`` and ``batch_norm`` from
-    ``tuning_``.
+    ``tuning_``. The radius is NaN if the rule of `sources` looks at none; give "auto"
+    in its place.
 
     Activations of a level that take more than half of scikit-learn's
     ``working_memory``, 1,024 MiB by default, are kept in a file in the folder for
@@ -229,8 +230,9 @@ default="all"
     The rows of a data set of torch are read once, in order, at the first level, and
     only activations are kept. The base training and "validated" parameters read them as
     well, pass by pass. They are loaded with ``iterator_valid__num_workers`` and the
-    like of the net. A DataLoader stands for its data set. Arrays, also memory-mapped
-    ones and images as bytes, are converted batch by batch.
+    like of the net. A DataLoader stands for its data set; one that has a sampler or a
+    collate_fn of its own is refused. Arrays, also memory-mapped ones and images as
+    bytes, are converted batch by batch.
 
     References
     ----------
@@ -347,7 +349,8 @@ default="all"
             As for the constructor.
         radius : "validated", float, "auto", tuple, or list or dict of these, \
 default="validated"
-            Reach of a neighbourhood, for all levels or one per level.
+            Reach of a neighbourhood, for all levels or one per level. It is not looked
+            at if `sources` is among the other parameters, which has its own.
         **params
             Parameters to set otherwise.
 
@@ -444,6 +447,7 @@ default="validated"
             fitted = trained(net, *data, train, seed_of_base, progress)
             cut = self._cut_net(fitted, *data)
             tuner = self._tuner(cut, train, held_out, deepcopy(random))
+            tuner.rows.room.tell(cut.names, prints_lines(self.verbose))
             tuner.tune(progress)
             if tuner.interrupted_at is not None:
                 self._start_with(copied(net) if frozen else fitted, cut, random, tuner)
@@ -478,7 +482,8 @@ default="validated"
         skipped = skipped_levels(plan.draws, chosen.skip_probability)
         steps = self._steps(cut.net, len(rows.codes), len(cut.names))
         names = np.array(cut.names)[~skipped].tolist()
-        rows.room.tell(names, prints_lines(self.verbose))
+        if self.tuning_ is None:  # else it was told before the tuning
+            rows.room.tell(names, prints_lines(self.verbose))
         progress.start_over(len(cut.names))
         for name, seed, skips in zip(cut.names, plan.seeds, skipped):
             record = new_record(name, skipped=bool(skips))
@@ -733,7 +738,7 @@ def _per_level(what, value, names):
     if not isinstance(value, (list, dict, np.ndarray)):
         return dict.fromkeys(names, value)
     if isinstance(value, dict) and set(value) >= set(names):
-        return value
+        return {name: value[name] for name in names}
     if not isinstance(value, dict) and len(value) == len(names):
         return dict(zip(names, value))
     raise ValueError(

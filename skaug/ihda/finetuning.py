@@ -4,6 +4,7 @@ The training step is that of the net, with its loss, regularisation and clipping
 gradients. :meth:`~skaug.net.Levels.resumed` makes the network take activations.
 """
 
+import copy
 import math
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
@@ -276,17 +277,33 @@ def recalibrate(rows):
     module = rows.net.module_
     above = trained_norms(rows.levels, rows.level)
     norms = [layer for layer in above if layer.track_running_stats]
-    momenta = [layer.momentum for layer in norms]
     others = [layer for layer in module.modules() if layer not in set(norms)]
-    with torch.no_grad(), rows.levels.resumed(rows.level, others):
-        for layer in norms:
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain mean over all batches
-            layer.train()
+    with (
+        torch.no_grad(),
+        rows.levels.resumed(rows.level, others),
+        _plain_means(norms),
+    ):
         for h, _ in rows.batches():
             module(h)
-    for layer, momentum in zip(norms, momenta):
-        layer.momentum = momentum
+
+
+@contextmanager
+def _plain_means(norms):
+    """Let layers average over all batches from here on; if stopped, as before."""
+    before = [(layer.momentum, copy.deepcopy(layer.state_dict())) for layer in norms]
+    try:
+        for layer in norms:
+            layer.reset_running_stats()
+            layer.momentum = None  # a plain mean
+            layer.train()
+        yield
+    except BaseException:  # Ctrl-C too: averages of a few rows would do harm
+        for layer, (_, state) in zip(norms, before):
+            layer.load_state_dict(state)
+        raise
+    finally:
+        for layer, (momentum, _) in zip(norms, before):
+            layer.momentum = momentum
 
 
 def trained_norms(levels, level, trainable="above"):

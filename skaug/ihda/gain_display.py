@@ -14,6 +14,7 @@ from skaug._checks import OneOf, Whole, check_value
 from skaug._plots import DASHED, axes_of
 from skaug._printing import Printed
 from skaug.ihda.refits import (
+    as_chosen,
     check_finetuner,
     first_seed,
     mean_and_error,
@@ -22,6 +23,7 @@ from skaug.ihda.refits import (
 
 __all__ = ["LevelGainDisplay"]
 
+STOPPED = "LevelGainDisplay was stopped between two levels."
 KIND = OneOf("scores", "gain", hint="Give one of them.")
 
 
@@ -29,9 +31,10 @@ class LevelGainDisplay(Printed):
     """Score after the base training and after each level, beside the real-only twin.
 
     The twin starts from the same base training. It has the same levels, steps, batches
-    and learning rates, but trains on real rows only. A gain of both sides comes from
-    longer training; a difference between them comes from the samples. Make the display
-    with :meth:`from_estimator`. The parameters are kept as attributes.
+    and learning rates, also those chosen by validation, but trains on real rows only. A
+    gain of both sides comes from longer training; a difference between them comes from
+    the samples. Make the display with :meth:`from_estimator`. The parameters are kept
+    as attributes.
 
     Parameters
     ----------
@@ -226,12 +229,12 @@ def _scored_fits(finetuner, seed, data, test, scoring):
     model = clone(finetuner).set_params(random_state=seed)
     stages = model.staged_fit(*data)
     next(stages)
-    # Both sides share the base training. A finetuner draws the same numbers whether it
-    # trains its estimator or is given a trained one.
-    twin = clone(finetuner).set_params(
-        estimator=FrozenEstimator(model.estimator_),
-        synthetic_share=0.0,
-        random_state=seed,
+    if any(record.interrupted for record in model.levels_):  # while it was choosing
+        raise KeyboardInterrupt(STOPPED)
+    # Both sides share the base training, and what is chosen by validation. A finetuner
+    # draws the same numbers whether it trains its estimator or is given a trained one.
+    twin = as_chosen(model).set_params(
+        estimator=FrozenEstimator(model.estimator_), synthetic_share=0.0
     )
     twin_stages = twin.staged_fit(*data)
     next(twin_stages)
@@ -245,5 +248,5 @@ def _staged_scores(score, model, stages, X, y):
     scores = [score(model, X, y), *(score(stage, X, y) for stage in stages)]
     if len(scores) <= len(model.levels_):
         # Curves of different lengths cannot be compared.
-        raise KeyboardInterrupt("LevelGainDisplay was stopped between two levels.")
+        raise KeyboardInterrupt(STOPPED)
     return scores

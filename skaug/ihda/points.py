@@ -7,8 +7,8 @@ among the sample, and sources come from it.
 Three ways were compared on CIFAR-10, with 3,000 rows, three convolutional levels and a
 dense one, noise and 4 seeds. Means of channels instead of whole maps changed accuracy
 by +0.2 points ± 0.7 (one standard error) and log-loss by +0.02 ± 0.04, and the CPU time
-of all potentials from 2.3 to 0.2 s. A sample of 1,000 rows changed them by +0.1 ± 0.2 and
--0.01 ± 0.01, and took 0.9 s. Neither helps or harms beyond doubt; both save time.
+of all potentials from 2.3 to 0.2 s. A sample of 1,000 rows changed them by +0.1 ± 0.2
+and -0.01 ± 0.01, and took 0.9 s. Neither helps or harms beyond doubt; both save time.
 """
 
 import numpy as np

@@ -21,6 +21,7 @@ from skaug.ihda.level import level_skip_probability
 __all__ = [
     "Refits",
     "ablation",
+    "as_chosen",
     "check_finetuner",
     "first_seed",
     "mean_and_error",
@@ -173,7 +174,7 @@ class Refits:
 
     def __init__(self, finetuner, seed, data, test, scoring=None):
         self._data, self._test, self._scoring = data, test, scoring
-        model = _as_chosen(finetuner).set_params(random_state=seed)
+        model = as_chosen(finetuner).set_params(random_state=seed)
         stages = model.staged_fit(*data)
         next(stages)
         stages.close()
@@ -245,10 +246,10 @@ def _chance(number, probability, same_for_all):
     return level_skip_probability(number, probability)
 
 
-def _as_chosen(finetuner):
-    """An unfitted copy, with what was chosen by validation written out."""
+def as_chosen(finetuner):
+    """An unfitted copy, with what its fit chose by validation written out."""
     model = clone(finetuner)
-    if finetuner.tuning_ is None:
+    if getattr(finetuner, "tuning_", None) is None:
         return model
     chosen = finetuner._chosen
     return model.set_params(
@@ -256,7 +257,8 @@ def _as_chosen(finetuner):
         tune_lr=chosen.rates,
         skip_probability=chosen.skip_probability,
         batch_norm=chosen.batch_norm,
-        validation=None,
+        # A part that is held out has served its end, and no level is undone.
+        validation="shrink" if finetuner.shrinks else None,
     )
 
 

@@ -8,8 +8,18 @@ import torch
 from sklearn.utils.validation import _num_samples
 from skorch.dataset import unpack_data
 from skorch.utils import is_dataset, to_tensor
-from torch.utils.data import DataLoader, IterableDataset, Subset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    default_collate,
+    default_convert,
+)
 
+from skaug._checks import check_shape_of_fit
 from skaug._input import as_numbers
 from skaug._labels import check_labels
 from skaug.hard_regions.parts import InParts
@@ -100,10 +110,11 @@ class DatasetRows(InParts):
 
     def in_order(self, keys, **loading):
         """Yield rows as tensors, for one slice after the other."""
-        numbers = [np.arange(len(self._dataset))[key].tolist() for key in keys]
+        all_numbers = np.arange(len(self._dataset))
+        numbers = [all_numbers[key].tolist() for key in keys]
         settings = self._loading | loading
-        if not settings.get("num_workers"):
-            settings = {k: v for k, v in settings.items() if k in OF_LOADING[:2]}
+        if not settings.get("num_workers"):  # all but one are for workers
+            settings = {k: v for k, v in settings.items() if k == "collate_fn"}
         # The loader would draw a seed for its workers from torch's global generator.
         own = torch.Generator().manual_seed(0)
         loader = DataLoader(
@@ -116,7 +127,7 @@ class DatasetRows(InParts):
 def checked_data(X, y):
     """Rows and labels as they are trained on; of a data set, the labels are codes."""
     if isinstance(X, DataLoader):
-        X = X.dataset
+        X = _data_set_of(X)
     if type(X) is dict:  # some sparse arrays are dicts too
         raise TypeError(
             "IHDAFinetuner needs X as an array or a data set of torch; got a dict. "
@@ -129,6 +140,11 @@ def checked_data(X, y):
             "IHDAFinetuner needs a data set that gives rows by number; got "
             f"{type(X).__name__}, which only iterates. Write a class with __len__ and "
             "__getitem__."
+        )
+    if not len(X):
+        raise ValueError(
+            f"IHDAFinetuner needs rows; got an empty {type(X).__name__}. Look at how "
+            "it was made."
         )
     shown = codes_of(X)
     if y is None:
@@ -154,6 +170,31 @@ def checked_data(X, y):
             "Leave y out."
         )
     return X, codes
+
+
+def _data_set_of(loader):
+    """The data set of a loader, whose rows it must give once and as they are."""
+    data, sampler = loader.dataset, loader.batch_sampler
+    if isinstance(data, IterableDataset):
+        return data
+    sampler = loader.sampler if sampler is None else sampler
+    if type(sampler) is BatchSampler:
+        sampler = sampler.sampler
+    takes_all = type(sampler) in (SequentialSampler, RandomSampler)
+    repeats = getattr(sampler, "replacement", False)
+    if not takes_all or repeats or len(sampler) != len(data):
+        raise ValueError(
+            "IHDAFinetuner needs a DataLoader that gives every row once; got one with "
+            f"a {type(sampler).__name__} of its own. Give the data set, or a Subset of "
+            "the rows that are meant."
+        )
+    if loader.collate_fn not in (default_collate, default_convert):
+        raise ValueError(
+            "IHDAFinetuner needs a DataLoader without a collate_fn of its own; got "
+            f"{loader.collate_fn!r}. Give the data set, and the function to the net as "
+            "iterator_train__collate_fn and iterator_valid__collate_fn."
+        )
+    return data
 
 
 def chosen(X, numbers):
@@ -194,6 +235,10 @@ def rows_of(net, X, numbers=None):
         X = X if numbers is None else chosen(X, numbers)
         given = net.get_params_for("iterator_valid")
         loading = {name: given[name] for name in OF_LOADING if name in given}
-        return DatasetRows(X, net.device, loading)
+        rows = DatasetRows(X, net.device, loading)
+        if hasattr(net, "input_shape_") and "collate_fn" not in loading:
+            advice = "Change what the data set gives."
+            check_shape_of_fit(rows, net.input_shape_, "IHDAFinetuner", advice)
+        return rows
     convert = net.converted if isinstance(net, NetClassifier) else None
     return ArrayRows(X, net.device, convert, numbers)

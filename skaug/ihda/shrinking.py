@@ -31,9 +31,16 @@ def averaged(module, share=SHARE):
     try:
         yield
     finally:
-        for name, value in module.state_dict().items():  # shares memory
-            if value.is_floating_point():
-                value.copy_(torch.lerp(before[name], value, share))
+        after = module.state_dict()  # shares memory
+        # A layer that is used in two places has two names. All means are taken before
+        # any is put in its place, so that none is a mean of a mean.
+        means = {
+            name: torch.lerp(before[name], value, share)
+            for name, value in after.items()
+            if value.is_floating_point()
+        }
+        for name, mean in means.items():
+            after[name].copy_(mean)
 
 
 @contextmanager

@@ -151,18 +151,18 @@ class SkipCurveDisplay(Printed):
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
+        probabilities = np.unique(probabilities).tolist()
         for one in probabilities:
             check_value(name, "probabilities", one, Number(0, 1, hint="p is one."))
-        probabilities = np.unique(np.asarray(probabilities, dtype=float))
         data, test = (X, y, groups), (X_test, y_test)
         found, before = [], []
         of_seeds = finetuner, data, test, scoring, n_repeats, random_state
         for refits in refits_of_seeds(name, *of_seeds):
-            found.append([refits.fit(p).score for p in probabilities.tolist()])
+            found.append([refits.fit(p).score for p in probabilities])
             before.append(refits.base.score)
         found, before = np.array(found), np.array(before)
         display = cls(
-            probabilities,
+            np.array(probabilities, dtype=float),
             found.mean(axis=0),
             mean_and_error(found - before[:, None])[1],
             reference=float(before.mean()),

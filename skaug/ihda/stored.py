@@ -20,9 +20,6 @@ __all__ = ["StoredRows", "as_gib", "check_disk", "disk_folder"]
 # What systems answer where a file's space cannot be reserved.
 CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
 
-# What systems answer where a file's space cannot be reserved.
-CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
-
 
 class StoredRows(InParts):
     """Rows in a file on the disk, which has no name and ends with the process.
@@ -63,7 +60,7 @@ class StoredRows(InParts):
             key = range(start, stop, step)
         if isinstance(key, torch.Tensor):
             key = key.cpu()
-        numbers = np.asarray(key, dtype=np.int64)
+        numbers = self._numbers(np.asarray(key))
         rows = torch.empty(len(numbers), self._row, dtype=self.dtype)
         memory = _bytes_of(rows)
         # In the order of the file; each row goes to its own place.
@@ -71,6 +68,18 @@ class StoredRows(InParts):
             own = slice(place * self._stride, (place + 1) * self._stride)
             self._file.read(int(numbers[place]) * self._stride, memory[own])
         return rows.to(self.device)
+
+    def _numbers(self, key):
+        """Row numbers from 0, of numbers or a mask as for an array."""
+        if key.dtype == bool:
+            key = np.flatnonzero(key)
+        numbers, n = key.astype(np.int64), len(self)
+        if len(numbers) and not -n <= numbers.min() <= numbers.max() < n:
+            raise IndexError(
+                f"StoredRows needs numbers of its {n} rows; got {numbers.min()} ... "
+                f"{numbers.max()}. Look at how they were chosen."
+            )
+        return np.where(numbers < 0, numbers + n, numbers)
 
 
 class _File:

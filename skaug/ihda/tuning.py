@@ -169,7 +169,9 @@ class Tuner:
                 with progress.around(), _without_warnings():
                     self._choose_skip_probability()
             self.interrupted_at = None
-            if not self._augmented(self.skip_probability):
+            # Levels that are skipped by chance were not tried.
+            tried = any(told.tried for told in self.record.levels)
+            if tried and not self._augmented(self.skip_probability):
                 warnings.warn(
                     "IHDAFinetuner leaves all levels alone, because nothing that was "
                     "tried lowered the loss of the rows held out. See tuning_, or "
@@ -179,6 +181,7 @@ class Tuner:
         except KeyboardInterrupt:  # the net is in the best state so far
             return
         finally:
+            self.rows = self.held_out = None  # activations can be large
             self.record.seconds = time.perf_counter() - start
 
     def _choose_levels(self, progress):
@@ -336,10 +339,8 @@ class Tuner:
 
     def _level(self, name, seed):
         record = new_record(name, skipped=False)
-        sides = self.rows, self.held_out
-        level = Level(self.settings, record, *sides, self.steps, seed)
-        level.batch_norm = self.batch_norm
-        return level
+        of_pass = self.rows, self.held_out, self.steps, seed
+        return Level(self.settings, record, *of_pass, batch_norm=self.batch_norm)
 
     def _judge(self):
         """The mean loss of the rows held out, infinite if it is none, and by row."""
@@ -354,12 +355,11 @@ class Tuner:
         """Standard error of the difference of two mean losses of the same rows."""
         if math.inf in (found.loss, before.loss):
             return math.nan
-        weights = self.held_out.weights
-        share = 1 / len(found.losses)
-        if weights is not None:
-            share = weights.numpy() / float(weights.sum())
-        differences = (found.losses - before.losses) * share
-        return standard_error(differences, self.held_out.groups)[0]
+        weights, gaps = self.held_out.weights, found.losses - before.losses
+        shares = np.ones(len(gaps)) if weights is None else weights.numpy()
+        shares = shares / shares.sum()
+        contributions = shares * (gaps - shares @ gaps)
+        return standard_error(contributions, self.held_out.groups)[0]
 
 
 def short_list(fitted, most):

@@ -129,7 +129,9 @@ class Calls:
             children = self.children(parent)
             once = [child for child in children if len(self.ends.get(child, [])) == 1]
             forward = type(self.modules[parent]).forward
-            is_chain = forward is nn.Sequential.forward and once == children
+            # Code may go through a Sequential itself, without calling it.
+            is_chain = forward is nn.Sequential.forward and parent in self.ends
+            is_chain = is_chain and once == children
             done = {
                 child
                 for child in once

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from skorch.utils import data_from_dataset, is_dataset, to_numpy
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from skaug._axes import channels_first
 from skaug._checks import check_shape_of_fit
@@ -77,6 +77,11 @@ class TakesRows:
     def _checked_rows(self, X, *, reset):
         """Check rows, and return an array with channels on the second axis."""
         name = type(self).__name__
+        if isinstance(X, DataLoader):
+            raise TypeError(
+                f"{name} needs an array or a data set; got a DataLoader. Give its data "
+                "set, loader.dataset."
+            )
         X = as_numbers(X, name)
         if self.channels_last:
             X = channels_first(np.asarray(X), True, name)

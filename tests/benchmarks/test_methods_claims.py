@@ -22,6 +22,7 @@ def found_with(gains):
 
 def cells_with(gains):
     """Cells where (set, arm) gains points and loses a tenth of them in log-loss."""
+    on_top = ON_TOP, "IHDA over heuristics"
     cells = []
     for name in SETS:
         for seed in range(5):
@@ -39,7 +40,7 @@ def cells_with(gains):
             plain = {BEST: arm(0.0), of_steps(300): arm(0.0)}
             cells.append({**place, "method": PLAIN, "arms": plain})
             for method in dict.fromkeys(["heuristics", *DEFAULTS, *FINETUNED]):
-                noise = NOISE[seed] * (1 + (method == ON_TOP))
+                noise = NOISE[seed] * (1 + (method in on_top))
                 below = gains.get((name, METHODS[method].below), 0.0)
                 points = gains.get((name, method), below) + noise
                 cells.append({**place, "method": method, "arms": {method: arm(points)}})

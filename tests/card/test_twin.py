@@ -56,6 +56,19 @@ def test_twin_of_a_finetuner(isda, digits):
     assert plain_twin(IHDAFinetuner(isda, synthetic_share=0)).estimator.strength == 0
 
 
+def test_twin_of_a_finetuner_takes_what_was_chosen(isda, digits):
+    params = {"levels": ["blocks.0", "blocks.1"], "tune_lr": "validated"}
+    ihda = IHDAFinetuner(FrozenEstimator(isda), generator="noise", random_state=0)
+    ihda.set_params(**params).fit(*digits)
+    twin = plain_twin(ihda).fit(*digits)
+    assert twin.tuning_ is None
+
+    def told(model):
+        return [(record.skipped, record.tune_lr) for record in model.levels_]
+
+    np.testing.assert_equal(told(twin), told(ihda))
+
+
 def test_twin_of_a_shift_has_the_same_shift(isda, digits):
     X, y = digits
     prior = np.arange(10) + 1.0

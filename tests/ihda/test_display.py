@@ -219,6 +219,28 @@ def test_a_fit_that_was_stopped_is_not_drawn(halves):
         gain_of(finetuner, *halves)
 
 
+def test_the_twin_takes_what_was_chosen(halves, monkeypatch):
+    make, made = IHDAFinetuner._tuner, []
+    monkeypatch.setattr(
+        IHDAFinetuner, "_tuner", lambda *args: made.append(1) or make(*args)
+    )
+    finetuner = ihda(tune_lr="validated", synthetic_share=0.5)
+    display = gain_of(finetuner, *halves, scoring="neg_log_loss")
+    assert len(made) == 1, "only one side has chosen"
+    model = clone(finetuner).fit(*halves[:2])
+    levels = model.tuning_.levels
+    assert any(told.tune_lr for told in levels)
+    radii = [0.0 if told.radius == 0 else "auto" for told in levels]
+    twin = clone(finetuner).set_params(
+        synthetic_share=0.0,
+        sources=HardPoints("all", radius=radii),
+        tune_lr=[told.tune_lr for told in levels],
+    )
+    for scores, side in ((display.scores, model), (display.scores_real, twin)):
+        loss = log_loss(halves[3], side.fit(*halves[:2]).predict_proba(halves[2]))
+        np.testing.assert_allclose(scores[0, -1], -loss)
+
+
 @pytest.mark.parametrize("level, width", [("input", 64), (None, None)])
 def test_projections_are_those_of_the_real_activations(fitted, level, width):
     finetuner, X, y = fitted
@@ -335,6 +357,21 @@ def test_hard_points_are_ringed(digits):
     free = ihda().fit(X, y)
     assert activations_of(free, X, y).potentials is None
     assert activations_of(free, X, y, hard=True).rings_ is not None
+
+
+def test_hard_points_are_those_among_channel_means():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6, 100)).astype(np.float32), np.arange(40) % 2
+    sources = HardPoints("hard", maps="means", metric="euclidean")
+    finetuner = ihda(NetClassifier(max_epochs=1), sources=sources).fit(X, y)
+    level = next(iter(finetuner.generators_))
+    real, _, _ = finetuner.sample(X, y, level)
+    radius = finetuner.levels_[0].radius
+    means = real.mean(axis=2)
+    expected = potential(means, y, radius=radius, gamma=radius / 2, metric="euclidean")
+    found = activations_of(finetuner, X, y, level).potentials
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert (expected > 0).any()
 
 
 def test_some_rows_are_shown_with_their_samples(fitted):

@@ -42,6 +42,10 @@ def batches(part, size=32, seed=0):
         yield part.h[rows], part.codes[rows]
 
 
+def is_norm(layer):
+    return isinstance(layer, nn.BatchNorm1d)
+
+
 def state_of(net):
     return copy.deepcopy(net.module_.state_dict())
 
@@ -137,6 +141,24 @@ def test_recalibrated_statistics_are_those_of_the_rows(fitted):
     torch.testing.assert_close(norm.running_var, inputs.var(0))
     assert norm.momentum == momentum
     assert all(key.startswith(("blocks.1", "blocks.2")) for key in changed(net, before))
+
+
+def test_averages_are_as_before_if_recalibration_is_stopped(fitted):
+    net, part = fitted
+    part.reach("blocks.0")
+    momenta = [layer.momentum for layer in net.module_.modules() if is_norm(layer)]
+    before = state_of(net)
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    handle = net.module_.head.register_forward_pre_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        recalibrate(part)
+    handle.remove()
+    assert not changed(net, before)
+    norms = filter(is_norm, net.module_.modules())
+    assert [layer.momentum for layer in norms] == momenta and momenta[0] is not None
 
 
 def test_recalibration_counts_all_rows_alike():

@@ -108,6 +108,27 @@ def test_what_was_chosen_is_kept_and_not_chosen_again(halves, monkeypatch):
     assert found.n_steps[0, -1] == sum(steps) > 0
 
 
+def test_short_steps_stay_short_where_something_was_chosen(halves):
+    model = ihda(sources="all", tune_lr="validated").fit(*halves[:2])
+    assert any(record.steps for record in model.levels_)
+    found = ablation(model, *halves, scoring="neg_log_loss")
+    assert found.scores[0, -1] == loss_of(model, halves)
+
+
+def test_radii_by_name_may_come_in_any_order(halves):
+    names = ["input", "blocks.0", "blocks.1"]
+    counts = []
+    for order in (names, ["elsewhere", *reversed(names)]):
+        sources = HardPoints("all", radius=dict.fromkeys(order, "auto"))
+        model = ihda(sources=sources, skip_probability=0.6, tune_share=0.1)
+        model.fit(*halves[:2])
+        found = ablation(model, *halves, n_repeats=2)
+        counts.append(found.n_levels.tolist())
+        steps = [record.steps for record in model.levels_]
+        assert found.n_levels[0, -1] == np.count_nonzero(steps)
+    assert counts[0] == counts[1]
+
+
 def test_the_same_levels_are_fitted_once(halves, monkeypatch):
     model = ihda().fit(*halves[:2])
     fit, calls = IHDAFinetuner.fit, []
@@ -209,6 +230,7 @@ def test_wrong_arguments_are_refused(halves):
             draw(ihda(), *halves)
     with refuses("needs probabilities to be a number from 0 to 1; got 1.5"):
         curve_of(model, *halves, probabilities=[0, 1.5])
+    assert curve_of(model, *halves, probabilities=1).probabilities == [1]
     with refuses("chose something in its fit; got one whose parameters were all given"):
         SkipCurveDisplay.from_tuning(model)
 

@@ -12,7 +12,14 @@ from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset as SkorchDataset
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 from skaug import HardPoints, IHDAFinetuner, NetClassifier, VAEGenerator, potential
 from skaug.hard_regions import parts
@@ -108,6 +115,17 @@ def test_the_working_memory_decides_and_it_is_told(table, fitted_net, capsys):
         "IHDA, activations: input 0.0 MiB as given, blocks.0 0.0 MiB on the disk, "
         "blocks.1 0.0 MiB on the disk"
     )
+
+
+def test_before_parameters_are_chosen_it_is_told_once(table, fitted_net, capsys):
+    model = frozen(fitted_net, generator="noise", tune_lr=["validated", 0.1, 0.1])
+    warns = pytest.warns(UserWarning, match="on the disk")
+    with config_context(**TINY), warns as caught:
+        model.set_params(verbose=2).fit(*table)
+    assert sum("on the disk" in str(w.message) for w in caught) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "IHDA" in line]
+    assert told[0].startswith("IHDA, activations: input") and "tuning" in told[1]
+    assert not any(line.startswith("IHDA, activations") for line in told[1:])
 
 
 def test_without_room_on_the_disk_it_does_not_begin(table, fitted_net, monkeypatch):
@@ -307,9 +325,22 @@ def test_data_sets_that_cannot_be_used(table, fitted_net):
         ((Stream(), y), TypeError, "got Stream, which only iterates"),
         ((DataLoader(Stream()), y), TypeError, "got Stream, which only iterates"),
         ((_Listed(with_dicts), [0, 1]), TypeError, "rows that are one tensor each"),
+        ((Folder(X[:0], y[:0]), None), ValueError, "got an empty Folder"),
+        ((Folder(X[:, :5], y), None), ValueError, r"\(n, 8\), as in fit; got \(150, 5"),
+        *[
+            ((DataLoader(pair, **own), None), ValueError, f"got .*{name}")
+            for own, name in [
+                ({"sampler": SubsetRandomSampler(range(9))}, "SubsetRandomSampler"),
+                ({"batch_sampler": [[0, 1], [2]]}, "a list of its own"),
+                ({"sampler": RandomSampler(pair, True)}, "a RandomSampler of its own"),
+                ({"collate_fn": list}, "class 'list'"),
+            ]
+        ],
     ]:
         with refuses(message, error):
             clone(model).fit(*data)
+    with refuses("needs an array or a data set; got a DataLoader", TypeError):
+        fitted_net.predict(DataLoader(pair))
 
 
 class _Listed(Dataset):

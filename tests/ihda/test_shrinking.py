@@ -75,6 +75,14 @@ def test_means_are_those_of_the_states_before_and_after_in_proportion():
     assert layers[1].num_batches_tracked.item() == 8  # counts have no mean
 
 
+def test_a_layer_in_two_places_goes_as_far_as_others():
+    layer = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(layer.weight, 0.0)
+    with averaged(torch.nn.Sequential(layer, layer), 0.25):
+        torch.nn.init.constant_(layer.weight, 4.0)
+    assert layer.weight.item() == 1.0
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_two_ends_of_the_way(net, table, share):
     start, rows = state_of(net), rows_of(net, *table)

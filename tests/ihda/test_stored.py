@@ -30,6 +30,12 @@ def test_rows_come_back_as_they_were_written(dtype):
     numbers = torch.randint(0, 50, (70,))  # in any order, some of them twice
     assert rows[numbers].equal(X[numbers]) and rows[numbers.numpy()].equal(X[numbers])
     assert rows.flatten(1)[numbers].equal(X.flatten(1)[numbers])
+    last, mask = torch.tensor([-1, -50]), torch.arange(50) % 3 == 0
+    assert rows[last].equal(X[last]) and rows[mask].equal(X[mask])
+    assert rows[mask & ~mask].equal(X[:0]) and rows[[]].equal(X[:0])
+    for wrong in (50, -51):
+        with refuses(r"needs numbers of its 50 rows; got", IndexError):
+            rows[torch.tensor([wrong])]
 
 
 @linux

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers import refuses
+from scipy.stats import sem
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.frozen import FrozenEstimator
@@ -23,7 +24,7 @@ from skaug import (
     VAEGenerator,
 )
 from skaug.ihda import level, level_skip_probability, tuning
-from skaug.ihda.refits import _as_chosen
+from skaug.ihda.refits import as_chosen
 from skaug.ihda.tuning import short_list, skipped_levels
 
 pytestmark = [
@@ -94,6 +95,21 @@ def tuned(data):
     assert any(told.radius for told in model.tuning_.levels)
     model.warned = messages(caught)
     return model
+
+
+def judged(*data):
+    """A finetuner that chose its rate, and what it saw of the rows held out."""
+    losses = []
+
+    class Watched(tuning.Tuner):
+        def _judge(self):
+            losses.append(super()._judge())
+            return losses[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skaug.ihda.finetuner.Tuner", Watched)
+        model = mixed(tune_lr="validated", levels=["blocks.0"], validation=0.3)
+        return model.fit(*data), losses
 
 
 def messages(caught):
@@ -182,7 +198,7 @@ def test_the_last_pass_is_that_with_the_numbers_chosen(tuned, data, net, frozen)
     X, y = data
     if frozen:  # and what was chosen as refits have it
         tuned = paper(FrozenEstimator(net), radius=0.5).fit(X, y)
-        given = _as_chosen(tuned).fit(X, y)
+        given = as_chosen(tuned).fit(X, y)
     else:
         given = clone(tuned).set_params(**chosen(tuned)).fit(X, y)
     assert tuned.tuning_.batch_norm == given.batch_norm
@@ -195,27 +211,27 @@ def test_errors_are_those_of_paired_differences(data):
     X, y = data
     weights = np.random.default_rng(0).uniform(0.5, 2, len(y))
     groups = np.arange(len(y)) // 4
-    losses = []
-
-    class Watched(tuning.Tuner):
-        def _judge(self):
-            losses.append(super()._judge())
-            return losses[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skaug.ihda.finetuner.Tuner", Watched)
-        model = mixed(tune_lr="validated", levels=["blocks.0"], validation=0.3)
-        model.fit(X, y, groups, weights)
+    model, losses = judged(X, y, groups, weights)
     _, rows = sides(model, y, groups)
     share = weights[rows] / weights[rows].sum()
     for trial, found in zip(model.tuning_.levels[0].tried, losses, strict=True):
         assert trial.loss == pytest.approx(share @ found.losses, rel=1e-6)
-        difference = share * (found.losses - losses[0].losses)
+        gaps = found.losses - losses[0].losses
+        difference = share * (gaps - share @ gaps)
         of_groups = [difference[groups[rows] == g].sum() for g in np.unique(groups)]
         of_groups = np.array(of_groups)[np.isin(np.unique(groups), groups[rows])]
         n = len(of_groups)
         expected = np.sqrt(n / (n - 1) * (of_groups**2).sum())
         assert trial.error == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_error_of_rows_that_count_alike_is_that_of_a_paired_mean(data):
+    model, losses = judged(*data)
+    _, *trials = model.tuning_.levels[0].tried
+    for trial, found in zip(trials, losses[1:], strict=True):
+        gaps = found.losses - losses[0].losses
+        assert trial.error == pytest.approx(sem(gaps), rel=1e-9)
+        assert trial.loss - losses[0].loss == pytest.approx(gaps.mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -373,6 +389,10 @@ def test_a_level_that_is_skipped_by_chance_is_not_tried(data):
     model = paper(skip_probability=1.0, radius=0.5, batch_norm="train").fit(*data)
     assert model.levels_[0].skipped and model.tuning_.levels[0].tried == []
     assert np.isnan(model.levels_[0].radius)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing was tried that could have helped
+        model = paper(skip_probability=1.0, levels=["blocks.0"]).fit(*data)
+    assert model.tuning_.levels[0].tried == []
 
 
 def test_radius_0_leaves_a_level_alone(data):

@@ -377,6 +377,32 @@ def test_modules_below_a_level_run_once_in_a_context(name):
     assert net.counts()[0] == before[0] + 1 + len(X)
 
 
+def test_layers_of_a_sequential_that_is_not_called_may_be_read_by_others():
+    class Summed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            sizes = (4, 6), (6, 8), (8, 6)
+            units = [nn.Sequential(nn.Linear(*pair), nn.ReLU()) for pair in sizes]
+            self.units = nn.Sequential(*units)
+            self.last = nn.Sequential(nn.Linear(6, 5), nn.ReLU())
+            self.head = nn.Linear(5, 2)
+
+        def forward(self, X):
+            found = []
+            for unit in self.units:
+                X = unit(X)
+                found.append(X)
+            return self.head(self.last(found[0] + found[2]))
+
+    network, X = Summed(), torch.randn(10, 4)
+    levels = Levels(network, X)
+    assert levels.names == ["units.0", "last"]
+    h = levels.output("last", X)
+    expected = network(X)
+    with levels.resumed("last"):
+        assert all(network(h).equal(expected) for _ in range(3))
+
+
 def test_a_wrapped_network_has_the_levels_of_its_body():
     class Wrapped(nn.Module):
         def __init__(self):
