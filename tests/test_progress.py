@@ -319,7 +319,8 @@ def test_ihda_tells_lines_at_2_and_its_net_what_it_was_asked_for(capsys):
     assert count_of(drawings[-1]) == ("NetClassifier", 3, 3)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        f"IHDA, level {level}" for level in ("input", "blocks.0", "blocks.1")
+        "IHDA, activations",
+        *(f"IHDA, level {level}" for level in ("input", "blocks.0", "blocks.1")),
     ]
 
 

@@ -22,6 +22,7 @@ from torch.utils.data import (
 from skaug._checks import check_shape_of_fit
 from skaug._input import as_numbers
 from skaug._labels import check_labels
+from skaug._random import new_generator
 from skaug.hard_regions.parts import InParts
 from skaug.net.adjustment import codes_of
 from skaug.net.classifier import NetClassifier
@@ -116,7 +117,7 @@ class DatasetRows(InParts):
         if not settings.get("num_workers"):  # all but one are for workers
             settings = {k: v for k, v in settings.items() if k == "collate_fn"}
         # The loader would draw a seed for its workers from torch's global generator.
-        own = torch.Generator().manual_seed(0)
+        own = new_generator(0)
         loader = DataLoader(
             self._dataset, batch_sampler=numbers, generator=own, **settings
         )

@@ -72,7 +72,9 @@ MADE = {
     "InputNorm": lambda kind: kind(4),
     "LabelDoubtsDisplay": lambda kind: kind(Bunch(score=CURVE)),
     "LeaveOneOutDisplay": lambda kind: kind(CURVE, CURVE, CURVE),
+    "LevelAblationDisplay": lambda kind: kind(["as fitted"], PLACES, PLACES, PLACES),
     "LevelGainDisplay": lambda kind: kind(PLACES, PLACES, ["head"], []),
+    "LevelTuningDisplay": lambda kind: kind([]),
     "Levels": lambda kind: kind(
         nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.randn(5, 4)
     ),
@@ -90,6 +92,7 @@ MADE = {
     "ResampledClassifier": lambda kind: kind(None, LogisticRegression()),
     "Setup": lambda kind: kind((4,), 150, 3, 50, 0),
     "SignalNet": lambda kind: kind(3, 2),
+    "SkipCurveDisplay": lambda kind: kind(CURVE, CURVE, CURVE),
     "Task": lambda kind: kind("iris", X, Y, n_rows=60),
     "TrainedNetwork": lambda kind: kind(None, Jitter()),
     "VAE": lambda kind: kind(4, 2),

@@ -883,7 +883,9 @@ def test_ihda_on_top_trains_augmented_first_and_finetunes_clean(table):
     noise = BatchAugmentation(
         lambda X: rows.append(len(X)) or X + torch.randn_like(X), 1
     )
-    ihda = IHDAFinetuner(net(noise), generator="noise", random_state=0).fit(*table)
+    whole = {"validation": None, "batch_norm": "train"}
+    ihda = IHDAFinetuner(net(noise), generator="noise", random_state=0, **whole)
+    ihda.fit(*table)
     assert sum(rows) == 150 * (EPOCHS - 1)
     assert ihda.levels_ and ihda.score(*table) > 0.7
 
