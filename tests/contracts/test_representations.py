@@ -92,7 +92,9 @@ MADE = {
     "ResampledClassifier": lambda kind: kind(None, LogisticRegression()),
     "Setup": lambda kind: kind((4,), 150, 3, 50, 0),
     "SignalNet": lambda kind: kind(3, 2),
-    "SkipCurveDisplay": lambda kind: kind(CURVE, CURVE, CURVE),
+    "SkipCurveDisplay": lambda kind: kind(
+        CURVE, CURVE, CURVE, reference=1.0, reference_name="p = 0"
+    ),
     "Task": lambda kind: kind("iris", X, Y, n_rows=60),
     "TrainedNetwork": lambda kind: kind(None, Jitter()),
     "VAE": lambda kind: kind(4, 2),
