@@ -102,7 +102,7 @@ def ablation(
 
     See Also
     --------
-    LevelAblationDisplay : The same as a figure.
+    skaug.LevelAblationDisplay : The same as a figure.
 
     Examples
     --------
