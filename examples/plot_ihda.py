@@ -159,9 +159,10 @@ plt.show()
 # ----------------------
 #
 # :meth:`IHDAFinetuner.paper <skaug.IHDAFinetuner.paper>` trains on samples of hard
-# points only, and chooses the radius of every level, the rate and p on a tenth of the
-# rows. Here are 1,000 rows of three classes that overlap. The autoencoders are
-# trained for five passes instead of to the end, to keep the example short.
+# points only. It chooses the radius of every level, the rate, p, and whether batch
+# normalisation is trained, on a tenth of the rows. Here are 1,000 rows of three classes
+# that overlap. The autoencoders are trained for five passes instead of to the end, to
+# keep the example short.
 
 X, y = make_classification(
     4000, 12, n_informative=8, n_classes=3, class_sep=1.0, random_state=0
@@ -213,6 +214,6 @@ plt.show()
 
 # %%
 # On these rows the paper's way is no gain: the network was better before, and better
-# when it trained on with real rows only. Random sources are worse than hard ones. The
-# more levels are skipped, the closer the curve comes to the base training.
+# when it trained on with real rows only. Random sources do less harm than hard ones.
+# The more levels are skipped, the closer the curve comes to the base training.
 # ``SkipCurveDisplay.from_tuning`` draws what the fit itself tried on the rows held out.
