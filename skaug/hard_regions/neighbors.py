@@ -17,7 +17,7 @@ from skaug._progress import Progress, prints_lines
 
 __all__ = ["METRICS", "MetricSpace", "at"]
 
-ROWS_AT_ONCE = 1024
+AT_ONCE = 1024  # rows, or columns
 
 # Largest meaningful radius of each metric.
 METRICS = {"cosine": 2.0, "euclidean": math.inf, "manhattan": math.inf}
@@ -72,7 +72,7 @@ class MetricSpace:
             return [Directions(X, dtype) for X in tensors]
         # Products are precise near 0. The median is one of the values, so that whole
         # numbers stay whole, and outliers do not move it.
-        columns = tensors[-1].split(ROWS_AT_ONCE, dim=1)
+        columns = tensors[-1].split(AT_ONCE, dim=1)
         centre = torch.cat([part.median(0).values for part in columns])
         centre = centre.to(dtype) / self.scale
         return [Centred(X, dtype, centre, self.scale) for X in tensors]
@@ -269,8 +269,8 @@ class Centred:
 
     def largest_square(self):
         """Square of the largest length of a point."""
-        starts = range(0, len(self), ROWS_AT_ONCE)
-        parts = (self[start : start + ROWS_AT_ONCE] for start in starts)
+        starts = range(0, len(self), AT_ONCE)
+        parts = (self[start : start + AT_ONCE] for start in starts)
         return max(float(part.square().sum(1).max()) for part in parts)
 
 
@@ -295,8 +295,8 @@ class Directions(Centred):
             self.length = self._lengths()
 
     def _lengths(self):
-        starts = range(0, len(self), ROWS_AT_ONCE)
-        parts = (self._unscaled(slice(i, i + ROWS_AT_ONCE)) for i in starts)
+        starts = range(0, len(self), AT_ONCE)
+        parts = (self._unscaled(slice(i, i + AT_ONCE)) for i in starts)
         lengths = [torch.linalg.vector_norm(X, dim=1, keepdim=True) for X in parts]
         return torch.cat(lengths)
 
