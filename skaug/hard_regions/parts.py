@@ -9,6 +9,7 @@ depends on the size of a row alone: whatever holds the rows, the numbers are the
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from functools import reduce
 
 import torch
@@ -28,7 +29,7 @@ __all__ = [
 BYTES_AT_ONCE = 2**25
 
 
-class InParts:
+class InParts(ABC):
     """Rows that are not in a tensor, and become one where they are asked for.
 
     Parameters
@@ -57,9 +58,9 @@ class InParts:
         rows = self.read(key)
         return rows.reshape(len(rows), *self.shape[1:])
 
+    @abstractmethod
     def read(self, key):
         """Return rows as a tensor, in the shape in which they are kept."""
-        raise NotImplementedError
 
     def flatten(self, start_dim):
         """Return the same rows with the axes from `start_dim` on as one; no copy."""

@@ -281,19 +281,12 @@ def fit_vae(
     def draw(n):
         return torch.randn(n, latent_dim, generator=generator).to(X.device)
 
-    if X_valid is not None:
-        # Much noise, and the same every time: otherwise chance would choose the step.
-        numbers = torch.arange(len(X_valid), device=X.device)
-        numbers = numbers.repeat(math.ceil(1000 / len(X_valid)))
-        codes_valid = None if codes_valid is None else codes_valid[numbers]
-        X_valid = at_once_if_few(Chosen(X_valid, numbers))
-        held_out = X_valid, draw(len(X_valid)), kl_weight, codes_valid
-    best, best_loss, best_step = trained.state_dict(), math.inf, max_steps
-    step, looked, printed, lines = 0, 0, 0, prints_lines(verbose)
+    judge = _HeldOut(trained, X_valid, codes_valid, draw, kl_weight, max_steps)
+    step, printed, lines = 0, 0, prints_lines(verbose)
     batches = _batches(len(X), batch_size, generator, X.device)
     progress = Progress("VAE", max_steps, verbose=verbose)
     with progress, _ended_by_ctrl_c(vae):
-        while step < min(max_steps, best_step + patience):
+        while step < min(max_steps, judge.best_step + patience):
             rows = next(batches)
             told = None if codes is None else codes[rows]
             loss = trained.loss(X[rows], draw(len(rows)), kl_weight, told)
@@ -301,23 +294,49 @@ def fit_vae(
             loss.backward()
             optimizer.step()
             step += 1
-            # At first the VAE returns the mean, which may suit few rows by chance.
-            if X_valid is not None and step >= max(looked + 20, min(200, max_steps)):
-                looked = step
-                loss = _loss_in_parts(trained, *held_out)
-                if loss < best_loss:
-                    best, best_loss = copy.deepcopy(trained.state_dict()), float(loss)
-                    best_step = step
+            if judge.is_due(step):
+                loss = judge.look(step)
             if progress.is_shown:
                 progress.step(loss=float(loss.detach()))
             if lines and step >= printed + 500:
                 printed = step
                 print(f"VAE, step {step}: loss {float(loss):.4g}")
     vae.n_steps = step
-    trained.load_state_dict(best)
+    trained.load_state_dict(judge.best)
     told = None if codes is None else codes[:batch_size]
     _check_decoded(trained, X[:batch_size], told, lr)
-    return _with_weights(vae, best)
+    return _with_weights(vae, judge.best)
+
+
+class _HeldOut:
+    """The loss of rows that are held out, and the weights with which it was least."""
+
+    def __init__(self, vae, X, codes, draw, kl_weight, max_steps):
+        self._vae, self._rows = vae, None
+        # Without rows that are held out, these are the weights of the last step.
+        self.best, self._least, self.best_step = vae.state_dict(), math.inf, max_steps
+        # At first the VAE returns the mean, which may suit few rows by chance.
+        self._next = max(20, min(200, max_steps))
+        if X is not None:
+            # Much noise, and the same every time, or chance would choose the step.
+            numbers = torch.arange(len(X), device=X.device)
+            numbers = numbers.repeat(math.ceil(1000 / len(X)))
+            codes = None if codes is None else codes[numbers]
+            X = at_once_if_few(Chosen(X, numbers))
+            self._rows = X, draw(len(X)), kl_weight, codes
+
+    def is_due(self, step):
+        """Whether to look after a step: every twenty, once there is something."""
+        return self._rows is not None and step >= self._next
+
+    def look(self, step):
+        """Take the loss, and keep the weights if it is the least."""
+        self._next = step + 20
+        loss = _loss_in_parts(self._vae, *self._rows)
+        if loss < self._least:
+            self.best, self._least = copy.deepcopy(self._vae.state_dict()), float(loss)
+            self.best_step = step
+        return loss
 
 
 class _Standardised(InParts):
