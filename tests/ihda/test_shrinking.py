@@ -7,11 +7,12 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNetClassifier
 
 from skaug import IHDAFinetuner, NetClassifier
 from skaug.ihda import level
 from skaug.ihda.finetuning import LevelRows, finetune
-from skaug.ihda.shrinking import SHARE, averaged, logits_held, mean_square
+from skaug.ihda.shrinking import OF_MEAN, SHARE, averaged, logits_held, mean_square
 from skaug.net import Levels
 
 NET = NetClassifier(module__hidden=(16, 8), max_epochs=10, random_state=0)
@@ -49,17 +50,41 @@ def size_of(logits):
 
 def test_mean_square_is_that_of_centred_logits(net, table):
     X, y = table
-    found = mean_square(rows_of(net, X, y))
+    found = mean_square(rows_of(net, X, y), None)
     np.testing.assert_allclose(found, size_of(logits_of(net, X)), rtol=1e-5)
+
+
+def test_mean_square_of_rows_with_the_mean_mixed_in_at_their_level(net, table):
+    X, y = table
+    rows, mean = rows_of(net, X, y), torch.linspace(-1, 1, 16)
+    with torch.no_grad():
+        mixed = (1 - OF_MEAN) * rows.h + OF_MEAN * mean
+        logits = net.module_.head(net.module_.blocks[1:](mixed)).double().numpy()
+    np.testing.assert_allclose(mean_square(rows, mean), size_of(logits), rtol=1e-5)
 
 
 def test_a_row_of_weight_2_counts_as_the_row_twice(net, table):
     X, y = (part[:30] for part in table)
     weights = np.repeat([1.0, 2.0, 0.0], 10)
     repeated = np.repeat(np.arange(30), weights.astype(int))
-    weighed = mean_square(rows_of(net, X, y, weights=weights))
-    twice = mean_square(rows_of(net, X[repeated], y[repeated]))
+    weighed = mean_square(rows_of(net, X, y, weights=weights), None)
+    twice = mean_square(rows_of(net, X[repeated], y[repeated]), None)
     assert weighed == pytest.approx(twice, rel=1e-6)
+
+
+def test_words_have_no_mean_and_are_taken_as_they_are():
+    y = np.arange(40) % 2
+    X = np.random.RandomState(0).randint(10, size=(40, 6)) + 10 * y[:, None]
+    words = torch.nn.Sequential(torch.nn.EmbeddingBag(20, 8), torch.nn.Linear(8, 2))
+    params = {"criterion": torch.nn.CrossEntropyLoss, "optimizer": torch.optim.Adam}
+    net = NeuralNetClassifier(words, train_split=None, verbose=0, **params).fit(X, y)
+    twin = {"levels": ["input"], "synthetic_share": 0, "tune_lr": 1.0}
+    whole = finetuner(net, validation=None, **twin).fit(X, y).estimator_
+    short = finetuner(net, **twin).fit(X, y).estimator_
+    before, after, at_the_end = (
+        size_of(one.forward(X).double().numpy()) for one in (net, short, whole)
+    )
+    assert after == pytest.approx(before, rel=1e-5) and before < at_the_end
 
 
 def test_means_are_those_of_the_states_before_and_after_in_proportion():
@@ -133,7 +158,9 @@ def test_the_default_is_a_quarter_of_the_whole_step_with_logits_that_do_not_grow
     for name, value in by_hand.items():
         scale = factor if name.startswith("head") else 1
         torch.testing.assert_close(found[name], scale * value, rtol=1e-4, atol=1e-6)
-    sizes = [size_of(logits_of(one, X)) for one in (net, short, whole)]
+    # The mean of the activations that were fine-tuned on.
+    mean = rows_of(net, X, y).h.mean(0)
+    sizes = [mean_square(rows_of(one, X, y), mean) for one in (net, short, whole)]
     assert sizes[1] <= sizes[0] * (1 + 1e-5) and sizes[0] < sizes[2]
 
 
