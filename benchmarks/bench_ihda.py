@@ -35,7 +35,11 @@ not for other subjects. The best temperature is picked on the test rows for ever
 alike, which takes calibration out. Cost is the seconds of fine-tuning over those of the
 base training, one thread each. Hard: points of positive potential, level by level.
 
+With --kept FILE.json, only the arms that --again names are made, and others are taken
+over from the runs of that file, if their network before fine-tuning has the same scores.
+
     python benchmarks/bench_ihda.py [--seeds 8] [--sets har ...] [--output FILE.json]
+    python benchmarks/bench_ihda.py --kept OLD.json --again default noise ...
     python benchmarks/bench_ihda.py --summary FILE.json ...
 """
 
@@ -58,9 +62,11 @@ from runs import (
     by_set,
     claim,
     half_width,
+    kept,
     list_of_claims,
     markdown,
     mean_and_error,
+    place,
     plus_minus,
     rounded,
     study,
@@ -217,8 +223,9 @@ def run_arm(make, base, seed, rows):
     }
 
 
-def run_seed(name, seed):
-    """The base training of a seed and all arms on its rows."""
+def run_seed(name, seed, again=(), kept_runs=None):
+    """The base training of a seed and all arms on its rows, or those made again."""
+    old = (kept_runs or {}).get((name, seed))
     torch.set_num_threads(1)
     rows = drawn(name.split(",")[0], N_TRAIN[name], seed)
     if name.endswith("16 x 16"):
@@ -231,7 +238,7 @@ def run_seed(name, seed):
     untuned = scores(base, rows.X_test, rows.y_test, rows.groups_test)
     untuned |= {"seconds": 0, "hard": [], "levels": 0, "warnings": 0}
     run = {"seconds": round(seconds, 3), "arms": {"base": untuned}}
-    few = FEW_ARMS.get(name, ARMS)
+    few = FEW_ARMS.get(name, ARMS) if old is None else again
     for arm in [arm for arm in ARMS if arm in few]:
         model, run["arms"][arm] = run_arm(ARMS[arm], base, seed, rows)
         if arm == "paper":
@@ -244,7 +251,18 @@ def run_seed(name, seed):
     for key in "arms", "table 4":
         for scored in run.get(key, {}).values():
             scored["cost"] = round(scored["seconds"] / seconds, 5)
-    return run
+    return run if old is None else with_kept(run, old)
+
+
+def with_kept(run, old):
+    """A run with the arms that it lacks, and what belongs to them, from an older one."""
+    new, known = ({m: r["arms"]["base"][m] for m in GAPS} for r in (run, old))
+    if new != known:
+        raise ValueError(f"Kept arms have another base network: {known}, not {new}.")
+    arms = {arm: run["arms"].get(arm, scored) for arm, scored in old["arms"].items()}
+    made = {"kept": f"commit {old['commit']}, {old['origin']}"}
+    others = {key: old[key] for key in ("tuning", "table 4") if key in old}
+    return {**run, **others, "arms": arms, **made}
 
 
 def tuning_of(model):
@@ -427,5 +445,10 @@ def no_harm(name, runs):
 
 
 if __name__ == "__main__":
-    options = study_parser(__doc__, N_TRAIN, seeds=8).parse_args()
-    study(__file__, options, N_TRAIN, run_seed, summary, claims, TITLE)
+    parser = study_parser(__doc__, N_TRAIN, seeds=8)
+    parser.add_argument("--kept", nargs="+", default=[], help="runs to take over")
+    parser.add_argument("--again", nargs="+", choices=ARMS, default=[])
+    options = parser.parse_args()
+    older = {place(run): run for run in kept(options.kept)}
+    run = partial(run_seed, again=options.again, kept_runs=older)
+    study(__file__, options, N_TRAIN, run, summary, claims, TITLE)
