@@ -35,8 +35,8 @@ not for other subjects. The best temperature is picked on the test rows for ever
 alike, which takes calibration out. Cost is the seconds of fine-tuning over those of the
 base training, one thread each. Hard: points of positive potential, level by level.
 
-With --kept FILE.json, only the arms that --again names are made, and others are taken
-over from the runs of that file, if their network before fine-tuning has the same scores.
+With --kept FILE.json, only the arms that --again names are made. Others are taken over
+from the runs of that file, if their network before fine-tuning has the same scores.
 
     python benchmarks/bench_ihda.py [--seeds 8] [--sets har ...] [--output FILE.json]
     python benchmarks/bench_ihda.py --kept OLD.json --again default noise ...
@@ -255,7 +255,7 @@ def run_seed(name, seed, again=(), kept_runs=None):
 
 
 def with_kept(run, old):
-    """A run with the arms that it lacks, and what belongs to them, from an older one."""
+    """A run with the arms that it lacks, and what belongs to them, from an old one."""
     new, known = ({m: r["arms"]["base"][m] for m in GAPS} for r in (run, old))
     if new != known:
         raise ValueError(f"Kept arms have another base network: {known}, not {new}.")
