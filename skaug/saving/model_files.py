@@ -89,9 +89,9 @@ def save(model, path):
 def load(path, types=()):
     """Read a fitted object from a file of :func:`save`.
 
-    Nothing that the file holds is run, and the file cannot name any other classes than
-    those of skaug, estimators of scikit-learn, layers, losses and optimizers of torch,
-    callbacks of skorch and transforms of torchvision, and `types`.
+    Nothing that the file holds is run. It may name classes of skaug, estimators of
+    scikit-learn and imbalanced-learn, layers, losses and optimizers of torch, callbacks
+    of skorch that write no files, transforms and networks of torchvision, and `types`.
 
     Parameters
     ----------

@@ -509,9 +509,8 @@ def test_there_is_no_pickle_in_a_file(tmp_path):
     assert parts[0][0] == 0 and 8 + length + parts[-1][1] == len(content)
     tree = json.loads(metadata["model"], parse_constant=pytest.fail)
     assert not list(nodes_of(tree, "bytes"))
-    for read in (pickle.loads, lambda content: torch.load(BytesIO(content))):
-        with pytest.raises(Exception):  # noqa: B017
-            read(content)
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(content)
 
 
 def test_a_file_says_what_is_in_it(tmp_path):
@@ -725,15 +724,14 @@ def test_a_pickle_that_skorch_would_read_is_not_read(rewritten, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_deeply_nested_trees(tmp_path, monkeypatch):
-    path = tmp_path / "model"
+def test_deeply_nested_trees(tmp_path):
+    path, versions = tmp_path / "model", json.dumps(model_files._versions())
     for depth in (500, 100_000):
         tree = "[" * depth + "]" * depth
-        metadata = {"format": "skaug 1", "model": tree, "versions": "{}"}
+        metadata = {"format": "skaug 1", "model": tree, "versions": versions}
         metadata["sha256"] = model_files._digest(metadata, {})
         save_file({}, path, metadata)
         with refuses("load needs a file as skaug.save wrote it; got Recursion"):
-            monkeypatch.setattr(model_files, "_warn_of_versions", lambda *_: None)
             load(path)
 
 
