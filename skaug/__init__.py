@@ -59,6 +59,7 @@ from skaug.refined import (
     RefineCurveDisplay,
     TableMixup,
 )
+from skaug.saving import load, save
 from skaug.transforms import Cutout
 
 __all__ = [
@@ -106,10 +107,12 @@ __all__ = [
     "error_doubts",
     "expected_calibration_error",
     "hardness",
+    "load",
     "plain_twin",
     "potential",
     "potential_grid",
     "report",
+    "save",
     "suspicious_labels",
     "worst_group_accuracy",
 ]

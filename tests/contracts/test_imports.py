@@ -107,7 +107,7 @@ def test_only_declared_dependencies_are_imported():
     # jinja2 is a dependency of torch, tqdm one of skorch, scipy and threadpoolctl are
     # those of scikit-learn.
     allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
-    allowed |= {"jinja2", "scipy", "skaug", "threadpoolctl"}
+    allowed |= {"jinja2", "safetensors", "scipy", "skaug", "threadpoolctl"}
     # PIL is a dependency of torchvision.
     optional = {
         "table_files.py": {"pandas"},
