@@ -97,7 +97,7 @@ class MetricSpace:
     def beyond_ties(self, radius):
         """Raise the distance of a pair a little, to be a radius that holds the pair."""
         # In another unit, rounding could put that pair, and all at the same distance,
-        # on the other side. The data are rounded to their own dtype, not to the points'.
+        # on the other side. The data are rounded to their own dtype.
         share = self._rounding(radius, self.points[0].X.dtype)
         share = min(max(share, 1e-9), TOO_COARSE)
         return min(radius * (1 + share), METRICS[self.metric])
