@@ -2,9 +2,12 @@
 
 torch's layers, dropout and many transforms draw from generators that the whole process
 shares, one for each device. Whatever skaug draws from them, it draws inside of
-:func:`own_generators`, after which every one of them is as it was before.
+:func:`own_generators`, after which every one of them is as it was before. Threads take
+turns there: one that came in between would draw the numbers of another.
 """
 
+import os
+import threading
 from contextlib import contextmanager
 
 import torch
@@ -21,6 +24,18 @@ __all__ = [
 
 LARGEST_SEED = 2**31 - 1
 
+_turn = threading.RLock()
+
+
+def _new_turn():
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # In a process that was forked, nobody would end the turn of another thread.
+    os.register_at_fork(after_in_child=_new_turn)
+
 
 def draw_seed(random_state):
     """Draw a seed from a `random_state`; None is NumPy's global generator."""
@@ -36,39 +51,49 @@ def new_generator(seed):
 def own_generators(device="cpu", seed=None, states=None):
     """Draw from torch's global generators and leave all of them as they were.
 
+    Other threads wait at this place until the context ends, so that nothing inside may
+    wait for a thread that draws.
+
     The generators of all devices in use are set back; a device that is not in use yet
     has to be named. If there is a seed, all generators begin with the seed, otherwise
     they go on from where they are. If `states` has the state of a device, its generator
     begins with that state. At the end `states` has the states in which the generators
     are left, and the next run can go on from there.
     """
-    generators = _global_generators(torch.device(device))
-    before = [generator.get_state() for generator in generators]
     states = {} if states is None else states
-    try:
-        for generator in generators:
-            if str(generator.device) in states:
-                generator.set_state(states[str(generator.device)])
-            elif seed is not None:
-                # torch.manual_seed would take effect outside of this context as well,
-                # on devices that are not in use yet.
-                generator.manual_seed(seed)
-        yield
-    finally:
-        for generator, state in zip(generators, before):
-            states[str(generator.device)] = generator.get_state()
-            generator.set_state(state)
+    with _turn:
+        generators = _global_generators(torch.device(device))
+        before = [generator.get_state() for generator in generators]
+        try:
+            for generator in generators:
+                if str(generator.device) in states:
+                    generator.set_state(states[str(generator.device)])
+                elif seed is not None:
+                    # torch.manual_seed would take effect outside of this context as
+                    # well, on devices that are not in use yet.
+                    generator.manual_seed(seed)
+            yield
+        finally:
+            for generator, state in zip(generators, before):
+                states[str(generator.device)] = generator.get_state()
+                generator.set_state(state)
 
 
 @contextmanager
 def everything_kept():
-    """Leave NumPy's and torch's global generators as they are, whatever is drawn."""
+    """Leave NumPy's and torch's global generators as they are, whatever is drawn.
+
+    Other threads do not wait: an estimator of the user's may have threads of its own.
+    """
     numpy_generator = check_random_state(None)
     state = numpy_generator.get_state()
+    with _turn:
+        again = way_back()
     try:
-        with own_generators():
-            yield
+        yield
     finally:
+        with _turn:
+            again()
         numpy_generator.set_state(state)
 
 

@@ -51,10 +51,6 @@ __all__ = [
     "sums_at_radii",
 ]
 
-# The median distance is the distance of some pair. In another unit, rounding could put
-# that pair, and all at the same distance, on the other side of the radius.
-BEYOND_TIES = 1 + 1e-9
-
 
 def potential(
     X,
@@ -410,7 +406,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
         space = MetricSpace(metric, [X], device, reach=radius)
         radius = space.typical_distance(n_neighbors, groups)
     if radius > (1e-14 if metric == "cosine" else 0):
-        return radius if metric == "cosine" else radius * BEYOND_TIES
+        return space.beyond_ties(radius)
     distinct = X
     if metric == "cosine":
         distinct = space.points[0][:].cpu().numpy().round(12)
@@ -419,7 +415,8 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
     if not 1 < len(distinct) < len(X):
         return 1.0
     space = MetricSpace(metric, [distinct], device)
-    return space.typical_distance(n_neighbors) or 1.0
+    radius = space.typical_distance(n_neighbors)
+    return space.beyond_ties(radius) if radius else 1.0
 
 
 def _kernel(distances, gamma):

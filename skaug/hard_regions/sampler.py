@@ -523,6 +523,11 @@ default="all"
         by_group = getattr(self.generator_, "other_groups", False)
         groups = {"groups": self._groups[rows]} if by_group else {}
         new, spreads = self.generator_.draw(X, codes, new_generator(seed), **groups)
+        if not new.isfinite().all():
+            raise ValueError(
+                "HardRegionSampler needs new rows that are finite; got NaN or infinity "
+                f"from {type(self.generator_).__name__}. Look for extreme values in X."
+            )
         return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):

@@ -33,6 +33,7 @@ from skaug.ihda.room import Room
 from skaug.ihda.rows import checked_data, encoded, rows_of
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.ihda.tuning import Tuner, is_validated, is_zero, skipped_levels
+from skaug.net.apart import apart
 from skaug.net.classifier import NetClassifier
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
@@ -690,7 +691,7 @@ default="validated"
                 f"IHDAFinetuner needs a level that was augmented; got {level!r}. Such "
                 f"are {known}."
             )
-        net = self.estimator_
+        net = apart(self.estimator_)
         X, codes = encoded(net, *checked_data(X, y))
         X = rows_of(net, X)
         rows = LevelRows(net, self._cut(net, X[_probes(X)])[0], X, codes)
@@ -704,8 +705,13 @@ default="validated"
             self._seed_of_samples,
         )
         new = torch.cat([new for new, _ in made.pieces()])
-        new = new.unflatten(1, rows.h.shape[1:])
-        return rows.h[:].cpu().numpy(), new.cpu().numpy(), sources
+        real, new = rows.h[:], new.unflatten(1, rows.h.shape[1:])
+        if not (real.isfinite().all() and new.isfinite().all()):
+            raise ValueError(
+                "IHDAFinetuner needs activations and samples that are finite; got NaN "
+                f"or infinity at level {level!r}. Look for extreme values in X."
+            )
+        return real.cpu().numpy(), new.cpu().numpy(), sources
 
 
 def _tell(record):

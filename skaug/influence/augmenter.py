@@ -344,9 +344,16 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         return type_of_rows(X) if ours else np.float32
 
     def _for_networks(self, X):
-        """Rows as networks and transforms get them; the nets refuse what overflows."""
+        """Rows in the type that networks and transforms get."""
         with np.errstate(over="ignore"):
-            return X.astype(self.input_dtype_, copy=False)
+            rows = X.astype(self.input_dtype_, copy=False)
+        if not np.isfinite(rows).all():
+            largest = max(X.max(), -X.min())
+            raise ValueError(
+                "InfluenceAugmenter needs numbers that float32 can hold; got "
+                f"{largest:.3g}. Take another unit."
+            )
+        return rows
 
     def _check_parameters(self):
         net = self.estimator

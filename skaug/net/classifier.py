@@ -22,7 +22,7 @@ from skaug._checks import (
     is_number,
 )
 from skaug._labels import check_groups, check_labels
-from skaug._random import draw_seed, own_generators
+from skaug._random import draw_seed, new_generator, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import (
     BatchIterator,
@@ -153,8 +153,9 @@ class NetClassifier(
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and dropout. ``None`` draws a seed from NumPy's
         global generator, as scikit-learn does. torch's global generators are always
-        left as they were. Threads share these generators: to run fits side by side,
-        use processes (joblib's default).
+        left as they were. Threads share these generators, so that the fits of several
+        nets in threads wait for each other: to run them side by side, use processes
+        (joblib's default).
     **kwargs
         skorch's other parameters: ``warm_start`` (whether ``fit`` goes on from the
         weights of the ``fit`` before, False by default), ``callbacks`` (a list; a
@@ -631,9 +632,10 @@ class NetClassifier(
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield logits batch by batch; with ``training=True`` dropout is active."""
-        dataset = self.get_dataset(self._check_input(X))
-        with own_generators():  # A DataLoader draws a seed.
-            batches = iter(self._iterator(dataset))
+        batches = self._iterator(self.get_dataset(self._check_input(X)))
+        loader = getattr(batches, "loader", batches)
+        if isinstance(loader, DataLoader) and loader.generator is None:
+            loader.generator = new_generator(0)  # else it draws from the global one
         for batch in batches:
             with self._own_generators() if training else nullcontext():
                 output = self.evaluation_step(batch, training=training)

@@ -849,3 +849,10 @@ def test_from_a_folder_of_recordings_to_ihda(tmp_path):
     grid = {"ihdafinetuner__generator": ["vae", "noise"]}
     search = GridSearchCV(pipe, grid, cv=GroupKFold(3), error_score="raise")
     assert search.fit(frames.X, frames.y, groups=frames.groups).best_score_ > 0.9
+
+
+def test_samples_that_are_not_finite_are_refused(table):
+    model = ihda(generator="noise").fit(*table)
+    model.generators_["input"].deviation_[0] = math.inf
+    with refuses("samples that are finite; got NaN or infinity at level 'input'"):
+        model.sample(*table, level="input")
