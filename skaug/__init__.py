@@ -1,5 +1,6 @@
 """Learned data augmentation for scikit-learn."""
 
+from skaug._versions import show_versions
 from skaug.card import (
     ModelCard,
     expected_calibration_error,
@@ -61,6 +62,8 @@ from skaug.refined import (
 )
 from skaug.transforms import Cutout
 
+__version__ = "0.2.0"
+
 __all__ = [
     "ActivationDisplay",
     "AugmentationGridDisplay",
@@ -110,6 +113,7 @@ __all__ = [
     "potential",
     "potential_grid",
     "report",
+    "show_versions",
     "suspicious_labels",
     "worst_group_accuracy",
 ]
