@@ -5,8 +5,10 @@ CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' skaug/__init__.py)
+SOURCE ?= build/source
+PAGES = $(ADDRESS)/blob/v$(VERSION)
 
-.PHONY: setup demo test test-oldest lint bench docs dist clean
+.PHONY: setup demo test test-oldest lint bench docs source dist clean
 
 setup: $(VENV)/installed
 
@@ -61,16 +63,19 @@ docs: $(VENV)/docs-installed
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
-# Files for a package index, which shows the README: its links become absolute there.
-dist: setup
+# A package index shows the README without the files beside it: its links become absolute.
+source:
 	@test -n "$(ADDRESS)" || { echo "Set ADDRESS= to the public address of the source."; exit 1; }
-	rm -rf build/source dist && mkdir -p build/source
-	git archive HEAD | tar -x -C build/source
+	rm -rf $(SOURCE) && mkdir -p $(SOURCE)
+	git archive HEAD | tar -x -C $(SOURCE)
 	sed -Ei -e 's#^(!\[.*\]\()([a-z])#\1$(ADDRESS)/raw/v$(VERSION)/\2#' \
-		-e 's#\]\(([A-Za-z][^:)]*\))#]($(ADDRESS)/blob/v$(VERSION)/\1#g' build/source/README.md
-	sed -i 's#^classifiers =#project_urls =\n    Source = $(ADDRESS)\n&#' build/source/setup.cfg
+		-e 's#\]\(([A-Za-z][^:)]*\))#]($(PAGES)/\1#g' $(SOURCE)/README.md
+	sed -i 's#^classifiers =#project_urls =\n    Source = $(ADDRESS)\n    Changes = $(PAGES)/CHANGES.md\n&#' \
+		$(SOURCE)/setup.cfg
+
+dist: setup source
 	$(INSTALL) build
-	$(BIN)/python -m build --outdir dist build/source
+	$(BIN)/python -m build --outdir dist $(SOURCE)
 
 clean:
 	rm -rf .venv .venv-oldest build dist skaug-compare bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache

@@ -1,10 +1,13 @@
 """The number of the version, and which versions of other packages are claimed."""
 
 import re
+import shutil
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
 import numpy as np
+import pytest
 import sklearn
 import torch
 
@@ -42,6 +45,24 @@ def test_the_oldest_versions_that_are_claimed_are_those_that_are_tested():
         assert re.fullmatch(rf"{re.escape(version)}(\.0)*", pins[name]), name
     oldest_python = found(r"^OLDEST_PYTHON .*python([\d.]+)", "Makefile")
     assert found(r"^python_requires = >=(.+)", "setup.cfg") == oldest_python
+
+
+@pytest.mark.skipif(
+    not (shutil.which("make") and (ROOT / ".git").exists()), reason="needs make and git"
+)
+def test_a_package_index_gets_links_that_lead_somewhere(tmp_path):
+    address = "https://forge.example/people/skaug"
+    command = ["make", "source", f"ADDRESS={address}", f"SOURCE={tmp_path}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    readme = (tmp_path / "README.md").read_text()
+    links = re.findall(r"\]\((\S+?)\)", readme)
+    at = rf"{address}/(raw|blob)/v{re.escape(skaug.__version__)}/(.+)"
+    leads = [re.fullmatch(at, link) for link in links]
+    assert len(leads) > 20 and all(leads), links
+    for lead in leads:
+        assert (tmp_path / lead[2]).exists(), lead[2]
+        assert (lead[1] == "raw") == lead[2].endswith(".png")
+    assert f"Source = {address}\n" in (tmp_path / "setup.cfg").read_text()
 
 
 def test_show_versions_names_all_that_is_needed(capsys):
