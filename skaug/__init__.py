@@ -1,5 +1,6 @@
 """Learned data augmentation for scikit-learn."""
 
+from skaug._versions import show_versions
 from skaug.card import (
     ModelCard,
     expected_calibration_error,
@@ -62,6 +63,8 @@ from skaug.refined import (
 from skaug.saving import load, save
 from skaug.transforms import Cutout
 
+__version__ = "0.2.0"
+
 __all__ = [
     "ActivationDisplay",
     "AugmentationGridDisplay",
@@ -113,6 +116,7 @@ __all__ = [
     "potential_grid",
     "report",
     "save",
+    "show_versions",
     "suspicious_labels",
     "worst_group_accuracy",
 ]

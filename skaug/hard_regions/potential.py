@@ -220,7 +220,7 @@ def potential_grid(
     block_size=None,
     device="cpu",
     verbose=0,
-):
+) -> np.ndarray:
     """Potentials for every pair of a radius and a gamma, at about the cost of one pair.
 
     Parameters
@@ -277,7 +277,7 @@ def class_potentials(
     block_size=None,
     device="cpu",
     verbose=0,
-):
+) -> np.ndarray:
     """Potential that a point without a label would have in each class.
 
     Parameters
@@ -362,7 +362,9 @@ def class_potentials(
     return values
 
 
-def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"):
+def auto_radius(
+    X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
+) -> float:
     """Radius that holds some neighbours of a typical point: the "auto" rule.
 
     The radius is the median distance to the 10th nearest neighbour of any class. If
