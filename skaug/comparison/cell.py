@@ -7,14 +7,12 @@ cell has all plain networks of a draw, because the arms take their weight decays
 """
 
 import json
-import os
 import time
 import traceback
 import warnings
 from contextlib import contextmanager
 from functools import cache
 from itertools import product
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -24,6 +22,7 @@ from sklearn.metrics import balanced_accuracy_score
 from skorch import NeuralNet
 from threadpoolctl import threadpool_limits
 
+from skaug._files import atomic_writing
 from skaug.card.scores import (
     expected_calibration_error,
     group_means,
@@ -320,7 +319,5 @@ def warm_up():
 
 def write(path, data):
     """Replace a file by data in JSON; interrupted, it leaves the old one whole."""
-    path = Path(path)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(data, indent=1) + "\n")
-    os.replace(new, path)
+    with atomic_writing(path) as file:
+        file.write((json.dumps(data, indent=1) + "\n").encode())
