@@ -52,7 +52,12 @@ from skaug.isda import (
     ISDALogisticRegression,
     ISDALoss,
 )
-from skaug.net import NetClassifier, PretrainedFeatures, PriorShift
+from skaug.net import (
+    EpochCheckpoint,
+    NetClassifier,
+    PretrainedFeatures,
+    PriorShift,
+)
 from skaug.refined import (
     BatchAugmentation,
     ManifoldMixup,
@@ -69,6 +74,7 @@ __all__ = [
     "CVAEGenerator",
     "ClassCovariance",
     "Cutout",
+    "EpochCheckpoint",
     "GaussianGenerator",
     "HardPoints",
     "HardRegionDisplay",
