@@ -1,4 +1,8 @@
-"""A memory of results, by what they depend on, that other processes read as well."""
+"""A memory of results, by what they depend on, that other processes read as well.
+
+A search finds there what it would compute again. A fit that was killed finds what it
+had finished, and goes on from there.
+"""
 
 import os
 import pickle
@@ -7,7 +11,19 @@ import torch
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
-__all__ = ["content_hash", "memory_of", "remembered"]
+from skaug._checks import Rule
+
+__all__ = ["MEMORY", "Memory", "content_hash"]
+
+MEMORY = Rule(
+    lambda value: (
+        value is None
+        or isinstance(value, (str, os.PathLike))
+        or hasattr(value, "cache")
+    ),
+    "None, a folder or a joblib.Memory",
+    "None keeps nothing.",
+)
 
 
 class _Hasher(NumpyHasher):
@@ -26,27 +42,45 @@ def content_hash(values):
     return _Hasher(hash_name="md5").hash(values)
 
 
-def memory_of(memory):
-    """A joblib.Memory, also of a path; None keeps nothing."""
-    return check_memory(
-        os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-    )
+class Memory:
+    """What an estimator keeps of its fits.
 
+    Parameters
+    ----------
+    memory : str, path, joblib.Memory or None
+        None keeps nothing.
+    name : str
+        The estimator's, for messages.
 
-def remembered(memory, function, *arguments, depends_on):
-    """Call a function, or read what it has returned for equal ``depends_on``."""
-    if getattr(memory, "location", "somewhere") is None:
-        return function(*arguments)
-    try:
-        key = content_hash((function, depends_on))
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise ValueError(
-            "InfluenceAugmenter needs transforms and an estimator that can be pickled, "
-            f"for its memory; got {error}. Define functions and classes in a module, "
-            "or leave memory out."
-        ) from error
-    kept = memory.cache(_result, ignore=["function", "arguments"])
-    return kept(key, function, arguments)
+    Attributes
+    ----------
+    keeps : bool
+        Whether it keeps anything.
+    """
+
+    def __init__(self, memory, name):
+        place = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+        self._memory, self._name = check_memory(place), name
+        self.keeps = getattr(self._memory, "location", "somewhere") is not None
+
+    def digest(self, values):
+        """Name what some objects hold; refuse those that cannot be pickled."""
+        try:
+            return content_hash(values)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{self._name} needs parameters and rows that can be pickled, for its "
+                f"memory; got {error}. Define functions and classes in a module, or "
+                "leave memory out."
+            ) from error
+
+    def call(self, function, *arguments, depends_on):
+        """Call a function, or read what it has returned for equal ``depends_on``."""
+        if not self.keeps:
+            return function(*arguments)
+        name = f"{function.__module__}.{function.__qualname__}"
+        kept = self._memory.cache(_result, ignore=["function", "arguments"])
+        return kept(self.digest((name, depends_on)), function, arguments)
 
 
 def _result(key, function, arguments):
