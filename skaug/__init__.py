@@ -52,12 +52,7 @@ from skaug.isda import (
     ISDALogisticRegression,
     ISDALoss,
 )
-from skaug.net import (
-    EpochCheckpoint,
-    NetClassifier,
-    PretrainedFeatures,
-    PriorShift,
-)
+from skaug.net import NetClassifier, PretrainedFeatures, PriorShift
 from skaug.refined import (
     BatchAugmentation,
     ManifoldMixup,
@@ -74,7 +69,6 @@ __all__ = [
     "CVAEGenerator",
     "ClassCovariance",
     "Cutout",
-    "EpochCheckpoint",
     "GaussianGenerator",
     "HardPoints",
     "HardRegionDisplay",

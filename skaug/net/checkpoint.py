@@ -19,8 +19,8 @@ class EpochCheckpoint(Callback, BaseEstimator):
     This is a callback for any skorch net. The file is a pickle of the whole net, which
     ``joblib.load`` or ``pickle.load`` reads. It takes the place of the one before when
     it is complete and on the disk, so that there is a whole file whenever the process
-    is killed. :meth:`NetClassifier.resume` then trains the epochs that are missing. A
-    net that was killed and resumed equals one that was not, bit for bit.
+    is killed. :meth:`skaug.NetClassifier.resume` then trains the epochs that are
+    missing. A net that was killed and resumed equals one that was not, bit for bit.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class EpochCheckpoint(Callback, BaseEstimator):
 
     See Also
     --------
-    NetClassifier.resume : Goes on with the net from the file.
+    skaug.NetClassifier.resume : Goes on with the net from the file.
 
     Notes
     -----
@@ -54,14 +54,15 @@ class EpochCheckpoint(Callback, BaseEstimator):
     >>> import os, tempfile
     >>> import joblib
     >>> from sklearn.datasets import load_iris
-    >>> from skaug import EpochCheckpoint, NetClassifier
+    >>> from skaug import NetClassifier
+    >>> from skaug.net import EpochCheckpoint
     >>> X, y = load_iris(return_X_y=True)
     >>> path = os.path.join(tempfile.mkdtemp(), "net.pkl")
     >>> keep = EpochCheckpoint(path, every=10)
-    >>> net = joblib.load(path) if os.path.exists(path) else NetClassifier(
-    ...     callbacks=[keep], random_state=0
-    ... )
-    >>> net.resume(X, y).score(X, y) > 0.9  # the same lines start it and go on
+    >>> net = NetClassifier(callbacks=[keep], random_state=0)
+    >>> if os.path.exists(path):  # the same lines begin the training, and go on with it
+    ...     net = joblib.load(path)
+    >>> net.resume(X, y).score(X, y) > 0.9
     True
     """
 

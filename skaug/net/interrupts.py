@@ -29,10 +29,15 @@ class StopsWhole:
 
     def _end_by_interrupt(self, got, advice, stacklevel):
         """Raise in a clone; else warn the caller of ``fit``."""
-        text = f"{type(self).__name__} needs to come to the end of fit; got {got}."
+        name = type(self).__name__
         if self._is_clone:
-            raise KeyboardInterrupt(text)
-        warnings.warn(f"{text} {advice}.", stacklevel=stacklevel)
+            raise KeyboardInterrupt(
+                f"{name} needs to come to the end of fit; got {got}."
+            )
+        warnings.warn(
+            f"{name} needs to come to the end of fit; got {got}. {advice}.",
+            stacklevel=stacklevel,
+        )
 
 
 @contextmanager

@@ -23,11 +23,11 @@ class Resumes(StopsWhole):
     def resume(self, X, y=None, groups=None, sample_weight=None, **fit_params):
         """Finish a training that was broken off by a kill or by Ctrl-C.
 
-        A net that an :class:`EpochCheckpoint`, or any callback that pickles it, kept at
-        the end of an epoch goes on bit for bit as if it had never stopped: with the
-        order of the batches, dropout, the draws of callbacks, the rows held out, the
-        schedules and the patience of early stopping. An epoch in whose middle Ctrl-C
-        came counts as trained.
+        A net that an :class:`~skaug.net.EpochCheckpoint` kept, or any callback that
+        pickles it at the end of an epoch, goes on bit for bit as if it had never
+        stopped: with the order of the batches, dropout, the draws of callbacks, the
+        rows held out, the schedules and the patience of early stopping. An epoch in
+        whose middle Ctrl-C came counts as trained.
 
         Parameters
         ----------

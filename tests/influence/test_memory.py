@@ -1,14 +1,26 @@
 """The memory that keeps scores for a search: what it tells apart, what it finds."""
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
+import pytest
 import torch
-from helpers import few_for_influence, few_rows, few_steps, refused, refuses
+from helpers import (
+    few_for_influence,
+    few_rows,
+    few_steps,
+    killed,
+    refused,
+    refuses,
+    signals_itself,
+    weights,
+)
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -99,8 +111,9 @@ def test_what_does_not_change_the_scores_trains_no_scorer_again(rows, tmp_path):
         {"n_draws": 1},
         {"transforms": [Jitter(), Scaling(0.3)]},
     ):
-        # The same networks score other transforms, or score them in another way.
-        assert augmenter(tmp_path, **other).fit(*rows).n_trainings_ == 1, other
+        # The same networks score other transforms, or score them in another way. The
+        # guard trains with the policy if that is another one.
+        assert augmenter(tmp_path, **other).fit(*rows).n_trainings_ <= 1, other
     X, y = rows
     for other in (
         augmenter(tmp_path, random_state=1),
@@ -184,3 +197,41 @@ def test_another_network_finds_what_does_not_depend_on_it(rows, tmp_path):
     assert fits[0].held_out_loss_ == fits[1].held_out_loss_
     losses = zip(*(one.losses_["objective"] for one in fits))
     assert all(len(set(of_step)) == 1 for of_step in losses)
+
+
+LEARNERS = {
+    "policy": TransformPolicy([Jitter(), Scaling()], n_networks=2),
+    "network": NetworkAugmentation(steps=3, code_dim=4, rounds=2),
+}
+
+
+# Of a policy: two scorers, the guard's two and the last training. Of a network: one F
+# for each round, the guard's three and the last training.
+@refused
+@pytest.mark.parametrize("guard", [True, False])
+@pytest.mark.parametrize("kind, at", [("policy", 2), ("policy", 4), ("network", 2)])
+def test_a_killed_fit_goes_on_from_its_last_training(
+    kind, at, guard, rows, tmp_path, monkeypatch
+):
+    def model(memory=None):
+        learner = clone(LEARNERS[kind])
+        given = {"augmentation": learner, "guard": guard, "refit": True}
+        return augmenter(memory).set_params(**given)
+
+    at = at if guard else 2
+    whole = model().fit(*rows)
+    with monkeypatch.context() as patch:
+        signals_itself(patch, NetClassifier, "fit", at, signal.SIGKILL)
+        killed(partial(model(tmp_path).fit, *rows))
+    resumed = model(tmp_path).fit(*rows)
+    assert resumed.n_trainings_ == whole.n_trainings_ - (at - 1)
+    assert torch.equal(weights(resumed.estimator_), weights(whole.estimator_))
+    assert (
+        resumed.estimator_.history[:, "train_loss"]
+        == (whole.estimator_.history[:, "train_loss"])
+    )
+    views = (one.augment(rows[0], y=rows[1]) for one in (resumed, whole))
+    assert np.array_equal(*views)
+    for name in ("policy_", "losses_", "held_out_loss_", "loss_over_baseline_"):
+        assert getattr(resumed, name, None) == getattr(whole, name, None)
+    assert model(tmp_path).fit(*rows).n_trainings_ == 0

@@ -19,13 +19,8 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from torch import nn
 from torch.utils.data import DataLoader
 
-from skaug import (
-    BatchAugmentation,
-    EpochCheckpoint,
-    ISDAClassifier,
-    NetClassifier,
-    TableMixup,
-)
+from skaug import BatchAugmentation, ISDAClassifier, NetClassifier, TableMixup
+from skaug.net import EpochCheckpoint
 
 pytestmark = few_steps
 EPOCHS = 6
