@@ -6,24 +6,13 @@ had finished, and goes on from there.
 
 import os
 import pickle
+import warnings
 
 import torch
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
-from skaug._checks import Rule
-
-__all__ = ["MEMORY", "Memory", "content_hash"]
-
-MEMORY = Rule(
-    lambda value: (
-        value is None
-        or isinstance(value, (str, os.PathLike))
-        or hasattr(value, "cache")
-    ),
-    "None, a folder or a joblib.Memory",
-    "None keeps nothing.",
-)
+__all__ = ["Memory", "content_hash", "warn_without_seed"]
 
 
 class _Hasher(NumpyHasher):
@@ -81,6 +70,17 @@ class Memory:
         name = f"{function.__module__}.{function.__qualname__}"
         kept = self._memory.cache(_result, ignore=["function", "arguments"])
         return kept(self.digest((name, depends_on)), function, arguments)
+
+
+def warn_without_seed(estimator):
+    """Warn if nothing that the estimator keeps can be found again."""
+    if estimator.memory is not None and estimator.random_state is None:
+        warnings.warn(
+            f"{type(estimator).__name__} needs an int as random_state for its memory; "
+            "got None, with which each fit draws other numbers and finds nothing that "
+            "was kept. Set random_state.",
+            stacklevel=5,
+        )
 
 
 def _result(key, function, arguments):

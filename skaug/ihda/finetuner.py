@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
 
 from skaug._checks import (
+    MEMORY,
     Number,
     OneOf,
     Rule,
@@ -21,7 +22,7 @@ from skaug._checks import (
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._labels import check_groups
-from skaug._memory import MEMORY
+from skaug._memory import warn_without_seed
 from skaug._progress import Progress, prints_lines
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
@@ -205,7 +206,7 @@ default="all"
         unless `tune_lr` is "validated"; if nothing that was tried on the rows held out
         helped at any level; if activations go to the disk, a generator needs more of
         them at once than fit into memory, or distances are those of a sample; if Ctrl-C
-        ends the fit after the base training.
+        ends the fit after the base training, or there is a memory and no seed.
 
     See Also
     --------
@@ -613,6 +614,7 @@ default="validated"
     def _check(self):
         """Refuse parameters that nothing can be done with."""
         check_parameters(self, self._rules)
+        warn_without_seed(self)
         sources = self.component("sources")
         sources.check()
         generator = self.component("generator")

@@ -12,11 +12,11 @@ from sklearn.utils import Bunch, check_random_state
 from skorch import NeuralNetClassifier
 
 from skaug._axes import channels_first
-from skaug._checks import OneOf, Rule, check_parameters, check_two_classes
+from skaug._checks import MEMORY, OneOf, Rule, check_parameters, check_two_classes
 from skaug._components import ComponentsMixin
 from skaug._input import checked_rows
 from skaug._labels import check_groups, check_labels
-from skaug._memory import MEMORY
+from skaug._memory import warn_without_seed
 from skaug._random import draw_seed, own_generators
 from skaug.influence.held_out import check_splits, joined, taken
 from skaug.influence.network_augmentation import NetworkAugmentation
@@ -167,7 +167,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     -----
     UserWarning
         If fewer than 100 rows are held out, some class is not among them, the guard
-        refuses what was learned, or ``fit_transform`` takes the clean rows away.
+        refuses what was learned, ``fit_transform`` takes the clean rows away, or there
+        is a memory and no seed.
 
     See Also
     --------
@@ -357,6 +358,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 "logit_adjustment=1 for classes of unequal size."
             )
         check_parameters(self, self._rules)
+        warn_without_seed(self)
 
     def _checked_data(self, X, y, groups):
         X = self._checked_rows(X, reset=True)

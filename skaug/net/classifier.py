@@ -61,6 +61,7 @@ OF_TRAINING = (
     "_row_weights",
     "batch_weight_",
     "_weight_was_used",
+    "_beginning",
     "_going_on",
 )
 
@@ -432,6 +433,7 @@ class NetClassifier(
                 self._check_trained(X, fit_params)
         finally:
             del self._groups, self._split, self._weights
+            self._forget_training()
             self._forget_weights()
         return self
 

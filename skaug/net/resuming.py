@@ -53,7 +53,7 @@ class Resumes(StopsWhole):
         Neither what is drawn from NumPy's global generator is repeated, nor the order
         of a DataLoader with ``persistent_workers=True``.
         """
-        if not self.initialized_:
+        if not (self.initialized_ and self.history):
             return self.fit(X, y, groups, sample_weight, **fit_params)
         if not hasattr(self, "_unfinished"):
             return self
@@ -64,22 +64,17 @@ class Resumes(StopsWhole):
         """Draw as from the beginning; yield the method that began the training."""
         # A net from a callback has the states of its training.
         now = vars(self).pop("_training_states", None)
-        resumes = method == RESUME
-        start = self._unfinished["states"] if resumes else now
-        with self._own_generators(states=start):
-            if resumes:
-                now = self.generator_state_ if now is None else now
-                self._going_on = now, states_of(self)
-            else:
-                self._unfinished = {
-                    "method": method,
-                    "states": generator_states(self.device or "cpu"),
-                    "first": len(self.history),
-                }
-            try:
-                yield self._unfinished["method"]
-            finally:
-                vars(self).pop("_going_on", None)
+        if method != RESUME:
+            vars(self).pop("_unfinished", None)
+            with self._own_generators(states=now):
+                states = generator_states(self.device or "cpu")
+                self._beginning = {"method": method, "states": states}
+                yield method
+            return
+        with self._own_generators(states=self._unfinished["states"]):
+            now = self.generator_state_ if now is None else now
+            self._going_on = now, states_of(self)
+            yield self._unfinished["method"]
 
     @contextmanager
     def _whole(self, epochs):
@@ -89,8 +84,10 @@ class Resumes(StopsWhole):
             states, of_callbacks = self._going_on
             put_back(self, of_callbacks)
             set_generators(states, self.device or "cpu")
-        elif hasattr(self, "_unfinished"):
-            self._unfinished["last"] = len(self.history) + epochs
+        elif hasattr(self, "_beginning"):
+            first = len(self.history)
+            place = {"first": first, "last": first + epochs}
+            self._unfinished = self._beginning | place
         with interrupts_noted() as noted:
             try:
                 yield
@@ -100,6 +97,11 @@ class Resumes(StopsWhole):
                     vars(self).pop("_unfinished", None)
                 raise
         vars(self).pop("_unfinished", None)
+
+    def _forget_training(self):
+        """Leave nothing that is there only while a net trains."""
+        for name in ("_beginning", "_going_on"):
+            vars(self).pop(name, None)
 
     def _missing_epochs(self):
         """How many epochs a training that goes on has to do."""

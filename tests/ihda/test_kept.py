@@ -198,3 +198,5 @@ def test_what_cannot_be_known_again_is_refused(small, tmp_path):
         plain(tmp_path, net).fit(*small)
     with refuses("memory to be None, a folder or a joblib.Memory; got 3"):
         plain(3).fit(*small)
+    with pytest.warns(UserWarning, match="needs an int as random_state for its"):
+        plain(tmp_path, random_state=None).fit(*small)

@@ -132,7 +132,8 @@ def test_what_does_not_change_the_scores_trains_no_scorer_again(rows, tmp_path):
 @refused
 def test_without_a_number_as_seed_nothing_is_found_again(rows, tmp_path):
     for _ in range(2):
-        fitted = augmenter(tmp_path, random_state=None).fit(*rows)
+        with pytest.warns(UserWarning, match="needs an int as random_state for its"):
+            fitted = augmenter(tmp_path, random_state=None).fit(*rows)
         assert fitted.n_trainings_ == 4
 
 

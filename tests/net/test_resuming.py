@@ -199,6 +199,11 @@ def test_what_has_not_begun_begins_and_what_has_ended_stays():
     whole = net().fit(X, y)
     assert_equal(net().resume(X, y), whole)
     assert whole.resume(X, y) is whole and len(whole.history) == EPOCHS
+    # So does what failed before it began.
+    failed = net(train_split=lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        failed.fit(X, y)
+    assert_equal(failed.set_params(train_split=None).resume(X, y), whole)
     # Another call begins a training of its own.
     part = net().partial_fit(X, y, epochs=2)
     assert len(part.resume(X, y).history) == 2
