@@ -9,6 +9,7 @@ turns there: one that came in between would draw the numbers of another.
 import os
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from sklearn.utils import check_random_state
@@ -16,9 +17,11 @@ from sklearn.utils import check_random_state
 __all__ = [
     "draw_seed",
     "everything_kept",
+    "generator_states",
     "new_generator",
     "own_generators",
     "seed_from_torch",
+    "set_generators",
     "way_back",
 ]
 
@@ -65,13 +68,12 @@ def own_generators(device="cpu", seed=None, states=None):
         generators = _global_generators(torch.device(device))
         before = [generator.get_state() for generator in generators]
         try:
-            for generator in generators:
-                if str(generator.device) in states:
-                    generator.set_state(states[str(generator.device)])
-                elif seed is not None:
+            if seed is not None:
+                for generator in generators:
                     # torch.manual_seed would take effect outside of this context as
                     # well, on devices that are not in use yet.
                     generator.manual_seed(seed)
+            set_generators(states, device)
             yield
         finally:
             for generator, state in zip(generators, before):
@@ -97,16 +99,22 @@ def everything_kept():
         numpy_generator.set_state(state)
 
 
+def generator_states(device="cpu"):
+    """Where torch's global generators are now, by the name of their device."""
+    generators = _global_generators(torch.device(device))
+    return {str(generator.device): generator.get_state() for generator in generators}
+
+
+def set_generators(states, device="cpu"):
+    """Set torch's global generators to states; inside of :func:`own_generators`."""
+    for generator in _global_generators(torch.device(device)):
+        if str(generator.device) in states:
+            generator.set_state(states[str(generator.device)])
+
+
 def way_back(device="cpu"):
     """Make a function that sets torch's generators back to where they are now."""
-    generators = _global_generators(torch.device(device))
-    now = [generator.get_state() for generator in generators]
-
-    def again():
-        for generator, state in zip(generators, now):
-            generator.set_state(state)
-
-    return again
+    return partial(set_generators, generator_states(device), device)
 
 
 def seed_from_torch():

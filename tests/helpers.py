@@ -1,5 +1,7 @@
 """What tests of several folders share."""
 
+import os
+import signal
 from functools import partial
 
 import numpy as np
@@ -73,6 +75,32 @@ class Counting(nn.Module):
         """Count the rows so far."""
         with open(self.path) as file:
             return sum(map(int, file))
+
+
+def signals_itself(monkeypatch, place, name, number, what=signal.SIGINT):
+    """Let a function send its process a signal when it is called for the n-th time."""
+    original, calls = getattr(place, name), []
+
+    def call(*args, **kwargs):
+        calls.append(0)
+        if len(calls) == number:
+            os.kill(os.getpid(), what)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(place, name, call)
+    return calls
+
+
+def killed(function):
+    """Call a function in a process of its own, and expect the process to be killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            function()
+        finally:
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def mirror(X):

@@ -491,6 +491,8 @@ default="all"
             random_state=int(self._seeds[0]),
             verbose=self.verbose,
         )
+        if getattr(self.generator_, "interrupted_", False):
+            raise KeyboardInterrupt
         sentence = collapse(self.generator_, least_r2=0.3)
         if sentence is not None:
             self._warn(sentence)

@@ -39,6 +39,7 @@ from skaug.net.losses import FeedsLoss
 from skaug.net.module_of_data import MakesModule
 from skaug.net.outputs import GivesProbabilities
 from skaug.net.representation import PrintsChanges
+from skaug.net.resuming import RESUME, Resumes
 from skaug.net.rows import TakesRows
 from skaug.net.splits import (
     TRAIN_SPLIT,
@@ -60,10 +61,13 @@ OF_TRAINING = (
     "_row_weights",
     "batch_weight_",
     "_weight_was_used",
+    "_beginning",
+    "_going_on",
 )
 
 
 class NetClassifier(
+    Resumes,
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
@@ -191,14 +195,17 @@ class NetClassifier(
         :math:`\tau \log \pi`.
     outputs_ : {"logits", "probabilities", "log-probabilities"}
         What the network returns. Predictions are probabilities in any case.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training, see Notes.
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
     Warns
     -----
     UserWarning
-        If `max_epochs` leaves an augmented training fewer steps than are advised, or
-        if float32 is too coarse for a column and `module` is not a default network.
+        If `max_epochs` leaves an augmented training fewer steps than are advised, if
+        float32 is too coarse for a column and `module` is not a default network, or if
+        Ctrl-C ends the training.
 
     See Also
     --------
@@ -235,6 +242,12 @@ class NetClassifier(
     Weights need a criterion with ``reduction``, or one whose ``forward`` takes
     ``sample_weight``. ``criterion__weight`` stays as it is in torch, a factor of the
     losses alone.
+
+    After Ctrl-C, ``fit`` returns a net that predicts with what it has learned so far,
+    and :meth:`resume` trains the epochs that are missing. A clone raises
+    KeyboardInterrupt instead, because it is part of a search or of another estimator,
+    which would take it for trained. If a callback ends the training, as skorch's
+    EarlyStopping does, the training is whole.
 
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
@@ -399,21 +412,29 @@ class NetClassifier(
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
         self._groups, self._split, self._weights = groups, None, weights
+        self.interrupted_, resumes = False, method == RESUME
+        name = type(self).__name__
         try:
-            with self._own_generators(), explained_single_rows(type(self).__name__):
+            with self._begun(method) as method, explained_single_rows(name):
                 if first or not hasattr(self, "outputs_"):
                     self._check_module(X, fit_params)
                 split_params = self._split_params(method, fit_params)
                 self._split = self.get_split_datasets(X, codes, **split_params)
                 self._check_weights_of_split(self._split[0])
-                self._learn_input(self._split[0])
-                self._count_classes(self._split[0], anew or method == "fit")
-                self._plan(self._split[0], method)
-                fit_params.setdefault("epochs", self.n_epochs_)
+                if resumes:
+                    fit_params["epochs"] = self._missing_epochs()
+                else:
+                    self._learn_input(self._split[0])
+                    self._count_classes(self._split[0], anew or method == "fit")
+                    self._plan(self._split[0], method)
+                    fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
+                if self.interrupted_:
+                    self._stop()
                 self._check_trained(X, fit_params)
         finally:
             del self._groups, self._split, self._weights
+            self._forget_training()
             self._forget_weights()
         return self
 
@@ -456,7 +477,7 @@ class NetClassifier(
         if epochs is None and self.max_epochs == "auto":
             epochs = planned_epochs(self)
         epochs = self.max_epochs if epochs is None else epochs
-        with counted_epochs(self, epochs):
+        with counted_epochs(self, epochs), self._whole(epochs):
             return super().fit_loop(X, y, epochs, **kwargs)
 
     def _check_parameters(self):
@@ -485,9 +506,11 @@ class NetClassifier(
             return super().initialize()
 
     @contextmanager
-    def _own_generators(self, seed=None):
+    def _own_generators(self, seed=None, states=None):
         """Draw from generators of this net's own, whose states last between calls."""
-        states = {} if seed is not None else dict(getattr(self, "generator_state_", {}))
+        if states is None:
+            states = {} if seed is not None else getattr(self, "generator_state_", {})
+        states = dict(states)
         try:
             with own_generators(self.device or "cpu", seed, states):
                 yield

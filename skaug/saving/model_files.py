@@ -3,13 +3,13 @@
 import hashlib
 import json
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as as_bytes
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skaug._files import atomic_writing
+from skaug._versions import installed
 from skaug.saving.kinds import demand
 from skaug.saving.known import Known
 from skaug.saving.tree import Reader, Writer, names_in
@@ -204,10 +204,4 @@ def _digest(metadata, arrays):
 
 def _versions():
     """Version of each package that decides about predictions."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {package: installed(package) for package in PACKAGES}

@@ -97,6 +97,7 @@ MADE = {
     ),
     "Task": lambda kind: kind("iris", X, Y, n_rows=60),
     "TrainedNetwork": lambda kind: kind(None, Jitter()),
+    "EpochCheckpoint": lambda kind: kind("net.pkl"),
     "VAE": lambda kind: kind(4, 2),
 }
 
