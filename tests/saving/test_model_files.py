@@ -420,7 +420,7 @@ def test_arrays(name, kept):
     [
         torch.arange(6.0).reshape(2, 3),
         torch.arange(6.0).reshape(2, 3).T,
-        torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        torch.arange(120.0).reshape(2, 3, 4, 5).to(memory_format=torch.channels_last),
         torch.arange(3).to(torch.bfloat16),
         torch.tensor(3.0, dtype=torch.float8_e5m2),
         torch.tensor([1 + 2j]),
@@ -428,7 +428,17 @@ def test_arrays(name, kept):
         torch.zeros(2, requires_grad=True),
         torch.zeros(1).expand(3, 2),
     ],
-    ids=str,
+    ids=[
+        "whole",
+        "transposed",
+        "channels last",
+        "bfloat16",
+        "float8",
+        "complex",
+        "fixed parameter",
+        "with gradient",
+        "expanded",
+    ],
 )
 def test_tensors(tensor, kept):
     again = kept(tensor)
