@@ -334,5 +334,6 @@ def test_a_diagram_of_a_pipeline_shows_the_callbacks_of_the_net(is_fitted):
     assert "virtual_params_" not in html
     values = re.findall(r'<td class="value">(.*?)</td>', html, re.S)
     assert values and not any("object at" in value for value in values)
-    shows_what_is_fitted = hasattr(BaseEstimator, "_get_fitted_attr_html")  # from 1.9 on
+    # From scikit-learn 1.9 on.
+    shows_what_is_fitted = hasattr(BaseEstimator, "_get_fitted_attr_html")
     assert ("n_epochs_" in html) == (is_fitted and shows_what_is_fitted)
