@@ -15,21 +15,20 @@ average pooling. (The paper smooths s, which would move the identity at the bord
 A and b are pooled over all positions, they are an affine transformation. Signals have
 one axis, which makes a time warp; tables have none, and W is diagonal. All outputs of G
 are bounded here, since the objective is not bounded. The paper has no bounds.
-"""
 
-import math
-from itertools import pairwise
+The numbers of a code have mean 0 and variance 1 before half of them are dropped. If
+they were small, as at the start of training, dropping them would change nothing, and a
+row would have one view.
+"""
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from skaug.influence.network_layers import FieldGenerator, encoder
 from skaug.net.input_norm import moments_of
 
-__all__ = ["AugmentationNetwork", "Discriminator", "relativistic_losses", "warp"]
-
-# Convolutions, batch normalisation apart, by the number of axes of a row.
-CONVOLUTIONS = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTranspose2d)}
+__all__ = ["AugmentationNetwork", "warp"]
 
 
 def warp(X, positions):
@@ -49,17 +48,6 @@ def own_positions(X):
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)[None].to(X.dtype)
 
 
-def relativistic_losses(real, fake):
-    """Losses of discriminator and generator in a GAN, from their logits (n,) each."""
-    real, fake = real - fake.mean(), fake - real.mean()
-
-    def loss(a, b):
-        # 2 log 2 if all logits are the same
-        return functional.softplus(-a).mean() + functional.softplus(b).mean()
-
-    return loss(real, fake), loss(fake, real)
-
-
 class AugmentationNetwork(nn.Module):
     """Encoder and generator of the paper, for images, signals and tables.
 
@@ -68,14 +56,16 @@ class AugmentationNetwork(nn.Module):
     X : torch.Tensor of shape (n, ...)
         Training rows, which set shapes and the units of the channels.
     branches : {"both", "spatial", "appearance"}, default="both"
-        What G changes. Tables have no axes, and have "appearance" only; images of one
-        channel have no colour, and have "spatial" only, as in the paper.
+        What G changes. Tables have no axes, and have "appearance" only. Grey images
+        have "spatial" only by default, as in the paper; their "appearance" is
+        brightness and contrast.
     combination : {"parallel", "serial"}, default="parallel"
         Whether one encoder and generator, shared by the branches, make all fields from
         the row, or a second pair makes those of appearance from the warped row.
-    bound : float, default=0.05
+    bound : float, default=0.3
         Largest entry of A, b (half an axis is 1), W, and c in standard deviations of
-        the channel.
+        the channel. The default is as wide as rotations by 15 degrees and shifts by an
+        eighth of an axis.
     pooling : int or "global", default=4
         Length of the average pooling that smooths the fields; "global" makes the
         spatial branch affine.
@@ -83,8 +73,12 @@ class AugmentationNetwork(nn.Module):
         Length of the code.
     dropout : float, default=0.5
         Share of the code that is dropped, always.
-    widths : sequence of int, default=(32, 64, 128)
-        Channels of the convolutions of E, each of which halves the axes; G goes back.
+    depth : int, default=4
+        Layers of E, each of which halves axes of more than 4 positions, and of G, which
+        goes back. The paper has 4 for MNIST, 5 for CIFAR and 8 for ImageNet.
+    width : int, default=32
+        Channels of the first layer of E; the second has twice as many, and all others
+        four times as many. The layers of tables have four times as many units.
 
     Notes
     -----
@@ -106,11 +100,12 @@ class AugmentationNetwork(nn.Module):
         *,
         branches="both",
         combination="parallel",
-        bound=0.05,
+        bound=0.3,
         pooling=4,
         code_dim=128,
         dropout=0.5,
-        widths=(32, 64, 128),
+        depth=4,
+        width=32,
     ):
         super().__init__()
         n_axes = X.ndim - 2
@@ -120,30 +115,27 @@ class AugmentationNetwork(nn.Module):
         deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         self.register_buffer("scale", deviation.view(shape))
         self.bound, self.pooling, self.dropout = bound, pooling, dropout
-        possible = {"spatial", "appearance"}
-        if n_axes == 0:
-            possible = {"appearance"}
-        elif n_axes == 2 and X.shape[1] == 1:
-            possible = {"spatial"}
-        if branches != "both" and branches not in possible:
+        c = X.shape[1]
+        self.branches = ["spatial", "appearance"] if n_axes else ["appearance"]
+        if branches != "both" and branches not in self.branches:
             raise ValueError(
                 "AugmentationNetwork needs branches='both' for rows of shape "
-                f"{tuple(X.shape[1:])}; got {branches!r}. Tables have no axes to warp, "
-                "grey images no colours to mix."
+                f"{tuple(X.shape[1:])}; got {branches!r}. Tables have no axes to warp."
             )
-        c = X.shape[1]
+        if branches != "both":
+            self.branches = [branches]
+        elif n_axes == 2 and c == 1:
+            self.branches = ["spatial"]
         # Numbers of channels of A, b, W and c.
         sizes = {
             "spatial": (n_axes**2, n_axes),
             "appearance": (c * c if n_axes else c, c),
         }
-        kept = [
-            name for name in sizes if name in possible and branches in (name, "both")
-        ]
-        groups = [kept] if combination == "parallel" else [[branch] for branch in kept]
-        self.branches = kept
+        groups = [self.branches]
+        if combination == "serial":
+            groups = [[branch] for branch in self.branches]
         self.stages = nn.ModuleList(
-            _Fields(X.shape[1:], {b: sizes[b] for b in group}, code_dim, widths)
+            _Stage(X.shape[1:], {b: sizes[b] for b in group}, code_dim, depth, width)
             for group in groups
         )
 
@@ -207,69 +199,13 @@ class AugmentationNetwork(nn.Module):
         return X + self.scale * (torch.einsum("noc...,nc...->no...", W, x) + c)
 
 
-class _Fields(nn.Module):
-    """One encoder, and one generator with a last layer for each field."""
+class _Stage(nn.Module):
+    """One encoder, and one generator with a field for each change of the branches."""
 
-    def __init__(self, shape, sizes, code_dim, widths):
+    def __init__(self, shape, sizes, code_dim, depth, width):
         super().__init__()
-        n_axes = len(shape) - 1
-        self.shape, self.sizes = shape, sizes
-        self.encoder = _encoder(shape, code_dim, widths)
-        n_outputs = sum(sum(parts) for parts in sizes.values())
-        if n_axes == 0:
-            self.generator = nn.Sequential(nn.Linear(code_dim, 128), nn.ReLU())
-            self.last = nn.Linear(128, n_outputs)
-        else:
-            convolution, transposed = CONVOLUTIONS[n_axes]
-            small = [math.ceil(n / 2 ** len(widths)) for n in shape[1:]]
-            layers = [
-                nn.Linear(code_dim, widths[-1] * math.prod(small)),
-                nn.Unflatten(1, (widths[-1], *small)),
-                nn.ReLU(),
-            ]
-            for n_in, n_out in pairwise([*reversed(widths), widths[0]]):
-                layers += [transposed(n_in, n_out, 4, stride=2, padding=1), nn.ReLU()]
-            self.generator = nn.Sequential(*layers)
-            self.last = convolution(widths[0], n_outputs, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
-
-    def fields(self, code):
-        """The fields of each branch, (n, size, *axes), cut to the axes of the rows."""
-        output = self.last(self.generator(code))
-        for axis, length in enumerate(self.shape[1:], start=2):
-            output = output.narrow(axis, 0, length)
-        fields = {}
-        for branch, parts in self.sizes.items():
-            total = sum(parts)
-            fields[branch] = output[:, :total].split(parts, dim=1)
-            output = output[:, total:]
-        return fields
-
-
-def _encoder(shape, n_outputs, widths):
-    if len(shape) == 1:
-        return nn.Sequential(
-            nn.Linear(shape[0], 128), nn.ReLU(), nn.Linear(128, n_outputs)
+        self.encoder = nn.Sequential(
+            encoder(shape, code_dim, depth, width),
+            nn.LayerNorm(code_dim, elementwise_affine=False),
         )
-    convolution, _ = CONVOLUTIONS[len(shape) - 1]
-    layers = []
-    for n_in, n_out in pairwise([shape[0], *widths]):
-        layers += [convolution(n_in, n_out, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
-    small = math.prod(math.ceil(n / 2 ** len(widths)) for n in shape[1:])
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(widths[-1] * small, n_outputs)
-    )
-
-
-class Discriminator(nn.Module):
-    """Distinguish real rows from made ones, by the row and by its features."""
-
-    def __init__(self, X, n_features, widths=(32, 64, 128)):
-        super().__init__()
-        self.of_rows = _encoder(X.shape[1:], 1, widths)
-        self.of_features = nn.Linear(n_features, 1)
-
-    def forward(self, X, features):
-        """Two logits per row, (n,) each."""
-        return self.of_rows(X)[:, 0], self.of_features(features)[:, 0]
+        self.fields = FieldGenerator(shape, sizes, code_dim, depth, width)

@@ -11,11 +11,13 @@ import torch
 
 from skaug._printing import Printed
 from skaug._progress import Progress
-from skaug.influence.network import Discriminator, relativistic_losses
+from skaug.influence.adversary import Adversary
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import apply
 
 __all__ = ["TrainedNetwork", "train_network"]
+
+RATE = 1e-3
 
 
 class TrainedNetwork(Printed):
@@ -53,45 +55,6 @@ def _after_baseline(baseline, X, y):
     return apply(baseline, X, y, name="InfluenceAugmenter")
 
 
-class _Adversary:
-    """The discriminator of the GAN, which judges rows and their features."""
-
-    def __init__(self, network, influence, X):
-        self.network, self.influence = network, influence
-        n_features = influence.features_.shape[1]
-        self.discriminator = Discriminator(X, n_features).to(X.device)
-        self.centre = influence.features_.mean(dim=0)
-        self.spread = influence.features_.std(dim=0).clamp(min=1e-6)
-        self.optimizer = _adam(self.discriminator)
-
-    def features_of(self, real, fake):
-        """Features of real rows and of made ones, in standard units."""
-        features = self.influence.features_of(torch.cat([real, fake]))
-        return ((features - self.centre) / self.spread).float().split(len(real))
-
-    def losses(self, real, fake, features):
-        """Losses of the discriminator and of the generator, over rows and features."""
-        logits = (
-            self.discriminator((X - self.network.mean) / self.network.scale, of_X)
-            for X, of_X in zip((real, fake), features)
-        )
-        pairs = [relativistic_losses(*pair) for pair in zip(*logits)]
-        return [sum(losses) for losses in zip(*pairs)]
-
-    def step(self, real, fake, features):
-        """Train the discriminator for a step and return its loss."""
-        features = [of_X.detach() for of_X in features]
-        loss, _ = self.losses(real, fake.detach(), features)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return float(loss.detach())
-
-
-def _adam(module):
-    return torch.optim.Adam(module.parameters(), lr=2e-3, betas=(0.5, 0.99))
-
-
 def train_network(
     network,
     influence,
@@ -112,30 +75,34 @@ def train_network(
     device = influence.features_.device
     all_X = torch.from_numpy(X).to(device)
     codes = torch.from_numpy(np.searchsorted(influence.classes_, y)).to(device)
-    adversary, optimizer = _Adversary(network, influence, all_X), _adam(network)
+    adversary = Adversary(network, influence, all_X)
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.5, 0.99))
     losses = {"objective": [], "generator": [], "discriminator": []}
-    pretrain_steps = 0 if baseline is None else pretrain_steps
+    if baseline is None:
+        pretrain_steps, gan_weight = 0, 0.0
     progress = Progress("NetworkAugmentation", pretrain_steps + steps)
     for step in range(pretrain_steps + steps):
         pretraining = step < pretrain_steps
-        gan = pretraining or (gan_weight > 0 and baseline is not None)
         batch = torch.randint(len(all_X), (min(64, len(all_X)),)).to(device)
-        X = all_X[batch]
-        with torch.no_grad():
-            real = _after_baseline(baseline, X, codes[batch])
-        # The paper's GAN turns clean rows into what the baseline makes of them;
-        # afterwards the network comes on top of the baseline.
-        fake = network(X if pretraining else real)
+        X, codes_of_X = all_X[batch], codes[batch]
         loss = torch.zeros((), dtype=torch.float64, device=device)
         if not pretraining:
-            value = score(fake, y[batch.cpu().numpy()])
+            # The network comes on top of the baseline.
+            with torch.no_grad():
+                start = _after_baseline(baseline, X, codes_of_X)
+            value = score(network(start), y[batch.cpu().numpy()])
             loss = loss - value
             losses["objective"].append(float(value.detach()))
-        if gan:
-            features = adversary.features_of(real, fake)
-            _, of_generator = adversary.losses(real, fake, features)
+        if pretraining or gan_weight > 0:
+            # The GAN turns clean rows into what the baseline makes of them.
+            X, codes_of_X = X[::2], codes_of_X[::2]  # as it makes two views of each
+            with torch.no_grad():
+                real = [_after_baseline(baseline, X, codes_of_X) for _ in range(2)]
+            fake = [network(X) for _ in range(2)]
+            of_generator, of_discriminator = adversary.step(real, fake)
             loss = loss + (1.0 if pretraining else gan_weight) * of_generator
             losses["generator"].append(float(of_generator.detach()))
+            losses["discriminator"].append(of_discriminator)
         if not torch.isfinite(loss):
             raise ValueError(
                 "InfluenceAugmenter needs an objective that is finite; got "
@@ -143,14 +110,21 @@ def train_network(
                 "NetworkAugmentation, or set augmentation='policy'."
             )
         optimizer.zero_grad()
-        # Gradients of the discriminator would be computed for nothing.
+        # Gradients of the discriminators would be computed for nothing.
         loss.backward(inputs=list(network.parameters()))
         optimizer.step()
-        if gan:
-            losses["discriminator"].append(adversary.step(real, fake, features))
         progress.step(objective=None if pretraining else losses["objective"][-1])
     _check_views(network, all_X[:64], pretrain_steps + steps)
     return losses
+
+
+def share_of_draws(network, baseline, X, codes):
+    """How far two draws of a row differ by the network, relative to the baseline's."""
+    with torch.no_grad():
+        own = network(X) - network(X)
+        given = _after_baseline(baseline, X, codes) - _after_baseline(baseline, X, codes)
+    own, given = (float((part / network.scale).square().mean()) for part in (own, given))
+    return (own / given) ** 0.5 if given > 0 else float("inf")
 
 
 def _check_views(network, X, n_steps):

@@ -1,0 +1,88 @@
+"""The GAN of the augmentation network: its discriminators, and their training.
+
+The paper takes the relativistic average GAN, whose real rows are those of a baseline
+augmentation, with one discriminator for rows and one, a linear layer, for their
+features in the classifier (Section 4.3). Here the discriminator of rows looks at two
+views of a row at once, as in PacGAN: a network that makes one and the same view each
+time is then easy to tell from a baseline that does not.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skaug.influence.network_layers import encoder
+
+__all__ = ["Adversary", "relativistic_losses"]
+
+# Slower than the network, whose rate is 1e-3.
+RATE = 2e-4
+# Loss of the generator, and of the discriminators, if no one tells rows apart: 2 log 2
+# for each of the two.
+EQUILIBRIUM = 4 * math.log(2)
+
+
+def relativistic_losses(real, fake):
+    """Losses of discriminator and generator in a GAN, from their logits (n,) each."""
+    real, fake = real - fake.mean(), fake - real.mean()
+
+    def loss(a, b):
+        # 2 log 2 if all logits are the same
+        return functional.softplus(-a).mean() + functional.softplus(b).mean()
+
+    return loss(real, fake), loss(fake, real)
+
+
+class Adversary:
+    """Two discriminators: of pairs of views of a row, and of features of a view."""
+
+    def __init__(self, network, influence, X):
+        self.network, self.influence = network, influence
+        shape = 2 * X.shape[1], *X.shape[2:]
+        self.of_rows = encoder(shape, 1, depth=3, width=32).to(X.device)
+        self.of_features = nn.Linear(influence.features_.shape[1], 1).to(X.device)
+        self.centre = influence.features_.mean(dim=0)
+        self.spread = influence.features_.std(dim=0).clamp(min=1e-6)
+        self.optimizer = torch.optim.Adam(
+            [*self.of_rows.parameters(), *self.of_features.parameters()],
+            lr=RATE,
+            betas=(0.5, 0.99),
+        )
+
+    def step(self, real, fake):
+        """Train the discriminators for a step; the losses of generator and themselves.
+
+        Parameters
+        ----------
+        real, fake : tuple of two torch.Tensor of shape (n, ...)
+            Two views of each row, by the baseline and by the network.
+        """
+        features = self._features_of(real[0], fake[0])
+        still = [view.detach() for view in fake]
+        loss, behind = self._losses(real, still, [part.detach() for part in features])
+        if behind <= EQUILIBRIUM:  # else they are ahead, and wait
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        _, of_generator = self._losses(real, fake, features)
+        return of_generator, float(loss.detach())
+
+    def _features_of(self, real, fake):
+        """Features of real rows and of made ones, in standard units."""
+        features = self.influence.features_of(torch.cat([real, fake]))
+        return ((features - self.centre) / self.spread).float().split(len(real))
+
+    def _losses(self, real, fake, features):
+        """Losses of the discriminators and of the generator, over rows and features."""
+        logits = [
+            [self.of_rows(self._standardised(torch.cat(two, dim=1)))[:, 0] for two in (real, fake)],
+            [self.of_features(part)[:, 0] for part in features],
+        ]
+        pairs = [relativistic_losses(*pair) for pair in logits]
+        return [sum(losses) for losses in zip(*pairs)]
+
+    def _standardised(self, views):
+        mean, scale = (torch.cat([part, part], dim=1) for part in (self.network.mean, self.network.scale))
+        return (views - mean) / scale
