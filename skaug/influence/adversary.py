@@ -22,6 +22,8 @@ RATE = 2e-4
 # Loss of the generator, and of the discriminators, if no one tells rows apart: 2 log 2
 # for each of the two.
 EQUILIBRIUM = 4 * math.log(2)
+# Discriminators wait for the network where its loss is above this multiple of it.
+AHEAD = 1.05
 
 
 def relativistic_losses(real, fake):
@@ -62,7 +64,7 @@ class Adversary:
         features = self._features_of(real[0], fake[0])
         still = [view.detach() for view in fake]
         loss, behind = self._losses(real, still, [part.detach() for part in features])
-        if behind <= EQUILIBRIUM:  # else they are ahead, and wait
+        if behind <= AHEAD * EQUILIBRIUM:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -77,12 +79,18 @@ class Adversary:
     def _losses(self, real, fake, features):
         """Losses of the discriminators and of the generator, over rows and features."""
         logits = [
-            [self.of_rows(self._standardised(torch.cat(two, dim=1)))[:, 0] for two in (real, fake)],
+            [
+                self.of_rows(self._standardised(torch.cat(two, dim=1)))[:, 0]
+                for two in (real, fake)
+            ],
             [self.of_features(part)[:, 0] for part in features],
         ]
         pairs = [relativistic_losses(*pair) for pair in logits]
         return [sum(losses) for losses in zip(*pairs)]
 
     def _standardised(self, views):
-        mean, scale = (torch.cat([part, part], dim=1) for part in (self.network.mean, self.network.scale))
+        mean, scale = (
+            torch.cat([part, part], dim=1)
+            for part in (self.network.mean, self.network.scale)
+        )
         return (views - mean) / scale

@@ -76,7 +76,7 @@ class AugmentationNetwork(nn.Module):
     depth : int, default=4
         Layers of E, each of which halves axes of more than 4 positions, and of G, which
         goes back. The paper has 4 for MNIST, 5 for CIFAR and 8 for ImageNet.
-    width : int, default=32
+    width : int, default=16
         Channels of the first layer of E; the second has twice as many, and all others
         four times as many. The layers of tables have four times as many units.
 
@@ -105,7 +105,7 @@ class AugmentationNetwork(nn.Module):
         code_dim=128,
         dropout=0.5,
         depth=4,
-        width=32,
+        width=16,
     ):
         super().__init__()
         n_axes = X.ndim - 2

@@ -7,6 +7,8 @@ bounds, and a guard compares trainings with the network, with the baseline alone
 with neither.
 """
 
+import warnings
+
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
@@ -22,7 +24,11 @@ from skaug.influence.guard import (
     warn_of_refusal,
 )
 from skaug.influence.network import AugmentationNetwork
-from skaug.influence.network_training import TrainedNetwork, train_network
+from skaug.influence.network_training import (
+    TrainedNetwork,
+    share_of_draws,
+    train_network,
+)
 from skaug.influence.objectives import OBJECTIVES
 from skaug.transforms.calling import FUNCTION
 from skaug.transforms.cloning import HoldsTransforms
@@ -32,6 +38,8 @@ from skaug.transforms.ranges import fitted_to
 __all__ = ["NetworkAugmentation"]
 
 ADVICE = "Give more rows, raise steps or strength"
+# Share of the baseline's differences that two draws of a row should have at least.
+FEWEST_DRAWS = 0.3
 
 
 class NetworkAugmentation(HoldsTransforms, BaseEstimator):
@@ -55,25 +63,32 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         bound. "newton" is minus the validation loss after a Newton step of the last
         layer on the batch.
     branches : {"both", "spatial", "appearance"}, default="both"
-        What the network changes. This and the next three are parameters of
+        What the network changes. This and the next six are parameters of
         :class:`~skaug.influence.AugmentationNetwork`.
     combination : {"parallel", "serial"}, default="parallel"
         Whether appearance is made from the row, or from the warped row.
-    bound : float, default=0.05
+    bound : float, default=0.3
         How far the network goes at most.
     code_dim : int, default=128
         Length of the code.
+    dropout : float, default=0.5
+        Share of the code that is dropped.
+    depth : int, default=4
+        Layers of encoder and generator each.
+    width : int, default=16
+        Channels of the first layer.
     mix : float, default=0.5
         Share of rows that the network leaves to the baseline alone.
-    pretrain_steps : int, default=0
-        Steps in which only the GAN is trained, if there is a baseline. The paper finds
-        no use of them for accuracy. 100 of them drove the fields to their bound, where
-        they stayed, since the baseline moves farther than the bound.
-    gan_weight : float, default=0.0
+    pretrain_steps : int, default=200
+        Steps in which only the GAN is trained, if there is a baseline: the network
+        learns to make of clean rows what the baseline makes of them. With ``steps=0``
+        and ``guard=False`` of the augmenter this is all of it. Without these steps, two
+        draws of a row differ by a tenth of what the baseline does.
+    gan_weight : float, default=0.5
         Weight of the GAN's loss beside the objective afterwards. The paper does not say
-        whether the loss stays. 1 kept the network near the identity.
+        whether the loss stays. At 0, draws become alike on signals.
     steps : int, default=150
-        Gradient steps of a round.
+        Gradient steps of a round, after those of pretraining.
     rounds : int, default=1
         How often F is trained with the network so far, and the network through that F.
 
@@ -86,7 +101,12 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
     network_ : AugmentationNetwork
         The trained encoder and generator, also if they were not accepted.
     losses_ : dict of str to list of float
-        ``objective``, ``generator`` and ``discriminator`` by step.
+        ``objective``, ``generator`` and ``discriminator`` by step. The last two are
+        near 4 log 2 = 2.77 if real and made rows cannot be told apart: 2 log 2 for rows
+        and for their features each.
+    draws_ : float or None
+        How far two draws of a row differ by the network, relative to two draws by the
+        baseline: root mean squares in standard units. ``None`` without a baseline.
     accepted_ : bool
         Whether the network, or else the baseline, lowered the held-out loss of plain
         training. True without a guard.
@@ -113,7 +133,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
     >>> X, y = load_digits(return_X_y=True)
     >>> augmenter = InfluenceAugmenter(
     ...     NetClassifier(max_epochs=3),
-    ...     augmentation=NetworkAugmentation(steps=10),
+    ...     augmentation=NetworkAugmentation(steps=10, pretrain_steps=50),
     ...     guard=False,
     ...     random_state=0,
     ... )
@@ -129,7 +149,10 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         "branches": OneOf("both", "spatial", "appearance"),
         "combination": OneOf("parallel", "serial"),
         "bound": Number(0),
-        "code_dim": Whole(1),
+        "code_dim": Whole(2),
+        "dropout": Number(0, 1, open_high=True),
+        "depth": Whole(1),
+        "width": Whole(1),
         "mix": Number(0, 1),
         "pretrain_steps": Whole(0),
         "gan_weight": Number(0),
@@ -144,11 +167,14 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         objective="cosine",
         branches="both",
         combination="parallel",
-        bound=0.05,
+        bound=0.3,
         code_dim=128,
+        dropout=0.5,
+        depth=4,
+        width=16,
         mix=0.5,
-        pretrain_steps=0,
-        gan_weight=0.0,
+        pretrain_steps=200,
+        gan_weight=0.5,
         steps=150,
         rounds=1,
     ):
@@ -159,6 +185,9 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         self.combination = combination
         self.bound = bound
         self.code_dim = code_dim
+        self.dropout = dropout
+        self.depth = depth
+        self.width = width
         self.mix = mix
         self.pretrain_steps = pretrain_steps
         self.gan_weight = gan_weight
@@ -177,6 +206,9 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
             combination=self.combination,
             bound=self.strength * self.bound,
             code_dim=self.code_dim,
+            dropout=self.dropout,
+            depth=self.depth,
+            width=self.width,
         )
         self.losses_ = {}
         learned = TrainedNetwork(self.network_, baseline, self.mix)
@@ -191,6 +223,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         self.augmentation_, self.accepted_ = learned, True
         if guard:
             self._guard(HeldOutLosses(trainings, (train, held_out)), alone)
+        self._compare_draws(baseline, X, trainings.codes(train.y))
         return self
 
     def _guard(self, held_out, alone):
@@ -213,6 +246,24 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
             loss = self.loss_over_baseline_
             result = "the baseline without it"
             warn_of_refusal(f"the network {LOWER}", loss, result, ADVICE)
+
+    def _compare_draws(self, baseline, X, codes):
+        """Warn of a network that makes one and the same view of a row each time."""
+        self.draws_ = None
+        if baseline is not None:
+            some = slice(256)
+            rows = X[some], torch.from_numpy(codes[some])
+            self.draws_ = share_of_draws(self.network_, baseline, *rows)
+        is_used = getattr(self.augmentation_, "network", None) is not None
+        draws_many = self.dropout > 0 and self.strength > 0
+        if is_used and draws_many and (self.draws_ or 1) < FEWEST_DRAWS:
+            warnings.warn(
+                "InfluenceAugmenter needs a network whose draws of a row differ, by "
+                f"{FEWEST_DRAWS} of what two draws by the baseline do; got "
+                f"{self.draws_:.2g}. Raise pretrain_steps or gan_weight of the "
+                "NetworkAugmentation, or set dropout=0 for one view of each row.",
+                stacklevel=5,
+            )
 
     def _baseline(self, X):
         """The function of a batch that comes before the network, or None."""

@@ -52,7 +52,9 @@ class FieldGenerator(nn.Module):
         n_outputs = sum(sum(parts) for parts in sizes.values())
         if len(shape) == 1:
             ends = pairwise([code_dim, *[4 * width] * depth])
-            hidden = [(nn.Linear(*end), nn.LayerNorm(end[1]), nn.ReLU()) for end in ends]
+            hidden = [
+                (nn.Linear(*end), nn.LayerNorm(end[1]), nn.ReLU()) for end in ends
+            ]
             self.hidden = nn.Sequential(*sum(hidden, ()))
             self.last = nn.Linear(4 * width, n_outputs)
         else:

@@ -3,7 +3,7 @@
 The classifier F does not change meanwhile (Section 4.3 of the paper). In a first stage,
 which may be left out, encoder and generator are trained as those of a GAN, whose real
 rows are those of a baseline augmentation. The second stage raises an objective of
-influence; the GAN's loss may stay beside it.
+influence; the GAN's loss stays beside it, so that a row goes on having many views.
 """
 
 import numpy as np
@@ -62,10 +62,10 @@ def train_network(
     held_out,
     baseline,
     *,
-    objective="cosine",
-    gan_weight=0.0,
-    pretrain_steps=0,
-    steps=150,
+    objective,
+    gan_weight,
+    pretrain_steps,
+    steps,
 ):
     """Train a network in place, and return the losses by name and step."""
     # train and held_out are (rows, labels). The network is on the device of F, and a
@@ -122,8 +122,12 @@ def share_of_draws(network, baseline, X, codes):
     """How far two draws of a row differ by the network, relative to the baseline's."""
     with torch.no_grad():
         own = network(X) - network(X)
-        given = _after_baseline(baseline, X, codes) - _after_baseline(baseline, X, codes)
-    own, given = (float((part / network.scale).square().mean()) for part in (own, given))
+        given = _after_baseline(baseline, X, codes) - _after_baseline(
+            baseline, X, codes
+        )
+    own, given = (
+        float((part / network.scale).square().mean()) for part in (own, given)
+    )
     return (own / given) ** 0.5 if given > 0 else float("inf")
 
 

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from skaug.influence import AugmentationNetwork
-from skaug.influence.network import own_positions, relativistic_losses, warp
+from skaug.influence.adversary import relativistic_losses
+from skaug.influence.network import own_positions, warp
 
 SHAPES = [
     (4, 3, 32, 32),
@@ -28,23 +29,24 @@ def rows(*shape, seed=0):
 def shaken(network, std=0.3):
     """The same network with last layers that are not 0."""
     for stage in network.stages:
-        for parameter in stage.last.parameters():
+        for parameter in stage.fields.last.parameters():
             nn.init.normal_(parameter, std=std)
     return network
 
 
 @pytest.mark.parametrize("combination", ["parallel", "serial"])
+@pytest.mark.parametrize("depth", [1, 3, 4, 5, 8])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_starts_as_the_identity_exactly(shape, combination):
+def test_it_starts_as_the_identity_exactly(shape, depth, combination):
     X = rows(*shape)
-    network = AugmentationNetwork(X, combination=combination)
+    network = AugmentationNetwork(X, combination=combination, depth=depth, width=4)
     with torch.no_grad():
         assert torch.equal(network(X), X)
     torch.testing.assert_close(network(X), X, atol=1e-5, rtol=0)
     # and is able to leave it
     network(X).square().sum().backward()
     for stage in network.stages:
-        assert stage.last.weight.grad.abs().sum() > 0
+        assert stage.fields.last.weight.grad.abs().sum() > 0
 
 
 def test_pooled_over_all_positions_it_is_affine():
@@ -106,7 +108,7 @@ def test_appearance_is_a_filter_of_size_one():
     X = 3 * rows(50, 3, 8, 8) + 5
     network = AugmentationNetwork(X, branches="appearance", bound=0.2)
     W, c = rows(3, 3, seed=1), rows(3, seed=2)
-    network.stages[0].last.bias.data = torch.cat([W.ravel(), c])
+    network.stages[0].fields.last.bias.data = torch.cat([W.ravel(), c])
     mean, scale = X.mean(dim=(0, 2, 3)), X.std(dim=(0, 2, 3), correction=0)
     x = (X - mean.view(3, 1, 1)) / scale.view(3, 1, 1)
     filtered = functional.conv2d(x, 0.2 * W.tanh()[..., None, None], 0.2 * c.tanh())
@@ -126,12 +128,42 @@ def test_a_table_is_changed_feature_by_feature_within_the_bound():
 
 
 def test_what_has_no_colour_and_what_has_no_axes():
-    assert AugmentationNetwork(rows(4, 1, 8, 8)).branches == ["spatial"]
+    grey = rows(4, 1, 8, 8)
+    assert AugmentationNetwork(grey).branches == ["spatial"]
+    contrast = AugmentationNetwork(grey, branches="appearance")
+    assert contrast.branches == ["appearance"]
     assert AugmentationNetwork(rows(4, 8)).branches == ["appearance"]
     assert AugmentationNetwork(rows(4, 3, 8, 8)).branches == ["spatial", "appearance"]
-    for shape, branches in [((4, 1, 8, 8), "appearance"), ((4, 8), "spatial")]:
-        with refuses(f"branches='both' .* got '{branches}'"):
-            AugmentationNetwork(rows(*shape), branches=branches)
+    with refuses("branches='both' .* got 'spatial'"):
+        AugmentationNetwork(rows(4, 8), branches="spatial")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_codes_are_standardised_so_that_what_is_dropped_matters(shape):
+    network = AugmentationNetwork(rows(*shape), dropout=0.0)
+    with torch.no_grad():
+        code = network.encode(100 * rows(*shape, seed=1))
+    torch.testing.assert_close(code.mean(dim=1), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        code.square().mean(dim=1), torch.ones(4), rtol=1e-4, atol=0
+    )
+    one, other = (shaken(AugmentationNetwork(rows(*shape)), std=0.05) for _ in range(2))
+    with torch.no_grad():
+        X = rows(*shape)
+        of_draws, of_networks = (one(X) - one(X)).std(), (one(X) - other(X)).std()
+    assert of_draws > 0.1 * of_networks
+
+
+def test_deeper_layers_keep_the_axes_that_are_short():
+    network = AugmentationNetwork(rows(2, 1, 28, 28), depth=8, width=2)
+    (stage,) = network.stages
+    encoder, _ = stage.encoder
+    sizes = [rows(2, 1, 28, 28)]
+    for layer in encoder[:-2]:
+        sizes.append(layer(sizes[-1]))
+    lengths = [tuple(X.shape[1:]) for X in sizes[2::2]]
+    assert lengths[:3] == [(2, 14, 14), (4, 7, 7), (8, 4, 4)]
+    assert lengths[3:] == [(8, 4, 4)] * 5
 
 
 def test_dropped_codes_are_the_only_difference_between_views():

@@ -20,7 +20,8 @@ def tiny():
 
 
 def network(estimator=None, guard=True, **params):
-    learner = NetworkAugmentation(**{"steps": 5, "pretrain_steps": 3, **params})
+    settings = {"steps": 5, "pretrain_steps": 3, "gan_weight": 0.0, "bound": 0.05}
+    learner = NetworkAugmentation(**{**settings, **params})
     estimator = tiny() if estimator is None else estimator
     return InfluenceAugmenter(
         estimator, augmentation=learner, guard=guard, refit=False, random_state=0
@@ -62,9 +63,7 @@ def test_a_network_that_is_not_finite_in_the_end_is_refused(rows, monkeypatch):
                 for weight in group["params"]:
                     weight.data.fill_(np.nan)
 
-    monkeypatch.setattr(
-        network_training, "_adam", lambda module: LastStep(module.parameters())
-    )
+    monkeypatch.setattr(network_training.torch.optim, "Adam", LastStep)
     with refuses("a network whose views are finite; got others after 1 steps"):
         network(steps=1, pretrain_steps=0, guard=False).fit(*rows)
 
