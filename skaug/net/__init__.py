@@ -9,11 +9,12 @@ groups of rows (``splits``); the temperature that fits confidence to rows held o
 (``priors``). :class:`PretrainedFeatures` makes features of images with networks that
 others have trained (``pretrained``): where these come from (``backbones``), how images
 are read (``images``) and augmented (``views``), and where features are kept
-(``feature_cache``).
+(``feature_cache``). Several processes can train one network (``distributed``).
 """
 
 from skaug.net.batches import BatchIterator
 from skaug.net.classifier import NetClassifier
+from skaug.net.distributed import DistributedMixin
 from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.input_norm import InputNorm
 from skaug.net.levels import Levels
@@ -26,6 +27,7 @@ __all__ = [
     "MLP",
     "BatchIterator",
     "ConvNet",
+    "DistributedMixin",
     "InputNorm",
     "Levels",
     "NetClassifier",

@@ -52,6 +52,8 @@ from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 
 __all__ = ["NetClassifier"]
 
+# What divides the rows of a batch by itself, behind the back of the net.
+PARALLEL = nn.DataParallel, nn.parallel.DistributedDataParallel
 # What is there only while a net trains.
 OF_TRAINING = (
     "_groups",
@@ -462,6 +464,13 @@ class NetClassifier(
         """Refuse parameters that cannot be used."""
         check_parameters(self, self._rules)
         self._check_adjustment()
+        if isinstance(self.module, PARALLEL) or self.module in PARALLEL:
+            raise ValueError(
+                f"{type(self).__name__} needs module to be the network itself; got a "
+                "DataParallel around one. Give the network, and let "
+                "skaug.net.DistributedMixin train it in DistributedDataParallel, with "
+                "a process for each device."
+            )
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
                 f"{type(self).__name__} needs batch_size >= 2 for its default "
@@ -480,8 +489,12 @@ class NetClassifier(
         self : NetClassifier
             The initialised net.
         """
-        with self._own_generators(draw_seed(self.random_state)), quiet_below_two(self):
+        with self._own_generators(self._first_seed()), quiet_below_two(self):
             return super().initialize()
+
+    def _first_seed(self):
+        """Draw the seed that all else is drawn from."""
+        return draw_seed(self.random_state)
 
     @contextmanager
     def _own_generators(self, seed=None):

@@ -1,0 +1,209 @@
+"""How time and memory grow with rows, features and classes, and what a worker adds.
+
+Each method takes four sizes, doubled each time, of a table of normal columns about the
+mean of each class. The exponent is the slope of a line through the logarithms of size
+and time: 1 is as much time as rows, 2 their square. Memory is the peak of the resident
+set beyond that before the call. One thread; a process of its own for each line, in
+which a small call has loaded what there is to load.
+
+- potential, hardness: of all rows, with 64 features unless the features grow. Points
+  within the default radius count, about a tenth neighbour each.
+- influence: softmax regression on the rows, and the totals of 500 validation rows.
+- IHDA: a network of 5 epochs, fine-tuned level by level, 20 features.
+- compare: AugmentationSearchCV of ISDA in two folds, with trainings of 100 and 200
+  steps, 20 features.
+
+Workers: the same calls at one size with n_jobs=1 and n_jobs=2, by the clock, processes
+of joblib that a small call has started. IHDA is a cross-validation of two folds, and
+influence the fits without each of 24 rows. Results have to be equal to the last bit.
+
+    python benchmarks/bench_growth.py
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch
+
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.model_selection import cross_val_predict
+
+from costs import in_own_process, peak_mib, print_line, run, shown
+from runs import check, claim, origin, parser_of
+from skaug import (
+    AugmentationSearchCV,
+    IHDAFinetuner,
+    LastLayerInfluence,
+    NetClassifier,
+    hardness,
+    potential,
+)
+from skaug.comparison import Budgets
+
+SHAPE = {"rows": 4000, "features": 64, "classes": 5}
+SMALL = {"rows": 1000, "features": 20, "classes": 5}
+BASE = {"potential": SHAPE, "hardness": SHAPE, "influence": SHAPE}
+# What grows, and from where; doubled three times.
+GROWING = [
+    ("potential", "rows", 4000),
+    ("hardness", "rows", 4000),
+    ("influence", "rows", 4000),
+    ("IHDA", "rows", 500),
+    ("compare", "rows", 500),
+    ("potential", "features", 32),
+    ("hardness", "features", 32),
+    ("influence", "features", 32),
+    ("IHDA", "features", 20),
+    ("potential", "classes", 5),
+    ("influence", "classes", 5),
+    ("IHDA", "classes", 5),
+]
+AT_MOST = {"rows": {"potential": 2.2, "hardness": 2.2, "influence": 1.3, "IHDA": 1.3}}
+WORKERS = {
+    "potential": {**SHAPE, "rows": 24_000},
+    "hardness": {**SHAPE, "rows": 16_000},
+    "influence": SHAPE,
+    "IHDA": {**SMALL, "rows": 2000},
+    "compare": SMALL,
+}
+SPEED_UP_GOAL = 1.4
+FEW = Budgets(plain=(100, 200), augmented=(200,), decays=(0.01,), refused=100)
+
+
+def make_rows(rows, features, classes, seed=0):
+    """Rows whose classes differ in their means, and their labels."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(rows) % classes
+    means = rng.normal(size=(classes, features))
+    return rng.normal(size=(rows, features)) + means[y], y
+
+
+def call_of(name, shape, n_jobs=1):
+    """What is timed: a function without arguments, which returns an array."""
+    X, y = make_rows(**shape)
+    if name in ("potential", "hardness"):
+        function = {"potential": potential, "hardness": hardness}[name]
+        return partial(function, X, y, n_jobs=n_jobs)
+    if name == "influence":
+        return partial(totals, X, y)
+    if name == "IHDA":
+        return partial(finetuner().fit, X, y)
+    return partial(compared, X, y, n_jobs)
+
+
+def totals(X, y):
+    """What each row does to the loss of rows held out."""
+    held_out = make_rows(500, X.shape[1], len(np.unique(y)), seed=1)
+    return LastLayerInfluence().fit(X, y).predicted_loss_change(*held_out)
+
+
+def finetuner():
+    net = NetClassifier(max_epochs=5, random_state=0)
+    return IHDAFinetuner(net, random_state=0)
+
+
+def compared(X, y, n_jobs):
+    search = AugmentationSearchCV(
+        methods=["ISDA"], cv=2, budget=FEW, refit=False, n_jobs=n_jobs, random_state=0
+    )
+    search.fit(X, y)
+    return np.array([record["score"] for record in search.results_])
+
+
+def shared_call_of(name, shape, n_jobs):
+    """What is timed with workers."""
+    X, y = make_rows(**shape)
+    if name == "IHDA":
+        return partial(
+            cross_val_predict, finetuner(), X, y, cv=2, n_jobs=n_jobs, method="predict"
+        )
+    if name == "influence":
+        influence = LastLayerInfluence(n_jobs=n_jobs).fit(X, y)
+        return partial(influence.refitted_loss_change, X[:500], y[:500], range(24))
+    return call_of(name, shape, n_jobs)
+
+
+def seconds_of(call):
+    """Seconds of a call by the clock, and what it returns."""
+    start = time.perf_counter()
+    found = call()
+    return time.perf_counter() - start, found
+
+
+def measure(what, name, *case):
+    """Growth along an axis, or a call with one worker and with two."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    return {"growth": growth, "workers": two_workers}[what](name, *case)
+
+
+def growth(name, axis, first):
+    """Sizes, seconds and MiB of four calls."""
+    base = BASE.get(name, SMALL)
+    call_of(name, {**base, "rows": 300})()
+    sizes, seconds, peaks = [first * 2**power for power in range(4)], [], []
+    for size in sizes:
+        taken, peak = seconds_and_peak(call_of(name, {**base, axis: size}))
+        seconds.append(taken)
+        peaks.append(peak)
+    return sizes, seconds, peaks
+
+
+def seconds_and_peak(call):
+    """Seconds of a call, and its peak of memory in MiB."""
+    taken = []
+    peak = peak_mib(lambda: taken.append(seconds_of(call)[0]))
+    return *taken, peak
+
+
+def two_workers(name, shape):
+    """Seconds with one worker and with two, and the largest difference of results."""
+    small = {**shape, "rows": 300}
+    for n_jobs in (1, 2):
+        shared_call_of(name, small, n_jobs)()
+    (one, here), (two, there) = (
+        seconds_of(shared_call_of(name, shape, n_jobs)) for n_jobs in (1, 2)
+    )
+    return one, two, float(np.abs(np.asarray(here) - there).max())
+
+
+def main(options):
+    """Print a line for each method and axis, then for workers, and check the claims."""
+    print(origin())
+    claims = []
+    widths = 22, 9, 40, 34
+    print_line(widths, ["method, what grows", "exponent", "seconds", "MiB"])
+    for name, axis, first in GROWING:
+        sizes, seconds, peaks = in_own_process(__file__, "growth", name, axis, first)
+        exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+        of_sizes = f"{sizes[0]:,} .. {sizes[-1]:,}: " + ", ".join(
+            f"{one:.2f}" for one in seconds
+        )
+        of_memory = ", ".join(shown(peak, ".0f") for peak in peaks)
+        print_line(widths, [f"{name}, {axis}", f"{exponent:.2f}", of_sizes, of_memory])
+        most = AT_MOST.get(axis, {}).get(name)
+        if most is not None:
+            text = f"{name}: time grows with rows to the power of {most:g} at most"
+            claims.append(claim(text, f"{exponent:.2f}", exponent <= most))
+    widths = 22, 12, 12, 10, 12
+    heads = "1 worker", "2 workers", "speed-up", "difference"
+    print_line(widths, ["\nmethod", *heads])
+    for name, shape in WORKERS.items():
+        one, two, difference = in_own_process(__file__, "workers", name, shape)
+        cells = f"{one:.1f} s", f"{two:.1f} s", f"{one / two:.2f}", f"{difference:g}"
+        print_line(widths, [name, *cells])
+        text = f"{name}: two workers find what one finds"
+        claims.append(claim(text, f"difference {difference:g}", difference == 0))
+        if name in ("potential", "compare"):
+            text = f"{name}: two workers are {SPEED_UP_GOAL:g} times as fast"
+            held = one / two >= SPEED_UP_GOAL
+            claims.append(claim(text, f"{one / two:.2f}", held))
+    check(claims)
+
+
+if __name__ == "__main__":
+    run(parser_of(__doc__), main, measure)
