@@ -73,6 +73,8 @@ class DistributedMixin(AccelerateMixin):
     def __init__(self, *args, accelerator, device=None, **kwargs):
         if device is None:
             device = str(accelerator.device)
+        # Another function than print would print at verbose=0 as well.
+        kwargs.setdefault("callbacks__print_log__sink", print)
         super().__init__(*args, accelerator=accelerator, device=device, **kwargs)
 
     def _validate_params(self):
@@ -97,15 +99,25 @@ class DistributedMixin(AccelerateMixin):
             return super().fit_loop(*args, **kwargs)
         self._check_transforms()
         self._initialize_accelerator()
+        verbose = self.verbose
         try:
+            if not self.accelerator.is_main_process:
+                self.verbose = 0
             super().fit_loop(*args, **kwargs)
             # The averages of batch normalisation are those of the first process.
             for buffer in self.module_.buffers():
                 torch.distributed.broadcast(buffer, 0)
         finally:
+            self.verbose = verbose
             self._unwrap_accelerator()
             self.optimizer_ = getattr(self.optimizer_, "optimizer", self.optimizer_)
         return self
+
+    def _initialize_accelerator(self):
+        """Wrap network and optimizer; not the loss, which has nothing to train."""
+        self.module_ = self.accelerator.prepare(self.module_)
+        self.optimizer_ = self.accelerator.prepare(self.optimizer_)
+        self._wrapped_with_accelerator = True
 
     def _check_transforms(self):
         """Refuse what would mix rows of different processes inside of the network."""

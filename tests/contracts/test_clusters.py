@@ -189,7 +189,7 @@ NETS = {
     "weighted": (
         NetClassifier,
         Net,
-        {**PLAIN, "criterion__weight": [1.0, 2.0, 4.0]},
+        {**PLAIN, "criterion__weight": torch.tensor([1.0, 2.0, 4.0]).double()},
         {"sample_weight": WEIGHTS},
     ),
     "augmented": (NetClassifier, Net, PLAIN | MIXING, {}),
@@ -225,7 +225,7 @@ def one_rank(rank, port):
             for name, (_, _, params, of_fit) in NETS.items()
         }
         # Dropout, batch normalisation, no seed, and a second fit that goes on.
-        other = make["isda"](max_epochs=2, warm_start=True)
+        other = make["isda"](max_epochs=2, warm_start=True, train_split=0.3)
         before = torch.get_rng_state()
         found["default"] = found_by(other) + found_by(other)
         found["probabilities"] = [other.predict_proba(X)]
