@@ -95,9 +95,9 @@ class DistributedMixin(AccelerateMixin):
 
     def fit_loop(self, *args, **kwargs):
         """Train; the network is in DistributedDataParallel meanwhile."""
-        if self.accelerator.num_processes == 1:
-            return super().fit_loop(*args, **kwargs)
-        self._check_transforms()
+        several = self.accelerator.num_processes > 1
+        if several:
+            self._check_transforms()
         self._initialize_accelerator()
         verbose = self.verbose
         try:
@@ -105,7 +105,7 @@ class DistributedMixin(AccelerateMixin):
                 self.verbose = 0
             super().fit_loop(*args, **kwargs)
             # The averages of batch normalisation are those of the first process.
-            for buffer in self.module_.buffers():
+            for buffer in self.module_.buffers() if several else ():
                 torch.distributed.broadcast(buffer, 0)
         finally:
             self.verbose = verbose
