@@ -314,12 +314,10 @@ class Directions(Centred):
         return torch.div(self._unscaled(rows), self.length[rows], out=out)
 
 
+# The parts do not depend on how many are computed at a time, so that sums over them do
+# not either.
 def parts_of(A, block_size=None):
-    """Rows of A in parts of about as many pairs, to be given to `pairs` one by one.
-
-    The parts do not depend on how many are computed at a time, so that sums over them
-    do not either.
-    """
+    """Rows of A in parts of about as many pairs, to be given to `pairs` one by one."""
     n, step = len(A), _checked_block_size(block_size, A)
     # Of the rows from i on, there are about (n - i)^2 / 2 pairs.
     shares = 1 - np.sqrt(1 - np.arange(N_PARTS) / N_PARTS)

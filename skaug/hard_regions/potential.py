@@ -443,7 +443,7 @@ def _kernel(distances, gamma):
 
 
 def _sums(
-    X, codes, radii, gammas, metric, groups, block_size, device, verbose, n_jobs=None
+    X, codes, radii, gammas, metric, groups, block_size, device, verbose, n_jobs=1
 ):
     """Kernel sums over neighbours of the same and of other classes.
 
@@ -453,7 +453,7 @@ def _sums(
     if effective_n_jobs(n_jobs) == 1:
         sums = _sums_of_part(*arguments, verbose=verbose)
     else:
-        parts, sums = parts_of(torch.from_numpy(codes), block_size), 0.0
+        parts, sums = parts_of(*_tensors(device, codes), block_size), 0.0
         work = Parallel(n_jobs, return_as="generator")(
             delayed(_sums_of_part)(*arguments, rows=rows) for rows in parts
         )

@@ -35,11 +35,12 @@ class DistributedMixin(AccelerateMixin):
 
     Parameters
     ----------
+    *args, **kwargs
+        Parameters of the net. `random_state` is that of the first process.
     accelerator : accelerate.Accelerator
         Knows the processes and their devices, and the precision.
-    *args, **kwargs
-        Parameters of the net. `random_state` is that of the first process. `device` is
-        that of the accelerator.
+    device : str, default=None
+        By default that of the accelerator.
 
     Raises
     ------
