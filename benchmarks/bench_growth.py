@@ -4,7 +4,7 @@ Each method takes four sizes, doubled each time, of a table of normal columns ab
 mean of each class. The exponent is the slope of a line through the logarithms of size
 and time: 1 is as much time as rows, 2 their square. Memory is the peak of the resident
 set beyond that before the call. One thread; a process of its own for each line, in
-which a small call has loaded what there is to load.
+which the first call, done before, has loaded what there is to load.
 
 - potential, hardness: of all rows, with 64 features unless the features grow. Points
   within the default radius count, about a tenth neighbour each.
@@ -49,10 +49,10 @@ SMALL = {"rows": 1000, "features": 20, "classes": 5}
 BASE = {"potential": SHAPE, "hardness": SHAPE, "influence": SHAPE}
 # What grows, and from where; doubled three times.
 GROWING = [
-    ("potential", "rows", 4000),
-    ("hardness", "rows", 4000),
-    ("influence", "rows", 4000),
-    ("IHDA", "rows", 1000),
+    ("potential", "rows", 8000),
+    ("hardness", "rows", 5000),
+    ("influence", "rows", 16_000),
+    ("IHDA", "rows", 2000),
     ("compare", "rows", 500),
     ("potential", "features", 32),
     ("hardness", "features", 32),
@@ -149,8 +149,8 @@ def measure(what, name, *case):
 def growth(name, axis, first):
     """Sizes, CPU seconds and MiB of four calls."""
     base = BASE.get(name, SMALL)
-    call_of(name, {**base, "rows": 300})()
     sizes, seconds, peaks = [first * 2**power for power in range(4)], [], []
+    call_of(name, {**base, axis: first})()
     for size in sizes:
         taken, peak = seconds_and_peak(call_of(name, {**base, axis: size}))
         seconds.append(taken)

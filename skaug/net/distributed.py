@@ -35,12 +35,14 @@ class DistributedMixin(AccelerateMixin):
 
     Parameters
     ----------
-    *args, **kwargs
-        Parameters of the net. `random_state` is that of the first process.
+    *args
+        Parameters of the net.
     accelerator : accelerate.Accelerator
         Knows the processes and their devices, and the precision.
     device : str, default=None
         By default that of the accelerator.
+    **kwargs
+        Parameters of the net. `random_state` is that of the first process.
 
     Raises
     ------
