@@ -44,7 +44,7 @@ from skaug import (
 )
 from skaug.comparison import Budgets
 
-SHAPE = {"rows": 4000, "features": 64, "classes": 5}
+SHAPE = {"rows": 16_000, "features": 64, "classes": 5}
 SMALL = {"rows": 1000, "features": 20, "classes": 5}
 BASE = {"potential": SHAPE, "hardness": SHAPE, "influence": SHAPE}
 # What grows, and from where; doubled three times.
@@ -64,10 +64,10 @@ GROWING = [
 ]
 AT_MOST = {"rows": {"potential": 2.2, "hardness": 2.2, "influence": 1.3, "IHDA": 1.3}}
 WORKERS = {
-    "potential": {**SHAPE, "rows": 24_000},
-    "hardness": {**SHAPE, "rows": 16_000},
-    "influence": SHAPE,
-    "IHDA": {**SMALL, "rows": 2000},
+    "potential": {**SHAPE, "rows": 64_000},
+    "hardness": {**SHAPE, "rows": 40_000},
+    "influence": {**SHAPE, "rows": 4000},
+    "IHDA": {**SMALL, "rows": 8000},
     "compare": SMALL,
 }
 SPEED_UP_GOAL = 1.4

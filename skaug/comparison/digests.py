@@ -18,7 +18,15 @@ PACKAGES += ("imbalanced-learn",)
 # Files of skaug that show results and decide nothing about them, by parts of names.
 SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
 SHOWS += ("page", "parts", "report", "sides", "model_card", "comparison", "cli", "svg")
-SHOWS += ("forecast", "winner", "exchange", "refits", "cluster", "distributed")
+SHOWS += (
+    "forecast",
+    "winner",
+    "exchange",
+    "refits",
+    "cluster",
+    "distributed",
+    "parallel",
+)
 
 
 def digest(identity, budgets):

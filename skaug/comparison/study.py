@@ -9,8 +9,9 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
+from skaug._parallel import results_of
 from skaug._progress import Progress, prints_lines
 from skaug.comparison.cell import keep_cell, write
 from skaug.comparison.digests import digest, value_digest
@@ -110,7 +111,7 @@ def run_jobs(missing, cells, budgets, n_jobs):
     while missing:
         # Those whose cells below are there; the next round has what waits for them.
         ready = [job for job in missing if job.below is None or job.below in cells]
-        work = Parallel(n_jobs, return_as="generator_unordered")(
+        tasks = (
             delayed(keep_cell)(
                 job.key,
                 job.method,
@@ -120,7 +121,7 @@ def run_jobs(missing, cells, budgets, n_jobs):
             )
             for job in ready
         )
-        for cell in work:
+        for cell in results_of(tasks, n_jobs, in_order=False):
             key = cell["set"], cell["method"], cell["seed"]
             cells[key] = cell
             if paths[key] is not None:  # a worker may be on another machine

@@ -33,12 +33,13 @@ import sys
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import delayed, effective_n_jobs
 from sklearn.utils import check_array
 
 from skaug._checks import Whole, check_value, is_number, is_whole
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
+from skaug._parallel import results_of
 from skaug._progress import Progress
 from skaug.hard_regions.hardness import class_shares, sums_per_row
 from skaug.hard_regions.nearest import (
@@ -454,11 +455,9 @@ def _sums(
         sums = _sums_of_part(*arguments, verbose=verbose)
     else:
         parts, sums = parts_of(*_tensors(device, codes), block_size), 0.0
-        work = Parallel(n_jobs, return_as="generator")(
-            delayed(_sums_of_part)(*arguments, rows=rows) for rows in parts
-        )
+        tasks = (delayed(_sums_of_part)(*arguments, rows=rows) for rows in parts)
         with Progress("potential", len(parts), "part", verbose=verbose) as progress:
-            for of_part in work:  # in the order in which one process adds them
+            for of_part in results_of(tasks, n_jobs):  # in the order of one process
                 sums = sums + of_part
                 progress.step()
     sums = sums.cumsum(3)

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skaug import (
+    AugmentationSearchCV,
     BatchAugmentation,
     HardPoints,
     HardRegionSampler,
@@ -84,6 +85,19 @@ def test_a_search_equals_that_of_one_process(backend):
     assert there["mean_test_score"].min() > 0.5
 
 
+FEW = Budgets(plain=(8,), augmented=(20,), decays=(0.01,), refused=8)
+
+
+def test_a_comparison_equals_that_of_one_process(backend):
+    params = {"methods": ["ISDA"], "cv": 2, "budget": FEW, "refit": False}
+    there, here = (
+        AugmentationSearchCV(random_state=0, n_jobs=n_jobs, **params).fit(X, Y)
+        for n_jobs in (None, 1)
+    )
+    scores = [[r["score"] for r in one.results_] for one in (there, here)]
+    assert scores[0] == scores[1] and len(scores[0]) == 4
+
+
 def around(n_jobs):
     """What potential, hardness and influence find on rows that come in blocks."""
     random = np.random.default_rng(0)
@@ -118,9 +132,6 @@ def test_influence_of_new_rows_adds_up_over_blocks(backend):
     whole = influence.of_replacement(new_X, y, direction)
     assert (torch.cat(changes) - whole).abs().max() < 1e-15
     assert whole.abs().max() > 1e-6
-
-
-FEW = Budgets(plain=(8,), augmented=(20,), decays=(0.01,), refused=8)
 
 
 def cells_of(folder):
