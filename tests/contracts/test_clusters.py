@@ -54,19 +54,22 @@ def client():
         yield client
 
 
-@pytest.fixture(params=["dask", "ray"])
-def backend(request):
-    if request.param == "dask":
-        request.getfixturevalue("client")
-    if request.param == "ray":
-        ray = pytest.importorskip("ray", reason="needs ray, which is installed by hand")
-        from ray.util.joblib import register_ray
+@pytest.fixture
+def on_dask(client):
+    with parallel_config(backend="dask", n_jobs=2):
+        yield
 
-        register_ray()
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-        request.addfinalizer(ray.shutdown)
-    with parallel_config(backend=request.param, n_jobs=2):
-        yield request.param
+
+@pytest.fixture
+def on_ray():
+    ray = pytest.importorskip("ray", reason="needs ray, which is installed by hand")
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    with parallel_config(backend="ray", n_jobs=2):
+        yield
+    ray.shutdown()
 
 
 def grid_search(n_jobs):
@@ -78,17 +81,27 @@ def grid_search(n_jobs):
     return search.fit(X[30:], Y[30:]).cv_results_  # 20 rows of one class, 50 of others
 
 
-def test_a_search_equals_that_of_one_process(backend):
+def check_search():
     there, here = grid_search(None), grid_search(1)
     for scores in ("split0_test_score", "split1_test_score"):
         assert (there[scores] == here[scores]).all()
     assert there["mean_test_score"].min() > 0.5
 
 
+def test_a_search_equals_that_of_one_process(on_dask):
+    check_search()
+
+
+def test_ray_does_what_one_process_does(on_ray):
+    # Each call of joblib starts processes of its own, which takes seconds.
+    check_search()
+    assert (next(around(None)) == next(around(1))).all()
+
+
 FEW = Budgets(plain=(8,), augmented=(20,), decays=(0.01,), refused=8)
 
 
-def test_a_comparison_equals_that_of_one_process(backend):
+def test_a_comparison_equals_that_of_one_process(on_dask):
     params = {"methods": ["ISDA"], "cv": 2, "budget": FEW, "refit": False}
     there, here = (
         AugmentationSearchCV(random_state=0, n_jobs=n_jobs, **params).fit(X, Y)
@@ -115,13 +128,13 @@ def around(n_jobs):
 
 
 @pytest.mark.filterwarnings("ignore:LastLayerInfluence needs:UserWarning")
-def test_blocks_of_rows_equal_all_rows_at_once(backend):
+def test_blocks_of_rows_equal_all_rows_at_once(on_dask):
     for there, here in zip(around(None), around(1), strict=True):
         assert (there == here).all()
 
 
 @pytest.mark.filterwarnings("ignore:LastLayerInfluence needs:UserWarning")
-def test_influence_of_new_rows_adds_up_over_blocks(backend):
+def test_influence_of_new_rows_adds_up_over_blocks(on_dask):
     influence = LastLayerInfluence().fit(X[::2], Y[::2])
     direction = influence.validation_direction(X[1::2], Y[1::2])
     new_X, y, blocks = X[::2] + 0.1, Y[::2], np.array_split(np.arange(75), 3)
