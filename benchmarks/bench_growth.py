@@ -15,7 +15,7 @@ which the first call, done before, has loaded what there is to load.
 
 Workers: the same calls at one size with n_jobs=1 and n_jobs=2, by the clock, processes
 of joblib that a small call has started. IHDA is a cross-validation of two folds, and
-influence the fits without each of 24 rows. Results have to be equal to the last bit.
+influence the fits without each of 150 rows. Results have to be equal to the last bit.
 
     python benchmarks/bench_growth.py
 """
@@ -123,7 +123,7 @@ def shared_call_of(name, shape, n_jobs):
         )
     if name == "influence":
         influence = LastLayerInfluence(n_jobs=n_jobs).fit(X, y)
-        return partial(influence.refitted_loss_change, X[:500], y[:500], range(24))
+        return partial(influence.refitted_loss_change, X[:500], y[:500], range(150))
     return call_of(name, shape, n_jobs)
 
 
