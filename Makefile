@@ -1,23 +1,29 @@
 PYTHON ?= python3
-BIN = .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+OLDEST_PYTHON ?= python3.10
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' skaug/__init__.py)
+SOURCE ?= build/source
+PAGES = $(ADDRESS)/blob/v$(VERSION)
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test test-oldest lint bench docs source dist clean
 
-setup: .venv/installed
+setup: $(VENV)/installed
 
-.venv/installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/installed: setup.cfg pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python >= 3.10 is needed; set PYTHON=")'
-	@echo "Installing into .venv (a few minutes the first time) ..."
-	@$(PYTHON) -m venv .venv
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) -e ".[plot,test]"
 	@touch $@
 
-.venv/bench-installed: .venv/installed
+$(VENV)/bench-installed: $(VENV)/installed
 	@$(INSTALL) -e ".[bench]"
 	@touch $@
 
-.venv/docs-installed: .venv/installed
+$(VENV)/docs-installed: $(VENV)/installed
 	@$(INSTALL) -e ".[docs]"
 	@touch $@
 
@@ -25,14 +31,21 @@ demo: setup
 	OMP_NUM_THREADS=1 $(BIN)/skaug compare --demo --jobs 2
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)
+
+# The oldest versions that setup.cfg allows. On Linux the oldest torch brings what it needs
+# for GPUs, also where there is none: 6 GB on the disk. Printed examples are left out: their
+# last digits are those of the newest versions.
+test-oldest:
+	$(MAKE) test TESTS=tests VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt \
+		PYTHON=$(OLDEST_PYTHON)
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/numpydoc lint $$(find skaug -name '*.py')
 
-bench: .venv/bench-installed
+bench: $(VENV)/bench-installed
 	@status=0; for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
 		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
 		benchmarks/bench_influence.py benchmarks/bench_growth.py \
@@ -45,12 +58,26 @@ bench: .venv/bench-installed
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
 		benchmarks/bench_methods.py benchmarks/bench_search.py \
-		benchmarks/bench_exchange.py; do \
+		benchmarks/bench_exchange.py benchmarks/bench_resume.py; do \
 		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
-docs: .venv/docs-installed
+docs: $(VENV)/docs-installed
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
+# A package index shows the README without the files beside it: its links become absolute.
+source:
+	@test -n "$(ADDRESS)" || { echo "Set ADDRESS= to the public address of the source."; exit 1; }
+	rm -rf $(SOURCE) && mkdir -p $(SOURCE)
+	git archive HEAD | tar -x -C $(SOURCE)
+	sed -Ei -e 's#^(!\[.*\]\()([a-z])#\1$(ADDRESS)/raw/v$(VERSION)/\2#' \
+		-e 's#\]\(([A-Za-z][^:)]*\))#]($(PAGES)/\1#g' $(SOURCE)/README.md
+	sed -i 's#^classifiers =#project_urls =\n    Source = $(ADDRESS)\n    Changes = $(PAGES)/CHANGES.md\n&#' \
+		$(SOURCE)/setup.cfg
+
+dist: setup source
+	$(INSTALL) build
+	$(BIN)/python -m build --outdir dist $(SOURCE)
+
 clean:
-	rm -rf .venv build dist skaug-compare bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest build dist skaug-compare bench_methods docs/_build docs/auto_examples docs/generated *.egg-info .pytest_cache .ruff_cache

@@ -262,7 +262,7 @@ def with_kept(run, old):
     arms = {arm: run["arms"].get(arm, scored) for arm, scored in old["arms"].items()}
     made = {"kept": f"commit {old['commit']}, {old['origin']}"}
     others = {key: old[key] for key in ("tuning", "table 4") if key in old}
-    return {**run, **others, "arms": arms, **made}
+    return {**others, **run, "arms": arms, **made}
 
 
 def tuning_of(model):

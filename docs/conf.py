@@ -1,5 +1,4 @@
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 # Examples read real data with the reader of the benchmarks.
@@ -7,12 +6,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 from docutils import nodes
 
+import skaug
 from data import data_folder
 
 project = "skaug"
 author = "the skaug developers"
 copyright = f"2026, {author}"
-release = version = installed_version("skaug")
+release = version = skaug.__version__
 
 extensions = [
     "sphinx.ext.autodoc",

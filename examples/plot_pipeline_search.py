@@ -16,6 +16,8 @@ with and without new rows. The folds are the same for all.
 # first setting is the twin: plain, or for hard regions copies of the rows. A method and
 # its twin are trained for equally many steps.
 
+from tempfile import TemporaryDirectory
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -32,6 +34,8 @@ from skaug import (
     NetClassifier,
     ResampledClassifier,
     TableMixup,
+    load,
+    save,
 )
 
 X, y = load_digits(return_X_y=True)
@@ -117,3 +121,15 @@ print(f"\nlowest log-loss: {type(best.pop('last')).__name__}, {best}")
 # is all that it has over the plain networks of the other grids. The winner is a choice,
 # not a finding: look at the differences to the twin, and let rows that took no part in
 # the search have the last word.
+
+# %%
+# One file for others
+# -------------------
+#
+# ``save`` writes the fitted search without pickle: whoever loads the file runs no code
+# of ours.
+
+with TemporaryDirectory() as folder:
+    save(search, f"{folder}/digits.safetensors")
+    loaded = load(f"{folder}/digits.safetensors")
+print((loaded.predict_proba(X) == search.predict_proba(X)).all())

@@ -1,5 +1,6 @@
 """Learned data augmentation for scikit-learn."""
 
+from skaug._versions import show_versions
 from skaug.card import (
     ModelCard,
     expected_calibration_error,
@@ -59,7 +60,10 @@ from skaug.refined import (
     RefineCurveDisplay,
     TableMixup,
 )
+from skaug.saving import load, save
 from skaug.transforms import Cutout
+
+__version__ = "0.2.0"
 
 __all__ = [
     "ActivationDisplay",
@@ -106,10 +110,13 @@ __all__ = [
     "error_doubts",
     "expected_calibration_error",
     "hardness",
+    "load",
     "plain_twin",
     "potential",
     "potential_grid",
     "report",
+    "save",
+    "show_versions",
     "suspicious_labels",
     "worst_group_accuracy",
 ]

@@ -14,12 +14,14 @@ on who needs what and what came, and one on what to do.
 """
 
 import math
+import os
 from numbers import Integral, Real
 
 import numpy as np
 
 __all__ = [
     "CHANNELS_LAST",
+    "MEMORY",
     "Instance",
     "Number",
     "OneOf",
@@ -80,6 +82,16 @@ def _is_among(value, values):
     value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
 
+
+MEMORY = Rule(
+    lambda value: (
+        value is None
+        or isinstance(value, (str, os.PathLike))
+        or hasattr(value, "cache")
+    ),
+    "None, a folder or a joblib.Memory",
+    "None keeps nothing.",
+)
 
 CHANNELS_LAST = OneOf(
     True, False, None, hint="None asks about rows that look as if channels came last."

@@ -1,10 +1,14 @@
 """What tests of several folders share."""
 
+import os
+import signal
 from functools import partial
 
 import numpy as np
 import pytest
+import sklearn
 import torch
+from sklearn.metrics import accuracy_score, make_scorer
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -33,6 +37,16 @@ few_rows = ignores(".*held-out rows or more")
 few_for_influence = ignores("LastLayerInfluence")
 refused = ignores(".*lower the held-out")
 takes_rows_away = ignores(".*clean rows beside")
+
+
+def scoring_with_weights():
+    """What a search scores a pipeline with, if weights are routed.
+
+    Before scikit-learn 1.8 a search cannot pass weights to the pipeline's own score.
+    """
+    if int(sklearn.__version__.split(".")[1]) >= 8:
+        return None
+    return make_scorer(accuracy_score).set_score_request(sample_weight=True)
 
 
 def legend_of(display):
@@ -73,6 +87,32 @@ class Counting(nn.Module):
         """Count the rows so far."""
         with open(self.path) as file:
             return sum(map(int, file))
+
+
+def signals_itself(monkeypatch, place, name, number, what=signal.SIGINT):
+    """Let a function send its process a signal when it is called for the n-th time."""
+    original, calls = getattr(place, name), []
+
+    def call(*args, **kwargs):
+        calls.append(0)
+        if len(calls) == number:
+            os.kill(os.getpid(), what)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(place, name, call)
+    return calls
+
+
+def killed(function):
+    """Call a function in a process of its own, and expect the process to be killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            function()
+        finally:
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 def mirror(X):

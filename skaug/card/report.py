@@ -1,7 +1,6 @@
 """Make a model card, which tells whether augmentation helped, and for which rows."""
 
 import platform
-from importlib import metadata
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -12,6 +11,7 @@ from skorch import NeuralNet
 
 from skaug._labels import check_groups, check_labels
 from skaug._random import everything_kept
+from skaug._versions import installed
 from skaug.card.doubts import doubt_scores
 from skaug.card.figures import card_figures
 from skaug.card.model_card import ModelCard
@@ -51,7 +51,7 @@ def report(
     groups_train=None,
     title=None,
     date=None,
-):
+) -> ModelCard:
     """Write the model card of a fitted classifier.
 
     The classifier predicts the rows as they are. Neither the classifier is changed nor
@@ -243,12 +243,8 @@ def _about(y, classes, groups, date):
     if date is not None:
         about["date"] = str(date)
     about["Python"] = platform.python_version()
-    for package in PACKAGES:
-        try:
-            about[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:  # used from its folder
-            continue
-    return about
+    versions = {package: installed(package) for package in PACKAGES}
+    return about | {name: found for name, found in versions.items() if found}
 
 
 def _verdict_without_twin(was_tried, unseen):

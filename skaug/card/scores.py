@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
+def expected_calibration_error(y_true, proba, classes=None, n_bins=15) -> float:
     """How far confidence is from accuracy, in the mean over rows.
 
     Rows are sorted into bins of equal width by their confidence, the probability of the
@@ -81,7 +81,7 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     return float(np.abs(bins.gap).sum() / len(right))
 
 
-def worst_group_accuracy(y_true, y_pred, groups):
+def worst_group_accuracy(y_true, y_pred, groups) -> float:
     """Accuracy in the group where it is lowest.
 
     Parameters

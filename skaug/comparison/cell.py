@@ -7,23 +7,23 @@ cell has all plain networks of a draw, because the arms take their weight decays
 """
 
 import json
-import os
 import time
 import traceback
 import warnings
 from contextlib import contextmanager
 from functools import cache
 from itertools import product
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from scipy.special import log_softmax
+from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from skorch import NeuralNet
 from threadpoolctl import threadpool_limits
 
+from skaug._files import atomic_writing
 from skaug.card.scores import (
     expected_calibration_error,
     group_means,
@@ -36,7 +36,7 @@ from skaug.comparison.setup import BEST, PLAIN, Setup, comparing, of_steps
 from skaug.net.classifier import NetClassifier
 from skaug.net.temperature import LEAST_LOG, best_temperature, clipped_logs
 
-__all__ = ["keep_cell", "log_probabilities", "run_cell", "scores", "write"]
+__all__ = ["fitted", "keep_cell", "log_probabilities", "run_cell", "scores", "write"]
 
 # Log-probability of a class that a model has not seen or rules out.
 
@@ -170,8 +170,7 @@ def make_plain(setup, value):
 
 def tried(make, setup, drawn, value=None):
     """Log-loss and best temperature of a setting on the rows held out."""
-    model = make(setup._replace(n_rows=len(drawn.inner.y)), value)
-    fit_with_groups(model, drawn.inner.X, drawn.inner.y, drawn.inner.groups)
+    model = fitted(make(setup._replace(n_rows=len(drawn.inner.y)), value), drawn.inner)
     log_p = log_probabilities(model, drawn.held_out.X, drawn.classes)
     record = {"steps": setup.steps, "decay": setup.decay, "value": value}
     if not np.isfinite(log_p).all():  # it has diverged
@@ -185,6 +184,11 @@ def tried(make, setup, drawn, value=None):
         "log-loss": round(mean_loss(log_p, codes), 6),
         "temperature": round(temperature, 6),
     }
+
+
+def fitted(model, rows):
+    """Fit a clone to rows; it raises on Ctrl-C, and is never scored half-trained."""
+    return fit_with_groups(clone(model), rows.X, rows.y, rows.groups)
 
 
 def lowest(inner):
@@ -202,8 +206,7 @@ def loss_of(record):
 def fitted_and_scored(make, setup, chosen, drawn):
     """Fit the chosen setting to all training rows, and score it on the test rows."""
     start = time.process_time()
-    model = make(setup, chosen["value"])
-    fit_with_groups(model, drawn.train.X, drawn.train.y, drawn.train.groups)
+    model = fitted(make(setup, chosen["value"]), drawn.train)
     seconds = time.process_time() - start
     log_p = log_probabilities(model, drawn.test.X, drawn.classes)
     found = scores(log_p, drawn.test, drawn.classes, chosen["temperature"])
@@ -318,7 +321,5 @@ def warm_up():
 
 def write(path, data):
     """Replace a file by data in JSON; interrupted, it leaves the old one whole."""
-    path = Path(path)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(data, indent=1) + "\n")
-    os.replace(new, path)
+    with atomic_writing(path) as file:
+        file.write((json.dumps(data, indent=1) + "\n").encode())

@@ -331,8 +331,9 @@ class Comparison:
     def _repr_html_(self):
         # A frame keeps the styles of the page and of a notebook apart.
         return (
-            '<iframe title="comparison" style="width: 100%; height: 42rem; border: 1px '
-            f'solid #8886; border-radius: 6px" srcdoc="{escape(self.html)}"></iframe>'
+            '<iframe sandbox title="comparison" style="width: 100%; height: 42rem; '
+            'border: 1px solid #8886; border-radius: 6px" '
+            f'srcdoc="{escape(self.html)}"></iframe>'
         )
 
     @property

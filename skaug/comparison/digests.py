@@ -4,12 +4,12 @@ import ast
 import hashlib
 import marshal
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import joblib
 
 import skaug
+from skaug._versions import installed
 
 __all__ = ["digest", "value_digest"]
 
@@ -18,15 +18,8 @@ PACKAGES += ("imbalanced-learn",)
 # Files of skaug that show results and decide nothing about them, by parts of names.
 SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
 SHOWS += ("page", "parts", "report", "sides", "model_card", "comparison", "cli", "svg")
-SHOWS += (
-    "forecast",
-    "winner",
-    "exchange",
-    "refits",
-    "cluster",
-    "distributed",
-    "parallel",
-)
+SHOWS += ("forecast", "winner", "exchange", "refits", "_versions")
+SHOWS += ("cluster", "distributed", "_parallel")
 
 
 def digest(identity, budgets):
@@ -57,14 +50,6 @@ def _plain(value):
     if hasattr(value, "__dict__") and not isinstance(value, type):
         return [type(value).__qualname__, _plain(vars(value))]
     return value
-
-
-def installed(package):
-    """Version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 @cache

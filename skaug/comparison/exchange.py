@@ -8,8 +8,13 @@ from scipy.stats import t as student
 
 from skaug._parallel import results_of
 from skaug._progress import Progress
-from skaug.card.twin import fit_with_groups
-from skaug.comparison.cell import log_probabilities, one_thread, scores, setup_of
+from skaug.comparison.cell import (
+    fitted,
+    log_probabilities,
+    one_thread,
+    scores,
+    setup_of,
+)
 from skaug.comparison.data import mixed_order, some
 from skaug.comparison.differences import METRICS
 from skaug.comparison.setup import comparing
@@ -131,7 +136,7 @@ def _fold(drawn, makers, metric, budgets):
             setup = setup_of(drawn, budgets)._replace(n_rows=len(part.y))
             line = [len(part.y)]
             for make in makers:
-                model = fit_with_groups(make(setup), part.X, part.y, part.groups)
+                model = fitted(make(setup), part)
                 if metric == "score":
                     line.append(drawn.scorer(model, drawn.test.X, drawn.test.y))
                 else:

@@ -3,6 +3,7 @@
 import time
 
 from joblib import effective_n_jobs
+from sklearn.base import clone
 
 from skaug.comparison.cell import one_thread, setup_of, warm_up
 from skaug.comparison.setup import PLAIN, comparing
@@ -88,7 +89,7 @@ def _seconds_of_a_step(drawn, setup):
     """Seconds of CPU time of a gradient step of the plain network."""
     with one_thread(), comparing():
         warm_up()
-        net = setup._replace(steps=TRIED).net()
+        net = clone(setup._replace(steps=TRIED).net())  # which raises on Ctrl-C
         start = time.process_time()
         net.fit(drawn.train.X, drawn.train.y)
         seconds = time.process_time() - start

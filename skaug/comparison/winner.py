@@ -12,8 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skaug.card.figures import part_figures
 from skaug.card.parts import augmentation_tables, changed_parameters
 from skaug.card.report import report
-from skaug.card.twin import fit_with_groups
-from skaug.comparison.cell import one_thread, setup_of
+from skaug.comparison.cell import fitted, one_thread, setup_of
 from skaug.comparison.data import dense, some
 from skaug.comparison.setup import BEST, PLAIN, comparing
 from skaug.comparison.verdict import setting_of
@@ -71,9 +70,8 @@ def refitted(task, make, budgets):
         A Pipeline if the rows have a head.
     """
     whole = task.whole()
-    model = make(setup_of(whole, budgets))
     with comparing():
-        fit_with_groups(model, whole.train.X, whole.train.y, whole.train.groups)
+        model = fitted(make(setup_of(whole, budgets)), whole.train)
     if whole.head is None:
         return model
     if not isinstance(whole.head, Pipeline):
@@ -157,8 +155,7 @@ def card_of(task, make, best, found, budgets):
     drawn = task.draw(0)
     train, test = drawn.train, drawn.test
     with one_thread(), comparing():
-        model = make(setup_of(drawn, budgets))
-        fit_with_groups(model, train.X, train.y, train.groups)
+        model = fitted(make(setup_of(drawn, budgets)), train)
     return replace(
         card,
         augmentation=augmentation_tables(model),

@@ -8,7 +8,7 @@ from skaug.hard_regions.labels import checked_probabilities, mean_rank
 __all__ = ["error_doubts"]
 
 
-def error_doubts(probabilities, class_hardness):
+def error_doubts(probabilities, class_hardness) -> np.ndarray:
     """How doubtful each prediction is, by the classifier and by the neighbours.
 
     The classifier doubts by 1 - its highest probability. The neighbours doubt by the

@@ -26,7 +26,9 @@ from skaug.hard_regions.neighbors import METRICS
 __all__ = ["class_shares", "hardness", "share_of_others", "sums_per_row"]
 
 
-def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean", n_jobs=None):
+def hardness(
+    X, y, *, groups=None, n_neighbors=10, metric="euclidean", n_jobs=None
+) -> np.ndarray:
     """Share of other classes in the neighbourhood of every row.
 
     Take it to find rows that may have a wrong label, see :func:`suspicious_labels`, or

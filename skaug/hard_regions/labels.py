@@ -16,7 +16,7 @@ __all__ = ["checked_probabilities", "mean_rank", "suspicious_labels"]
 
 def suspicious_labels(
     X, y, *, groups=None, n_neighbors=10, metric="euclidean", probabilities=None
-):
+) -> Bunch:
     """Rank rows by how doubtful their label is, the most suspicious first.
 
     Alone, the score of a row is its :func:`hardness`: the share of other classes in its

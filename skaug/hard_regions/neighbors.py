@@ -20,6 +20,7 @@ __all__ = ["METRICS", "MetricSpace", "at", "parts_of"]
 AT_ONCE = 1024  # rows, or columns
 N_PARTS = 16  # for as many workers at most
 
+TOO_COARSE = 1e-3  # share of a distance
 # Largest meaningful radius of each metric.
 METRICS = {"cosine": 2.0, "euclidean": math.inf, "manhattan": math.inf}
 
@@ -80,13 +81,27 @@ class MetricSpace:
 
     def rounding_shows(self, reach):
         """Whether products are too coarse for distances of the size of `reach`."""
-        if not self.by_product:
-            return False
-        rounding, reach = 8 * torch.finfo(self.points[0].dtype).eps, reach / self.scale
+        dtype = self.points[0].dtype
+        return self.by_product and self._rounding(reach, dtype) > TOO_COARSE
+
+    def _rounding(self, reach, dtype):
+        """Share of a distance that rounding may change in products of a dtype."""
+        rounding, reach = 8 * torch.finfo(dtype).eps, reach / self.scale
+        if not reach:
+            return math.inf
         if self.metric == "cosine":
-            return rounding > 1e-3 * reach
-        largest = max(X.largest_square() for X in self.points)
-        return rounding * largest > 1e-3 * reach**2
+            return rounding / reach
+        largest = math.sqrt(max(X.largest_square() for X in self.points))
+        ratio = max(largest / reach, 1.0)
+        return rounding * ratio * ratio
+
+    def beyond_ties(self, radius):
+        """Raise the distance of a pair a little, to be a radius that holds the pair."""
+        # In another unit, rounding could put that pair, and all at the same distance,
+        # on the other side. The data are rounded to their own dtype.
+        share = self._rounding(radius, self.points[0].X.dtype)
+        share = min(max(share, 1e-9), TOO_COARSE)
+        return min(radius * (1 + share), METRICS[self.metric])
 
     def closeness(self, A, B, out):
         """Write the closeness of all rows of A to all rows of B to `out`."""

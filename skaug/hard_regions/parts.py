@@ -14,7 +14,7 @@ from functools import reduce
 
 import torch
 
-from skaug.net.input_norm import merged
+from skaug.net.input_norm import merged, moments_of
 
 __all__ = [
     "BYTES_AT_ONCE",
@@ -23,7 +23,6 @@ __all__ = [
     "bytes_of_row",
     "moments",
     "parts",
-    "variances",
 ]
 
 BYTES_AT_ONCE = 2**25
@@ -109,15 +108,10 @@ def moments(h):
     first, found, constant = h[:1], [], True
     for part in parts(h):
         rows = h[part]
-        found.append((len(rows), rows.mean(0), rows.std(0, correction=0)))
+        found.append(moments_of(rows))
         constant = (first == rows).all(0) & constant
     mean, deviation = _together(found)
     return mean, deviation, constant
-
-
-def variances(h):
-    """Variance of each feature."""
-    return h[:].var(0, correction=0) if _is_one_part(h) else moments(h)[1].square()
 
 
 def _together(found):

@@ -58,10 +58,6 @@ __all__ = [
     "sums_at_radii",
 ]
 
-# The median distance is the distance of some pair. In another unit, rounding could put
-# that pair, and all at the same distance, on the other side of the radius.
-BEYOND_TIES = 1 + 1e-9
-
 
 def potential(
     X,
@@ -238,7 +234,7 @@ def potential_grid(
     device="cpu",
     n_jobs=None,
     verbose=0,
-):
+) -> np.ndarray:
     """Potentials for every pair of a radius and a gamma, at about the cost of one pair.
 
     Parameters
@@ -296,7 +292,7 @@ def class_potentials(
     block_size=None,
     device="cpu",
     verbose=0,
-):
+) -> np.ndarray:
     """Potential that a point without a label would have in each class.
 
     Parameters
@@ -381,7 +377,9 @@ def class_potentials(
     return values
 
 
-def auto_radius(X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"):
+def auto_radius(
+    X, *, metric="cosine", groups=None, n_neighbors=10, device="cpu"
+) -> float:
     """Radius that holds some neighbours of a typical point: the "auto" rule.
 
     The radius is the median distance to the 10th nearest neighbour of any class. If
@@ -425,7 +423,7 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
         space = MetricSpace(metric, [X], device, reach=radius)
         radius = space.typical_distance(n_neighbors, groups)
     if radius > (1e-14 if metric == "cosine" else 0):
-        return radius if metric == "cosine" else radius * BEYOND_TIES
+        return space.beyond_ties(radius)
     distinct = X
     if metric == "cosine":
         distinct = space.points[0][:].cpu().numpy().round(12)
@@ -434,7 +432,8 @@ def _auto_radius(X, metric, groups, n_neighbors, device):
     if not 1 < len(distinct) < len(X):
         return 1.0
     space = MetricSpace(metric, [distinct], device)
-    return space.typical_distance(n_neighbors) or 1.0
+    radius = space.typical_distance(n_neighbors)
+    return space.beyond_ties(radius) if radius else 1.0
 
 
 def _kernel(distances, gamma):

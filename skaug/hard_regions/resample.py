@@ -27,6 +27,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_para
 
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
+from skaug.net.interrupts import interrupts_raised
 from skaug.net.priors import PriorShift
 
 __all__ = ["ResampledClassifier", "is_search", "takes_groups"]
@@ -176,7 +177,8 @@ class ResampledClassifier(
             else values
             for name, values in params.estimator.items()
         }
-        self.estimator_ = clone(self.estimator).fit(X_new, y_new, **for_estimator)
+        with interrupts_raised():
+            self.estimator_ = clone(self.estimator).fit(X_new, y_new, **for_estimator)
         return self
 
     def _routed(self, fit_params):

@@ -491,6 +491,8 @@ default="all"
             random_state=int(self._seeds[0]),
             verbose=self.verbose,
         )
+        if getattr(self.generator_, "interrupted_", False):
+            raise KeyboardInterrupt
         sentence = collapse(self.generator_, least_r2=0.3)
         if sentence is not None:
             self._warn(sentence)
@@ -523,6 +525,11 @@ default="all"
         by_group = getattr(self.generator_, "other_groups", False)
         groups = {"groups": self._groups[rows]} if by_group else {}
         new, spreads = self.generator_.draw(X, codes, new_generator(seed), **groups)
+        if not new.isfinite().all():
+            raise ValueError(
+                "HardRegionSampler needs new rows that are finite; got NaN or infinity "
+                f"from {type(self.generator_).__name__}. Look for extreme values in X."
+            )
         return new.cpu().numpy(), spreads.squeeze(1).cpu().numpy()
 
     def _sources_of(self, label, number):

@@ -15,7 +15,6 @@ from skaug.hard_regions.parts import (
     at_once_if_few,
     moments,
     parts,
-    variances,
 )
 
 __all__ = ["VAE", "fit_vae"]
@@ -77,7 +76,7 @@ class VAE(nn.Module):
 
     def standardised(self, X):
         """Return the rows of X in standard units."""
-        return (X - self.centre) / torch.where(self.scale > 0, self.scale, 1.0)
+        return (X - self.centre) / self._unit()
 
     def encode(self, X, codes=None):
         """Return mean and standard deviation of the latent distribution of each row."""
@@ -151,13 +150,13 @@ class VAE(nn.Module):
         active_units : int
             Number of latent dimensions whose mean has a variance above 0.01 over X.
         """
-        scale = torch.where(self.scale > 0, self.scale, 1.0)
+        scale, (_, deviation, _) = self._unit(), moments(X)
         means, error = [], 0.0
         for rows, told in self._parts(X, codes):
             means.append(self.encode(rows, told)[0])
             residual = rows - self.decode(means[-1], told)
             error = error + (residual / scale).square().sum()
-        variance = (variances(X) / scale.square()).sum()
+        variance = (deviation / scale).square().sum()
         r2 = 1 - error / len(X) / variance.clamp(min=1e-12)
         active = torch.cat(means).var(0, correction=0) > 0.01
         return float(r2), int(active.sum())
@@ -180,10 +179,15 @@ class VAE(nn.Module):
         squares = sum(
             (self._residual(*p) - mean).square().sum(0) for p in self._parts(X, codes)
         )
-        return (squares / len(X)).sqrt()
+        return (squares / len(X)).sqrt() * self._unit()
 
     def _residual(self, X, codes):
-        return X - self.decode(self.encode(X, codes)[0], codes)
+        """What encoding and decoding change, in standard units."""
+        return (X - self.decode(self.encode(X, codes)[0], codes)) / self._unit()
+
+    def _unit(self):
+        """The scale, and 1 for constant features."""
+        return torch.where(self.scale > 0, self.scale, 1.0)
 
     @staticmethod
     def _parts(X, codes):

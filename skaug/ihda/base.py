@@ -15,6 +15,7 @@ from skaug._random import own_generators
 from skaug.ihda.rows import chosen
 from skaug.net.classifier import NetClassifier
 from skaug.net.finite import check_trained, weights_not_finite
+from skaug.net.interrupts import interrupts_raised
 
 __all__ = ["check_trains_anew", "checked_base", "copied", "trained"]
 
@@ -94,7 +95,7 @@ def trained(net, X, y, groups, weights, rows, seed, progress):
         if isinstance(net, NetClassifier):
             weighted = {} if weights is None else {"sample_weight": weights}
             return net.fit(X, y, groups=groups, **weighted)
-        with own_generators(net.device, int(seed)):
+        with own_generators(net.device, int(seed)), interrupts_raised():
             net.fit(X, y)
     check_trained(net)
     return net

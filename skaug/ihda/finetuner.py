@@ -1,7 +1,6 @@
 """IHDAFinetuner: a network that is trained, then augmented level by level."""
 
 import math
-import time
 from copy import deepcopy
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
 
 from skaug._checks import (
+    MEMORY,
     Number,
     OneOf,
     Rule,
@@ -22,18 +22,22 @@ from skaug._checks import (
 )
 from skaug._components import ComponentsMixin, InnerEstimatorMixin
 from skaug._labels import check_groups
+from skaug._memory import warn_without_seed
 from skaug._progress import Progress, prints_lines
 from skaug.hard_regions.latent_generators import VAEGenerator
 from skaug.hard_regions.short_forms import GENERATORS
 from skaug.hard_regions.sources import SOURCES, HardPoints
 from skaug.ihda.base import check_trains_anew, checked_base, copied, trained
 from skaug.ihda.finetuning import LevelRows, check_trainable
+from skaug.ihda.kept import Kept
 from skaug.ihda.level import Level, batch_size, new_record
 from skaug.ihda.room import Room
 from skaug.ihda.rows import checked_data, encoded, rows_of
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.ihda.tuning import Tuner, is_validated, is_zero, skipped_levels
+from skaug.net.apart import apart
 from skaug.net.classifier import NetClassifier
+from skaug.net.interrupts import StopsWhole
 from skaug.net.levels import INPUT, Levels
 from skaug.net.splits import hold_out
 from skaug.net.steps import planned_epochs
@@ -45,7 +49,7 @@ RATE = Number(0) | OneOf("validated")
 
 
 class IHDAFinetuner(
-    ComponentsMixin, InnerEstimatorMixin, ClassifierMixin, BaseEstimator
+    StopsWhole, ComponentsMixin, InnerEstimatorMixin, ClassifierMixin, BaseEstimator
 ):
     """Train a network, then fine-tune it on samples made in its own features.
 
@@ -125,6 +129,15 @@ default="all"
         steps, and keeps them. A parameter that is "validated" is chosen on such a part,
         0.1 of the rows if no share is given, as in the paper; then all rows are trained
         on, and no level is undone.
+    memory : str, path or joblib.Memory, default=None
+        Where to keep the base training and each level as it ends, with its record. A
+        fit that was killed, or broken off by Ctrl-C, goes on from there when the same
+        ``fit`` is called again, and a search trains the base once for candidates that
+        share it. The results are the same without it. `random_state` must be an int,
+        as for :class:`InfluenceAugmenter`. What is kept is known by the rows and the
+        parameters, not by the code of your own functions, and a data set by its pickle.
+        With other rows or parameters the fit starts anew, and what is in the folder
+        stays.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws; also of the estimator if its own is ``None``.
     verbose : int, default=0
@@ -150,6 +163,8 @@ default="all"
         else 0.
     generators_ : dict of str to object
         The fitted generator of each level that was augmented.
+    interrupted_ : bool
+        Whether Ctrl-C ended the fit before the last level.
     tuning_ : Bunch or None
         How "validated" parameters were chosen; ``None`` without any. ``n_train`` and
         ``n_held_out`` count rows, ``loss_before`` is the loss of the net on the rows
@@ -179,6 +194,9 @@ default="all"
         If a FrozenEstimator holds a net that is not fitted.
     OSError
         If the disk has no room for activations that the memory has no room for.
+    KeyboardInterrupt
+        If Ctrl-C ends the base training, or the fit of a clone, which is part of a
+        search or of another estimator.
 
     Warns
     -----
@@ -188,7 +206,8 @@ default="all"
         potential, unless the radius is "validated"; if batches are synthetic only,
         unless `tune_lr` is "validated"; if nothing that was tried on the rows held out
         helped at any level; if activations go to the disk, a generator needs more of
-        them at once than fit into memory, or distances are those of a sample.
+        them at once than fit into memory, or distances are those of a sample; if Ctrl-C
+        ends the fit after the base training, or there is a memory and no seed.
 
     See Also
     --------
@@ -294,6 +313,7 @@ default="all"
             hint="It is a share or a number of folds, which hold rows out, or one of "
             "the others, which do not.",
         ),
+        "memory": MEMORY,
     }
 
     def __init__(
@@ -312,6 +332,7 @@ default="all"
         skip_probability=0.0,
         balance=False,
         validation="shrink",
+        memory=None,
         random_state=None,
         verbose=0,
     ):
@@ -328,6 +349,7 @@ default="all"
         self.skip_probability = skip_probability
         self.balance = balance
         self.validation = validation
+        self.memory = memory
         self.random_state = random_state
         self.verbose = verbose
 
@@ -403,9 +425,10 @@ default="validated"
         Returns
         -------
         self : IHDAFinetuner
-            The fitted estimator. After Ctrl-C, fine-tuned as far as it came. If that
-            was before the pass on all rows, `estimator_` is the net whose parameters
-            were being chosen, or a copy of the net that was given trained.
+            The fitted estimator. After Ctrl-C it is marked, see `interrupted_`, and
+            fine-tuned as far as it came. If that was before the pass on all rows,
+            `estimator_` is the net whose parameters were being chosen, or a copy of the
+            net that was given trained.
         """
         for _ in self.staged_fit(X, y, groups, sample_weight):
             pass
@@ -437,36 +460,37 @@ default="validated"
     def _stages(self, X, y, groups, weights, progress):
         """Train the estimator, then augment level by level."""
         random = check_random_state(self.random_state)
-        seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
         net, frozen = checked_base(self.estimator, self.balance, weights)
-        train, held_out = self._split(y, groups, seed_of_split)
         data, tuner = (X, y, groups, weights), None
+        kept = Kept(self, net, frozen, data, random)
+        seed_of_base, seed_of_split = random.randint(2**31 - 1, size=2)
+        train, held_out = self._split(y, groups, seed_of_split)
         if self._is_tuned:
             if frozen:
                 check_trains_anew(net)
-            fitted = trained(net, *data, train, seed_of_base, progress)
+            fitted = kept.base(trained, train, seed_of_base, progress)
             cut = self._cut_net(fitted, *data)
-            tuner = self._tuner(cut, train, held_out, deepcopy(random))
+            tuner = self._tuner(cut, train, held_out, deepcopy(random), kept)
             tuner.rows.room.tell(cut.names, prints_lines(self.verbose))
             tuner.tune(progress)
             if tuner.interrupted_at is not None:
                 self._start_with(copied(net) if frozen else fitted, cut, random, tuner)
                 record = new_record(tuner.interrupted_at, skipped=False)
                 self.levels_.append(record)
-                record.interrupted = True
+                self._stop(record)
                 yield self
                 return
             train = held_out = None
         if frozen:
             net = copied(net)
         else:
-            net = trained(net, *data, train, seed_of_base, progress)
+            net = kept.base(trained, train, seed_of_base, progress)
         cut = self._cut_net(net, *data)
         rows = cut.rows(train)
         guard = None if held_out is None else cut.rows(held_out)
         self._start_with(net, cut, random, tuner)
         yield self
-        yield from self._pass(cut, rows, guard, progress)
+        yield from self._pass(cut, rows, guard, progress, kept)
 
     def _start_with(self, net, cut, random, tuner):
         """Set the attributes as they are before the first level."""
@@ -475,8 +499,9 @@ default="validated"
         self._plan = _plan(random, len(cut.names))
         self._chosen = self._choices(cut.names, tuner)
         self.estimator_, self.levels_, self.generators_ = net, [], {}
+        self.interrupted_ = False
 
-    def _pass(self, cut, rows, guard, progress):
+    def _pass(self, cut, rows, guard, progress, kept):
         """Go through the levels (Algorithm 2), and yield after each."""
         plan, chosen = self._plan, self._chosen
         skipped = skipped_levels(plan.draws, chosen.skip_probability)
@@ -493,14 +518,23 @@ default="validated"
             try:
                 if not record.skipped:
                     with progress.around():
-                        self._augment(record, rows, guard, steps, int(seed))
+                        self._augment(record, rows, guard, steps, int(seed), kept)
             except KeyboardInterrupt:
-                record.interrupted = True
+                self._stop(record)
                 return
             progress.step(level=name, loss=record.loss_after)
             if prints_lines(self.verbose):
                 _tell(record)
             yield self
+
+    def _stop(self, record):
+        """Mark where Ctrl-C has ended the fit, and tell the caller."""
+        record.interrupted = self.interrupted_ = True
+        self._end_by_interrupt(
+            f"Ctrl-C at level {record.level!r}",
+            "It predicts with what is done. With memory=, the same fit goes on there",
+            stacklevel=7,
+        )
 
     def _choices(self, names, tuner=None):
         """Radius and rate by name of a level, p and batch_norm, as given or chosen."""
@@ -534,17 +568,17 @@ default="validated"
         per_level = [*_listed(self.tune_lr), *_listed(radius)]
         return any(map(is_validated, given + per_level))
 
-    def _tuner(self, cut, train, held_out, random):
+    def _tuner(self, cut, train, held_out, random, kept):
         """Make a Tuner whose draws are those of the pass to come."""
         random.randint(2**31 - 1)  # the seed of samples
         plan = _plan(random, len(cut.names))
         given = self._choices(cut.names)
         steps = self._steps(cut.net, len(train), len(cut.names))
-        return Tuner(self, cut, train, held_out, given.radii, given.rates, steps, plan)
+        choices = given.radii, given.rates
+        return Tuner(self, cut, train, held_out, *choices, steps, plan, kept)
 
-    def _augment(self, record, rows, held_out, steps, seed):
-        """Augment one level, and keep time and generator."""
-        start = time.perf_counter()
+    def _augment(self, record, rows, held_out, steps, seed, kept):
+        """Augment one level, and keep the generator."""
         rows.room.note(record)
         name, chosen = record.level, self._chosen
         level = Level(
@@ -564,11 +598,11 @@ default="validated"
                 self.component("sources").set_params(radius=chosen.radii[name]),
                 self.component("generator"),
                 losses[-1] if losses else None,
+                kept,
             )
         finally:
             if level.generator is not None:
                 self.generators_[name] = level.generator
-        record.seconds = time.perf_counter() - start
 
     def _steps(self, net, n_rows, n_levels):
         """Steps of fine-tuning per level; at least one unless tune_share is 0."""
@@ -581,6 +615,7 @@ default="validated"
     def _check(self):
         """Refuse parameters that nothing can be done with."""
         check_parameters(self, self._rules)
+        warn_without_seed(self)
         sources = self.component("sources")
         sources.check()
         generator = self.component("generator")
@@ -690,7 +725,7 @@ default="validated"
                 f"IHDAFinetuner needs a level that was augmented; got {level!r}. Such "
                 f"are {known}."
             )
-        net = self.estimator_
+        net = apart(self.estimator_)
         X, codes = encoded(net, *checked_data(X, y))
         X = rows_of(net, X)
         rows = LevelRows(net, self._cut(net, X[_probes(X)])[0], X, codes)
@@ -704,8 +739,13 @@ default="validated"
             self._seed_of_samples,
         )
         new = torch.cat([new for new, _ in made.pieces()])
-        new = new.unflatten(1, rows.h.shape[1:])
-        return rows.h[:].cpu().numpy(), new.cpu().numpy(), sources
+        real, new = rows.h[:], new.unflatten(1, rows.h.shape[1:])
+        if not (real.isfinite().all() and new.isfinite().all()):
+            raise ValueError(
+                "IHDAFinetuner needs activations and samples that are finite; got NaN "
+                f"or infinity at level {level!r}. Look for extreme values in X."
+            )
+        return real.cpu().numpy(), new.cpu().numpy(), sources
 
 
 def _tell(record):

@@ -23,7 +23,6 @@ from skaug.ihda.refits import (
 
 __all__ = ["LevelGainDisplay"]
 
-STOPPED = "LevelGainDisplay was stopped between two levels."
 KIND = OneOf("scores", "gain", hint="Give one of them.")
 
 
@@ -229,8 +228,6 @@ def _scored_fits(finetuner, seed, data, test, scoring):
     model = clone(finetuner).set_params(random_state=seed)
     stages = model.staged_fit(*data)
     next(stages)
-    if any(record.interrupted for record in model.levels_):  # while it was choosing
-        raise KeyboardInterrupt(STOPPED)
     # Both sides share the base training, and what is chosen by validation. A finetuner
     # draws the same numbers whether it trains its estimator or is given a trained one.
     twin = as_chosen(model).set_params(
@@ -245,8 +242,4 @@ def _scored_fits(finetuner, seed, data, test, scoring):
 
 def _staged_scores(score, model, stages, X, y):
     """Scores of a model that is at its first stage, and after all others."""
-    scores = [score(model, X, y), *(score(stage, X, y) for stage in stages)]
-    if len(scores) <= len(model.levels_):
-        # Curves of different lengths cannot be compared.
-        raise KeyboardInterrupt(STOPPED)
-    return scores
+    return [score(model, X, y), *(score(stage, X, y) for stage in stages)]

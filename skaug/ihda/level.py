@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 import warnings
 from contextlib import contextmanager, nullcontext
 
@@ -105,7 +106,7 @@ class Level:
         validated=(),
     ):
         self.settings, self.record = settings, record
-        self.rows, self.held_out = rows, held_out
+        self.rows, self.held_out, self._start = rows, held_out, time.perf_counter()
         self.net = rows.net
         self.codes = rows.codes.cpu().numpy()
         self.steps, self.rate, self.batch_norm = steps, rate, batch_norm
@@ -118,7 +119,7 @@ class Level:
         names = "sources", "batches", "samples", "training", "compared"
         self.seeds = dict(zip(names, seeds))
 
-    def augment(self, sources, generator, loss):
+    def augment(self, sources, generator, loss, kept):
         """Go through the level: lines 4 to 7 of Algorithm 2.
 
         Parameters
@@ -130,12 +131,26 @@ class Level:
         loss : float or None
             Loss of the network on the training rows before this level; None if it is
             not known.
+        kept : Kept
+            Has what came of the level if it was done before.
         """
         found = self.reach(with_loss=loss is None)
         self.check_cut(found if loss is None else loss)
+        step = "level", self.record.level
+        done = kept.step(step, self._changed, sources, generator)
+        # If it was done before, as if it had been done now.
+        self.record.update(done.record)
+        self.generator = done.generator
+        restore(self.net, done.state)
+
+    def _changed(self, sources, generator):
+        """Do what changes the network, and return what came of it."""
         if self.prepare(sources, generator):
             with self._undone_if_worse():
                 self.train(sources)
+        self.record.seconds = time.perf_counter() - self._start
+        state = state_of(self.net)
+        return Bunch(record=self.record, generator=self.generator, state=state)
 
     def reach(self, with_loss=False):
         """Compute the activations; return the loss before it if that is asked for."""

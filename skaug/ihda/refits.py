@@ -229,8 +229,6 @@ class Refits:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the first fit has warned
             model.fit(*self._data)
-        if any(record.interrupted for record in model.levels_):
-            raise KeyboardInterrupt("IHDAFinetuner was stopped between two levels.")
         steps = [record.steps for record in model.levels_]
         n_levels = int(np.count_nonzero(steps))
         return Bunch(score=self._score(model), n_levels=n_levels, n_steps=sum(steps))

@@ -100,6 +100,8 @@ class Tuner:
     plan : Bunch
         ``seeds`` and ``draws`` of the levels, those of the pass on all rows: what is
         judged is then what will be done, levels that are skipped included.
+    kept : Kept
+        Has what came of steps that were done before.
 
     Attributes
     ----------
@@ -115,8 +117,9 @@ class Tuner:
         The level at which Ctrl-C ended the tuning.
     """
 
-    def __init__(self, settings, cut, train, held_out, radii, rates, steps, plan):
+    def __init__(self, settings, cut, train, held_out, radii, rates, steps, plan, kept):
         self.settings, self.cut, self.steps, self.plan = settings, cut, steps, plan
+        self._kept = kept
         self.radii, self.rates = self._given = radii, rates
         self._sides, self._start = (train, held_out), state_of(cut.net)
         self._chooses_p = is_validated(settings.skip_probability)
@@ -239,10 +242,23 @@ class Tuner:
         # A level that is skipped by chance now is skipped in the pass on all rows too.
         if not skips and not is_zero(self.radii[name]):
             told.tried.append(alone)
-            radius, rate = self._best_pair(level, told, progress)
+            step = "pairs", self.batch_norm, name
+            done = self._kept.step(step, self._tried_pairs, level, told, progress)
+            # If it was done before, as if it had been done now.
+            told.update(done.told)
+            self._judged = done.judged
+            restore(self.cut.net, done.state)
+            radius, rate = done.best
         self.radii[name], self.rates[name] = radius, rate
         if prints_lines(self.settings.verbose):
             _tell(told)
+
+    def _tried_pairs(self, level, told, progress):
+        """Try all pairs, and return what came of it."""
+        best = self._best_pair(level, told, progress)
+        found = Bunch(best=best, told=told, judged=self._judged)
+        found.state = state_of(self.cut.net)
+        return found
 
     def _best_pair(self, level, told, progress):
         """Radius and rate that leave the least loss, which the net then has."""
@@ -300,7 +316,8 @@ class Tuner:
             for probability in SKIP_PROBABILITIES:
                 names = self._augmented(probability)
                 if names not in known:
-                    known[names] = self._judge_pass(names)
+                    step = "pass", self.batch_norm, names
+                    known[names] = self._kept.step(step, self._judge_pass, names)
                 found = known[names]
                 trial = Bunch(skip_probability=probability, loss=found.loss)
                 trial.error = self._error(found, before)

@@ -6,18 +6,17 @@ network that was trained without any (Section 3 of the paper). This file has wha
 kinds of augmentation share: rows to hold out, trainings of F, views, the last training.
 """
 
-import os
-
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Bunch, check_random_state
 from skorch import NeuralNetClassifier
 
 from skaug._axes import channels_first
-from skaug._checks import OneOf, Rule, check_parameters, check_two_classes
+from skaug._checks import MEMORY, OneOf, Rule, check_parameters, check_two_classes
 from skaug._components import ComponentsMixin
 from skaug._input import checked_rows
 from skaug._labels import check_groups, check_labels
+from skaug._memory import warn_without_seed
 from skaug._random import draw_seed, own_generators
 from skaug.influence.held_out import check_splits, joined, taken
 from skaug.influence.network_augmentation import NetworkAugmentation
@@ -94,13 +93,14 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         training and held-out rows. ``fit_resample`` and ``fit_transform`` train none,
         because something else is trained on what they return.
     memory : str, path or joblib.Memory, default=None
-        Where to keep the scores of transforms and the guard's plain losses, so that a
-        search over ``augmentation__strength``, ``weighting``, ``share``,
-        ``n_transforms`` or ``probability`` trains these networks once. The numbers are
-        the same without it. `random_state` must be an int: otherwise each fit draws
-        other seeds, and nothing is found again. Results are known by the rows, the
-        parameters of the net and the transforms, not by the code of your own functions.
-        The network of :class:`~skaug.NetworkAugmentation` is trained each time.
+        Where to keep each training as it ends. A fit that was killed, or broken off by
+        Ctrl-C, goes on from there when the same ``fit`` is called again, and a search
+        trains once what its candidates share, such as the networks that score the
+        transforms. The results are the same without it. `random_state` must be an int:
+        otherwise each fit draws other seeds, and nothing is found again. Trainings are
+        known by the rows, the parameters of the net and the transforms, not by the code
+        of your own functions. With other rows or parameters they are new ones, and the
+        old ones stay in the folder.
     random_state : int, RandomState instance or None, default=None
         Seed of all draws. With an int, ``augment`` returns the same each time.
     verbose : int, default=0
@@ -160,12 +160,15 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         is held out as a whole; says what to do.
     TypeError
         If the estimator is no net of skorch that classifies.
+    KeyboardInterrupt
+        If Ctrl-C ends a training. No augmentation is learned from a part of one.
 
     Warns
     -----
     UserWarning
         If fewer than 100 rows are held out, some class is not among them, the guard
-        refuses what was learned, or ``fit_transform`` takes the clean rows away.
+        refuses what was learned, ``fit_transform`` takes the clean rows away, or there
+        is a memory and no seed.
 
     See Also
     --------
@@ -216,15 +219,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
             "Give an object such as LogisticRegression(), or True, which asks one for "
             "fit_resample.",
         ),
-        "memory": Rule(
-            lambda value: (
-                value is None
-                or isinstance(value, (str, os.PathLike))
-                or hasattr(value, "cache")
-            ),
-            "None, a folder or a joblib.Memory",
-            "None keeps nothing.",
-        ),
+        "memory": MEMORY,
     }
 
     def __init__(
@@ -344,9 +339,16 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         return type_of_rows(X) if ours else np.float32
 
     def _for_networks(self, X):
-        """Rows as networks and transforms get them; the nets refuse what overflows."""
+        """Rows in the type that networks and transforms get."""
         with np.errstate(over="ignore"):
-            return X.astype(self.input_dtype_, copy=False)
+            rows = X.astype(self.input_dtype_, copy=False)
+        if not np.isfinite(rows).all():
+            largest = max(X.max(), -X.min())
+            raise ValueError(
+                "InfluenceAugmenter needs numbers that float32 can hold; got "
+                f"{largest:.3g}. Take another unit."
+            )
+        return rows
 
     def _check_parameters(self):
         net = self.estimator
@@ -363,6 +365,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 "logit_adjustment=1 for classes of unequal size."
             )
         check_parameters(self, self._rules)
+        warn_without_seed(self)
 
     def _checked_data(self, X, y, groups):
         X = self._checked_rows(X, reset=True)

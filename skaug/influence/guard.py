@@ -57,16 +57,11 @@ class HeldOutLosses:
             self.max_epochs = round(self.max_epochs * (1 + n_held_out / n_train))
 
     def of(self, augmentation):
-        """Losses (n_held_out,) of F after a training with an augmentation."""
-        losses, self.max_epochs = losses_and_epochs(
-            self.trainings, self.split, augmentation, self.seed, self.max_epochs
-        )
+        """Losses (n_held_out,) of F after a training with an augmentation, or None."""
+        arguments = self.split, augmentation, self.seed, self.max_epochs
+        found = self.trainings.remembered(losses_and_epochs, *arguments)
+        losses, self.max_epochs = found
         return losses
-
-    def of_plain(self):
-        """Losses of F without augmentation, which a memory keeps for a search."""
-        arguments = self.split, None, self.seed, self.max_epochs
-        return self.trainings.remembered(losses_and_epochs, *arguments)[0]
 
     def compared(self, plain, augmented):
         """Compare losses of these rows, whose groups are known."""

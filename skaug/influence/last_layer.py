@@ -45,6 +45,7 @@ from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
 from skaug.influence.softmax_hessian import (
     conjugate_gradient,
+    factorised,
     flat_gradients,
     hessian,
     row_blocks,
@@ -53,11 +54,14 @@ from skaug.influence.softmax_hessian import (
     stochastic_solution,
     sum_zero_basis,
 )
+from skaug.net.apart import apart
 from skaug.net.head import capture_input, check_head, linear_head
 from skaug.net.temperature import best_temperature
 
 __all__ = ["LastLayerInfluence"]
 
+# Squares of features have to be numbers too.
+LARGEST = 1e150
 # If the last layer has more parameters, "auto" does not factorise the Hessian. The
 # factor would fill 0.3 GB and take as long as hundreds of products.
 LARGEST_FACTOR = 6000
@@ -76,6 +80,18 @@ RULES = {
 # A mean over fewer validation rows ranks transforms visibly worse. The correlation with
 # the ranks of retraining is 0.66 for 200 rows and 0.31 for 25.
 FEWEST_VALIDATION_ROWS = 100
+
+
+def _checked(features):
+    """Return features, and refuse what cannot be computed with."""
+    largest = float(features.detach().abs().max()) if features.numel() else 0.0
+    if not largest <= LARGEST:  # NaN is neither larger nor smaller
+        raise ValueError(
+            "LastLayerInfluence needs features whose squares are finite; got "
+            f"{largest:.3g}. Look for extreme values in X, and for weights of the "
+            "network that are not finite."
+        )
+    return features
 
 
 def _with_ones(features):
@@ -182,7 +198,8 @@ class LastLayerInfluence(BaseEstimator):
     probabilities_ : torch.Tensor of shape (n, n_classes)
         Probabilities of the training rows.
     factor_ : torch.Tensor or None
-        Cholesky factor of the Hessian, once something has needed it.
+        Cholesky factor of the Hessian, once a method that needs many solutions, or
+        ``solver="cholesky"``, has made it.
     n_features_in_ : int
         Size of the second axis of X.
 
@@ -255,7 +272,7 @@ class LastLayerInfluence(BaseEstimator):
             y = check_labels(y, len(X), "LastLayerInfluence")
             self.classes_ = np.unique(y)
             check_two_classes(self.classes_, "LastLayerInfluence")
-            features = _with_ones(torch.from_numpy(X))
+            features = _checked(_with_ones(torch.from_numpy(X)))
             target = torch.from_numpy(np.searchsorted(self.classes_, y))
             weight = softmax_regression(features, target, self.damping)
         else:
@@ -512,16 +529,18 @@ class LastLayerInfluence(BaseEstimator):
         if self.estimator is None:
             if not keep:
                 X = checked_rows(self, X, dtype=np.float64, reset=False)
-            return _with_ones(torch.as_tensor(X, dtype=torch.float64))
-        net, (_, head) = self._net(), self._head()
-        with capture_input(head) as inputs, torch.set_grad_enabled(keep):
+            return _checked(_with_ones(torch.as_tensor(X, dtype=torch.float64)))
+        name, head = self._head()
+        net = apart(self._net(), name)
+        watched = net.module_.get_submodule(name)
+        with capture_input(watched) as inputs, torch.set_grad_enabled(keep):
             if keep:
                 net.module_.eval()
                 net.infer(X)
             else:
                 for _ in net.forward_iter(X, training=False, device=net.device):
                     pass
-        features = torch.cat(inputs).double()
+        features = _checked(torch.cat(inputs).double())
         return features if head.bias is None else _with_ones(features)
 
     def inverse_hessian_product(self, gradients):
@@ -571,7 +590,7 @@ class LastLayerInfluence(BaseEstimator):
 
     def _check_head(self, name, X):
         """Check on two rows that the net's output is that of its last layer."""
-        net = self._net()
+        net = apart(self._net(), name)
         with capture_input(net.module_) as inputs:
             for _ in net.forward_iter(X[:2], training=False, device=net.device):
                 pass
@@ -621,9 +640,8 @@ class LastLayerInfluence(BaseEstimator):
 
     def _solve(self, gradient):
         """Inverse Hessian times one gradient (n_classes, n_features)."""
-        solver = self.solver
-        if solver == "auto":
-            solver = "cg" if self.factor_ is None else "cholesky"
+        # Not the factor if there is one: results would depend on earlier calls.
+        solver = "cg" if self.solver == "auto" else self.solver
         if solver == "cholesky":
             basis = self._basis()
             right = (basis.T @ gradient).reshape(-1, 1)
@@ -650,7 +668,7 @@ class LastLayerInfluence(BaseEstimator):
             if self.factor_ is None:
                 H = hessian(self.features_, self.probabilities_, self.damping)
                 # In place: the transpose is laid out as LAPACK wants it.
-                self.factor_ = torch.linalg.cholesky(H.mT, out=H.mT)
+                self.factor_ = factorised(H.mT, self.damping, out=H.mT)
             # torch.cholesky_solve would copy the factor at each call.
             L = self.factor_
             torch.linalg.solve_triangular(L, right, upper=False, out=right)

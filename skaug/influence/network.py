@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from skaug.net.input_norm import moments_of
+
 __all__ = ["AugmentationNetwork", "Discriminator", "relativistic_losses", "warp"]
 
 # Convolutions, batch normalisation apart, by the number of axes of a row.
@@ -112,10 +114,9 @@ class AugmentationNetwork(nn.Module):
     ):
         super().__init__()
         n_axes = X.ndim - 2
-        others = [axis for axis in range(X.ndim) if axis != 1]
         shape = (1, X.shape[1], *[1] * n_axes)
-        self.register_buffer("mean", X.mean(dim=others).view(shape))
-        deviation = X.std(dim=others, correction=0)
+        _, mean, deviation = moments_of(X)
+        self.register_buffer("mean", mean.view(shape))
         deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         self.register_buffer("scale", deviation.view(shape))
         self.bound, self.pooling, self.dropout = bound, pooling, dropout

@@ -9,8 +9,10 @@ with neither.
 
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
 from skaug._checks import Number, OneOf, Whole, check_parameters
+from skaug._random import generator_states, set_generators
 from skaug.influence.guard import (
     LOWER,
     PLAIN,
@@ -182,11 +184,9 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         n_compared = 2 if alone is None else 3
         trainings.progress.expect(self.rounds + n_compared * guard)
         seed = trainings.new_seed()
-        net = trainings.train(train, alone, seed)
         for number in range(self.rounds):
-            if number > 0:
-                net = trainings.train(train, learned, seed)
-            self._train_round(net, trainings, train, held_out, baseline, number)
+            before = learned if number else alone
+            self._train_round(trainings, (train, held_out), before, baseline, seed)
         self.network_.requires_grad_(False)
         self.augmentation_, self.accepted_ = learned, True
         if guard:
@@ -202,7 +202,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
             self.loss_over_baseline_ = loss
             if not is_lower(loss):
                 self.augmentation_, augmented = alone, of_baseline
-        loss = held_out.compared(held_out.of_plain(), augmented)
+        loss = held_out.compared(held_out.of(None), augmented)
         self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
         has_network = self.augmentation_ is not alone
         if not self.accepted_:
@@ -222,21 +222,38 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
             return None
         return fitted_to(X, self.baseline, type(self).__name__)
 
-    def _train_round(self, net, trainings, train, held_out, baseline, number):
-        """Train the network through an F of its own, which is not changed."""
-        net.module_.requires_grad_(False)
-        with trainings.progress.around():
-            losses = train_network(
-                self.network_.to(trainings.device),
-                trainings.influence(net, train),
-                (train.X, train.y),
-                (held_out.X, held_out.y),
-                baseline,
-                objective=self.objective,
-                gan_weight=self.gan_weight,
-                pretrain_steps=self.pretrain_steps if number == 0 else 0,
-                steps=self.steps,
-            )
-        for name, of_name in losses.items():
+    def _train_round(self, trainings, split, before, baseline, seed):
+        """Train the network through an F that is trained with what was before."""
+        settings = {
+            "objective": self.objective,
+            "gan_weight": self.gan_weight,
+            "pretrain_steps": 0 if self.losses_ else self.pretrain_steps,
+            "steps": self.steps,
+        }
+        states = generator_states(trainings.device)
+        of_round = self.network_, split, before, baseline, seed, settings, states
+        found = trainings.remembered(train_round, *of_round)
+        # If it was read from the memory, as if it had been trained here.
+        self.network_.load_state_dict(found.weights)
+        set_generators(found.states, trainings.device)
+        for name, of_name in found.losses.items():
             self.losses_.setdefault(name, []).extend(of_name)
-        self.network_.cpu()
+
+
+def train_round(trainings, network, split, before, baseline, seed, settings, states):
+    """Train F, and the network in place through F; what came of it as a Bunch."""
+    # The draws are those of torch's generators, which are at ``states``.
+    train, held_out = split
+    net = trainings.trained(train, before, seed)
+    net.module_.requires_grad_(False)
+    with trainings.progress.around():
+        losses = train_network(
+            network.to(trainings.device),
+            trainings.influence(net, train),
+            (train.X, train.y),
+            (held_out.X, held_out.y),
+            baseline,
+            **settings,
+        )
+    weights, states = network.cpu().state_dict(), generator_states(trainings.device)
+    return Bunch(weights=weights, losses=losses, states=states)

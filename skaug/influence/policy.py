@@ -197,7 +197,7 @@ class TransformPolicy(HoldsTransforms, BaseEstimator):
     def _guard(self, held_out):
         """Leave rows alone unless the policy lowers the held-out loss."""
         augmented = held_out.of(self.augmentation_)
-        loss = held_out.compared(held_out.of_plain(), augmented)
+        loss = held_out.compared(held_out.of(None), augmented)
         self.held_out_loss_, self.accepted_ = loss, is_lower(loss)
         if not self.accepted_:
             self.augmentation_ = Unchanged()

@@ -19,8 +19,8 @@ def cosines(trainings, candidates, split, n_networks, n_draws, seed):
     random = np.random.RandomState(seed)
     with own_generators(trainings.device, draw_seed(random)):
         influences = [
-            trainings.influence(trainings.train(train, seed=draw_seed(random)), train)
-            for _ in range(n_networks)
+            trainings.influence(trainings.trained(train, None, seed), train)
+            for seed in [draw_seed(random) for _ in range(n_networks)]
         ]
         numbers = np.arange(len(train.X))
         if len(numbers) > MOST_SCORED:

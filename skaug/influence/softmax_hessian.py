@@ -135,12 +135,24 @@ def flat_gradients(errors, features):
     return (errors[:, :, None] * features[:, None]).flatten(1)
 
 
+def factorised(matrix, damping, out=None):
+    """Cholesky factor of a damped matrix; says what to do if rounding leaves none."""
+    try:
+        return torch.linalg.cholesky(matrix, out=out)
+    except torch.linalg.LinAlgError as error:
+        raise ValueError(
+            "LastLayerInfluence needs a damping that is not lost beside the squares of "
+            f"the features; got {damping:g}, and no Cholesky factor. Scale the "
+            "features, or raise damping."
+        ) from error
+
+
 def _preconditioner(features, p, damping):
     """Inverse of an average over the classes of the diagonal blocks of the Hessian."""
     spread = (p * (1 - p)).mean(dim=1, keepdim=True) * p.shape[1] / (p.shape[1] - 1)
     block = (features * spread).T @ features / len(features)
     block.diagonal().add_(damping)
-    return torch.linalg.cholesky(block)
+    return factorised(block, damping)
 
 
 def conjugate_gradient(features, p, right, damping, tol, max_iter=2000):

@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.base import clone
 
 from skaug._checks import is_whole
+from skaug._memory import Memory
 from skaug._progress import Progress, prints_lines
 from skaug._random import draw_seed, own_generators
 from skaug.influence.last_layer import LastLayerInfluence
-from skaug.influence.memory import memory_of, remembered
 from skaug.net.classifier import NetClassifier
 from skaug.net.finite import check_trained
+from skaug.net.interrupts import interrupts_raised
 from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["Trainings"]
@@ -40,7 +41,7 @@ class Trainings:
         self.damping = damping
         self.calibrate = calibrate
         self.random_state = random_state
-        self.memory = memory_of(memory)
+        self.memory = Memory(memory, self.name)
         self.verbose = verbose
         self.n_trainings = 0
         self.is_warned = False  # of too few steps, if they are
@@ -81,7 +82,7 @@ class Trainings:
         with own_generators(self.device, seed), warnings.catch_warnings():
             if self.is_warned:
                 warnings.filterwarnings("ignore", FEW_STEPS, UserWarning)
-            with self.progress.around(net):
+            with self.progress.around(net), interrupts_raised():
                 net.fit(data.X, data.y, **groups)
             check_trained(net)
         self.is_warned |= augmentation is not None
@@ -95,7 +96,12 @@ class Trainings:
         """Train F on all rows, from the seed of the estimator if that is a number."""
         # Without augmentation it is then, bit for bit, the F that the user would train.
         seed = getattr(self.estimator, "random_state", None)
-        return self.train(data, augmentation, int(seed) if is_whole(seed) else None)
+        seed = int(seed) if is_whole(seed) else self.new_seed()
+        return self.trained(data, augmentation, seed)
+
+    def trained(self, data, augmentation, seed):
+        """Train F, or read the F of such a training from the memory."""
+        return self.remembered(Trainings.train, data, augmentation, seed)
 
     def influence(self, net, data):
         """Fit a LastLayerInfluence to a trained F and its training rows."""
@@ -112,9 +118,7 @@ class Trainings:
             net.set_params(random_state=None)  # a training has a seed of its own
         depends_on = net, self.classes, self.damping, self.calibrate, arguments
         done = self.progress.n + n_trainings
-        result = remembered(
-            self.memory, function, self, *arguments, depends_on=depends_on
-        )
+        result = self.memory.call(function, self, *arguments, depends_on=depends_on)
         # What was in the memory is not trained, and done all the same.
         self.progress.step(done - self.progress.n)
         return result

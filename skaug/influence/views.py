@@ -27,6 +27,7 @@ from skaug.influence.guard import (
     warn_of_refusal,
 )
 from skaug.influence.reader import default_reader, losses_of_reader
+from skaug.transforms.calling import name_of
 
 __all__ = ["N_VIEWS", "ViewsMixin"]
 
@@ -187,6 +188,11 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
                 view = self(rows, codes)
                 views.append(view if codes is None else view[0])
         views = torch.cat(views).numpy()
+        if not np.isfinite(views).all():
+            raise ValueError(
+                "InfluenceAugmenter needs views that are finite; got NaN or infinity "
+                f"from {name_of(self.augmentation_)}. Look for extreme values in X."
+            )
         # Rows that are left alone keep all of their digits.
         copies = n_views, *[1] * (X.ndim - 1)
         changed = views != np.tile(rows.numpy(), copies)

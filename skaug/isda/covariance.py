@@ -325,10 +325,10 @@ class ClassCovariance(nn.Module):
         """Merge new rows into factors of some rank, and their rest into remainders."""
         rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
         if rows.shape[1] < self.n_features:
-            _, rotation = torch.linalg.eigh(rows @ rows.mT)
+            _, rotation = _eigh(rows @ rows.mT)
             leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
         else:
-            size, rotation = torch.linalg.eigh(rows.mT @ rows)
+            size, rotation = _eigh(rows.mT @ rows)
             size = size[..., None, -self.rank :].clamp_min(0).sqrt()
             leading = (rotation[..., -self.rank :] * size).flip(-1)
         lost = rows.square().sum(1) - leading.square().sum(-1)
@@ -390,6 +390,21 @@ class ClassCovariance(nn.Module):
     def extra_repr(self):
         """Return sizes and kind, for the module's repr."""
         return f"{self.n_classes}, {self.n_features}, {self.kind!r}"
+
+
+def _eigh(matrices):
+    """Eigenvalues and eigenvectors of symmetric matrices; NaN of what is not finite."""
+    if not matrices.isfinite().all():  # Training has diverged, and its loss will tell.
+        return matrices.sum(-1) * torch.nan, matrices * torch.nan
+    try:
+        found = torch.linalg.eigh(matrices)
+    except torch.linalg.LinAlgError:
+        found = ()
+    if found and all(part.isfinite().all() for part in found):
+        return found
+    # Numbers of a class that hardly varies can be 1e30 times smaller than others. Their
+    # squares are too small for float32, but not for float64.
+    return tuple(part.to(matrices) for part in torch.linalg.eigh(matrices.double()))
 
 
 def _n_bytes(shapes, dtype):

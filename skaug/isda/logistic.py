@@ -349,7 +349,13 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = checked_rows(self, X, dtype=np.float64, reset=False)
-        logits = X @ self.coef_.T + self.intercept_
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = X @ self.coef_.T + self.intercept_
+        if not np.isfinite(logits).all():
+            raise ValueError(
+                "ISDALogisticRegression needs rows whose logits float64 can hold; got "
+                f"numbers of up to {np.abs(X).max():.2g}. Take the unit of fit."
+            )
         return logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X):

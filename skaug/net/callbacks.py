@@ -1,13 +1,15 @@
 """Callbacks of a net: which ones may be given, and what skorch does to them."""
 
 import copy
+import warnings
 
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.utils import to_numpy
 
 from skaug._checks import OneOf, Rule
+from skaug.net.checkpoint import EpochCheckpoint
 
-__all__ = ["CALLBACKS", "HoldsCallbacks"]
+__all__ = ["CALLBACKS", "HoldsCallbacks", "put_back", "states_of"]
 
 
 def _are_callbacks(value):
@@ -53,6 +55,40 @@ def _may_record(callback):
     return home.partition(".")[0] not in ("skorch", "skaug")
 
 
+def states_of(net):
+    """What the callbacks of a net know in the middle of training, and its rates."""
+    rates = [group["lr"] for group in net.optimizer_.param_groups]
+    return [dict(vars(one)) for _, one in net.callbacks_], rates
+
+
+def put_back(net, states):
+    """Let callbacks that were told of a new training go on with the old one."""
+    of_callbacks, rates = states
+    for (_, callback), state in zip(net.callbacks_, of_callbacks):
+        if isinstance(callback, LRScheduler) and state.get("lr_scheduler_"):
+            # The old one has another optimizer if the net comes from a file.
+            old = state.pop("lr_scheduler_")
+            callback.lr_scheduler_.load_state_dict(old.state_dict())
+        vars(callback).update(state)
+        if isinstance(callback, EarlyStopping):
+            _warn_of_lost_weights(net, callback)
+    for group, rate in zip(net.optimizer_.param_groups, rates):
+        group["lr"] = rate
+
+
+def _warn_of_lost_weights(net, stopping):
+    """Say so if the weights that an EarlyStopping would go back to are lost."""
+    lost = stopping.load_best and stopping.best_model_weights_ is None
+    if lost and stopping.best_epoch_:  # skorch leaves them out of pickles
+        warnings.warn(
+            f"{type(net).__name__} needs the weights of epoch {stopping.best_epoch_} "
+            "for EarlyStopping(load_best=True); got a net from a file, which has only "
+            f"those of epoch {len(net.history)}. If no epoch is better, training ends "
+            "with the last weights.",
+            stacklevel=2,
+        )
+
+
 class HoldsCallbacks:
     """What :class:`NetClassifier` does to its callbacks."""
 
@@ -72,8 +108,10 @@ class HoldsCallbacks:
                 )
 
     def _yield_callbacks(self):
+        # A file is to have what all others did in the epoch.
+        callbacks = sorted(super()._yield_callbacks(), key=_writes)
         # skorch sets parameters and state on the callbacks. The user's are not changed.
-        for name, callback, named_by_user in super()._yield_callbacks():
+        for name, callback, named_by_user in callbacks:
             if not isinstance(callback, type):
                 callback = copy.copy(callback)
             yield name, callback, named_by_user
@@ -91,6 +129,11 @@ class HoldsCallbacks:
                 )
             callbacks[name].set_params(**{parameter: params.pop(key)})
         return super()._set_params_callback(**params)
+
+
+def _writes(named):
+    kind = named[1] if isinstance(named[1], type) else type(named[1])
+    return issubclass(kind, EpochCheckpoint)
 
 
 class _Decoder:

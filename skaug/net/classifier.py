@@ -22,7 +22,7 @@ from skaug._checks import (
     is_number,
 )
 from skaug._labels import check_groups, check_labels
-from skaug._random import draw_seed, own_generators
+from skaug._random import draw_seed, new_generator, own_generators
 from skaug.net.adjustment import ADJUSTMENT, AdjustsLogits
 from skaug.net.batches import (
     BatchIterator,
@@ -39,6 +39,7 @@ from skaug.net.losses import FeedsLoss
 from skaug.net.module_of_data import MakesModule
 from skaug.net.outputs import GivesProbabilities
 from skaug.net.representation import PrintsChanges
+from skaug.net.resuming import RESUME, Resumes
 from skaug.net.rows import TakesRows
 from skaug.net.splits import (
     TRAIN_SPLIT,
@@ -62,10 +63,13 @@ OF_TRAINING = (
     "_row_weights",
     "batch_weight_",
     "_weight_was_used",
+    "_beginning",
+    "_going_on",
 )
 
 
 class NetClassifier(
+    Resumes,
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
@@ -155,8 +159,9 @@ class NetClassifier(
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and dropout. ``None`` draws a seed from NumPy's
         global generator, as scikit-learn does. torch's global generators are always
-        left as they were. Threads share these generators: to run fits side by side,
-        use processes (joblib's default).
+        left as they were. Threads share these generators, so that the fits of several
+        nets in threads wait for each other: to run them side by side, use processes
+        (joblib's default).
     **kwargs
         skorch's other parameters: ``warm_start`` (whether ``fit`` goes on from the
         weights of the ``fit`` before, False by default), ``callbacks`` (a list; a
@@ -192,14 +197,17 @@ class NetClassifier(
         :math:`\tau \log \pi`.
     outputs_ : {"logits", "probabilities", "log-probabilities"}
         What the network returns. Predictions are probabilities in any case.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training, see Notes.
     history : skorch.history.History
         One row per epoch: ``net.history[:, ("train_loss", "dur")]``.
 
     Warns
     -----
     UserWarning
-        If `max_epochs` leaves an augmented training fewer steps than are advised, or
-        if float32 is too coarse for a column and `module` is not a default network.
+        If `max_epochs` leaves an augmented training fewer steps than are advised, if
+        float32 is too coarse for a column and `module` is not a default network, or if
+        Ctrl-C ends the training.
 
     See Also
     --------
@@ -236,6 +244,12 @@ class NetClassifier(
     Weights need a criterion with ``reduction``, or one whose ``forward`` takes
     ``sample_weight``. ``criterion__weight`` stays as it is in torch, a factor of the
     losses alone.
+
+    After Ctrl-C, ``fit`` returns a net that predicts with what it has learned so far,
+    and :meth:`resume` trains the epochs that are missing. A clone raises
+    KeyboardInterrupt instead, because it is part of a search or of another estimator,
+    which would take it for trained. If a callback ends the training, as skorch's
+    EarlyStopping does, the training is whole.
 
     The defaults of `optimizer`, `lr`, `max_epochs`, `batch_size` and dropout come from
     ``benchmarks/bench_defaults.py``, which chose them on held-out training data of
@@ -400,21 +414,29 @@ class NetClassifier(
         elif not hasattr(self, "first_epoch_"):
             self.first_epoch_ = 0  # Weights and history were loaded from files.
         self._groups, self._split, self._weights = groups, None, weights
+        self.interrupted_, resumes = False, method == RESUME
+        name = type(self).__name__
         try:
-            with self._own_generators(), explained_single_rows(type(self).__name__):
+            with self._begun(method) as method, explained_single_rows(name):
                 if first or not hasattr(self, "outputs_"):
                     self._check_module(X, fit_params)
                 split_params = self._split_params(method, fit_params)
                 self._split = self.get_split_datasets(X, codes, **split_params)
                 self._check_weights_of_split(self._split[0])
-                self._learn_input(self._split[0])
-                self._count_classes(self._split[0], anew or method == "fit")
-                self._plan(self._split[0], method)
-                fit_params.setdefault("epochs", self.n_epochs_)
+                if resumes:
+                    fit_params["epochs"] = self._missing_epochs()
+                else:
+                    self._learn_input(self._split[0])
+                    self._count_classes(self._split[0], anew or method == "fit")
+                    self._plan(self._split[0], method)
+                    fit_params.setdefault("epochs", self.n_epochs_)
                 super().partial_fit(X, codes, _routing_method=method, **fit_params)
+                if self.interrupted_:
+                    self._stop()
                 self._check_trained(X, fit_params)
         finally:
             del self._groups, self._split, self._weights
+            self._forget_training()
             self._forget_weights()
         return self
 
@@ -457,7 +479,7 @@ class NetClassifier(
         if epochs is None and self.max_epochs == "auto":
             epochs = planned_epochs(self)
         epochs = self.max_epochs if epochs is None else epochs
-        with counted_epochs(self, epochs):
+        with counted_epochs(self, epochs), self._whole(epochs):
             return super().fit_loop(X, y, epochs, **kwargs)
 
     def _check_parameters(self):
@@ -497,9 +519,11 @@ class NetClassifier(
         return draw_seed(self.random_state)
 
     @contextmanager
-    def _own_generators(self, seed=None):
+    def _own_generators(self, seed=None, states=None):
         """Draw from generators of this net's own, whose states last between calls."""
-        states = {} if seed is not None else dict(getattr(self, "generator_state_", {}))
+        if states is None:
+            states = {} if seed is not None else getattr(self, "generator_state_", {})
+        states = dict(states)
         try:
             with own_generators(self.device or "cpu", seed, states):
                 yield
@@ -644,9 +668,10 @@ class NetClassifier(
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield logits batch by batch; with ``training=True`` dropout is active."""
-        dataset = self.get_dataset(self._check_input(X))
-        with own_generators():  # A DataLoader draws a seed.
-            batches = iter(self._iterator(dataset))
+        batches = self._iterator(self.get_dataset(self._check_input(X)))
+        loader = getattr(batches, "loader", batches)
+        if isinstance(loader, DataLoader) and loader.generator is None:
+            loader.generator = new_generator(0)  # else it draws from the global one
         for batch in batches:
             with self._own_generators() if training else nullcontext():
                 output = self.evaluation_step(batch, training=training)

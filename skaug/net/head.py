@@ -87,7 +87,7 @@ def _suggest(candidates):
 
 @contextmanager
 def capture_input(layer):
-    """Collect the inputs of a layer while the context is open.
+    """Collect the inputs of a layer while the context is open, those of all threads.
 
     Parameters
     ----------

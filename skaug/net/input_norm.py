@@ -10,7 +10,7 @@ from functools import reduce
 import torch
 from torch import nn
 
-__all__ = ["InputNorm", "merged"]
+__all__ = ["InputNorm", "merged", "moments_of"]
 
 # Numbers whose moments are computed at once.
 CHUNK = 2**22
@@ -69,7 +69,7 @@ class InputNorm(nn.Module):
         """Take the statistics of rows (n, n_inputs, ...), computed in float64."""
         # Weights (n,) are above 0, and say how many times each row counts.
         n_at_once = max(1, CHUNK // max(1, X[0].numel()))
-        parts = (_moments(rows.double()) for rows in X.split(n_at_once))
+        parts = (moments_of(rows.double()) for rows in X.split(n_at_once))
         if sample_weight is not None:
             weight = torch.as_tensor(sample_weight, dtype=torch.float64)
             pairs = zip(X.split(n_at_once), weight.to(X.device).split(n_at_once))
@@ -82,7 +82,7 @@ class InputNorm(nn.Module):
     def forward(self, X):
         """Standardise a batch; the result has the type of the network's weights."""
         if self.training and not self.learned:
-            self._keep(self._with_own(_moments(X.detach())), self._precision(X))
+            self._keep(self._with_own(moments_of(X.detach())), self._precision(X))
         by_column = (-1, *[1] * (X.ndim - 2))
         mean, rest = self.mean.view(by_column), self.mean_rest.view(by_column)
         # A difference first: rows in float64 are told apart before they are rounded.
@@ -138,7 +138,7 @@ class InputNorm(nn.Module):
         self.deviation.copy_(torch.where(varies, deviation, 0))
 
 
-def _moments(X):
+def moments_of(X):
     """Number of rows, and mean and standard deviation of the columns of X."""
     X, axes, first, size = _scaled(X)
     deviation = X.std(dim=axes, correction=0) if X.numel() else 0 * size

@@ -25,6 +25,8 @@ class Levels(Printed):
     depend on the rows through this output alone. The rest can then run on other
     activations than those of the rows, and be trained on such activations.
 
+    The cuts are made on the network itself. Other threads must not use it meanwhile.
+
     Parameters
     ----------
     module : torch.nn.Module

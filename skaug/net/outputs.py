@@ -198,10 +198,10 @@ class GivesProbabilities:
         Raises
         ------
         ValueError
-            If the network returns NaN for a row.
+            If there is NaN in a row of what the network returns.
         """
         proba = super().predict_proba(X)
-        if self.predict_nonlinearity == "auto" and np.isnan(proba.sum()):
+        if np.isnan(proba.sum()):
             row = np.isnan(proba.reshape(len(proba), -1)).any(axis=1).argmax()
             raise ValueError(
                 f"{type(self).__name__} needs outputs that are numbers to make "

@@ -42,6 +42,7 @@ from sklearn.utils.validation import (
 
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
+from skaug.net.interrupts import interrupts_raised
 from skaug.net.weighted_rows import check_weights
 
 __all__ = ["PriorShift", "log_prior", "reweighted"]
@@ -212,7 +213,8 @@ class PriorShift(
         self._check_estimator()
         fit_params = {k: v for k, v in fit_params.items() if v is not None}
         fit_params = self._routed(sample_weight, fit_params)
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        with interrupts_raised():
+            self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()

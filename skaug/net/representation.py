@@ -16,6 +16,7 @@ INTERNAL = {
     "generator_state_",
     "init_context_",
     "initialized_",
+    "interrupted_",
     "prefixes_",
     "virtual_params_",
 }

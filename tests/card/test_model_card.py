@@ -46,7 +46,7 @@ def test_saving_and_showing(train, card, tmp_path, check_page):
     check_page(page)
     assert "<h1>&lt;Model&gt;</h1>" in page and "2026-01-02" in page
     frame = made._repr_html_()
-    assert frame.startswith("<iframe") and "<html" not in frame
+    assert frame.startswith("<iframe sandbox ") and "<html" not in frame
     assert repr(made).startswith("ModelCard('<Model>'")
 
 

@@ -23,7 +23,7 @@ EXCEPTIONS = {
     r"HardRegionSampler: {}",
     r"IHDAFinetuner, level {}: {}",
     # Nothing was wrong.
-    r"(LevelGainDisplay|IHDAFinetuner) was stopped between two levels\.",
+    r"{} needs to come to the end of fit; got {}\.",
 }
 
 

@@ -33,6 +33,8 @@ from skaug import (
     ResampledClassifier,
     TransformPolicy,
     VAEGenerator,
+    load,
+    save,
 )
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum
@@ -121,7 +123,7 @@ def rows():
 def fit(model, X, y):
     """The model, fitted in the one way it has."""
     if hasattr(model, "fit_resample"):
-        model.resampled_ = model.fit_resample(X, y)[0]
+        model.resampled_ = np.asarray(model.fit_resample(X, y)[0])
         return model
     return model.fit(X, y)
 
@@ -163,10 +165,13 @@ def test_the_same_seed_gives_the_same_and_leaves_the_rest_alone(name):
 
 
 @each_estimator
-@pytest.mark.parametrize("keep", ["pickle", "joblib"])
-def test_what_is_kept_on_disk_comes_back(name, keep):
+@pytest.mark.parametrize("keep", ["pickle", "joblib", "skaug"])
+def test_what_is_kept_on_disk_comes_back(name, keep, tmp_path):
     if keep == "pickle":
         other = pickle.loads(pickle.dumps(fitted(name)))
+    elif keep == "skaug":
+        save(fitted(name), tmp_path / "model")
+        other = load(tmp_path / "model")
     else:
         buffer = io.BytesIO()
         joblib.dump(fitted(name), buffer)

@@ -107,7 +107,7 @@ def test_only_declared_dependencies_are_imported():
     # jinja2 is a dependency of torch, tqdm one of skorch, scipy and threadpoolctl are
     # those of scikit-learn.
     allowed = {"torch", "torchvision", "sklearn", "skorch", "numpy", "joblib", "tqdm"}
-    allowed |= {"jinja2", "scipy", "skaug", "threadpoolctl"}
+    allowed |= {"jinja2", "safetensors", "scipy", "skaug", "threadpoolctl"}
     # PIL is a dependency of torchvision.
     optional = {
         "table_files.py": {"pandas"},
@@ -146,7 +146,15 @@ loaded = {"matplotlib", "torchvision"} & set(sys.modules)
 from skaug.datasets import load_har
 print(skaug.__file__, len(modules), *loaded, sep="\\n")
 print(len(load_har().data))
+from importlib.metadata import version
+print(version("skaug"), skaug.__version__)
 """
+
+
+def files_in(folder):
+    """Paths below a folder, without what Python makes itself."""
+    paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {path for path in paths if "__pycache__" not in path.parts}
 
 
 def python(*arguments, cwd):
@@ -177,7 +185,12 @@ def test_the_wheel_holds_modules_and_data_and_needs_no_optional_package(tmp_path
     printed = python("-c", IMPORT_ALL, installed, cwd=tmp_path).splitlines()
     n_modules = len(list(SKAUG.rglob("*.py"))) - 1
     package = str(installed / "skaug" / "__init__.py")
-    assert printed == [package, str(n_modules), "1200"]
+    version = skaug.__version__
+    assert printed == [package, str(n_modules), "1200", f"{version} {version}"]
+    assert wheel.name.startswith(f"skaug-{version}-")
+    # Modules, templates, data, and the mark for type checkers.
+    assert Path("py.typed") in files_in(SKAUG)
+    assert files_in(installed / "skaug") == files_in(SKAUG)
 
 
 def test_public_names_are_documented_in_the_api_page():

@@ -61,7 +61,6 @@ EXPECTED_FAILURES = {
 @parametrize_with_checks(
     CHECKED,
     expected_failed_checks=lambda model: EXPECTED_FAILURES.get(type(model), {}),
-    xfail_strict=True,
 )
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

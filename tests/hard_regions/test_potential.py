@@ -312,13 +312,15 @@ def test_float32_far_from_the_origin_is_computed_in_float64(metric, offset, radi
     np.testing.assert_allclose(single, double, atol=1e-6)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
-def test_the_auto_radius_does_not_depend_on_the_unit(metric):
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-9), (np.float32, 1e-3)])
+@each_metric
+def test_the_auto_radius_does_not_depend_on_the_unit(metric, dtype, tolerance):
     X, y = load_iris(return_X_y=True)  # many pairs are at the same distance
+    X = X.astype(dtype)
     expected = potential(X, y, metric=metric)
-    for unit in (0.1, 1 / 3, 2.54, 9.81, 1000):
-        found = potential(unit * X, y, metric=metric)
-        np.testing.assert_allclose(found, expected, atol=1e-9)
+    for unit in (0.1, 1 / 3, 2.54, 9.81, 1e-30, 1e-10, 1e10, 1e30):
+        found = potential(X * dtype(unit), y, metric=metric)
+        np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 @each_metric

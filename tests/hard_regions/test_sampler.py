@@ -731,3 +731,13 @@ def test_random_tables_give_finite_samples(table, metric, sources):
         features = hard.set_params(output="potentials").fit_transform(X, y, groups)
     assert np.isfinite(X_new).all() and np.isfinite(features).all()
     assert len(X_new) == len(y_new) >= len(X)
+
+
+def test_new_rows_that_are_not_finite_are_refused(mixed):
+    class Broken(NoiseGenerator):
+        def draw(self, X, codes, generator):
+            new, spreads = super().draw(X, codes, generator)
+            return new / 0, spreads
+
+    with refuses("new rows that are finite; got NaN or infinity from Broken"):
+        sampler(generator=Broken()).fit_resample(*mixed)

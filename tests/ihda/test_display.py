@@ -215,7 +215,7 @@ def test_a_fit_that_was_stopped_is_not_drawn(halves):
             raise KeyboardInterrupt
 
     finetuner = Stopped(NetClassifier(max_epochs=1), random_state=0)
-    with refuses("stopped between two levels", KeyboardInterrupt):
+    with refuses("got Ctrl-C at level 'input'", KeyboardInterrupt):
         gain_of(finetuner, *halves)
 
 

@@ -238,7 +238,7 @@ def test_wrong_arguments_are_refused(halves):
 def test_a_fit_that_was_stopped_is_not_scored(halves, monkeypatch):
     model = ihda().fit(*halves[:2])
     monkeypatch.setattr(IHDAFinetuner, "_augment", partial(_stop))
-    with refuses("stopped between two levels", KeyboardInterrupt):
+    with refuses("got Ctrl-C at level", KeyboardInterrupt):
         ablation(model, *halves)
 
 

@@ -455,3 +455,40 @@ def test_a_net_that_is_not_finite_is_refused(rows, net):
         broken.module_.head.weight[0, 0] = np.nan
     with refuses("features and a last layer that are finite; got others"):
         influence_of(rows, broken)
+
+
+def test_changes_do_not_depend_on_earlier_calls(rows):
+    influence = influence_of(rows)
+    X_val, y_val = rows[2:]
+    before = influence.predicted_loss_change(X_val, y_val)
+    influence.self_influence()
+    after = influence.predicted_loss_change(X_val, y_val)
+    np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+def test_units_beside_which_damping_is_lost_are_refused(rows, solver):
+    X, y, X_val, y_val = rows
+    with refuses("damping that is not lost beside .*; got 0.1.* Scale the features"):
+        influence = LastLayerInfluence(solver=solver).fit(1e30 * X, y)
+        influence.predicted_loss_change(1e30 * X_val, y_val)
+
+
+def test_rows_without_finite_features_are_refused(rows):
+    class Bounded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(64, 10)
+
+        def forward(self, X):
+            return self.head(X / (X.abs() < 1e20))
+
+    X, y, X_val, y_val = rows
+    net = NetClassifier(Bounded, max_epochs=1, random_state=0).fit(X, y)
+    far = X_val.copy()
+    far[3, 5] = 1e30
+    influence = influence_of(rows, net)
+    with refuses("features whose squares are finite; got inf. Look for extreme"):
+        influence.predicted_loss_change(far, y_val)
+    with refuses("features whose squares are finite; got 1.+e\\+160"):
+        influence_of(rows).predicted_loss_change(1e160 * X_val, y_val)

@@ -1,14 +1,26 @@
 """The memory that keeps scores for a search: what it tells apart, what it finds."""
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
+import pytest
 import torch
-from helpers import few_for_influence, few_rows, few_steps, refused, refuses
+from helpers import (
+    few_for_influence,
+    few_rows,
+    few_steps,
+    killed,
+    refused,
+    refuses,
+    signals_itself,
+    weights,
+)
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +34,7 @@ from skaug import (
     ResampledClassifier,
     TransformPolicy,
 )
-from skaug.influence.memory import content_hash
+from skaug._memory import content_hash
 from skaug.transforms import Jitter, Scaling
 
 pytestmark = few_steps
@@ -99,8 +111,9 @@ def test_what_does_not_change_the_scores_trains_no_scorer_again(rows, tmp_path):
         {"n_draws": 1},
         {"transforms": [Jitter(), Scaling(0.3)]},
     ):
-        number = other.get("n_networks", 2) + 1  # the guard's plain training is known
-        assert augmenter(tmp_path, **other).fit(*rows).n_trainings_ == number, other
+        # The same networks score other transforms, or score them in another way. The
+        # guard trains with the policy if that is another one.
+        assert augmenter(tmp_path, **other).fit(*rows).n_trainings_ <= 1, other
     X, y = rows
     for other in (
         augmenter(tmp_path, random_state=1),
@@ -111,15 +124,16 @@ def test_what_does_not_change_the_scores_trains_no_scorer_again(rows, tmp_path):
     ):
         assert other.fit(X, y).n_trainings_ == 4
     assert augmenter(tmp_path).fit(X + 1, y).n_trainings_ == 4
-    # The seed of the net is not used by scorers.
+    # The seed of the net is that of the last training only, which there is none of.
     net = clone(NET).set_params(random_state=5)
-    assert augmenter(tmp_path, net=net).fit(X, y).n_trainings_ == 1
+    assert augmenter(tmp_path, net=net).fit(X, y).n_trainings_ == 0
 
 
 @refused
 def test_without_a_number_as_seed_nothing_is_found_again(rows, tmp_path):
     for _ in range(2):
-        fitted = augmenter(tmp_path, random_state=None).fit(*rows)
+        with pytest.warns(UserWarning, match="needs an int as random_state for its"):
+            fitted = augmenter(tmp_path, random_state=None).fit(*rows)
         assert fitted.n_trainings_ == 4
 
 
@@ -172,11 +186,53 @@ def test_what_cannot_be_known_again_is_refused(rows, tmp_path):
 
 
 @refused
-def test_a_network_finds_the_plain_training_of_its_guard(rows, tmp_path):
-    learner = NetworkAugmentation(steps=2, code_dim=4)
+def test_another_network_finds_what_does_not_depend_on_it(rows, tmp_path):
     fits = [
-        augmenter(tmp_path).set_params(augmentation=learner).fit(*rows)
-        for _ in range(2)
+        augmenter(tmp_path)
+        .set_params(augmentation=NetworkAugmentation(steps=steps, code_dim=4))
+        .fit(*rows)
+        for steps in (2, 2, 3)
     ]
-    assert [one.n_trainings_ for one in fits] == [4, 3]
+    # F, and for the guard the network, its baseline and plain training.
+    assert [one.n_trainings_ for one in fits] == [4, 0, 1]
     assert fits[0].held_out_loss_ == fits[1].held_out_loss_
+    losses = zip(*(one.losses_["objective"] for one in fits))
+    assert all(len(set(of_step)) == 1 for of_step in losses)
+
+
+LEARNERS = {
+    "policy": TransformPolicy([Jitter(), Scaling()], n_networks=2),
+    "network": NetworkAugmentation(steps=3, code_dim=4, rounds=2),
+}
+
+
+# Of a policy: two scorers, the guard's two and the last training. Of a network: one F
+# for each round, the guard's three and the last training.
+@refused
+@pytest.mark.parametrize("guard", [True, False])
+@pytest.mark.parametrize("kind, at", [("policy", 2), ("policy", 4), ("network", 2)])
+def test_a_killed_fit_goes_on_from_its_last_training(
+    kind, at, guard, rows, tmp_path, monkeypatch
+):
+    def model(memory=None):
+        learner = clone(LEARNERS[kind])
+        given = {"augmentation": learner, "guard": guard, "refit": True}
+        return augmenter(memory).set_params(**given)
+
+    at = at if guard else 2
+    whole = model().fit(*rows)
+    with monkeypatch.context() as patch:
+        signals_itself(patch, NetClassifier, "fit", at, signal.SIGKILL)
+        killed(partial(model(tmp_path).fit, *rows))
+    resumed = model(tmp_path).fit(*rows)
+    assert resumed.n_trainings_ == whole.n_trainings_ - (at - 1)
+    assert torch.equal(weights(resumed.estimator_), weights(whole.estimator_))
+    assert (
+        resumed.estimator_.history[:, "train_loss"]
+        == (whole.estimator_.history[:, "train_loss"])
+    )
+    views = (one.augment(rows[0], y=rows[1]) for one in (resumed, whole))
+    assert np.array_equal(*views)
+    for name in ("policy_", "losses_", "held_out_loss_", "loss_over_baseline_"):
+        assert getattr(resumed, name, None) == getattr(whole, name, None)
+    assert model(tmp_path).fit(*rows).n_trainings_ == 0

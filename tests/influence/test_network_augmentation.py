@@ -8,7 +8,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import InfluenceAugmenter, NetClassifier, NetworkAugmentation
-from skaug.influence import network_training
+from skaug.influence import network_augmentation, network_training
+from skaug.influence.network_training import train_network
 from skaug.influence.objectives import OBJECTIVES
 
 pytestmark = few_steps
@@ -72,13 +73,14 @@ def test_the_classifier_is_not_changed_while_the_network_trains(rows, monkeypatc
     X, y = rows
     seen = []
 
-    def spied(self, net, *args, original=NetworkAugmentation._train_round):
-        before = {k: v.clone() for k, v in net.module_.state_dict().items()}
-        original(self, net, *args)
-        after = net.module_.state_dict()
-        seen.append(all(torch.equal(before[k], after[k]) for k in before))
+    def spied(network, influence, *args, original=train_network, **settings):
+        state = influence.estimator.module_.state_dict
+        before = {k: v.clone() for k, v in state().items()}
+        losses = original(network, influence, *args, **settings)
+        seen.append(all(torch.equal(before[k], v) for k, v in state().items()))
+        return losses
 
-    monkeypatch.setattr(NetworkAugmentation, "_train_round", spied)
+    monkeypatch.setattr(network_augmentation, "train_network", spied)
     network(rounds=2).fit(X, y)
     assert seen == [True, True]
 

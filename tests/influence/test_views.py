@@ -28,6 +28,7 @@ from sklearn.svm import SVC
 from skaug import (
     InfluenceAugmenter,
     NetClassifier,
+    NetworkAugmentation,
     ResampledClassifier,
     TransformPolicy,
     plain_twin,
@@ -217,3 +218,17 @@ def test_groups_go_to_the_sampler_in_imbalanced_learns_pipeline(rows):
     assert np.array_equal(pipe[0].groups_, np.tile(person, 2))
     resampled = ResampledClassifier(augmenter(), SVC()).fit(*rows, groups=person)
     assert np.array_equal(resampled.sampler_.groups_, np.tile(person, 2))
+
+
+def test_views_that_are_not_finite_are_refused(rows):
+    X, y = rows
+    net = NetClassifier(max_epochs=1, module__hidden=(4,))
+    learner = NetworkAugmentation(pretrain_steps=1, steps=1, baseline=None)
+    augmenter = InfluenceAugmenter(net, augmentation=learner, guard=False)
+    augmenter.fit(X, y)
+    for weight in augmenter.network_.parameters():
+        weight.data.fill_(np.inf)
+    with refuses("views that are finite; got NaN or infinity from TrainedNetwork"):
+        augmenter.augment(X)
+    with refuses("numbers that float32 can hold; got 1e.50. Take another unit"):
+        augmenter.augment(np.full((2, X.shape[1]), 1e50))

@@ -256,3 +256,24 @@ def test_low_rank_fits_imagenet_size_in_the_promised_memory():
     covariance = ClassCovariance(1000, 2048, "low_rank", rank=64, device="meta")
     n_bytes = sum(tensor.nbytes for tensor in covariance.state_dict().values())
     assert n_bytes < 0.7 * 2**30
+
+
+def test_directions_of_a_class_of_equal_rows_are_found():
+    # In float32, eigh fails for some of these matrices, or returns NaN.
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        point, move = torch.randn(2, 64, generator=generator)
+        covariance = ClassCovariance(1, 64, "low_rank", rank=16)
+        rows = [(point.relu() + step * move / 100).relu() for step in range(20)]
+        for row in rows:
+            covariance.update(row.expand(8, -1), torch.zeros(8, dtype=torch.long))
+        expected = torch.stack(rows).double().var(0, correction=0).float()
+        variances = covariance.dense()[0].diagonal()
+        torch.testing.assert_close(variances, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_features_that_are_not_finite_give_statistics_that_are_not():
+    # The loss is NaN too, and the net that trains says what to do.
+    covariance = ClassCovariance(1, 3, "low_rank", rank=2)
+    covariance.update(torch.full((4, 3), torch.inf), torch.zeros(4, dtype=torch.long))
+    assert covariance.dense().isnan().any()

@@ -369,3 +369,12 @@ def test_auto_is_kept_only_where_held_out_rows_gain():
     )
     assert model.strength_ == 0
     np.testing.assert_array_equal(model.coef_, plain.coef_)
+
+
+def test_rows_whose_logits_are_not_finite_are_refused():
+    X, y = load_iris(return_X_y=True)
+    model = ISDALogisticRegression(C=1.0).fit(X, y)
+    model.coef_ *= 1e20  # as of rows of much smaller numbers
+    assert np.isfinite(model.predict_proba(X)).all()
+    with refuses("rows whose logits float64 can hold; got numbers of up to 7.9e.300"):
+        model.predict_proba(X * 1e300)

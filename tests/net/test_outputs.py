@@ -293,9 +293,10 @@ def test_rows_that_a_network_has_no_number_for_are_named(table):
 
     far = X.copy()
     far[7, 0] = 25
-    net = quick(Root(8, 3)).fit(*table)
-    with refuses("needs outputs that are numbers .* got NaN for row 7"):
-        net.predict(far)
+    for nonlinearity in ("auto", None):
+        net = quick(Root(8, 3), predict_nonlinearity=nonlinearity).fit(*table)
+        with refuses("needs outputs that are numbers .* got NaN for row 7"):
+            net.predict(far)
 
 
 # Targets that are shares
