@@ -1,4 +1,4 @@
-"""How time and memory grow with rows, features and classes, and what a worker adds.
+"""How time and memory grow with rows, features and classes, and what workers add.
 
 Each method takes four sizes, doubled each time, of a table of normal columns about the
 mean of each class. The exponent is the slope of a line through the logarithms of size
@@ -13,9 +13,14 @@ which the first call, done before, has loaded what there is to load.
 - compare: AugmentationSearchCV of ISDA in two folds, with trainings of 100 and 200
   steps, 20 features.
 
-Workers: the same calls at one size with n_jobs=1 and n_jobs=2, by the clock, processes
-of joblib that a small call has started. IHDA is a cross-validation of two folds, and
-influence the fits without each of 150 rows. Results have to be equal to the last bit.
+Workers: the same calls at one size with n_jobs=1 and n_jobs=2, by the clock, the faster
+of two, processes of joblib that a small call has started. IHDA is a cross-validation of
+two folds, and influence the fits without each of 150 rows. Results have to be equal to
+the last bit.
+
+Engines: a grid search, the potential, hardness and fits without a row, on two workers
+of each backend of joblib, and what differs from one process. Ray is taken if it is
+installed.
 
     python benchmarks/bench_growth.py
 """
@@ -26,11 +31,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch
 
 import time
 import warnings
+from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import torch
-from sklearn.model_selection import cross_val_predict
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from costs import cpu_seconds, in_own_process, peak_mib, print_line, run, shown
 from runs import check, claim, origin, parser_of
@@ -71,6 +79,7 @@ WORKERS = {
     "compare": SMALL,
 }
 SPEED_UP_GOAL = 1.4
+ENGINES = "loky", "dask", "ray"
 FEW = Budgets(plain=(100, 200), augmented=(200,), decays=(0.01,), refused=100)
 
 
@@ -122,9 +131,13 @@ def shared_call_of(name, shape, n_jobs):
             cross_val_predict, finetuner(), X, y, cv=2, n_jobs=n_jobs, method="predict"
         )
     if name == "influence":
-        influence = LastLayerInfluence(n_jobs=n_jobs).fit(X, y)
-        return partial(influence.refitted_loss_change, X[:500], y[:500], range(150))
+        return fits_without_rows(X, y, 150, n_jobs)
     return call_of(name, shape, n_jobs)
+
+
+def fits_without_rows(X, y, number, n_jobs):
+    influence = LastLayerInfluence(n_jobs=n_jobs).fit(X, y)
+    return partial(influence.refitted_loss_change, X[:500], y[:500], range(number))
 
 
 def seconds_of(call):
@@ -140,10 +153,11 @@ def growth_of(sizes, seconds):
 
 
 def measure(what, name, *case):
-    """Growth along an axis, or a call with one worker and with two."""
+    """Growth along an axis, a call with one worker and with two, or an engine."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    return {"growth": growth, "workers": two_workers}[what](name, *case)
+    kinds = {"growth": growth, "workers": two_workers, "engine": engine}
+    return kinds[what](name, *case)
 
 
 def growth(name, axis, first):
@@ -170,16 +184,59 @@ def two_workers(name, shape):
     small = {**shape, "rows": 300}
     for n_jobs in (1, 2):
         shared_call_of(name, small, n_jobs)()
-    (one, here), (two, there) = (
-        seconds_of(shared_call_of(name, shape, n_jobs)) for n_jobs in (1, 2)
-    )
+    calls = [shared_call_of(name, shape, n_jobs) for n_jobs in (1, 2)]
+    runs = [[seconds_of(call) for _ in range(2)] for call in calls]
+    one, two = (min(seconds for seconds, _ in of_call) for of_call in runs)
+    here, there = (of_call[0][1] for of_call in runs)
     return one, two, float(np.abs(np.asarray(here) - there).max())
+
+
+@contextmanager
+def started(name):
+    """Two workers of an engine."""
+    if name == "dask":
+        from distributed import Client, LocalCluster
+
+        options = {"threads_per_worker": 1, "dashboard_address": ":0"}
+        with LocalCluster(2, **options) as cluster, Client(cluster):
+            yield
+    elif name == "ray":
+        import ray
+        from ray.util.joblib import register_ray
+
+        register_ray()
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        yield
+        ray.shutdown()
+    else:
+        yield
+
+
+def engine(name):
+    """Largest differences to one process, and the seconds by the clock."""
+    X, y = make_rows(**SMALL)
+    here = list(on_engines(X, y, 1))
+    with started(name), parallel_config(backend=name, n_jobs=2):
+        seconds, there = seconds_of(lambda: list(on_engines(X, y, None)))
+    differences = [float(np.abs(one - other).max()) for one, other in zip(here, there)]
+    return differences, seconds
+
+
+def on_engines(X, y, n_jobs):
+    """What is computed with each engine."""
+    net = NetClassifier(max_epochs=5, random_state=0)
+    grid = {"lr": [1e-3, 1e-2]}
+    search = GridSearchCV(net, grid, cv=2, refit=False, n_jobs=n_jobs).fit(X, y)
+    yield np.array([search.cv_results_[f"split{fold}_test_score"] for fold in (0, 1)])
+    yield potential(X, y, n_jobs=n_jobs)
+    yield hardness(X, y, n_jobs=n_jobs)
+    yield fits_without_rows(X, y, 8, n_jobs)()
 
 
 def main(options):
     """Print a line for each method and axis, then for workers, and check the claims."""
     print(origin())
-    check([*claims_of_growth(), *claims_of_workers()])
+    check([*claims_of_growth(), *claims_of_workers(), *claims_of_engines()])
 
 
 def claims_of_growth():
@@ -215,6 +272,23 @@ def claims_of_workers():
         if name in ("potential", "compare"):
             text = f"{name}: two workers are {SPEED_UP_GOAL:g} times as fast"
             yield claim(text, f"{one / two:.2f}", one / two >= SPEED_UP_GOAL)
+
+
+def claims_of_engines():
+    """What is claimed of each engine, with a line for each."""
+    print()
+    widths = 20, 12, 12, 12, 12, 12
+    heads = "search", "potential", "hardness", "influence", "seconds"
+    print_line(widths, ["difference", *heads])
+    for name in ENGINES:
+        if name == "ray" and find_spec("ray") is None:
+            print_line(widths, [name, "not installed"])
+            continue
+        differences, seconds = in_own_process(__file__, "engine", name)
+        cells = *(f"{one:g}" for one in differences), f"{seconds:.0f}"
+        print_line(widths, [name, *cells])
+        text = f"{name}: its workers find what one process finds"
+        yield claim(text, f"difference {max(differences):g}", not any(differences))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ from joblib.parallel import get_active_backend
 __all__ = ["results_of"]
 
 
-def results_of(tasks, n_jobs, *, in_order=True):
+def results_of(tasks, n_jobs, return_as="generator"):
     """Run tasks, each made by ``joblib.delayed``, and yield what they return.
 
-    Ray's backend returns all results at once, when the last task has ended.
+    Some backends, ray's among them, return all results when the last task has ended.
     """
     backend, _ = get_active_backend()
-    kind = "generator" if in_order else "generator_unordered"
     if not backend.supports_return_generator:
-        kind = "list"
-    yield from Parallel(n_jobs, return_as=kind)(tasks)
+        return_as = "list"
+    yield from Parallel(n_jobs, return_as=return_as)(tasks)

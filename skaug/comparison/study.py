@@ -121,7 +121,7 @@ def run_jobs(missing, cells, budgets, n_jobs):
             )
             for job in ready
         )
-        for cell in results_of(tasks, n_jobs, in_order=False):
+        for cell in results_of(tasks, n_jobs, "generator_unordered"):
             key = cell["set"], cell["method"], cell["seed"]
             cells[key] = cell
             if paths[key] is not None:  # a worker may be on another machine

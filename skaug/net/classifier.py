@@ -488,10 +488,10 @@ class NetClassifier(
         self._check_adjustment()
         if isinstance(self.module, PARALLEL) or self.module in PARALLEL:
             raise ValueError(
-                f"{type(self).__name__} needs module to be the network itself; got a "
-                "DataParallel around one. Give the network, and let "
-                "skaug.net.DistributedMixin train it in DistributedDataParallel, with "
-                "a process for each device."
+                f"{type(self).__name__} needs module to be the network itself; got it "
+                "in DataParallel or DistributedDataParallel (DDP). Give the network: "
+                "skaug.net.DistributedMixin trains it in DDP, with a process for each "
+                "device."
             )
         if self.batch_size == 1 and self.module is None:
             raise ValueError(

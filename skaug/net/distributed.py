@@ -22,16 +22,22 @@ from skaug.transforms.calling import how_to_call
 __all__ = ["DistributedMixin"]
 
 
+def device_of(accelerator):
+    """Device of a process, as the parameter of a net."""
+    device = accelerator.device
+    return "cpu" if device.type == "cpu" else str(device)
+
+
 class DistributedMixin(AccelerateMixin):
     """Train a net in several processes, on one machine or on many.
 
-    Put this class to the left of :class:`NetClassifier` or :class:`ISDAClassifier`, and
-    start the script once for each process, by ``accelerate launch`` or ``torchrun``.
-    Every process calls ``fit`` with all rows, trains on its part of each batch, and
-    ends with the same net, with which it can predict by itself. The net is that of one
-    process with the same batches, apart from what a layer does with the rows that it
-    sees: dropout draws, and batch normalisation takes the rows of one process. On GPUs,
-    ``nn.SyncBatchNorm`` takes the rows of all.
+    Put this class to the left of :class:`~skaug.NetClassifier` or
+    :class:`~skaug.ISDAClassifier`, and start the script once for each process, by
+    ``accelerate launch`` or ``torchrun``. Every process calls ``fit`` with all rows,
+    trains on its part of each batch, and ends with the same net, with which it can
+    predict by itself. The net is that of one process with the same batches, apart from
+    what a layer does with the rows that it sees: dropout draws, and batch normalisation
+    takes the rows of one process. On GPUs, ``nn.SyncBatchNorm`` takes the rows of all.
 
     Parameters
     ----------
@@ -48,7 +54,8 @@ class DistributedMixin(AccelerateMixin):
     ------
     ValueError
         If a batch has fewer than two rows for each process, or if a transform works
-        inside of the network, as :class:`~skaug.ManifoldMixup` does.
+        inside of the network, as :class:`~skaug.ManifoldMixup` does, or if a net from a
+        file has no accelerator.
 
     See Also
     --------
@@ -58,6 +65,10 @@ class DistributedMixin(AccelerateMixin):
     -----
     Forward and backward passes are divided. Reading, drawing and augmenting batches,
     validation and prediction are not.
+
+    A pickle has no accelerator, which belongs to a process. A net that was loaded
+    predicts, and trains after ``set_params(accelerator=...)``. An
+    :class:`EpochCheckpoint` writes in the first process only.
 
     Examples
     --------
@@ -75,7 +86,7 @@ class DistributedMixin(AccelerateMixin):
 
     def __init__(self, *args, accelerator, device=None, **kwargs):
         if device is None:
-            device = str(accelerator.device)
+            device = device_of(accelerator)
         # Another function than print would print at verbose=0 as well.
         kwargs.setdefault("callbacks__print_log__sink", print)
         super().__init__(*args, accelerator=accelerator, device=device, **kwargs)
@@ -83,6 +94,21 @@ class DistributedMixin(AccelerateMixin):
     def _validate_params(self):
         # Accelerate's own asks for device=None; here nets and batches need the device.
         super(AccelerateMixin, self)._validate_params()
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.accelerator is None:
+            raise ValueError(
+                f"{type(self).__name__} needs an accelerator to train; got None, as "
+                "pickles leave it out. Set it: "
+                "net.set_params(accelerator=Accelerator())."
+            )
+
+    def set_params(self, **params):
+        """Set parameters; an accelerator brings its device along."""
+        if params.get("accelerator") is not None:
+            params.setdefault("device", device_of(params["accelerator"]))
+        return super().set_params(**params)
 
     def initialize(self):
         """Create network, loss and optimizer; they are wrapped only in training."""
@@ -113,14 +139,31 @@ class DistributedMixin(AccelerateMixin):
         finally:
             self.verbose = verbose
             self._unwrap_accelerator()
-            self.optimizer_ = getattr(self.optimizer_, "optimizer", self.optimizer_)
+            vars(self).update(vars(self).pop("_bare"))
         return self
 
     def _initialize_accelerator(self):
         """Wrap network and optimizer; not the loss, which has nothing to train."""
-        self.module_ = self.accelerator.prepare(self.module_)
-        self.optimizer_ = self.accelerator.prepare(self.optimizer_)
+        to_device(self.criterion_, self.device)  # a file may come from another one
+        self._bare = {"module_": self.module_, "optimizer_": self.optimizer_}
+        for name, part in self._bare.items():
+            # Accelerate would move tensors to "cpu:0", from where no file is read.
+            placed = [self.device != "cpu"]
+            wrapped = self.accelerator.prepare(part, device_placement=placed)
+            setattr(self, name, wrapped)
         self._wrapped_with_accelerator = True
+
+    def __getstate__(self):
+        """Leave out the accelerator, which belongs to a process, and its wrappers."""
+        now = vars(self).copy()
+        if self._wrapped_with_accelerator:  # a callback makes a pickle in training
+            vars(self).update(self._bare)
+        try:
+            state = super().__getstate__()
+        finally:
+            vars(self).update(now)
+        state.pop("_bare", None)
+        return state | {"accelerator": None, "_wrapped_with_accelerator": False}
 
     def _check_transforms(self):
         """Refuse what would mix rows of different processes inside of the network."""

@@ -9,6 +9,7 @@ import os
 import socket
 from functools import partial
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -18,10 +19,10 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 from torch import nn
 
 from skaug import (
-    AugmentationSearchCV,
     BatchAugmentation,
     HardPoints,
     HardRegionSampler,
@@ -36,7 +37,7 @@ from skaug import (
 )
 from skaug.comparison import Budgets, search
 from skaug.comparison.cli import main
-from skaug.net import DistributedMixin
+from skaug.net import DistributedMixin, EpochCheckpoint
 
 X, Y = load_iris(return_X_y=True)
 SHORT = {"max_epochs": 4, "random_state": 0}
@@ -60,18 +61,6 @@ def on_dask(client):
         yield
 
 
-@pytest.fixture
-def on_ray():
-    ray = pytest.importorskip("ray", reason="needs ray, which is installed by hand")
-    from ray.util.joblib import register_ray
-
-    register_ray()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    with parallel_config(backend="ray", n_jobs=2):
-        yield
-    ray.shutdown()
-
-
 def grid_search(n_jobs):
     sampler = HardRegionSampler(sources=HardPoints(radius="auto"), random_state=0)
     net = NetClassifier(**SHORT)
@@ -81,34 +70,14 @@ def grid_search(n_jobs):
     return search.fit(X[30:], Y[30:]).cv_results_  # 20 rows of one class, 50 of others
 
 
-def check_search():
+def test_a_search_equals_that_of_one_process(on_dask):
     there, here = grid_search(None), grid_search(1)
     for scores in ("split0_test_score", "split1_test_score"):
         assert (there[scores] == here[scores]).all()
     assert there["mean_test_score"].min() > 0.5
 
 
-def test_a_search_equals_that_of_one_process(on_dask):
-    check_search()
-
-
-def test_ray_does_what_one_process_does(on_ray):
-    # Each call of joblib starts processes of its own, which takes seconds.
-    check_search()
-    assert (next(around(None)) == next(around(1))).all()
-
-
 FEW = Budgets(plain=(8,), augmented=(20,), decays=(0.01,), refused=8)
-
-
-def test_a_comparison_equals_that_of_one_process(on_dask):
-    params = {"methods": ["ISDA"], "cv": 2, "budget": FEW, "refit": False}
-    there, here = (
-        AugmentationSearchCV(random_state=0, n_jobs=n_jobs, **params).fit(X, Y)
-        for n_jobs in (None, 1)
-    )
-    scores = [[r["score"] for r in one.results_] for one in (there, here)]
-    assert scores[0] == scores[1] and len(scores[0]) == 4
 
 
 def around(n_jobs):
@@ -224,16 +193,36 @@ NETS = {
 }
 
 
-def found_by(net, **params):
+class Kill(Callback):
+    """Ends a training at the beginning of an epoch, like a kill."""
+
+    at = 3
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == self.at:
+            raise RuntimeError("killed")
+
+
+def gone_on(net, path):
+    """A net that goes on from the file of one that was killed."""
+    accelerator = net.accelerator
+    net.set_params(callbacks=[EpochCheckpoint(path), Kill()])
+    with pytest.raises(RuntimeError, match="killed"):
+        net.fit(X, Y)
+    Kill.at = None
+    accelerator.wait_for_everyone()  # the first process has written
+    return joblib.load(path).set_params(accelerator=accelerator).resume(X, Y)
+
+
+def found_by(net):
     """What is left of a training, as arrays."""
-    net.fit(X, Y, **params)
-    module = [tensor.numpy() for tensor in net.module_.double().state_dict().values()]
+    module = [one.double().numpy() for one in net.module_.state_dict().values()]
     statistics = [net.covariance_] if isinstance(net, ISDAClassifier) else []
     losses = np.array(net.history[:, ("train_loss", "valid_loss")])
     return [*module, *statistics, losses]
 
 
-def one_rank(rank, port):
+def one_rank(rank, port, path):
     """One of two processes: all nets, and those that several processes refuse."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -247,15 +236,16 @@ def one_rank(rank, port):
             for name, (_, net, *_) in NETS.items()
         }
         found = {
-            name: found_by(make[name](**params), **of_fit)
+            name: found_by(make[name](**params).fit(X, Y, **of_fit))
             for name, (_, _, params, of_fit) in NETS.items()
         }
         # Dropout, batch normalisation, no seed, and a second fit that goes on.
         other = make["isda"](max_epochs=2, warm_start=True, train_split=0.3)
         before = torch.get_rng_state()
-        found["default"] = found_by(other) + found_by(other)
+        found["default"] = found_by(other.fit(X, Y)) + found_by(other.fit(X, Y))
         found["probabilities"] = [other.predict_proba(X)]
         assert torch.equal(torch.get_rng_state(), before)
+        found["gone on"] = found_by(gone_on(make["isda"](**PLAIN), path))
         refused = make["plain"](**PLAIN | {"batch_size": 3})
         with pytest.raises(ValueError, match="two rows or more for each of 2 proc"):
             refused.fit(X, Y)
@@ -268,14 +258,14 @@ def one_rank(rank, port):
 
 
 @few_steps
-def test_two_ranks_train_as_one_process_does(client):
+def test_two_ranks_train_as_one_process_does(client, tmp_path):
     pytest.importorskip("accelerate", reason="needs accelerate, of the extra cluster")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    workers = list(client.scheduler_info()["workers"])
+    workers, path = list(client.scheduler_info()["workers"]), tmp_path / "net.pkl"
     ranks = [
-        client.submit(one_rank, rank, port, workers=[worker], pure=False)
+        client.submit(one_rank, rank, port, path, workers=[worker], pure=False)
         for rank, worker in enumerate(workers)
     ]
     first, second = client.gather(ranks)
@@ -283,6 +273,10 @@ def test_two_ranks_train_as_one_process_does(client):
         for one, other in zip(arrays, second[name], strict=True):
             assert np.abs(one - other).max() == 0, name
     for name, (kind, _, params, of_fit) in NETS.items():
-        for one, other in zip(found_by(kind(**params), **of_fit), first[name]):
+        for one, other in zip(
+            found_by(kind(**params).fit(X, Y, **of_fit)), first[name]
+        ):
             assert np.abs(one - other).max() < 1e-9, name
+    for one, other in zip(first["gone on"], first["isda"], strict=True):
+        assert (one == other).all()
     assert (first["probabilities"][0].argmax(1) == Y).mean() > 0.6

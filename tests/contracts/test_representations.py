@@ -62,7 +62,9 @@ MADE = {
     "ConvNet": lambda kind: kind(3, 2),
     "Cutout": lambda kind: kind(4),
     "Differences": lambda kind: kind([]),
-    "DistributedMixin": lambda kind: Bunch(),  # printed as the net that it is mixed into
+    "DistributedMixin": lambda kind: (
+        Bunch()
+    ),  # printed as the net that it is mixed into
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
     "GivenCovariance": lambda kind: kind(torch.eye(2), 3, 2),
     "HardRegionDisplay": lambda kind: kind(

@@ -3,6 +3,8 @@
 Two processes are in tests/contracts/test_clusters.py.
 """
 
+import pickle
+
 import pytest
 import torch
 from helpers import few_steps
@@ -35,6 +37,10 @@ def test_one_process_trains_as_without_the_mixin(table, capsys):
     assert (clone(net).fit(X, y).predict_proba(X) == found).all()
     assert net.device == "cpu" and isinstance(net.module_, MLP)
     assert not capsys.readouterr().out  # at verbose=0
+    loaded = pickle.loads(pickle.dumps(net))
+    assert (loaded.predict_proba(X) == found).all()
+    with pytest.raises(ValueError, match="needs an accelerator to train; got None"):
+        loaded.fit(X, y)
 
 
 def test_what_is_wrapped_is_found():
@@ -46,5 +52,5 @@ def test_what_is_wrapped_is_found():
     "module", [nn.DataParallel(nn.Linear(8, 3)), nn.DataParallel], ids=["one", "class"]
 )
 def test_data_parallel_is_refused(module, table):
-    with pytest.raises(ValueError, match=r"a DataParallel around one.*Distributed"):
+    with pytest.raises(ValueError, match=r"got it in DataParallel.*trains it in DDP"):
         NetClassifier(module).fit(*table)
