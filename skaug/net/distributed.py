@@ -68,7 +68,7 @@ class DistributedMixin(AccelerateMixin):
 
     A pickle has no accelerator, which belongs to a process. A net that was loaded
     predicts, and trains after ``set_params(accelerator=...)``. An
-    :class:`EpochCheckpoint` writes in the first process only.
+    :class:`~skaug.net.EpochCheckpoint` writes in the first process only.
 
     Examples
     --------
