@@ -193,7 +193,8 @@ default="all"
     NotFittedError
         If a FrozenEstimator holds a net that is not fitted.
     OSError
-        If the disk has no room for activations that the memory has no room for.
+        If the disk has no room for activations that the memory has no room for, or
+        `memory` cannot be written. What is kept there stays.
     KeyboardInterrupt
         If Ctrl-C ends the base training, or the fit of a clone, which is part of a
         search or of another estimator.
