@@ -83,6 +83,7 @@ def features(folder):
 
 DOORS = {
     "save": lambda place, source: save(fitted(), place / "model"),
+    "save_params": lambda place, source: fitted().save_params(place / "net.pt"),
     "model card": lambda place, source: card().save(place / "card.html"),
     "comparison": lambda place, source: comparison().save(place / "page.html"),
     "EpochCheckpoint": lambda place, source: checkpoint(place).fit(X, Y),
