@@ -223,6 +223,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         ),
         "memory": MEMORY,
     }
+    _holds_rows = False  # so that a ResampledClassifier keeps what was learned
 
     def __init__(
         self,
