@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,7 +32,8 @@ def atomic_writing(path):
             os.fsync(file.fileno())
         os.replace(new, path)
     except BaseException as error:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # as for one that was never made
+            new.unlink()
         if _is_of_writing(error, new):
             raise OSError(error.errno, _words(error, path), str(path)) from error
         raise
