@@ -211,7 +211,7 @@ PARTS = {
     ),
     "ihda of neighbors": IHDAFinetuner(NET, generator="neighbors", random_state=0),
     "search": AugmentationSearchCV(
-        methods=["hard regions, logistic regression"],
+        methods=["ISDA"],
         cv=2,
         budget=Budgets((5,), (5,), (0.01,), 5),
         random_state=0,
