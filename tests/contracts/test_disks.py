@@ -141,9 +141,10 @@ def needed(tmp_path, source):
 
 
 def files_in(folder):
-    """Files of a folder, but for a note that joblib writes once in a process."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {file.relative_to(folder) for file in files if file.name != "func_code.py"}
+    """Files of a folder, but for notes that joblib makes of results if it can."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    notes = ("func_code.py", "metadata.json")
+    return {file for file in files if not file.name.startswith(notes)}
 
 
 @each_door
