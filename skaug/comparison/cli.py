@@ -10,6 +10,7 @@ from textwrap import fill
 import joblib
 
 from skaug.comparison.cluster import on_workers
+from skaug._files import atomic_writing
 from skaug.comparison.forecast import in_words
 from skaug.comparison.search import BUDGETS, AugmentationSearchCV
 from skaug.comparison.setup import BEST
@@ -204,7 +205,8 @@ def _compare(reading, options):
     print(f"This took {in_words(time.monotonic() - start)}.")
     print(f"Page: {folder / 'page.html'}\n")
     if options.model is not None:
-        joblib.dump(search.best_estimator_, options.model)
+        with atomic_writing(options.model) as file:
+            joblib.dump(search.best_estimator_, file)
         print(f"Model: {options.model} ({search.best_method_})\n")
 
 

@@ -147,6 +147,9 @@ def _clipped(change, loss):
 class LastLayerInfluence(BaseEstimator):
     r"""Compute what training rows do to the validation loss, through the last layer.
 
+    A fitted object holds what the last layer gets of the training rows, and so do its
+    pickles and files of :func:`skaug.save`. Without a net, that is the rows themselves.
+
     Parameters
     ----------
     estimator : NetClassifier or another net of skorch, default=None

@@ -49,6 +49,7 @@ from skaug.net.splits import (
     hold_out,
 )
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
+from skaug.net.weight_files import KeepsLabels
 from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 
 __all__ = ["NetClassifier"]
@@ -70,6 +71,7 @@ OF_TRAINING = (
 
 class NetClassifier(
     Resumes,
+    KeepsLabels,
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
@@ -403,6 +405,7 @@ class NetClassifier(
         self._check_parameters()
         self._check_class_weight(method)
         first = anew or not hasattr(self, "input_shape_")
+        self._labels_came_along &= not anew
         X, y, groups, weights = self._drop_zero_weights(X, y, groups, sample_weight)
         X, codes = self._check_training_data(X, y, classes, reset=first)
         groups = check_groups(groups, _num_samples(X), type(self).__name__)
@@ -503,7 +506,7 @@ class NetClassifier(
     def initialize(self):
         """Create network, loss and optimizer from the parameters.
 
-        ``fit`` calls this method. Before ``load_params`` call it yourself, with the
+        ``fit`` calls this method. Before :meth:`load_params` call it yourself, with the
         shapes given as ``module__*``.
 
         Returns
