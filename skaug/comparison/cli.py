@@ -9,8 +9,8 @@ from textwrap import fill
 
 import joblib
 
-from skaug.comparison.cluster import on_workers
 from skaug._files import atomic_writing
+from skaug.comparison.cluster import on_workers
 from skaug.comparison.forecast import in_words
 from skaug.comparison.search import BUDGETS, AugmentationSearchCV
 from skaug.comparison.setup import BEST
