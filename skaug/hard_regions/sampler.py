@@ -71,6 +71,9 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
     potential that a point would have under each class, as features. No rows are
     resampled when a pipeline predicts.
 
+    A fitted object holds the training rows, and so do its pickles and files of
+    :func:`skaug.save`. A :class:`ResampledClassifier` leaves it out of its own.
+
     Parameters
     ----------
     output : {"samples", "potentials"}, default="samples"
