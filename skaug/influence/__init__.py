@@ -2,7 +2,8 @@ r"""Influence: which augmentation lowers the validation loss (D. Lee et al. [1]_
 
 An influence function predicts what a training row does to the validation loss, and so
 what its augmented copies would do, without a training for each. ``last_layer`` computes
-influence exactly, through the last linear layer. ``augmenter`` trains the network F and
+influence exactly, through the last linear layer, and ``whole_network`` through all
+layers of a small network. ``augmenter`` trains the network F and
 lets one of two objects learn from influence: :class:`TransformPolicy` (``policy``)
 learns weights for a list of transforms, and :class:`NetworkAugmentation`
 (``network_augmentation``) trains the paper's augmentation network.
@@ -36,6 +37,7 @@ from skaug.influence.network_training import TrainedNetwork
 from skaug.influence.policy import Policy, TransformPolicy
 from skaug.influence.softmax_hessian import hessian, hessian_product, softmax_errors
 from skaug.influence.views_display import AugmentationGridDisplay
+from skaug.influence.whole_network import WholeNetworkInfluence
 
 __all__ = [
     "AugmentationGridDisplay",
@@ -48,6 +50,7 @@ __all__ = [
     "Policy",
     "TrainedNetwork",
     "TransformPolicy",
+    "WholeNetworkInfluence",
     "hessian",
     "hessian_product",
     "softmax_errors",

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug.influence.last_layer import FEWEST_VALIDATION_ROWS
+from skaug.influence.nets import FEWEST_VALIDATION_ROWS
 
 __all__ = ["check_splits", "joined", "taken"]
 

@@ -26,31 +26,29 @@ References
 """
 
 import math
-import warnings
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.frozen import FrozenEstimator
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _num_samples,
     check_is_fitted,
 )
-from skorch import NeuralNet
 
 from skaug._checks import Number, OneOf, check_parameters, check_two_classes
 from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
+from skaug.influence.nets import checked_net, clipped, codes_of, warn_of_few
 from skaug.influence.softmax_hessian import (
-    conjugate_gradient,
     factorised,
     flat_gradients,
     hessian,
     row_blocks,
     softmax_errors,
     softmax_regression,
+    softmax_solution,
     stochastic_solution,
     sum_zero_basis,
 )
@@ -77,10 +75,6 @@ RULES = {
     ),
 }
 
-# A mean over fewer validation rows ranks transforms visibly worse. The correlation with
-# the ranks of retraining is 0.66 for 200 rows and 0.31 for 25.
-FEWEST_VALIDATION_ROWS = 100
-
 
 def _checked(features):
     """Return features, and refuse what cannot be computed with."""
@@ -106,16 +100,6 @@ def _weight_of(head):
     return torch.cat([weight, head.bias.detach().double()[:, None]], dim=1)
 
 
-def _warn_of_few(y_val):
-    if len(y_val) < FEWEST_VALIDATION_ROWS:
-        warnings.warn(
-            f"LastLayerInfluence needs {FEWEST_VALIDATION_ROWS} validation rows or "
-            f"more; got {len(y_val)}. The gradient of so few says more about them than "
-            "about new rows. Hold out more.",
-            stacklevel=3,
-        )
-
-
 def _loss_without(row, features, codes, weight, held_out, target, damping, scale):
     """Mean loss of the rows held out, if the last layer is fitted without a row."""
     features, codes, weight, held_out, target = (
@@ -131,17 +115,6 @@ def _loss_without(row, features, codes, weight, held_out, target, damping, scale
     )
     logits = scale * held_out @ without.T
     return float(torch.nn.functional.cross_entropy(logits, target))
-
-
-def _clipped(change, loss):
-    if (change < -loss).any():
-        warnings.warn(
-            f"LastLayerInfluence predicts that {(change < -loss).sum()} rows lower "
-            f"the validation loss by more than it is, {loss:.3g}: first order does not "
-            "hold. These are clipped. Raise damping, to 0.1 at least.",
-            stacklevel=3,
-        )
-    return np.maximum(change, -loss)
 
 
 class LastLayerInfluence(BaseEstimator):
@@ -320,10 +293,10 @@ class LastLayerInfluence(BaseEstimator):
             clipped. If there are fewer than 100 validation rows, whose mean gradient
             says little about new rows.
         """
-        _warn_of_few(y_val)
+        warn_of_few(y_val, type(self).__name__)
         direction, loss = self._direction_and_loss(X_val, y_val)
         change = self._score(self.features_, self.errors_, direction) / self._n()
-        return _clipped(change.cpu().numpy(), loss)
+        return clipped(change.cpu().numpy(), loss, type(self).__name__)
 
     def refitted_loss_change(self, X_val, y_val, rows):
         """Change of the mean validation loss when rows are left out one by one.
@@ -391,7 +364,7 @@ class LastLayerInfluence(BaseEstimator):
             take the temperature from. The change itself concerns one row only.
         """
         if self.calibrate:
-            _warn_of_few(y_val)
+            warn_of_few(y_val, type(self).__name__)
         features, errors, _ = self._validation(X_val, y_val)
         basis = self._basis()
         k, d = basis.shape[1], features.shape[1]
@@ -431,7 +404,7 @@ class LastLayerInfluence(BaseEstimator):
         UserWarning
             If there are fewer than 100 validation rows.
         """
-        _warn_of_few(y_val)
+        warn_of_few(y_val, type(self).__name__)
         return self._direction_and_loss(X_val, y_val)[0]
 
     def of_replacement(self, X_new, y, direction, rows=None):
@@ -503,7 +476,7 @@ class LastLayerInfluence(BaseEstimator):
         UserWarning
             If there are fewer than 100 validation rows.
         """
-        _warn_of_few(y_val)
+        warn_of_few(y_val, type(self).__name__)
         gradients = torch.stack([self.mean_gradient(X, y) for X, y in groups])
         return self.gradient_cosine(gradients, X_val, y_val)
 
@@ -556,22 +529,7 @@ class LastLayerInfluence(BaseEstimator):
         return torch.einsum("ck,kdm->mcd", basis, solved)
 
     def _net(self):
-        net = self.estimator
-        net = net.estimator if isinstance(net, FrozenEstimator) else net
-        if not isinstance(net, NeuralNet) or not is_classifier(net):
-            raise TypeError(
-                "LastLayerInfluence needs a net of skorch that classifies, such as a "
-                f"NetClassifier; got a {type(net).__name__}. For other models, give "
-                "their features as X and no estimator."
-            )
-        check_is_fitted(net, "module_")
-        if getattr(net, "class_weight", None) is not None:
-            raise ValueError(
-                "LastLayerInfluence needs a net that was trained on rows of equal "
-                f"weight; got class_weight={net.class_weight!r}. Take "
-                "logit_adjustment=1 for classes of unequal size."
-            )
-        return net
+        return checked_net(self.estimator, type(self).__name__)
 
     def _head(self):
         net = self._net()
@@ -628,16 +586,7 @@ class LastLayerInfluence(BaseEstimator):
     def _features_and_codes(self, X, y):
         """Input of the last layer in float64, with ones, and class codes."""
         check_is_fitted(self)
-        y = check_labels(y, _num_samples(X), "LastLayerInfluence")
-        codes = np.searchsorted(self.classes_, y)
-        codes = codes.clip(max=len(self.classes_) - 1)
-        unknown = self.classes_[codes] != y
-        if unknown.any():
-            raise ValueError(
-                f"LastLayerInfluence needs labels among {self.classes_.tolist()}; got "
-                f"{np.unique(y[unknown]).tolist()}. Leave these rows out, "
-                "or train with them."
-            )
+        codes = codes_of(y, _num_samples(X), self.classes_, type(self).__name__)
         features = self.features_of(X)
         return features, torch.from_numpy(codes).to(features.device)
 
@@ -650,7 +599,7 @@ class LastLayerInfluence(BaseEstimator):
             right = (basis.T @ gradient).reshape(-1, 1)
             return basis @ self._solve_reduced(right).reshape(basis.shape[1], -1)
         if solver == "cg":
-            return conjugate_gradient(
+            return softmax_solution(
                 self.features_, self.probabilities_, gradient, self.damping, self.tol
             )
         return stochastic_solution(

@@ -15,9 +15,10 @@ or over batches.
 """
 
 import math
-import warnings
 
 import torch
+
+from skaug.influence.conjugate_gradient import conjugate_gradient
 
 __all__ = ["hessian", "hessian_product", "softmax_errors"]
 
@@ -155,35 +156,16 @@ def _preconditioner(features, p, damping):
     return factorised(block, damping)
 
 
-def conjugate_gradient(features, p, right, damping, tol, max_iter=2000):
+def softmax_solution(features, p, right, damping, tol, max_iter=2000):
     """Solve H V = right with products only; right sums to 0 over the classes."""
     factor = _preconditioner(features, p, damping)
-
-    def precondition(residual):
-        return torch.cholesky_solve(residual.T, factor).T
-
-    V = torch.zeros_like(right)
-    residual = right.clone()
-    z = precondition(residual)
-    step, fit = z.clone(), (residual * z).sum()
-    goal = tol * right.norm()
-    for _ in range(max_iter):
-        if residual.norm() <= goal:
-            return V
-        product = hessian_product(features, p, step, damping)
-        length = fit / (step * product).sum()
-        V += length * step
-        residual -= length * product
-        z = precondition(residual)
-        fit, before = (residual * z).sum(), fit
-        step = z + (fit / before) * step
-    warnings.warn(
-        f"LastLayerInfluence needs its solver to converge; got a relative residual of "
-        f"{float(residual.norm() / right.norm()):.1e} after {max_iter} products. Raise "
-        "damping or tol.",
-        stacklevel=4,
+    return conjugate_gradient(
+        lambda V: hessian_product(features, p, V, damping),
+        right,
+        tol,
+        precondition=lambda residual: torch.cholesky_solve(residual.T, factor).T,
+        max_iter=max_iter,
     )
-    return V
 
 
 def stochastic_solution(
@@ -236,9 +218,7 @@ def softmax_regression(features, target, damping, start=None):
             break
         # Far from the minimum an exact step would be wasted.
         tol = float(gradient.norm().clamp(1e-5, 1e-2))
-        step = conjugate_gradient(
-            features, logits.softmax(dim=1), gradient, damping, tol
-        )
+        step = softmax_solution(features, logits.softmax(dim=1), gradient, damping, tol)
         size = 1.0
         while size > 1e-8:
             new_value = objective(W - size * step)

@@ -19,7 +19,7 @@ from torch import nn
 
 from skaug import NetClassifier
 from skaug.influence import LastLayerInfluence, hessian
-from skaug.influence.last_layer import _clipped
+from skaug.influence.nets import clipped
 from skaug.net import best_temperature
 
 N = 400
@@ -354,7 +354,7 @@ def test_labels_of_any_kind_and_a_frozen_net(rows, net):
 
 def test_impossible_sizes_are_clipped_with_a_warning():
     with pytest.warns(UserWarning, match="1 rows lower the validation loss by more"):
-        change = _clipped(np.array([-2.0, -1.0, 0.1]), 1.0)
+        change = clipped(np.array([-2.0, -1.0, 0.1]), 1.0, "LastLayerInfluence")
     np.testing.assert_array_equal(change, [-1.0, -1.0, 0.1])
 
 
