@@ -29,6 +29,7 @@ References
 """
 
 from skaug.influence.augmenter import InfluenceAugmenter
+from skaug.influence.code_walk_display import CodeWalkDisplay
 from skaug.influence.display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.influence.last_layer import LastLayerInfluence
 from skaug.influence.network import AugmentationNetwork
@@ -42,6 +43,7 @@ from skaug.influence.whole_network import WholeNetworkInfluence
 __all__ = [
     "AugmentationGridDisplay",
     "AugmentationNetwork",
+    "CodeWalkDisplay",
     "InfluenceAugmenter",
     "InfluenceRankingDisplay",
     "LastLayerInfluence",

@@ -19,6 +19,7 @@ from skaug._labels import check_groups, check_labels
 from skaug._memory import warn_without_seed
 from skaug._random import draw_seed, own_generators
 from skaug.influence.held_out import check_splits, joined, taken
+from skaug.influence.last_layer import RULES
 from skaug.influence.network_augmentation import NetworkAugmentation
 from skaug.influence.policy import TransformPolicy
 from skaug.influence.trainings import Trainings
@@ -78,6 +79,9 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     damping : float, default=0.01
         Damping of the Hessian, see :class:`LastLayerInfluence`. Scores are ranks; sizes
         of influence would need 0.1.
+    solver : {"auto", "cholesky", "cg", "stochastic"}, default="auto"
+        How systems with the Hessian are solved, see :class:`LastLayerInfluence`.
+        "stochastic" is for more rows than fit into the fast memory.
     calibrate : bool, default=True
         Whether validation logits are divided by their best temperature first. Without
         this the validation gradient of an overfitted network says "be less confident".
@@ -212,6 +216,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
             "'policy', 'network' or an object that learns one",
             "Give TransformPolicy() or NetworkAugmentation(), say.",
         ),
+        "damping": RULES["damping"],
+        "solver": RULES["solver"],
         "output": OneOf("samples", "views"),
         "n_views": N_VIEWS,
         "guard": OneOf(True, False)
@@ -234,6 +240,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         n_views=1,
         cv="holdout",
         damping=0.01,
+        solver="auto",
         calibrate=True,
         guard=True,
         refit=True,
@@ -247,6 +254,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         self.n_views = n_views
         self.cv = cv
         self.damping = damping
+        self.solver = solver
         self.calibrate = calibrate
         self.guard = guard
         self.refit = refit
@@ -299,6 +307,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
             self.estimator,
             self.classes_,
             damping=self.damping,
+            solver=self.solver,
             calibrate=self.calibrate,
             random_state=random,
             memory=self.memory,

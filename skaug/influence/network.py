@@ -22,6 +22,7 @@ row would have one view.
 """
 
 import torch
+from sklearn.utils import Bunch
 from torch import nn
 from torch.nn import functional
 
@@ -142,7 +143,7 @@ class AugmentationNetwork(nn.Module):
     def forward(self, X):
         """A view of each row; each call drops other parts of the code."""
         for stage in self.stages:
-            X = self._change(X, stage, self.encode(X, stage))
+            X = self.parts(X, self.encode(X, stage), stage).view
         return X
 
     def encode(self, X, stage=None):
@@ -151,20 +152,39 @@ class AugmentationNetwork(nn.Module):
         code = stage.encoder((X - self.mean) / self.scale)
         return functional.dropout(code, self.dropout)
 
-    def decode(self, X, code):
-        """Views of rows under given codes, of the first stage."""
-        return self._change(X, self.stages[0], code)
+    def parts(self, X, code, stage=None):
+        """What the branches make of rows under given codes.
 
-    def _change(self, X, stage, code):
+        Parameters
+        ----------
+        X : torch.Tensor of shape (n, ...)
+            Rows.
+        code : torch.Tensor of shape (n, code_dim)
+            Codes.
+        stage : torch.nn.Module, default=None
+            One of ``stages``; the first by default.
+
+        Returns
+        -------
+        parts : Bunch
+            ``shift`` (n, ..., n_axes), how far each position looks away from itself,
+            and ``warped`` (n, ...), of the spatial branch; ``change`` (n, ...), what
+            the filter adds, of the appearance branch; ``view`` (n, ...), the rows after
+            all of it. What the stage does not have is ``None``.
+        """
+        stage = self.stages[0] if stage is None else stage
         fields = {
             branch: [self.bound * torch.tanh(self._smooth(field)) for field in parts]
             for branch, parts in stage.fields(code).items()
         }
+        parts = Bunch(shift=None, warped=None, change=None, view=X)
         if "spatial" in fields:
-            X = self._warped(X, *fields["spatial"])
+            parts.shift = _shift(X, *fields["spatial"])
+            parts.warped = parts.view = _shifted(X, parts.shift)
         if "appearance" in fields:
-            X = self._filtered(X, *fields["appearance"])
-        return X
+            parts.change = self._filtered(parts.view, *fields["appearance"])
+            parts.view = parts.view + parts.change
+        return parts
 
     def _smooth(self, field):
         """Average the field over a window at each position, or over all of them."""
@@ -179,24 +199,27 @@ class AugmentationNetwork(nn.Module):
         pool = functional.avg_pool1d if n_axes == 1 else functional.avg_pool2d
         return pool(padded, self.pooling, stride=1)
 
-    def _warped(self, X, A, b):
-        u = own_positions(X)
-        n_axes = X.ndim - 2
-        A = A.movedim(1, -1).unflatten(-1, (n_axes, n_axes))
-        b = b.movedim(1, -1)
-        change = (A @ u[..., None])[..., 0] + b
-        # Interpolation would be the identity up to rounding only.
-        if not change.requires_grad and not change.any():
-            return X
-        return warp(X, u + change)
-
     def _filtered(self, X, W, c):
+        """What the filter adds to each position, in the units of the rows."""
         x = (X - self.mean) / self.scale
         if X.ndim == 2:
-            return X + self.scale * (W * x + c)
-        n_channels = X.shape[1]
-        W = W.unflatten(1, (n_channels, n_channels))
-        return X + self.scale * (torch.einsum("noc...,nc...->no...", W, x) + c)
+            return self.scale * (W * x + c)
+        W = W.unflatten(1, (X.shape[1], X.shape[1]))
+        return self.scale * (torch.einsum("noc...,nc...->no...", W, x) + c)
+
+
+def _shift(X, A, b):
+    """How far each position looks away from itself, (n, *axes, n_axes)."""
+    n_axes = X.ndim - 2
+    A = A.movedim(1, -1).unflatten(-1, (n_axes, n_axes))
+    return (A @ own_positions(X)[..., None])[..., 0] + b.movedim(1, -1)
+
+
+def _shifted(X, shift):
+    # Interpolation would be the identity up to rounding only.
+    if not shift.requires_grad and not shift.any():
+        return X
+    return warp(X, own_positions(X) + shift)
 
 
 class _Stage(nn.Module):

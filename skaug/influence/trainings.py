@@ -31,6 +31,7 @@ class Trainings:
         classes,
         *,
         damping,
+        solver="auto",
         calibrate,
         random_state,
         memory=None,
@@ -39,6 +40,7 @@ class Trainings:
         self.estimator = NetClassifier() if estimator is None else estimator
         self.classes = classes
         self.damping = damping
+        self.solver = solver
         self.calibrate = calibrate
         self.random_state = random_state
         self.memory = Memory(memory, self.name)
@@ -106,7 +108,12 @@ class Trainings:
     def influence(self, net, data):
         """Fit a LastLayerInfluence to a trained F and its training rows."""
         influence = LastLayerInfluence(
-            net, damping=self.damping, calibrate=self.calibrate, tol=1e-6
+            net,
+            damping=self.damping,
+            solver=self.solver,
+            calibrate=self.calibrate,
+            tol=1e-6,
+            random_state=0,  # of the batches of "stochastic"
         )
         return influence.fit(data.X, data.y)
 
@@ -116,7 +123,8 @@ class Trainings:
         net = clone(self.estimator)
         if "random_state" in net.get_params():
             net.set_params(random_state=None)  # a training has a seed of its own
-        depends_on = net, self.classes, self.damping, self.calibrate, arguments
+        settings = self.classes, self.damping, self.solver, self.calibrate
+        depends_on = net, *settings, arguments
         done = self.progress.n + n_trainings
         result = self.memory.call(function, self, *arguments, depends_on=depends_on)
         # What was in the memory is not trained, and done all the same.

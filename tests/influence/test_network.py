@@ -64,7 +64,7 @@ def test_pooled_over_all_positions_it_is_affine():
         expected = functional.grid_sample(
             X, grid, padding_mode="border", align_corners=False
         )
-        moved = network.decode(X, code)
+        moved = network.parts(X, code).view
     assert (moved - X).abs().max() > 0.5
     torch.testing.assert_close(moved, expected, atol=1e-4, rtol=1e-4)
 
@@ -180,9 +180,9 @@ def test_serial_filters_what_has_been_warped():
     X = rows(4, 3, 16, 16)
     network = shaken(AugmentationNetwork(X, combination="serial", dropout=0.0))
     spatial, appearance = network.stages
-    warped = network._change(X, spatial, network.encode(X, spatial))
+    warped = network.parts(X, network.encode(X, spatial), spatial).view
     code = network.encode(warped, appearance)
-    assert torch.equal(network(X), network._change(warped, appearance, code))
+    assert torch.equal(network(X), network.parts(warped, code, appearance).view)
 
 
 def test_relativistic_losses():

@@ -9,6 +9,13 @@ from skaug.influence import LastLayerInfluence
 from skaug.influence.objectives import OBJECTIVES
 
 
+def influence_loss(influence, held_out):
+    """Mean loss of held-out rows under the last layer of an influence."""
+    X, y = held_out
+    logits = influence.features_of(X) @ torch.as_tensor(influence.coef_).T
+    return float(functional.cross_entropy(logits, torch.as_tensor(y)))
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_gradient_of_the_objectives_in_the_augmented_rows(rows, objective):
     X, y = rows
@@ -32,6 +39,23 @@ def test_the_objectives_are_what_they_say(rows):
     own = scores["influence"](torch.from_numpy(X[:20]).double(), y[:20])
     gained = scores["influence"](views, y[:20]) - own
     assert float(-gained * 20 / 150) == pytest.approx(float(change.sum()))
+    # The sign of Eq. 15: what raises the objective lowers the loss after a refit.
+    lowered = []
+    for row in range(20):
+        X_new = X[:150].copy()
+        X_new[row] += np.float32(0.3)
+        refitted = LastLayerInfluence(damping=0.1).fit(X_new, y[:150])
+        lowered.append(
+            influence_loss(influence, held_out) - influence_loss(refitted, held_out)
+        )
+    gains = [
+        scores["influence"](views[i : i + 1], y[i : i + 1])
+        - scores["influence"](torch.from_numpy(X[i : i + 1]).double(), y[i : i + 1])
+        for i in range(20)
+    ]
+    gains = torch.stack(gains) / 150
+    assert np.corrcoef(gains, lowered)[0, 1] > 0.9
+    assert np.polyfit(gains, lowered, 1)[0] == pytest.approx(1, abs=0.3)
     # The loss after the Newton step, with weights of one's own.
     weight = torch.as_tensor(influence.coef_)
     gradient = influence.mean_gradient(views, y[:20])

@@ -133,9 +133,9 @@ def test_what_cannot_be_computed_is_refused(rows, net):
         WholeNetworkInfluence(net).fit(X, y).refitted_loss_change(X_val, y_val, [0])
     with refuses("without negative curvature; got -1 along"):
         conjugate_gradient(lambda v: -v, torch.ones(3), 1e-8)
-    softmax = nn.Sequential(nn.Linear(64, 10), nn.LogSoftmax(dim=1))
+    softmax = nn.Sequential(nn.Linear(64, 10), nn.Softmax(dim=1))
     other = net_of(rows, softmax, criterion=nn.NLLLoss, max_epochs=1)
-    with refuses("whose outputs are logits; got log-probabilities"):
+    with refuses("whose outputs are logits; got probabilities"):
         WholeNetworkInfluence(other).fit(X, y)
     with refuses("a net of skorch that classifies", TypeError):
         WholeNetworkInfluence(None).fit(X, y)
