@@ -1,6 +1,6 @@
-"""Residual networks of the papers for 32 x 32 images, with pre-activation blocks.
+"""Networks of the papers: residual ones with pre-activation blocks, and a small one.
 
-Both end in a plain ``nn.Linear`` behind a pooling over all positions, so that they take
+All end in a plain ``nn.Linear`` behind a pooling over all positions, so that they take
 images of any size and every object of skaug. ``stages.0``, ``stages.1`` ... are the
 names of their stages for :class:`skaug.ManifoldMixup`. Weights start as PyTorch's.
 
@@ -90,3 +90,25 @@ class WideResNet(nn.Module):
 
     def forward(self, X):
         return self.head(self.pool(self.norm(self.stages(self.stem(X)))))
+
+
+class AllConvNet(nn.Module):
+    """Four layers of convolutions, as the influence paper has for MNIST.
+
+    The last one is 1 x 1 and comes before the mean over positions. Behind it, where it
+    gives the same logits, it is the plain ``nn.Linear`` that influence looks at. The
+    paper's widths are in its supplement, which is not public.
+    """
+
+    def __init__(self, n_channels, n_classes, widths=(32, 64, 128)):
+        super().__init__()
+        layers = []
+        for n_in, n_out in pairwise([n_channels, *widths]):
+            convolution = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(widths[-1], n_classes)
+
+    def forward(self, X):
+        return self.head(self.pool(self.layers(X)))
