@@ -20,6 +20,7 @@ from numbers import Integral, Real
 import numpy as np
 
 __all__ = [
+    "BOOL",
     "CHANNELS_LAST",
     "MEMORY",
     "Instance",
@@ -82,6 +83,8 @@ def _is_among(value, values):
     value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
 
+
+BOOL = OneOf(True, False)
 
 MEMORY = Rule(
     lambda value: (

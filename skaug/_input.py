@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-__all__ = ["as_numbers", "checked_rows", "column_as_floats"]
+__all__ = ["as_numbers", "check_width", "checked_rows", "column_as_floats"]
 
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 ENCODE = "Encode it, such as with OneHotEncoder, or leave it out."
@@ -21,7 +21,19 @@ TIMES = ("Date", "Time", "Duration", "timestamp", "duration", "period")
 
 def checked_rows(estimator, X, **params):
     """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
-    return validate_data(estimator, as_numbers(X, type(estimator).__name__), **params)
+    name = type(estimator).__name__
+    X = validate_data(estimator, as_numbers(X, name), **params)
+    check_width(X, name)
+    return X
+
+
+def check_width(X, owner):
+    """Refuse rows without a number, such as signals of no channel."""
+    if 0 in X.shape[1:]:
+        raise ValueError(
+            f"{owner} needs one number or more in each row; got X of shape {X.shape}. "
+            "Look at how X was made."
+        )
 
 
 def as_numbers(X, owner, *, categories=False, advice=ENCODE):
@@ -52,11 +64,20 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
     """
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)
+    is_array = X is None or hasattr(X, "shape") or hasattr(X, "__array__")
+    has_no_rows = isinstance(X, (dict, set, str)) or not hasattr(X, "__len__")
+    if has_no_rows and not is_array:
+        raise ValueError(
+            f"{owner} needs rows of numbers; got a {type(X).__name__}. Give an array, "
+            "a list of rows or a frame."
+        )
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         raise ValueError(
             f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
             "numbers that mean something, such as the hour or seconds."
         )
+    if hasattr(X, "iloc") and X.ndim == 2 and not X.shape[1]:
+        check_width(X, owner)
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         _check_shapes(X, owner)
     for name, column in _columns(X):
@@ -90,8 +111,9 @@ def _holds_objects(X):
 def _unmasked(X):
     if not np.ma.getmaskarray(X).any():
         return np.ma.getdata(X)
-    wide = X.dtype if X.dtype.kind == "f" else np.float64
-    return X.astype(wide).filled(np.nan)
+    values = np.ma.getdata(X).astype(X.dtype if X.dtype.kind in "fc" else np.float64)
+    values[np.ma.getmaskarray(X)] = np.nan
+    return values
 
 
 def _check_shapes(X, owner):
@@ -100,12 +122,13 @@ def _check_shapes(X, owner):
     if not is_list and (np.ndim(X) != 1 or not len(X) or not np.ndim(X[0])):
         return
     try:
-        if is_list:
-            np.asarray(X)
-            return
-        shapes = {np.shape(row) for row in X}
+        array = np.asarray(X) if is_list else None
+        shapes = None if is_list else {np.shape(row) for row in X}
     except ValueError:
-        shapes = {_shape(row) for row in X}
+        array, shapes = None, {_shape(row) for row in X}
+    if array is not None:
+        _check_values(array, owner)
+        return
     if len(shapes) == 1:
         if not is_list:
             raise ValueError(
@@ -120,6 +143,21 @@ def _check_shapes(X, owner):
         "Cut recordings of unequal length into frames first: "
         "skaug.signals.frame_segments takes them as a list."
     )
+
+
+def _check_values(X, owner):
+    """Refuse what was in a list and that NumPy would say no more of than its type."""
+    odd = _first_odd(X.ravel()) if X.dtype == object else None
+    if odd is not None and not isinstance(odd, str):
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {odd!r} in a list. Convert it to a "
+            "number, or leave it out."
+        )
+    if X.dtype.kind == "c":
+        raise ValueError(
+            f"{owner} needs rows of real numbers; got {X.dtype}. Complex data not "
+            "supported: give real and imaginary parts as columns."
+        )
 
 
 def _shape(row):
@@ -142,6 +180,12 @@ def _columns(X):
 def _check_column(column, name, owner, categories, advice):
     """Refuse a column of a frame that is no column of numbers, and say what it is."""
     dtype = column.dtype
+    # pandas cannot take rows of such columns.
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        raise ValueError(
+            f"{owner} needs columns in the byte order of this machine; got column "
+            f"{name!r} of dtype {dtype.str}. Give X.astype(float)."
+        )
     if getattr(dtype, "kind", "O") in "biuf" or _is_numeric(dtype):
         return
     if getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith(TIMES):

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples
 from skorch.dataset import ValidSplit
 
 from skaug._checks import Whole, check_value
+from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 from skaug._paired import log_losses
 from skaug.net.splits import hold_out
@@ -115,6 +116,11 @@ def worst_group_accuracy(y_true, y_pred, groups) -> float:
     )
     right = y_true == y_pred
     groups = check_groups(groups, n, name)
+    if groups is None or not n:
+        raise ValueError(
+            f"{name} needs rows with a group each; got {n} rows"
+            f"{'' if groups is not None else ' and no groups'}. Give one group or more."
+        )
     return float(group_means(right, groups)[1].min())
 
 
@@ -234,7 +240,7 @@ def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None
 
 def _checked(y_true, proba, classes):
     name = "expected_calibration_error"
-    proba = np.asarray(proba)
+    proba = np.asarray(as_numbers(proba, name))
     if proba.ndim != 2:
         raise ValueError(
             f"{name} needs probabilities of shape (n, n_classes); got {proba.shape}. "

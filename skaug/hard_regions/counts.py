@@ -55,7 +55,7 @@ def _target(sampling_strategy, y, counts):
         return {k: counts[majority] for k in counts if k not in left_out}
     if isinstance(sampling_strategy, Real):
         return {minority: _by_ratio(sampling_strategy, counts, minority, majority)}
-    if callable(sampling_strategy):
+    if callable(sampling_strategy) and not isinstance(sampling_strategy, type):
         return sampling_strategy(y)
     if not isinstance(sampling_strategy, dict):
         raise ValueError(

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Instance, Number, OneOf, Whole
+from skaug._checks import BOOL, Number, OneOf, Whole
 from skaug.hard_regions.generators import Generator, normal, sample_latent
 from skaug.hard_regions.parts import Chosen, at_once_if_few
 from skaug.hard_regions.vae import fit_vae
@@ -42,7 +42,6 @@ __all__ = ["CVAEGenerator", "VAEGenerator", "collapse"]
 
 # Steps that a training takes at most until it has converged.
 MOST_STEPS = 20_000
-BOOL = Instance((bool, np.bool_), "True or False")
 
 
 class VAEGenerator(Generator):
@@ -169,6 +168,9 @@ class VAEGenerator(Generator):
         self.check()
         told = codes if self.conditional else None
         train, held_out = _a_tenth_held_out(X, codes, groups, random_state)
+        if self.conditional and len(codes[train].unique()) < len(codes.unique()):
+            # A class that is held out as a whole would not be learned.
+            train, held_out = torch.arange(len(X), device=X.device), None
         rows, rows_held_out = (_rows(X, side) for side in (train, held_out))
         self.vae_ = fit_vae(
             rows,

@@ -86,7 +86,9 @@ class ResampledClassifier(
     Attributes
     ----------
     sampler_ : object
-        The fitted sampler.
+        The fitted sampler. A HardRegionSampler holds the training rows, and so does a
+        file of this classifier. Predictions do not need them: ``del model.sampler_``
+        before you give the file away.
     estimator_ : classifier
         The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
@@ -157,7 +159,9 @@ class ResampledClassifier(
                 f"a {type(self.sampler).__name__}. skaug's samplers have it with "
                 "output='samples'."
             )
-        if not is_classifier(self.estimator):
+        is_kind = isinstance(self.estimator, type)
+        has_tags = hasattr(self.estimator, "__sklearn_tags__") and not is_kind
+        if not has_tags or not is_classifier(self.estimator):
             raise TypeError(
                 "ResampledClassifier needs an estimator that classifies; got "
                 f"a {type(self.estimator).__name__}. Give a classifier, or a Pipeline "

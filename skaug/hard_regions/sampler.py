@@ -163,6 +163,11 @@ default="all"
         potentials vanish, the autoencoder collapsed, or rows are all zeros, which have
         no direction under the cosine metric. The warning says what to change.
 
+    Notes
+    -----
+    A fitted sampler holds the rows of ``fit``, from which ``sample`` draws and to which
+    ``transform`` looks for neighbours. A file of the sampler has all of them in it.
+
     References
     ----------
     .. [1] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for

@@ -12,7 +12,14 @@ from sklearn.utils import Bunch, check_random_state
 from skorch import NeuralNetClassifier
 
 from skaug._axes import channels_first
-from skaug._checks import MEMORY, OneOf, Rule, check_parameters, check_two_classes
+from skaug._checks import (
+    BOOL,
+    MEMORY,
+    OneOf,
+    Rule,
+    check_parameters,
+    check_two_classes,
+)
 from skaug._components import ComponentsMixin
 from skaug._input import checked_rows
 from skaug._labels import check_groups, check_labels
@@ -212,6 +219,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         ),
         "output": OneOf("samples", "views"),
         "n_views": N_VIEWS,
+        "calibrate": BOOL,
+        "refit": BOOL,
         "guard": OneOf(True, False)
         | Rule(
             _is_classifier,
@@ -364,6 +373,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 f"weight; got class_weight={net.class_weight!r}. Take "
                 "logit_adjustment=1 for classes of unequal size."
             )
+        if isinstance(net, NetClassifier):
+            net._check_parameters()
         check_parameters(self, self._rules)
         warn_without_seed(self)
 

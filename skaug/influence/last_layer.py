@@ -38,7 +38,14 @@ from sklearn.utils.validation import (
 )
 from skorch import NeuralNet
 
-from skaug._checks import Number, OneOf, check_parameters, check_two_classes
+from skaug._checks import (
+    BOOL,
+    Number,
+    OneOf,
+    Whole,
+    check_parameters,
+    check_two_classes,
+)
 from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
@@ -74,6 +81,9 @@ RULES = {
     "solver": OneOf(
         "auto", "cholesky", "cg", "stochastic", hint="'auto' chooses by size."
     ),
+    "calibrate": BOOL,
+    "tol": Number(0, open_low=True),
+    "batch_size": Whole(1),
 }
 
 # A mean over fewer validation rows ranks transforms visibly worse. The correlation with
@@ -106,7 +116,7 @@ def _weight_of(head):
 
 
 def _warn_of_few(y_val):
-    if len(y_val) < FEWEST_VALIDATION_ROWS:
+    if y_val is not None and len(y_val) < FEWEST_VALIDATION_ROWS:
         warnings.warn(
             f"LastLayerInfluence needs {FEWEST_VALIDATION_ROWS} validation rows or "
             f"more; got {len(y_val)}. The gradient of so few says more about them than "
@@ -180,6 +190,12 @@ class LastLayerInfluence(BaseEstimator):
     n_features_in_ : int
         Size of the second axis of X.
 
+    Notes
+    -----
+    A fitted object holds features and errors of all training rows, which the numbers
+    are computed from. Without an estimator the features are the rows themselves, and a
+    file of the object has them in it.
+
     Examples
     --------
     >>> import numpy as np
@@ -244,6 +260,7 @@ class LastLayerInfluence(BaseEstimator):
         check_parameters(self, RULES)
         if self.estimator is None:
             X = checked_rows(self, X, dtype=np.float64)
+            X = np.require(X, requirements=["C", "W"])  # for torch
             y = check_labels(y, len(X), "LastLayerInfluence")
             self.classes_ = np.unique(y)
             check_two_classes(self.classes_, "LastLayerInfluence")
@@ -323,8 +340,7 @@ class LastLayerInfluence(BaseEstimator):
             network is not there, and would move even if no row was left out.
         """
         features, _, loss = self._validation(X_val, y_val)
-        target = torch.from_numpy(np.searchsorted(self.classes_, y_val))
-        target = target.to(features.device)
+        _, target = self._features_and_codes(X_val, y_val)
         n, weight, codes = self._n(), self._weight(), self.errors_.argmin(dim=1)
         gradient = self.errors_.T @ self.features_ / n + self.damping * weight
         if gradient.norm() > 1e-6 * (1 + weight.norm()):
@@ -512,6 +528,7 @@ class LastLayerInfluence(BaseEstimator):
         if self.estimator is None:
             if not keep:
                 X = checked_rows(self, X, dtype=np.float64, reset=False)
+                X = np.require(X, requirements=["C", "W"])  # for torch
             return _checked(_with_ones(torch.as_tensor(X, dtype=torch.float64)))
         name, head = self._head()
         net = apart(self._net(), name)

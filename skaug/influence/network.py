@@ -156,7 +156,7 @@ class AugmentationNetwork(nn.Module):
     def encode(self, X, stage=None):
         """Codes (n, code_dim) of rows, of the first stage by default, parts dropped."""
         stage = self.stages[0] if stage is None else stage
-        code = stage.encoder((X - self.mean) / self.scale)
+        code = stage.encoder(((X - self.mean) / self.scale).float())
         return functional.dropout(code, self.dropout)
 
     def decode(self, X, code):
@@ -165,7 +165,10 @@ class AugmentationNetwork(nn.Module):
 
     def _change(self, X, stage, code):
         fields = {
-            branch: [self.bound * torch.tanh(self._smooth(field)) for field in parts]
+            branch: [
+                self.bound * torch.tanh(self._smooth(field)).to(X.dtype)
+                for field in parts
+            ]
             for branch, parts in stage.fields(code).items()
         }
         if "spatial" in fields:

@@ -72,7 +72,9 @@ class _Adversary:
     def losses(self, real, fake, features):
         """Losses of the discriminator and of the generator, over rows and features."""
         logits = (
-            self.discriminator((X - self.network.mean) / self.network.scale, of_X)
+            self.discriminator(
+                ((X - self.network.mean) / self.network.scale).float(), of_X
+            )
             for X, of_X in zip((real, fake), features)
         )
         pairs = [relativistic_losses(*pair) for pair in zip(*logits)]

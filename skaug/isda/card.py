@@ -14,7 +14,7 @@ def plain(net):
     twin = clone(net)
     if not net.strength:
         return twin, ""
-    return twin.set_params(strength=0), f"strength=0 in place of {net.strength:g}"
+    return twin.set_params(strength=0), f"strength=0 in place of {net.strength}"
 
 
 def tables(part):

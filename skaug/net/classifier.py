@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Subset
 
 from skaug._checks import (
     CHANNELS_LAST,
+    Number,
     OneOf,
     Rule,
     Whole,
@@ -277,6 +278,7 @@ class NetClassifier(
         "logit_adjustment": ADJUSTMENT,
         "class_weight": CLASS_WEIGHT,
         "callbacks": CALLBACKS,
+        "lr": Number(0, hint="It is the rate at the start of the schedule."),
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -286,6 +288,13 @@ class NetClassifier(
         | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
         "train_split": TRAIN_SPLIT,
+        "classes": Rule(
+            lambda classes: (
+                classes is None or (np.ndim(classes) == 1 and len(classes) > 0)
+            ),
+            "None or a list of labels",
+            "None takes those of y.",
+        ),
         "channels_last": CHANNELS_LAST,
     }
 

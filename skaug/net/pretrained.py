@@ -322,9 +322,9 @@ class PretrainedFeatures(
             X = backbone.rows_of(X, name)
             return _Rows(X)
         if backbone.n_channels is None:
-            return _Rows(
-                checked_rows(self, X, dtype=np.float32, allow_nd=True, reset=reset)
-            )
+            with np.errstate(over="ignore"):  # infinity is refused
+                X = checked_rows(self, X, dtype=np.float32, allow_nd=True, reset=reset)
+            return _Rows(X)
         images = Images(
             X,
             n_channels=backbone.n_channels,

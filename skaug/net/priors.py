@@ -211,6 +211,8 @@ class PriorShift(
             The fitted classifier.
         """
         self._check_estimator()
+        if self.train_prior is None or y is not None:
+            labels = check_labels(y, _num_samples(X), type(self).__name__)
         fit_params = {k: v for k, v in fit_params.items() if v is not None}
         fit_params = self._routed(sample_weight, fit_params)
         with interrupts_raised():
@@ -218,8 +220,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
-            y = check_labels(y, _num_samples(X), type(self).__name__)
-            counts = self._counted(y, sample_weight)
+            counts = self._counted(labels, sample_weight)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
             self.train_prior_ = _shares("train_prior", self.train_prior, classes)

@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+FASTEST = 20.0  # logarithm of the speed of time, beyond which float32 has no sums
+
+
 class RowTransform(BaseEstimator):
     """A function of a batch X of shape (n, ...) that hands labels on as they are.
 
@@ -80,7 +83,7 @@ class Jitter(RowTransform):
 
     def _transform(self, X):
         scale = spread(X) if self.scale is None else self.scale
-        scale = _by_channel(scale, X)
+        scale = _by_channel(scale, X, "Jitter", "scale")
         return X + self.strength * scale * torch.randn_like(X)
 
 
@@ -162,7 +165,7 @@ class TimeWarp(RowTransform):
             return X.clone()
         noise = torch.randn(n, 1, self.n_knots, dtype=X.dtype, device=X.device)
         speed = nn.functional.interpolate(
-            (self.strength * noise).exp(),
+            (self.strength * noise).clamp(-FASTEST, FASTEST).exp(),
             n_times - 1,
             mode="linear",
             align_corners=True,
@@ -255,7 +258,8 @@ class ChannelDropout(RowTransform):
     def _transform(self, X):
         chance = torch.rand(*X.shape[:2], *[1] * (X.ndim - 2), device=X.device)
         blank = chance < self.strength
-        return torch.where(blank, _by_channel(self.fill, X), X)
+        fill = _by_channel(self.fill, X, "ChannelDropout", "fill")
+        return torch.where(blank, fill, X)
 
 
 class SameClassInterpolation(RowTransform):
@@ -311,7 +315,17 @@ def spread(X):
     return scaled.std(dim=others, correction=0) * unit.flatten()
 
 
-def _by_channel(values, X):
+def _by_channel(values, X, owner, name):
     """Numbers for the channels of X, to be used with it."""
-    values = torch.as_tensor(values, dtype=X.dtype, device=X.device)
-    return values.view(-1, *[1] * (X.ndim - 2)) if values.ndim else values
+    try:
+        new = torch.as_tensor(values, dtype=X.dtype, device=X.device)
+    except (TypeError, ValueError, RuntimeError):  # of what has no numbers
+        new = None
+    fits = new is not None and new.shape in ((), X.shape[1:2])
+    if not fits or not new.isfinite().all():
+        raise ValueError(
+            f"{owner} needs {name} to be a finite number, or a tensor with one for "
+            f"each of {X.shape[1]} channels; got {values!r}. Leave it out for the "
+            "default."
+        )
+    return new.view(-1, *[1] * (X.ndim - 2)) if new.ndim else new

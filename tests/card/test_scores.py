@@ -128,6 +128,13 @@ def test_groups_of_several_types_are_refused_by_the_score_too():
         worst_group_accuracy([0, 1], [0, 1], [None, "a"])
 
 
+@pytest.mark.parametrize("groups, got", [([], "0 rows"), (None, "2 rows and no group")])
+def test_the_score_of_groups_needs_rows_with_groups(groups, got):
+    y = [0, 1] if groups is None else []
+    with pytest.raises(ValueError, match=f"with a group each; got {got}"):
+        worst_group_accuracy(y, y, groups)
+
+
 def test_the_other_half_chooses_the_temperature(rng):
     """Sharp logits: at the temperature of its own rows the loss would be lower."""
     log_p, codes = 5 * rng.normal(size=(40, 3)), rng.integers(3, size=40)

@@ -1,12 +1,14 @@
 """ResampledClassifier: what is resampled, what is not, and what goes to whom."""
 
+import pickle
+
 import numpy as np
 import pytest
 import sklearn
 from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import (
     LinearRegression,
@@ -55,6 +57,12 @@ def test_fits_on_resampled_rows_and_predicts_on_given_ones(table):
     assert len(X_new) > len(X)
     assert len(model.predict(X[:7])) == 7
     np.testing.assert_array_equal(model.estimator_.asked_, X[:7])
+
+
+@pytest.mark.parametrize("estimator", [0.5, np.True_, "forest", LogisticRegression])
+def test_what_is_no_classifier_is_named(table, estimator):
+    with refuses("needs an estimator that classifies; got a", TypeError):
+        ResampledClassifier(hard(), estimator).fit(*table)
 
 
 def test_equals_resampling_by_hand(table):
@@ -179,3 +187,16 @@ def test_metadata_routing(table):
 def test_messages(table, sampler, estimator, message):
     with refuses(message, TypeError):
         ResampledClassifier(sampler, estimator).fit(*table)
+
+
+def test_the_training_rows_can_be_left_out_of_a_pickle(table):
+    X, y = table
+    model = ResampledClassifier(hard(), LogisticRegression()).fit(X, y)
+    known = X[7].tobytes()
+    assert known in pickle.dumps(model)
+    expected = model.predict_proba(X)
+    del model.sampler_
+    kept = pickle.dumps(model)
+    assert known not in kept and len(kept) < X.nbytes
+    np.testing.assert_array_equal(pickle.loads(kept).predict_proba(X), expected)
+    np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), expected)

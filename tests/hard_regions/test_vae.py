@@ -110,6 +110,15 @@ def test_it_takes_as_many_steps_as_it_is_given(monkeypatch):
     assert len(steps) == vae.n_steps == 3
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"latent_dim": 0}, {"kl_weight": -1}, {"lr": 0}, {"batch_size": 1.5}]
+)
+def test_parameters_are_checked(wrong):
+    (name,) = wrong
+    with refuses(f"fit_vae needs {name} to be .*; got {wrong[name]}"):
+        fit_vae(toy(), **wrong)
+
+
 def test_training_that_diverges_is_an_error():
     with refuses("training diverged"):
         fit_vae(toy(), latent_dim=2, lr=1e12, max_steps=50)

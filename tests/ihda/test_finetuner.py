@@ -83,6 +83,9 @@ def test_skip_probabilities():
         assert level_skip_probability(number, 1.0) == printed
     expected = sum(1 - level_skip_probability(number, 0.35) for number in range(1, 16))
     assert expected == pytest.approx(12.9, abs=0.05)
+    for wrong in ((0, 0.35), (1.5, 0.35), (1, 2), (1, "validated")):
+        with refuses("level_skip_probability needs (number|probability) to be"):
+            level_skip_probability(*wrong)
 
 
 @pytest.mark.parametrize("p, n", [(0.0, 5), (0.35, 40), (1.0, 20)])

@@ -315,6 +315,8 @@ def test_it_is_searched_over_on_frames_with_names():
         ({"covariance": {"a": 1}}, r"got shape \(0,\)"),
         ({"covariance": estimate("full", *draw(0))}, "has seen rows; got one without"),
         ({"cv": 1.5}, "needs cv to be"),
+        ({"fit_intercept": "no"}, "fit_intercept to be True or False; got 'no'"),
+        ({"warm_start": None}, "warm_start to be True or False; got None"),
         (
             {"class_weight": "balanced", "logit_adjustment": 1},
             "needs class_weight=None beside logit_adjustment; got 'balanced' and 1",

@@ -186,8 +186,8 @@ def test_bad_parameters_get_a_sentence(parameters, message):
     [
         (np.zeros((5, 4, 8)), "sensors= if the number of channels .*; got 4"),
         (np.zeros((5, 3, 8, 8)), r"\(n, n_channels, n_times\).*; got \(5, 3, 8, 8\)"),
-        (np.zeros((5, 3, 0)), r"none of them 0; got \(5, 3, 0\)"),
-        (np.zeros((5, 0, 8)), r"none of them 0; got \(5, 0, 8\)"),
+        (np.zeros((5, 3, 0)), r"in each row; got X of shape \(5, 3, 0\)"),
+        (np.zeros((5, 0, 8)), r"in each row; got X of shape \(5, 0, 8\)"),
         (np.full((5, 3, 8), 1e20, np.float32), "squares float32 can hold"),
         (np.full((5, 3, 8), np.nan), "NaN"),
         (Frames(np.zeros((1, 3, 80)), 8, 8)[:0], "a frame or more.*Frames of shape"),
