@@ -6,7 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+import sklearn
 import torch
+from sklearn.metrics import accuracy_score, make_scorer
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -35,6 +37,16 @@ few_rows = ignores(".*held-out rows or more")
 few_for_influence = ignores("LastLayerInfluence")
 refused = ignores(".*lower the held-out")
 takes_rows_away = ignores(".*clean rows beside")
+
+
+def scoring_with_weights():
+    """What a search scores a pipeline with, if weights are routed.
+
+    Before scikit-learn 1.8 a search cannot pass weights to the pipeline's own score.
+    """
+    if int(sklearn.__version__.split(".")[1]) >= 8:
+        return None
+    return make_scorer(accuracy_score).set_score_request(sample_weight=True)
 
 
 def legend_of(display):

@@ -84,6 +84,11 @@ def mean_square(rows, mean):
         Rows, at the level at which they are mixed.
     mean : torch.Tensor or None
         What is mixed into the activations of each; None leaves them as they are.
+
+    Returns
+    -------
+    float
+        The mean over the rows, by their weights where they have weights.
     """
     head, found = rows.net.module_.get_submodule(rows.levels.head), []
 

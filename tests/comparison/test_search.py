@@ -203,7 +203,7 @@ def test_channels_last_reaches_a_network_behind_a_head():
 
 def test_frames_of_numbers_texts_and_gaps(rows):
     X, y = rows
-    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame = pd.DataFrame(X.copy(), columns=list("abcd"))
     frame["colour"] = np.where(frame.a > 6, "red", "blue")
     frame.loc[::7, "b"] = np.nan
     search = clone(SEARCH).fit(frame, y)

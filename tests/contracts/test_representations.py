@@ -241,13 +241,12 @@ def test_a_text_makes_the_object_again(thing):
 
 def test_objects_that_do_not_show_what_makes_them_are_named():
     for value, text in (
-        (np.random.RandomState(0), "RandomState()"),
-        (torch.Generator(), "Generator(...)"),
-        ({object}, "{<class 'object'>}"),
+        (np.random.RandomState(0), r"RandomState\((\.\.\.)?\)"),  # by NumPy's version
+        (torch.Generator(), r"Generator\(\.\.\.\)"),
+        ({object}, r"\{<class 'object'>\}"),
     ):
-        assert repr(NetClassifier(random_state=value)) == (
-            f"NetClassifier(random_state={text})"
-        )
+        printed = repr(NetClassifier(random_state=value))
+        assert re.fullmatch(rf"NetClassifier\(random_state={text}\)", printed)
 
 
 def test_callbacks_that_fit_will_refuse_have_a_diagram():
@@ -325,7 +324,7 @@ def test_a_diagram_of_a_pipeline_shows_the_callbacks_of_the_net(is_fitted):
     if is_fitted:
         pipe.fit(X, Y)
     html = pipe._repr_html_()
-    rows = re.findall(r'<tr class="(\S+)">.*?<td class="param">(\S+)</td>', html, re.S)
+    rows = re.findall(r'<tr class="(\S+)">.*?<td class="param">(\w+)', html, re.S)
     kinds = {name: kind for kind, name in rows}
     assert kinds["max_epochs"] == kinds["callbacks__augment"] == "user-set"
     assert kinds["callbacks__EarlyStopping"] == "user-set"
@@ -336,4 +335,6 @@ def test_a_diagram_of_a_pipeline_shows_the_callbacks_of_the_net(is_fitted):
     assert "virtual_params_" not in html
     values = re.findall(r'<td class="value">(.*?)</td>', html, re.S)
     assert values and not any("object at" in value for value in values)
-    assert ("n_epochs_" in html) == is_fitted
+    # From scikit-learn 1.9 on.
+    shows_what_is_fitted = hasattr(BaseEstimator, "_get_fitted_attr_html")
+    assert ("n_epochs_" in html) == (is_fitted and shows_what_is_fitted)

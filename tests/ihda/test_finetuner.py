@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import refuses
+from helpers import refuses, scoring_with_weights
 from shl_folder import write_shl
 from sklearn import config_context
 from sklearn.base import clone
@@ -301,7 +301,8 @@ def test_weights_are_routed(table):
         asking = ihda(generator="noise").set_fit_request(sample_weight=True)
         asking.set_score_request(sample_weight=True)
         pipe = make_pipeline(FunctionTransformer(), asking)
-        search = GridSearchCV(pipe, {"ihdafinetuner__n_samples": [3]}, cv=2)
+        grid = {"ihdafinetuner__n_samples": [3]}
+        search = GridSearchCV(pipe, grid, scoring=scoring_with_weights(), cv=2)
         search.fit(X, y, sample_weight=w)
     assert same(search.best_estimator_[-1], expected) and search.best_score_ > 0.5
 
@@ -817,8 +818,10 @@ def test_verbose_tells_a_line_per_level(table, capsys):
 
 def test_rows_of_a_frame_are_taken_without_a_warning_of_torch(table, recwarn):
     X, y = table[0].astype(np.float32), table[1]
-    frame = pd.DataFrame(X)
-    assert not frame.to_numpy().flags.writeable  # since pandas 3
+    given = X.copy()
+    given.flags.writeable = False
+    frame = pd.DataFrame(given)
+    assert not frame.to_numpy().flags.writeable  # since pandas 3 always
     torch.set_warn_always(True)  # not only once per process
     try:
         model = ihda(generator="noise").fit(frame, y)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from helpers import few_steps, refuses, weights
+from helpers import few_steps, refuses, scoring_with_weights, weights
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -680,7 +680,8 @@ def test_metadata_routing_through_a_pipeline_in_a_search(rows):
             StandardScaler().set_fit_request(sample_weight=False), asking
         )
         assert same(pipe.fit(X, y, sample_weight=w)[-1], expected)
-        search = GridSearchCV(pipe, {"netclassifier__lr": [0.02]}, cv=2)
+        grid = {"netclassifier__lr": [0.02]}
+        search = GridSearchCV(pipe, grid, scoring=scoring_with_weights(), cv=2)
         search.fit(X, y, sample_weight=w)
         assert same(search.best_estimator_[-1], expected) and search.best_score_ > 0.5
         shift = PriorShift(asking).set_fit_request(sample_weight=True)
