@@ -5,25 +5,23 @@ groups, weights and settings of many kinds, see fuzz_inputs.py and fuzz_objects.
 comes of it is one of these:
 
 - right: a finite result of the documented shape; probabilities sum to 1, labels are
-  among those given, and a second fit or a copy gives the same.
+  among those given, and a second fit, a copy, or the same rows in another container
+  give the same.
 - refused: an error whose sentence says what is needed and what came.
 - crash: another kind of error, or the end of the process.
 - unclear: an error in words of the workings, or the refusal of clean input.
 - silent: a result that is none of the above, such as NaN, or a warning from inside.
 - hangs: no result within the time limit.
 
-The same seed gives the same cases, one by one:
+A seed and a number repeat a case:
 
-    python benchmarks/fuzz.py [--inputs 10000] [--seed 0] [--only NAME] [--n-jobs 2]
+    python benchmarks/fuzz.py [--inputs 10000] [--seed 0] [--only NAME]
     python benchmarks/fuzz.py --seed 0 --case 1234
 """
 
 import multiprocessing
-import os
-import time
 from collections import Counter
 from itertools import count, islice
-from multiprocessing.connection import wait
 
 import numpy as np
 import torch
@@ -33,19 +31,17 @@ from tqdm import tqdm
 from fuzz_inputs import draw_case
 from fuzz_objects import OBJECTS
 from fuzz_verdicts import FAULTS, verdict
-from runs import check, claim, parser_of
-from skaug.comparison.tables import markdown
+from runs import check, claim, markdown, origin, parser_of
 
 LIMIT = 60  # seconds for a case
 OUTCOMES = ("right", "refused", *FAULTS)
-NAMES = list(OBJECTS)
-SHARES = np.array([share for _, share, _ in OBJECTS.values()], dtype=float)
 
 
 def generator_and_name(seed, number):
     """Random numbers of a case, and the object that it is about."""
     rng = np.random.default_rng([seed, number])
-    return rng, str(rng.choice(NAMES, p=SHARES / SHARES.sum()))
+    shares = np.array([share for _, share, _ in OBJECTS.values()], dtype=float)
+    return rng, str(rng.choice(list(OBJECTS), p=shares / shares.sum()))
 
 
 def run_case(seed, number):
@@ -59,7 +55,28 @@ def run_case(seed, number):
     return {"name": name, "outcome": outcome, "kinds": case.kinds, "text": text}
 
 
-# A case may end the process, or never end: cases run in processes of their own.
+class Child:
+    """A process that performs cases, which may end it or never end."""
+
+    def __init__(self, seed):
+        context = multiprocessing.get_context("fork")  # no module is imported again
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, seed), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def perform(self, number):
+        """What comes of a case; without a name if the process is of no more use."""
+        self.connection.send(number)
+        lost = {"outcome": "hangs", "text": f"no result in {LIMIT} seconds"}
+        try:
+            if self.connection.poll(LIMIT):
+                return self.connection.recv()
+        except EOFError:
+            lost = {"outcome": "crash", "text": "the process ended"}
+        self.process.kill()
+        self.process.join()
+        return lost
 
 
 def serve(connection, seed):
@@ -69,67 +86,17 @@ def serve(connection, seed):
         connection.send(run_case(seed, connection.recv()))
 
 
-class Worker:
-    """A process that performs one case after another."""
-
-    def __init__(self, seed):
-        context = multiprocessing.get_context("fork")  # no module is imported again
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, seed), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def give(self, number):
-        self.number, self.start = number, time.monotonic()
-        self.connection.send(number)
-
-    def is_late(self):
-        return time.monotonic() - self.start > LIMIT
-
-    def result(self):
-        """What came of the case; None while there is nothing yet."""
-        if self.connection.poll():
-            try:
-                return self.connection.recv()
-            except EOFError:
-                return fault("crash", "the process ended")
-        return (
-            fault("hangs", f"no result in {LIMIT} seconds") if self.is_late() else None
-        )
-
-    def stop(self):
-        self.process.kill()
-        self.process.join()
-
-
-def fault(outcome, text):
-    return {"outcome": outcome, "kinds": [], "text": text}
-
-
-def outcomes(seed, numbers, n_jobs):
-    """Yield the number of each case and what came of it, by several processes."""
-    numbers = iter(numbers)
-    busy = {}
-    for number in islice(numbers, n_jobs):
-        worker = Worker(seed)
-        worker.give(number)
-        busy[worker.connection] = worker
-    while busy:
-        wait(list(busy), timeout=1)
-        for worker in list(busy.values()):
-            result = worker.result()
-            if result is None:
-                continue
-            del busy[worker.connection]
-            is_lost = "name" not in result
-            yield worker.number, result
-            number = next(numbers, None)
-            if is_lost or number is None:
-                worker.stop()
-            if number is not None:
-                worker = Worker(seed) if is_lost else worker
-                worker.give(number)
-                busy[worker.connection] = worker
+def outcomes(seed, numbers):
+    """Yield the number of each case and what came of it."""
+    child = None
+    for number in numbers:
+        child = child or Child(seed)
+        result = child.perform(number)
+        if "name" not in result:
+            child = None
+            name = generator_and_name(seed, number)[1]
+            result = {"name": name, "kinds": [], **result}
+        yield number, result
 
 
 def numbers_of(seed, only):
@@ -139,17 +106,16 @@ def numbers_of(seed, only):
             yield number
 
 
-def table(found):
+def table(results):
     """Lines of the table: how many cases of each object had each outcome."""
     yield ["object", *OUTCOMES]
-    counts = {name: Counter() for name in NAMES}
-    for result in found.values():
+    counts = {name: Counter() for name in [*OBJECTS, "all"]}
+    for result in results:
         counts[result["name"]][result["outcome"]] += 1
-    for name in NAMES:
-        if counts[name]:
-            yield [name, *(str(counts[name][outcome]) for outcome in OUTCOMES)]
-    total = sum(counts.values(), Counter())
-    yield ["all", *(str(total[outcome]) for outcome in OUTCOMES)]
+        counts["all"][result["outcome"]] += 1
+    for name, found in counts.items():
+        if found:
+            yield [name, *(str(found[outcome]) for outcome in OUTCOMES)]
 
 
 def described(seed, number, result):
@@ -161,37 +127,35 @@ def described(seed, number, result):
     )
 
 
-def claims(found):
+def claims(results):
     """No fault of any kind."""
     for outcome in FAULTS:
-        n = sum(result["outcome"] == outcome for result in found.values())
-        yield claim(f"{outcome}: 0 of {len(found)} inputs", n, n == 0)
+        n = sum(result["outcome"] == outcome for result in results)
+        yield claim(f"{outcome}, of {len(results)} inputs", n, n == 0)
 
 
 def main():
     parser = parser_of(__doc__)
     parser.add_argument("--inputs", type=int, default=10000, help="number of cases")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=NAMES, help="an object")
+    parser.add_argument("--only", choices=list(OBJECTS), help="an object")
     parser.add_argument("--case", type=int, help="the number of one case")
-    parser.add_argument("--n-jobs", type=int, default=2, help="cases at a time")
     options = parser.parse_args()
     if options.case is not None:
         result = run_case(options.seed, options.case)
         print(described(options.seed, options.case, result))
         return
     numbers = islice(numbers_of(options.seed, options.only), options.inputs)
-    found = {}
-    bar = tqdm(outcomes(options.seed, numbers, options.n_jobs), total=options.inputs)
+    results = []
+    bar = tqdm(outcomes(options.seed, numbers), total=options.inputs)
     for number, result in bar:
-        result.setdefault("name", generator_and_name(options.seed, number)[1])
-        found[number] = result
+        results.append(result)
         if result["outcome"] in FAULTS:
             bar.write(described(options.seed, number, result))
-    print("\n".join(markdown(list(table(found)))))
-    check(claims(found))
+    print("\n".join(markdown(list(table(results)))))
+    print(origin())
+    check(claims(results))
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

@@ -76,9 +76,11 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
             f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
             "numbers that mean something, such as the hour or seconds."
         )
-    if hasattr(X, "iloc") and X.ndim == 2 and not X.shape[1]:
+    if hasattr(X, "iloc"):
         check_width(X, owner)
-    if isinstance(X, (list, tuple)) or _holds_objects(X):
+    if isinstance(X, (list, tuple)):
+        _check_list(X, owner)
+    elif _holds_arrays(X):
         _check_shapes(X, owner)
     for name, column in _columns(X):
         _check_column(column, name, owner, categories, advice)
@@ -104,8 +106,9 @@ def column_as_floats(column, name, owner, advice="Convert it to numbers."):
         return np.array([np.nan if _is_missing(v) else float(v) for v in values])
 
 
-def _holds_objects(X):
-    return isinstance(X, np.ndarray) and X.dtype == object
+def _holds_arrays(X):
+    is_column = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    return is_column and len(X) > 0 and np.ndim(X[0]) > 0
 
 
 def _unmasked(X):
@@ -116,25 +119,35 @@ def _unmasked(X):
     return values
 
 
-def _check_shapes(X, owner):
-    """Refuse rows that are arrays of several shapes."""
-    is_list = isinstance(X, (list, tuple))
-    if not is_list and (np.ndim(X) != 1 or not len(X) or not np.ndim(X[0])):
-        return
+def _check_list(X, owner):
+    """Refuse a list of rows of several shapes, or of what is no real number."""
     try:
-        array = np.asarray(X) if is_list else None
-        shapes = None if is_list else {np.shape(row) for row in X}
+        array = np.asarray(X)
     except ValueError:
-        array, shapes = None, {_shape(row) for row in X}
-    if array is not None:
-        _check_values(array, owner)
+        _check_shapes(X, owner)
         return
+    odd = _first_odd(array.ravel()) if array.dtype == object else None
+    if odd is not None and not isinstance(odd, str):
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {odd!r} in a list. Convert it to a "
+            "number, or leave it out."
+        )
+    if array.dtype.kind == "c":
+        raise ValueError(
+            f"{owner} needs rows of real numbers; got {array.dtype}. Complex data not "
+            "supported: give real and imaginary parts as columns."
+        )
+
+
+def _check_shapes(X, owner):
+    """Refuse rows that are arrays of several shapes, or an array of arrays."""
+    shapes = {_shape(row) for row in X}
+    if len(shapes) == 1 and isinstance(X, np.ndarray):
+        raise ValueError(
+            f"{owner} needs an array of numbers; got an array of {len(X)} arrays. "
+            "Give numpy.stack(X)."
+        )
     if len(shapes) == 1:
-        if not is_list:
-            raise ValueError(
-                f"{owner} needs an array of numbers; got an array of {len(X)} arrays. "
-                "Give numpy.stack(X)."
-            )
         return
     shown = ", ".join(map(str, islice(sorted(shapes), SHOWN)))
     more = f" and {len(shapes) - SHOWN} more" if len(shapes) > SHOWN else ""
@@ -143,21 +156,6 @@ def _check_shapes(X, owner):
         "Cut recordings of unequal length into frames first: "
         "skaug.signals.frame_segments takes them as a list."
     )
-
-
-def _check_values(X, owner):
-    """Refuse what was in a list and that NumPy would say no more of than its type."""
-    odd = _first_odd(X.ravel()) if X.dtype == object else None
-    if odd is not None and not isinstance(odd, str):
-        raise ValueError(
-            f"{owner} needs rows of numbers; got {odd!r} in a list. Convert it to a "
-            "number, or leave it out."
-        )
-    if X.dtype.kind == "c":
-        raise ValueError(
-            f"{owner} needs rows of real numbers; got {X.dtype}. Complex data not "
-            "supported: give real and imaginary parts as columns."
-        )
 
 
 def _shape(row):

@@ -35,7 +35,7 @@ from skorch.dataset import ValidSplit
 from skaug._checks import BOOL, Number, OneOf, Whole
 from skaug.hard_regions.generators import Generator, normal, sample_latent
 from skaug.hard_regions.parts import Chosen, at_once_if_few
-from skaug.hard_regions.vae import fit_vae
+from skaug.hard_regions.vae import RULES, fit_vae
 from skaug.net.splits import hold_out
 
 __all__ = ["CVAEGenerator", "VAEGenerator", "collapse"]
@@ -115,8 +115,8 @@ class VAEGenerator(Generator):
     conditional, reads_in_parts = False, True
     _rules = {
         **Generator._rules,
-        "latent_dim": Whole(1),
-        "kl_weight": Number(0),
+        "latent_dim": RULES["latent_dim"],
+        "kl_weight": RULES["kl_weight"],
         "steps": Whole(1) | OneOf("auto", "converged"),
         "keep_residual": BOOL,
         "decoder_noise": Number(0),

@@ -127,6 +127,7 @@ class MetricSpace:
         radius = float(radius) / self.scale
         if self.metric == "cosine":
             return 1 - radius if radius < 2 else -math.inf
+        # A square of floats that is too large is infinite; ``**`` would raise.
         return -(radius * radius) / 2 if self.by_product else -radius
 
     def exact_distance(self, A, B):

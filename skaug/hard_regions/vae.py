@@ -280,9 +280,13 @@ def fit_vae(
     >>> r2 > 0.9
     True
     """
-    given = {"latent_dim": latent_dim, "hidden": hidden, "kl_weight": kl_weight}
-    given |= {"batch_size": batch_size, "lr": lr}
-    for name, value in given.items():
+    for name, value in (
+        ("latent_dim", latent_dim),
+        ("hidden", hidden),
+        ("kl_weight", kl_weight),
+        ("batch_size", batch_size),
+        ("lr", lr),
+    ):
         check_value("fit_vae", name, value, RULES[name])
     generator = new_generator(random_state)
     with own_generators(X.device, random_state):

@@ -56,11 +56,9 @@ def level_skip_probability(number, probability):
     >>> [round(level_skip_probability(l, 0.5), 2) for l in (1, 2, 10)]
     [0.5, 0.3, 0.15]
     """
-    for name, value, rule in (
-        ("number", number, Whole(1, hint="Levels are counted from 1.")),
-        ("probability", probability, Number(0, 1)),
-    ):
-        check_value("level_skip_probability", name, value, rule)
+    of_levels = Whole(1, hint="Levels are counted from 1.")
+    check_value("level_skip_probability", "number", number, of_levels)
+    check_value("level_skip_probability", "probability", probability, Number(0, 1))
     return probability / (1 + math.log(number))
 
 

@@ -7,7 +7,7 @@ kinds of augmentation share: rows to hold out, trainings of F, views, the last t
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_random_state
 from skorch import NeuralNetClassifier
 
@@ -19,6 +19,7 @@ from skaug._checks import (
     Rule,
     check_parameters,
     check_two_classes,
+    is_classifying,
 )
 from skaug._components import ComponentsMixin
 from skaug._input import checked_rows
@@ -35,12 +36,6 @@ from skaug.net.rows import type_of_rows
 from skaug.net.splits import all_splits
 
 __all__ = ["InfluenceAugmenter"]
-
-
-def _is_classifier(value):
-    # A class has the method too, and cannot be cloned.
-    is_object = hasattr(value, "__sklearn_tags__") and not isinstance(value, type)
-    return is_object and is_classifier(value)
 
 
 SETTINGS = ("", "channels_last=False of the estimator, a NetClassifier")
@@ -223,7 +218,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         "refit": BOOL,
         "guard": OneOf(True, False)
         | Rule(
-            _is_classifier,
+            is_classifying,
             "a classifier",
             "Give an object such as LogisticRegression(), or True, which asks one for "
             "fit_resample.",

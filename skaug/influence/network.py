@@ -156,8 +156,12 @@ class AugmentationNetwork(nn.Module):
     def encode(self, X, stage=None):
         """Codes (n, code_dim) of rows, of the first stage by default, parts dropped."""
         stage = self.stages[0] if stage is None else stage
-        code = stage.encoder(((X - self.mean) / self.scale).float())
+        code = stage.encoder(self.in_standard_units(X))
         return functional.dropout(code, self.dropout)
+
+    def in_standard_units(self, X):
+        """Rows as networks read them: by channel, in float32 if rows are in float64."""
+        return ((X - self.mean) / self.scale).float()
 
     def decode(self, X, code):
         """Views of rows under given codes, of the first stage."""

@@ -72,9 +72,7 @@ class _Adversary:
     def losses(self, real, fake, features):
         """Losses of the discriminator and of the generator, over rows and features."""
         logits = (
-            self.discriminator(
-                ((X - self.network.mean) / self.network.scale).float(), of_X
-            )
+            self.discriminator(self.network.in_standard_units(X), of_X)
             for X, of_X in zip((real, fake), features)
         )
         pairs = [relativistic_losses(*pair) for pair in zip(*logits)]

@@ -23,7 +23,6 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     clone,
-    is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
@@ -40,6 +39,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skaug._checks import is_classifying
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
 from skaug.net.interrupts import interrupts_raised
@@ -228,9 +228,8 @@ class PriorShift(
         return self
 
     def _check_estimator(self):
-        is_object = not isinstance(self.estimator, type)
-        has_proba = is_object and hasattr(self.estimator, "predict_proba")
-        if not has_proba or not is_classifier(self.estimator):
+        has_proba = hasattr(self.estimator, "predict_proba")
+        if not has_proba or not is_classifying(self.estimator):
             raise TypeError(
                 "PriorShift needs a classifier with predict_proba; got "
                 f"{self.estimator!r}. Put a CalibratedClassifierCV around "

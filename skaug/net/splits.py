@@ -16,7 +16,7 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Number, Rule, Whole, is_number, is_whole
+from skaug._checks import Number, Rule, Whole, is_function, is_number, is_whole
 from skaug._labels import check_groups
 
 __all__ = [
@@ -34,11 +34,7 @@ TRAIN_SPLIT = (
     Number(0, 1, open_low=True, open_high=True)
     | Whole(2)
     | Rule(
-        lambda split: (
-            split is None
-            or split is False
-            or (callable(split) and not isinstance(split, type))
-        ),
+        lambda split: split is None or split is False or is_function(split),
         "None or a callable such as skorch's ValidSplit",
         "0.2 holds out a fifth, 5 the first of five folds, None nothing.",
     )
@@ -91,8 +87,9 @@ def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
 def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
     """List all splits, with no group on both sides; a share of groups is by chance."""
     cv = 0.4 if isinstance(cv, str) and cv == "holdout" else cv
-    if np.iterable(cv) and not hasattr(cv, "split"):
-        cv = list(cv)
+    is_several = np.iterable(cv) and not isinstance(cv, (str, bytes, dict))
+    if is_several and not hasattr(cv, "split"):
+        cv = list(cv)  # it may be an iterator
     if not _may_split(cv):
         raise ValueError(
             f"{name} needs cv to be 'holdout', a share below 1, a number of folds of 2 "
@@ -131,13 +128,12 @@ def folds_of_few(cv, codes, groups=None, *, name="folds_of_few"):
 
 def _may_split(cv):
     """Whether it is a share, a number of folds, a splitter, or a list of pairs."""
-    if isinstance(cv, (str, bytes, bool)):
-        return False
-    if isinstance(cv, Real):
+    if is_number(cv):
         return 0 < cv < 1 or (cv >= 2 and float(cv).is_integer())
     if isinstance(cv, list):
         return all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in cv)
-    return hasattr(cv, "split") or cv is None
+    is_splitter = hasattr(cv, "split") and not isinstance(cv, (str, bytes))
+    return is_splitter or cv is None
 
 
 def _can_stratify(cv, y):

@@ -82,8 +82,10 @@ class Jitter(RowTransform):
         self.scale = scale
 
     def _transform(self, X):
-        scale = spread(X) if self.scale is None else self.scale
-        scale = _by_channel(scale, X, "Jitter", "scale")
+        if self.scale is None:
+            scale = _by_channel(spread(X), X)
+        else:
+            scale = _parameter_by_channel(self, "scale", X)
         return X + self.strength * scale * torch.randn_like(X)
 
 
@@ -258,8 +260,7 @@ class ChannelDropout(RowTransform):
     def _transform(self, X):
         chance = torch.rand(*X.shape[:2], *[1] * (X.ndim - 2), device=X.device)
         blank = chance < self.strength
-        fill = _by_channel(self.fill, X, "ChannelDropout", "fill")
-        return torch.where(blank, fill, X)
+        return torch.where(blank, _parameter_by_channel(self, "fill", X), X)
 
 
 class SameClassInterpolation(RowTransform):
@@ -315,17 +316,22 @@ def spread(X):
     return scaled.std(dim=others, correction=0) * unit.flatten()
 
 
-def _by_channel(values, X, owner, name):
+def _by_channel(values, X):
     """Numbers for the channels of X, to be used with it."""
+    return values.view(-1, *[1] * (X.ndim - 2)) if values.ndim else values
+
+
+def _parameter_by_channel(transform, name, X):
+    """A parameter that is a number, or has one for each channel of X."""
+    value = getattr(transform, name)
     try:
-        new = torch.as_tensor(values, dtype=X.dtype, device=X.device)
+        values = torch.as_tensor(value, dtype=X.dtype)
     except (TypeError, ValueError, RuntimeError):  # of what has no numbers
-        new = None
-    fits = new is not None and new.shape in ((), X.shape[1:2])
-    if not fits or not new.isfinite().all():
+        values = torch.tensor(math.nan)
+    if values.shape not in ((), X.shape[1:2]) or not values.isfinite().all():
         raise ValueError(
-            f"{owner} needs {name} to be a finite number, or a tensor with one for "
-            f"each of {X.shape[1]} channels; got {values!r}. Leave it out for the "
-            "default."
+            f"{type(transform).__name__} needs {name} to be a finite number, or a "
+            f"tensor with one for each of {X.shape[1]} channels; got {value!r}. Leave "
+            "it out for the default."
         )
-    return new.view(-1, *[1] * (X.ndim - 2)) if new.ndim else new
+    return _by_channel(values.to(X.device), X)

@@ -1,5 +1,6 @@
 """What the fuzz says of cases, that they can be repeated, and a few of them."""
 
+import os
 import time
 import warnings
 from collections import Counter
@@ -74,17 +75,15 @@ def test_more_that_is_a_fault():
 
 def test_a_process_that_ends_or_hangs_is_a_fault_of_its_case(monkeypatch):
     doings = {
-        "ends": lambda case: fuzz.os._exit(1),
+        "ends": lambda case: os._exit(1),
         "hangs": lambda case: time.sleep(60),
     }
     objects = {name: (("table",), 1, perform) for name, perform in doings.items()}
     objects["right"] = ("table",), 1, lambda case: None
     monkeypatch.setattr(fuzz, "OBJECTS", objects)
-    monkeypatch.setattr(fuzz, "NAMES", list(objects))
-    monkeypatch.setattr(fuzz, "SHARES", np.ones(3))
     monkeypatch.setattr(fuzz, "LIMIT", 0.5)
     numbers = [next(fuzz.numbers_of(0, name)) for name in objects]
-    found = dict(fuzz.outcomes(0, numbers, 2))
+    found = dict(fuzz.outcomes(0, numbers))
     outcomes = [found[number]["outcome"] for number in numbers]
     assert outcomes == ["crash", "hangs", "right"]
 
