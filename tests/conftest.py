@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits, make_classification
 
 from data import har_table
@@ -16,6 +17,9 @@ from skaug.datasets import load_har
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
+# The first call of a function may load much, and how fast others are is no test.
+settings.register_profile("skaug", deadline=None)
+settings.load_profile("skaug")
 
 
 @pytest.fixture(autouse=True)

@@ -38,15 +38,20 @@ few_for_influence = ignores("LastLayerInfluence")
 refused = ignores(".*lower the held-out")
 takes_rows_away = ignores(".*clean rows beside")
 
+older_than_1_8 = int(sklearn.__version__.split(".")[1]) < 8
+needs_temperature = pytest.mark.skipif(
+    older_than_1_8, reason="scikit-learn finds temperatures from 1.8 on"
+)
+
 
 def scoring_with_weights():
     """What a search scores a pipeline with, if weights are routed.
 
     Before scikit-learn 1.8 a search cannot pass weights to the pipeline's own score.
     """
-    if int(sklearn.__version__.split(".")[1]) >= 8:
-        return None
-    return make_scorer(accuracy_score).set_score_request(sample_weight=True)
+    if older_than_1_8:
+        return make_scorer(accuracy_score).set_score_request(sample_weight=True)
+    return None
 
 
 def legend_of(display):

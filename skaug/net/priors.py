@@ -276,8 +276,9 @@ class PriorShift(
             estimator = estimator.estimator
         estimator = getattr(estimator, "best_estimator_", estimator)
         for name, value in estimator.get_params().items():
-            is_set = value.any() if hasattr(value, "any") else value
-            if name.rpartition("__")[2] in BALANCING and is_set:
+            if name.rpartition("__")[2] not in BALANCING:
+                continue
+            if value.any() if hasattr(value, "any") else value:
                 warnings.warn(
                     "PriorShift needs an estimator that keeps the shares of the "
                     f"classes as they are in y; got {name}={value!r}, which changes "

@@ -150,7 +150,7 @@ def test_a_row_without_neighbours_is_as_hard_as_can_be():
     np.testing.assert_allclose(values, [[0.5, 0.5]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     k=st.integers(1, 12),

@@ -152,7 +152,7 @@ def test_units_and_places_do_not_matter(kind):
 
 
 @each_kind
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_feature_leaves_its_range(kind, data):
     n, d = data.draw(st.integers(2, 12)), data.draw(st.integers(1, 4))

@@ -449,7 +449,7 @@ def tables(draw):
     return X, y, draw(st.sampled_from([*RADII]))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(tables())
 def test_random_tables_give_finite_potentials(table):
     X, y, metric = table

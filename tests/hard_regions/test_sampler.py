@@ -719,7 +719,7 @@ def tables(draw):
     return X, ["a", "b", *y], draw(st.sampled_from([None, groups]))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     tables(),
     st.sampled_from(["cosine", "euclidean", "manhattan"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import refuses
+from helpers import needs_temperature, refuses
 from isda.class_statistics import A, C, draw, estimate
 from scipy.optimize import approx_fprime
 from sklearn.base import clone
@@ -188,7 +188,7 @@ def test_the_strength_follows_the_rule_and_weights_count_rows():
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-4, atol=1e-5)
 
 
-def test_penalty_and_temperature_are_those_of_scikit_learns_cross_validation():
+def test_the_penalty_is_that_of_scikit_learns_cross_validation():
     X, y = load_iris(return_X_y=True)
     X, values = scale(X), [0.01, 0.1, 1.0, 10.0, 100.0]
     model = ISDALogisticRegression(0, C=values, temperature=1.0, tol=1e-8).fit(X, y)
@@ -198,7 +198,13 @@ def test_penalty_and_temperature_are_those_of_scikit_learns_cross_validation():
     ]
     assert values[int(np.argmin(losses))] == model.C_
     assert ISDALogisticRegression(0, C=values[::-1], tol=1e-8).fit(X, y).C_ in values
-    fixed = {"C": model.C_, "tol": 1e-8}
+
+
+@needs_temperature
+@pytest.mark.parametrize("C", [1.0, 10.0])
+def test_the_temperature_is_that_of_scikit_learns_cross_validation(C):
+    X, y = load_iris(return_X_y=True)
+    X, fixed = scale(X), {"C": C, "tol": 1e-8}
     ours = ISDALogisticRegression(0, **fixed).fit(X, y)
     plain = ISDALogisticRegression(0, temperature=1.0, **fixed)
     theirs = CalibratedClassifierCV(plain, method="temperature", ensemble=False)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import needs_temperature
 from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -46,6 +47,7 @@ def test_where_all_is_right_there_is_no_best_one(logits):
     assert best_temperature(logits, logits.argmax(dim=1)) == 1
 
 
+@needs_temperature
 @pytest.mark.parametrize("kind", [int, str])
 def test_scikit_learn_finds_it_on_held_out_groups(kind):
     """What the guide says to write, for texts of numbers that do not begin at 0 too."""

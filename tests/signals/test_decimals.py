@@ -29,13 +29,13 @@ def test_numbers_as_programs_write_them(form, scale):
     check_against_float([form % number for number in numbers])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.from_regex(DECIMAL, fullmatch=True), min_size=1, max_size=12))
 def test_any_decimal(tokens):
     check_against_float(tokens)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_any_float(numbers):
     check_against_float([repr(number) for number in numbers])
@@ -129,7 +129,7 @@ def test_other_words_are_no_missing_numbers(token):
     assert caught.value.token == token
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.from_regex(DECIMAL, fullmatch=True) | st.just("NaN"), min_size=1))
 def test_missing_numbers_do_not_change_others(tokens):
     values, counts = parse_lines(" ".join(tokens).encode() + b"\n", missing=True)
