@@ -16,7 +16,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-__all__ = ["Case", "draw_case", "draw_setting"]
+__all__ = ["DAMAGES", "Case", "bent_rows", "draw_case", "draw_setting"]
 
 # Axes after the first one.
 SHAPES = {"table": (5,), "signals": (3, 20), "images": (3, 8, 8)}
@@ -364,6 +364,31 @@ WEIGHTS = {
     "a column": lambda rng, n: np.ones((n, 1)),
     "texts": lambda rng, n: ["much"] * n,
     "a number": lambda rng, n: 2.0,
+}
+
+
+# Files, from their bytes.
+
+
+def with_other_bytes(rng, content):
+    values = bytearray(content)
+    for place in rng.integers(len(values), size=rng.integers(1, 9)):
+        values[place] = rng.integers(256)
+    return bytes(values)
+
+
+def cut_out(rng, content):
+    first, last = sorted(rng.integers(len(content), size=2))
+    return content[:first] + content[last:]
+
+
+DAMAGES = {
+    "other bytes": with_other_bytes,
+    "a part missing": cut_out,
+    "cut off": lambda rng, content: content[: rng.integers(len(content))],
+    "more at the end": lambda rng, content: content + rng.bytes(9),
+    "no bytes": lambda rng, content: b"",
+    "other content": lambda rng, content: rng.bytes(len(content)),
 }
 
 

@@ -8,7 +8,9 @@ import inspect
 import io
 import pickle
 from copy import copy, deepcopy
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import joblib
@@ -16,13 +18,13 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 from torch import nn
 
-from fuzz_inputs import bent_rows, draw_setting
+from fuzz_inputs import DAMAGES, bent_rows, draw_setting
 from fuzz_verdicts import as_array, check, check_finite, check_near, check_same
 from skaug import (
     AugmentationSearchCV,
@@ -60,11 +62,13 @@ from skaug import (
     plain_twin,
     potential,
     potential_grid,
+    report,
     save,
     suspicious_labels,
     worst_group_accuracy,
 )
 from skaug.comparison import Budgets
+from skaug.files import read_file
 from skaug.hard_regions import fit_vae, kernel_sums, sample_latent
 from skaug.ihda import level_skip_probability
 from skaug.isda import augmented_logits, class_quadratic_form
@@ -239,7 +243,6 @@ def state_of_numpy():
 
 def classify(model, case):
     """Fit and predict: probabilities, labels, and the same again from the seed."""
-    model = bent_model(case, model)
     fit(case, model)
     check(len(model.classes_) >= 2, f"classes {model.classes_}")
     if case.labels:
@@ -259,6 +262,16 @@ def classify(model, case):
         again = clone(model)
         fit(case, again)
         check_same(p, again.predict_proba(X), "another fit predicts something else")
+        fit(replace(case, X=in_an_array(case.X)), again)
+        other = again.predict_proba(in_an_array(X))
+        check_near(p, other, "the same rows in an array give something else")
+
+
+def in_an_array(X):
+    """The same rows in an array of their own, if NumPy makes one without a loss."""
+    if X is None or isinstance(X, (np.ma.MaskedArray, list)) or sparse.issparse(X):
+        return X
+    return np.array(np.asarray(X), order="C")
 
 
 def travelled_when_fitted(case, model):
@@ -285,9 +298,8 @@ def check_proba(p, X, model):
 
 def resample_rows(model, case):
     """Sample: finite rows of as many columns, labels within those given."""
-    model = bent_model(case, model)
     if not hasattr(model, "fit_resample"):
-        return transform(model, case, is_bent=True)
+        return transform(model, case)
     X, y = fit(case, model, "fit_resample")
     if sparse.issparse(X):
         X = X.toarray()
@@ -299,9 +311,8 @@ def resample_rows(model, case):
         check(set(as_array(y).tolist()) <= case.labels, "labels that were not given")
 
 
-def transform(model, case, is_bent=False):
+def transform(model, case):
     """Fit and transform: finite numbers, as many names as columns."""
-    model = model if is_bent else bent_model(case, model)
     fit(case, model)
     X = case.others()
     new = model.transform(X)
@@ -313,13 +324,15 @@ def transform(model, case, is_bent=False):
     if case.by_chance(0.2):
         other = travelled_when_fitted(case, model)
         check_near(new, other.transform(X), "a copy transforms otherwise")
+        fit(replace(case, X=in_an_array(case.X)), other)
+        new_of_array = other.transform(in_an_array(X))
+        check_near(new, new_of_array, "the same rows in an array become others")
 
 
 def augment(model, case):
     """Learn an augmentation: finite views of the rows' shape, and a network."""
-    model = bent_model(case, model)
     if hasattr(model, "fit_resample") and case.by_chance(0.5):
-        return resample_rows(FrozenParameters(model), case)
+        return resample_rows(model, case)
     fit(case, model)
     n, *shape = np.shape(case.X)
     check_finite(model.augment(case.X, y=case.y), (n, *shape), "views")
@@ -327,16 +340,8 @@ def augment(model, case):
         check_proba(model.estimator_.predict_proba(case.X), case.X, model)
 
 
-class FrozenParameters(BaseEstimator):
-    """An estimator whose settings are bent already."""
-
-    def __new__(cls, model):
-        return model
-
-
 def influence(model, case):
     """Scores of rows by the last layer, alone and of a net."""
-    model = bent_model(case, model)
     if case.by_chance(0.5):
         net = clone(NET)
         fit(case, net)
@@ -355,16 +360,43 @@ def influence(model, case):
 def frozen_prior(model, case):
     """Another prior for a classifier that is fitted already."""
     inner = fit(case, clone(NET))
-    model = bent_model(case, clone(model).set_params(estimator=FrozenEstimator(inner)))
-    model.fit(case.X, case.y)
+    model.set_params(estimator=FrozenEstimator(inner)).fit(case.X, case.y)
     check_proba(model.predict_proba(case.X), case.X, model)
 
 
 def twin(model, case):
     """The plain twin of an estimator, fitted like it."""
-    model = plain_twin(bent_model(case, model))
+    model = plain_twin(model)
     fit(case, model)
     check_proba(model.predict_proba(case.X), case.X, model)
+
+
+def card(model, case):
+    """The card of a fitted classifier: finite scores and a page."""
+    fit(case, model)
+    found = report(model, case.X, case.y, case.groups)
+    scores = [one["estimator"] for one in found.scores.values()]
+    check_finite(scores, what="scores")
+    check(len(found.html) > 1000, "no page")
+
+
+@cache
+def net_and_file():
+    """A fitted net, rows for it, and the bytes of its file."""
+    X = np.random.default_rng(0).normal(size=(24, 5))
+    net = clone(NET).fit(X, np.arange(24) % 2)
+    with TemporaryDirectory() as folder:
+        save(net, f"{folder}/net")
+        return net, X, Path(folder, "net").read_bytes()
+
+
+def damaged_model(case):
+    """A file of a model is damaged: it is refused, or predicts as before."""
+    net, X, content = net_and_file()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "net")
+        path.write_bytes(case.bend(DAMAGES, content))
+        check_same(net.predict_proba(X), load(path).predict_proba(X), "predictions")
 
 
 # Functions of rows and labels.
@@ -472,7 +504,6 @@ def tensors(case):
 
 def generate(model, case):
     """Fit a generator to vectors and draw: as many, finite, none without a source."""
-    model = bent_model(case, model)
     X, codes = tensors(case)
     X = X.reshape(len(X), -1).float()
     if not len(X) or not X.shape[1] or not X.isfinite().all():
@@ -487,7 +518,6 @@ def generate(model, case):
 
 def change_batch(transform, case):
     """Transform a batch: of the same shape and type, and finite."""
-    transform = bent_model(case, transform)
     X, y = tensors(case)
     if not X.is_floating_point() and (X.dtype != torch.uint8 or X.ndim != 4):
         X = X.float()
@@ -628,8 +658,23 @@ def frames(case):
     check(len(found.X) == len(found.groups), "frames")
 
 
-def body():
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(4), nn.Tanh())
+def file_of(case):
+    """A table in a file of text, as programs write it, and in part damaged."""
+    table = pd.DataFrame(table_of(case))
+    form = {"sep": [",", ";", "\t"], "decimal": [".", ","], "index": [True, False]}
+    form["encoding"] = ["utf-8", "utf-8-sig", "utf-16", "latin-1"]
+    form = {k: values[case.rng.integers(len(values))] for k, values in form.items()}
+    case.kinds.append(str(form))
+    names = {"target": "what", "groups": "who"}
+    given = settings(case, **names, drop=["time"], sep=None, decimal=None, na=())
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "table.csv")
+        table.to_csv(path, errors="replace", **form)
+        if case.by_chance(0.3):
+            path.write_bytes(case.bend(DAMAGES, path.read_bytes()))
+        found = read_file(path, **given)
+    check(len(found.X) == len(found.y), "rows and labels")
+    check(len(found.lines()) > 2, "lines")
 
 
 AUGMENTED = [("augment", BatchAugmentation(TableMixup(), refine_epochs=1))]
@@ -637,9 +682,13 @@ TABLES, ALL = ("table",), ("table", "table", "signals", "images")
 MIXED = ("signals", "images", "table")
 
 
-def of(axes, share, perform, *first):
-    """An entry of the table: axes, how often, and what is done."""
-    return axes, share, partial(perform, *first)
+def of(axes, share, perform, *models):
+    """An entry of the table for some estimators, of which each case has one."""
+
+    def perform_with_one(case):
+        perform(bent_model(case, models[case.rng.integers(len(models))]), case)
+
+    return axes, share, perform_with_one
 
 
 TRANSFORMS = {
@@ -659,13 +708,7 @@ TRANSFORMS = {
 
 
 def change_one_of(case):
-    kinds = TRANSFORMS[case.axes]
-    change_batch(kinds[case.rng.integers(len(kinds))], case)
-
-
-def one_of(perform, models):
-    """What tries one of several estimators."""
-    return lambda case: perform(models[case.rng.integers(len(models))], case)
+    of(case.axes, 1, change_batch, *TRANSFORMS[case.axes])[-1](case)
 
 
 SAMPLERS = [
@@ -703,8 +746,8 @@ NETS = [
 ISDAS = [clone(ISDA).set_params(covariance=kind) for kind in KINDS]
 SEARCH = AugmentationSearchCV(NET, ["ISDA"], cv=2, budget=FEWEST, random_state=0)
 OBJECTS = {
-    "NetClassifier": (ALL, 6, one_of(classify, NETS)),
-    "ISDAClassifier": (ALL, 6, one_of(classify, ISDAS)),
+    "NetClassifier": of(ALL, 6, classify, *NETS),
+    "ISDAClassifier": of(ALL, 6, classify, *ISDAS),
     "ISDALogisticRegression": of(
         TABLES, 5, classify, ISDALogisticRegression(C=1.0, temperature=1.0, max_iter=50)
     ),
@@ -716,16 +759,18 @@ OBJECTS = {
     ),
     "PriorShift": of(TABLES, 3, classify, PriorShift(LogisticRegression())),
     "PriorShift, frozen": of(TABLES, 3, frozen_prior, PriorShift(LogisticRegression())),
-    "IHDAFinetuner": (TABLES, 5, one_of(classify, FINETUNERS)),
-    "HardRegionSampler": (TABLES, 8, one_of(resample_rows, SAMPLERS)),
-    "InfluenceAugmenter": (TABLES, 4, one_of(augment, AUGMENTERS)),
+    "IHDAFinetuner": of(TABLES, 5, classify, *FINETUNERS),
+    "HardRegionSampler": of(TABLES, 8, resample_rows, *SAMPLERS),
+    "InfluenceAugmenter": of(TABLES, 4, augment, *AUGMENTERS),
     "LastLayerInfluence": of(TABLES, 4, influence, LastLayerInfluence(random_state=0)),
     "PretrainedFeatures": of(MIXED, 4, transform, PretrainedFeatures(nn.Flatten())),
     "AugmentationSearchCV": of(TABLES, 1, classify, SEARCH),
     "MagnitudeSpectrum": of(("signals",), 5, transform, MagnitudeSpectrum()),
-    "plain_twin": (TABLES, 2, one_of(twin, [*FINETUNERS[:2], ISDA, *NETS[4:]])),
-    "potential": of(TABLES, 4, potentials, potential),
-    "kernel_sums": of(TABLES, 2, potentials, kernel_sums),
+    "plain_twin": of(TABLES, 2, twin, *FINETUNERS[:2], ISDA, *NETS[4:]),
+    "report": of(TABLES, 1, card, *NETS[:3], ISDA),
+    "load": (TABLES, 1, damaged_model),
+    "potential": (TABLES, 4, partial(potentials, potential)),
+    "kernel_sums": (TABLES, 2, partial(potentials, kernel_sums)),
     "potential_grid": (TABLES, 2, grid),
     "class_potentials": (TABLES, 3, potentials_of_others),
     "auto_radius": (TABLES, 3, radius_of_rows),
@@ -734,7 +779,7 @@ OBJECTS = {
     "error_doubts": (TABLES, 2, doubts_of_predictions),
     "expected_calibration_error": (TABLES, 2, calibration),
     "worst_group_accuracy": (TABLES, 2, worst_group),
-    "generators": (TABLES, 6, one_of(generate, GENERATORS)),
+    "generators": of(TABLES, 6, generate, *GENERATORS),
     "transforms": (MIXED, 8, change_one_of),
     "fit_vae": (TABLES, 2, autoencoder),
     "sample_latent": (TABLES, 1, latent),
@@ -747,4 +792,5 @@ OBJECTS = {
     "resample": (("signals",), 3, rates),
     "recordings_from_table": (TABLES, 3, recordings),
     "frames_from_table": (TABLES, 3, frames),
+    "read_file": (TABLES, 3, file_of),
 }

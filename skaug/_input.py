@@ -22,7 +22,10 @@ TIMES = ("Date", "Time", "Duration", "timestamp", "duration", "period")
 def checked_rows(estimator, X, **params):
     """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
     name = type(estimator).__name__
-    X = validate_data(estimator, as_numbers(X, name), **params)
+    X = as_numbers(X, name)
+    if type(X).__module__ == "torch":
+        X = np.asarray(X)  # validate_data does not see the type of a tensor's numbers
+    X = validate_data(estimator, X, **params)
     check_width(X, name)
     return X
 

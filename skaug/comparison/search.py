@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug._axes import channels_first
 from skaug._checks import (
+    BOOL,
     CHANNELS_LAST,
     Instance,
     OneOf,
@@ -185,6 +186,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
         "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),
         "rule": OneOf("one_standard_error", "best"),
+        "refit": BOOL,
         "channels_last": CHANNELS_LAST,
         "cache": OneOf(None) | Instance((str, PathLike), "the path of a folder"),
     }

@@ -20,6 +20,7 @@ from skaug._checks import (
     Rule,
     Whole,
     check_parameters,
+    is_function,
     is_number,
 )
 from skaug._labels import check_groups, check_labels
@@ -271,8 +272,12 @@ class NetClassifier(
     _modules_given = ("module",)  # parameters that may be networks
     _rules = {
         "module": Rule(
-            lambda module: module is None or callable(module),
-            "a class, a callable, an instance or None",
+            lambda module: (
+                module is None
+                or is_function(module)
+                or (isinstance(module, type) and issubclass(module, nn.Module))
+            ),
+            "a class of modules, a callable, an instance or None",
             "None takes a network for the number of axes of X.",
         ),
         "logit_adjustment": ADJUSTMENT,

@@ -211,8 +211,11 @@ class PriorShift(
             The fitted classifier.
         """
         self._check_estimator()
+        name = type(self).__name__
         if self.train_prior is None or y is not None:
-            labels = check_labels(y, _num_samples(X), type(self).__name__)
+            labels = check_labels(y, _num_samples(X), name)
+        if self.train_prior is None:
+            weights = check_weights(sample_weight, len(labels), name)
         fit_params = {k: v for k, v in fit_params.items() if v is not None}
         fit_params = self._routed(sample_weight, fit_params)
         with interrupts_raised():
@@ -220,7 +223,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
-            counts = self._counted(labels, sample_weight)
+            counts = self._counted(labels, weights)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
             self.train_prior_ = _shares("train_prior", self.train_prior, classes)
@@ -252,11 +255,10 @@ class PriorShift(
             )
         return fit_params
 
-    def _counted(self, y, sample_weight):
+    def _counted(self, y, weights):
         """Total weight of the rows of each class."""
         labels, place = np.unique(y, return_inverse=True)
-        sample_weight = check_weights(sample_weight, len(y), type(self).__name__)
-        sums = np.bincount(place, sample_weight)
+        sums = np.bincount(place, weights)
         weight_of = dict(zip(labels.tolist(), sums.tolist()))
         classes = self.classes_.tolist()
         missing = [label for label in classes if label not in weight_of]

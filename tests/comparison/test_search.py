@@ -331,6 +331,7 @@ def test_given_folds_are_taken(rows):
             "budget to be 'quick', 'normal' or 'thorough' or a Budgets",
         ),
         ({"rule": "holm"}, "rule to be 'one_standard_error' or 'best'; got 'holm'"),
+        ({"refit": np.ones(2)}, r"refit to be True or False; got array"),
         ({"estimator": LogisticRegression()}, "estimator to be a NetClassifier, or a"),
         ({"estimator": ISDAClassifier(strength=3)}, "to train plainly; got ISDAClass"),
         ({"cv": 1}, "cv to be 2 folds or more, or a splitter; got 1"),

@@ -1,6 +1,7 @@
 """A linear classifier with ISDA against other routes to the same numbers."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -386,3 +387,12 @@ def test_rows_whose_logits_are_not_finite_are_refused():
     assert np.isfinite(model.predict_proba(X)).all()
     with refuses("rows whose logits float64 can hold; got numbers of up to 7.9e.300"):
         model.predict_proba(X * 1e300)
+
+
+def test_weights_whose_product_with_C_is_too_large():
+    X, codes, _ = rows()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model = ISDALogisticRegression(C=np.float64(1e10), temperature=1.0)
+        model.fit(X, codes, sample_weight=np.full(len(X), 1e300))
+    assert np.isfinite(model.coef_).all()

@@ -404,6 +404,12 @@ def test_a_loss_that_a_callback_of_the_users_records_can_be_watched(table):
     assert len(net.fit(*table).history) == 2
 
 
+@pytest.mark.parametrize("module", [object, "mlp", 3])
+def test_what_makes_no_network_is_named(table, module):
+    with refuses("NetClassifier needs module to be a class of modules, .*; got"):
+        quick(module=module).fit(*table)
+
+
 @pytest.mark.parametrize("lr", [float("nan"), -0.1, range(3), None])
 def test_a_rate_is_a_finite_number(table, lr):
     with refuses("NetClassifier needs lr to be a finite number >= 0; got"):

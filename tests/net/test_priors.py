@@ -177,12 +177,22 @@ def test_shares_that_cannot_be_used_are_refused(flowers, params, message):
         PriorShift(GaussianNB(), **params).fit(*flowers)
 
 
+class Untouched(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("The estimator was asked.")
+
+
 @pytest.mark.parametrize("train_prior", [None, np.full(3, 1 / 3)])
 def test_labels_are_checked_before_the_estimator_sees_them(flowers, train_prior):
     X, y = flowers
-    model = PriorShift(GaussianNB(), train_prior=train_prior)
+    model = PriorShift(Untouched(), train_prior=train_prior)
     with refuses("PriorShift needs labels of one type; got"):
         model.fit(X, [7, *y.tolist()[1:]])
+
+
+def test_weights_are_checked_before_the_estimator_sees_them(flowers):
+    with refuses("PriorShift needs .*; got"):
+        PriorShift(Untouched()).fit(*flowers, sample_weight=-np.ones(len(flowers[1])))
 
 
 def test_estimators_that_cannot_be_used_are_refused(flowers):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from helpers import refuses
 from scipy.spatial.transform import Rotation
 from scipy.stats import mode
@@ -243,3 +244,10 @@ def test_a_net_takes_frames_as_signals(segments):
     found = cross_val_predict(net, frames.X, frames.y, **options)
     expected = cross_val_predict(net, np.asarray(frames.X), frames.y, **options)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_tensor_of_float64_keeps_its_digits():
+    X = np.random.default_rng(0).normal(size=(5, 3, 8))
+    made = MagnitudeSpectrum().fit_transform(torch.from_numpy(X))
+    np.testing.assert_array_equal(made, MagnitudeSpectrum().fit_transform(X))
+    assert made.dtype == np.float64
