@@ -23,8 +23,8 @@ def checked_rows(estimator, X, **params):
     """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
     name = type(estimator).__name__
     X = as_numbers(X, name)
-    if type(X).__module__ == "torch":
-        X = np.asarray(X)  # validate_data does not see the type of a tensor's numbers
+    if isinstance(X, (list, tuple)) or type(X).__module__ == "torch":
+        X = np.asarray(X)  # validate_data sees the type of an array's numbers only
     X = validate_data(estimator, X, **params)
     check_width(X, name)
     return X
@@ -66,6 +66,7 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
         If a column of a frame has no numbers, or the rows are of unequal shapes.
     """
     if isinstance(X, np.ma.MaskedArray):
+        _check_array(np.ma.getdata(X), owner)
         return _unmasked(X)
     is_array = X is None or hasattr(X, "shape") or hasattr(X, "__array__")
     has_no_rows = isinstance(X, (dict, set, str)) or not hasattr(X, "__len__")
@@ -74,17 +75,12 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
             f"{owner} needs rows of numbers; got a {type(X).__name__}. Give an array, "
             "a list of rows or a frame."
         )
-    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
-        raise ValueError(
-            f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
-            "numbers that mean something, such as the hour or seconds."
-        )
     if hasattr(X, "iloc"):
         check_width(X, owner)
     if isinstance(X, (list, tuple)):
         _check_list(X, owner)
-    elif _holds_arrays(X):
-        _check_shapes(X, owner)
+    elif isinstance(X, np.ndarray):
+        _check_array(X, owner)
     for name, column in _columns(X):
         _check_column(column, name, owner, categories, advice)
     return X
@@ -109,17 +105,28 @@ def column_as_floats(column, name, owner, advice="Convert it to numbers."):
         return np.array([np.nan if _is_missing(v) else float(v) for v in values])
 
 
-def _holds_arrays(X):
-    is_column = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
-    return is_column and len(X) > 0 and np.ndim(X[0]) > 0
-
-
 def _unmasked(X):
     if not np.ma.getmaskarray(X).any():
         return np.ma.getdata(X)
     values = np.ma.getdata(X).astype(X.dtype if X.dtype.kind in "fc" else np.float64)
     values[np.ma.getmaskarray(X)] = np.nan
     return values
+
+
+def _check_array(X, owner):
+    """Refuse times, complex numbers, and arrays in an array."""
+    if X.dtype.kind in "mM":
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
+            "numbers that mean something, such as the hour or seconds."
+        )
+    if X.dtype.kind == "c":
+        raise ValueError(
+            f"{owner} needs rows of real numbers; got {X.dtype}. Complex data not "
+            "supported: give real and imaginary parts as columns."
+        )
+    if X.dtype == object and X.ndim == 1 and len(X) and np.ndim(X[0]):
+        _check_shapes(X, owner)
 
 
 def _check_list(X, owner):
@@ -129,16 +136,12 @@ def _check_list(X, owner):
     except ValueError:
         _check_shapes(X, owner)
         return
+    _check_array(array, owner)
     odd = _first_odd(array.ravel()) if array.dtype == object else None
     if odd is not None and not isinstance(odd, str):
         raise ValueError(
             f"{owner} needs rows of numbers; got {odd!r} in a list. Convert it to a "
             "number, or leave it out."
-        )
-    if array.dtype.kind == "c":
-        raise ValueError(
-            f"{owner} needs rows of real numbers; got {array.dtype}. Complex data not "
-            "supported: give real and imaginary parts as columns."
         )
 
 

@@ -119,9 +119,15 @@ def test_sparse_rows_are_left_to_scikit_learn():
         assert as_numbers(X, "fit") is X
 
 
-def test_complex_rows_in_a_list_are_refused_as_in_an_array():
+AS_GIVEN = [list, np.asarray, np.ma.array, lambda X: list(map(list, X))]
+
+
+@pytest.mark.parametrize("as_given", AS_GIVEN)
+def test_a_list_is_refused_as_an_array_is(as_given):
     with refuses("fit needs rows of real numbers; got complex128. Complex data not"):
-        as_numbers([[1j, 2.0]], "fit")
+        as_numbers(as_given(np.array([[1j, 2.0]])), "fit")
+    with refuses(r"fit needs rows of numbers; got datetime64\[D\]. Convert them"):
+        as_numbers(as_given(np.array([["2026-01-02"]], "M8[D]")), "fit")
 
 
 def test_what_is_no_number_in_a_list_is_shown():

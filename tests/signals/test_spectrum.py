@@ -246,8 +246,9 @@ def test_a_net_takes_frames_as_signals(segments):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_tensor_of_float64_keeps_its_digits():
+@pytest.mark.parametrize("given", [torch.from_numpy, np.ndarray.tolist])
+def test_float64_in_another_container_keeps_its_digits(given):
     X = np.random.default_rng(0).normal(size=(5, 3, 8))
-    made = MagnitudeSpectrum().fit_transform(torch.from_numpy(X))
+    made = MagnitudeSpectrum().fit_transform(given(X))
     np.testing.assert_array_equal(made, MagnitudeSpectrum().fit_transform(X))
     assert made.dtype == np.float64
