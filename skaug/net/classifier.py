@@ -509,7 +509,7 @@ class NetClassifier(
         """Create network, loss and optimizer from the parameters.
 
         ``fit`` calls this method. Before ``load_params`` call it yourself, with the
-        shapes given as ``module__*``.
+        shapes given as ``module__*`` and the labels as `classes`.
 
         Returns
         -------
@@ -690,11 +690,22 @@ class NetClassifier(
         -------
         y : ndarray of shape (n,)
             Labels, of the dtype of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If the net does not know its labels, because its weights were loaded by
+            ``load_params`` and `classes` was not given.
         """
-        codes = self.predict_proba(X).argmax(axis=1)
-        # A net that was initialised by hand does not know its labels.
+        proba = self.predict_proba(X)
         classes = getattr(self, "classes_", None)
-        return codes if classes is None else classes[codes]
+        if classes is None:
+            raise ValueError(
+                f"{type(self).__name__} needs classes to predict labels after "
+                "load_params; got None. Give the labels in the order of the outputs, "
+                "or keep nets by skaug.save, with their labels."
+            )
+        return classes[proba.argmax(axis=1)]
 
     def check_data(self, X, y):
         """Do nothing: ``fit`` has checked, and skorch would take codes for labels."""
