@@ -68,7 +68,7 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
     if isinstance(X, np.ma.MaskedArray):
         _check_array(np.ma.getdata(X), owner)
         return _unmasked(X)
-    is_array = X is None or hasattr(X, "shape") or hasattr(X, "__array__")
+    is_array = hasattr(X, "shape") or hasattr(X, "__array__")
     has_no_rows = isinstance(X, (dict, set, str)) or not hasattr(X, "__len__")
     if has_no_rows and not is_array:
         raise ValueError(

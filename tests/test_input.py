@@ -93,7 +93,10 @@ def test_what_is_masked_is_missing():
             assert as_numbers(narrow, "fit").dtype == dtype
 
 
-@pytest.mark.parametrize("rows", [{"a": [1, 2]}, "rows.csv", {1, 2}, 3, iter([1])])
+NO_ROWS = [{"a": [1, 2]}, "rows.csv", {1, 2}, 3, iter([1]), None]
+
+
+@pytest.mark.parametrize("rows", NO_ROWS)
 def test_what_is_no_array_of_rows_is_named(rows):
     with refuses(f"fit needs rows of numbers; got a {type(rows).__name__}. Give an"):
         as_numbers(rows, "fit")

@@ -9,7 +9,7 @@ derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.utils import Bunch, check_array, column_or_1d
+from sklearn.utils import Bunch, check_array
 from sklearn.utils.validation import _num_samples
 from skorch.dataset import ValidSplit
 
@@ -253,11 +253,11 @@ def _checked(y_true, proba, classes):
             f"{name} needs probabilities from 0 to 1; got some from {proba.min():.3g} "
             f"to {proba.max():.3g}. Give what predict_proba returns."
         )
-    classes = np.unique(y_true) if classes is None else column_or_1d(classes)
-    if len(classes) != proba.shape[1]:
+    classes = np.unique(y_true) if classes is None else np.asarray(classes)
+    if classes.shape != proba.shape[1:]:
         raise ValueError(
             f"{name} needs one class for each column of proba, {proba.shape[1]}; got "
-            f"{len(classes)}. Give classes=, such as the estimator's classes_."
+            f"{classes.tolist()}. Give classes=, such as the estimator's classes_."
         )
     unknown = sorted(set(y_true.tolist()) - set(classes.tolist()))
     if unknown:

@@ -213,9 +213,9 @@ class PriorShift(
         self._check_estimator()
         name = type(self).__name__
         if self.train_prior is None or y is not None:
-            labels = check_labels(y, _num_samples(X), name)
+            y = check_labels(y, _num_samples(X), name)
         if self.train_prior is None:
-            weights = check_weights(sample_weight, len(labels), name)
+            weights = check_weights(sample_weight, len(y), name)
         fit_params = {k: v for k, v in fit_params.items() if v is not None}
         fit_params = self._routed(sample_weight, fit_params)
         with interrupts_raised():
@@ -223,7 +223,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
-            counts = self._counted(labels, weights)
+            counts = self._counted(y, weights)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
             self.train_prior_ = _shares("train_prior", self.train_prior, classes)

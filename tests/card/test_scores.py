@@ -108,6 +108,7 @@ def test_calibration_error_of_cases_done_by_hand():
         (([0, 1], [0.1, 0.9]), "of shape"),
         (([0, 1], [[2.0, -1.0]] * 2), "from 0 to 1"),
         (([0, 0], [[0.5, 0.5]] * 2), "one class for each column"),
+        (([0, 1], [[0.5, 0.5]] * 2, {0: 2}), "each column of proba, 2; got {0: 2}"),
         (([0, 2], [[0.5, 0.5]] * 2, [0, 1]), "among the classes"),
         (([0, 1], [[0.5, 0.5]] * 2, None, 0), "n_bins"),
         (([0, 1], [[0.5, 0.5]] * 2, None, True), "n_bins"),

@@ -750,6 +750,11 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
+        ({"balance": "yes"}, "balance to be True or False; got 'yes'"),
+        (
+            {"estimator__class_weight": np.ones(2), "balance": True},
+            "NetClassifier needs class_weight to be None, 'balanced' or a dict; got",
+        ),
         ({"skip_probability": -0.1}, "to be .* from 0 to 1 or 'validated'; got -0.1"),
         ({"tune_share": math.inf}, "needs tune_share to be .* >= 0; got inf"),
         ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0 .*; got 'fast'"),

@@ -177,6 +177,14 @@ def test_shares_that_cannot_be_used_are_refused(flowers, params, message):
         PriorShift(GaussianNB(), **params).fit(*flowers)
 
 
+def test_numbers_in_objects_are_labels(flowers):
+    X, y = flowers
+    codes = np.unique(y, return_inverse=True)[1]
+    model = PriorShift(LogisticRegression()).fit(X, codes.astype(object))
+    expected = PriorShift(LogisticRegression()).fit(X, codes).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
 class Untouched(GaussianNB):
     def fit(self, X, y, sample_weight=None):
         raise AssertionError("The estimator was asked.")
