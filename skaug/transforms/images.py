@@ -134,7 +134,16 @@ class PerSample(HoldsTransforms, RowTransform):
 
     def _transform(self, X):
         check_is_for_images(self.transform, X, "PerSample")
-        return torch.stack([self.transform(row) for row in X])
+        rows = [self.transform(row) for row in X]
+        kinds = {type(row).__name__ for row in rows if not torch.is_tensor(row)}
+        seen = kinds or {str(tuple(row.shape)) for row in rows}
+        if kinds or len(seen) > 1:
+            raise ValueError(
+                "PerSample needs a transform that returns tensors of one shape; got "
+                f"{', '.join(sorted(seen))} from {name_of(self.transform)}. End it "
+                "with torch.as_tensor, or a crop to one size."
+            )
+        return torch.stack(rows)
 
 
 def row_by_row(transform):
