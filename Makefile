@@ -48,7 +48,7 @@ lint: setup
 bench: $(VENV)/bench-installed
 	@status=0; for file in benchmarks/bench_isda.py benchmarks/bench_net.py \
 		benchmarks/bench_batch_augmentation.py benchmarks/bench_potential.py \
-		benchmarks/bench_influence.py \
+		benchmarks/bench_influence.py benchmarks/bench_growth.py \
 		benchmarks/bench_signals.py benchmarks/bench_shl.py benchmarks/bench_wearable.py \
 		benchmarks/bench_transforms.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_pooled.py \

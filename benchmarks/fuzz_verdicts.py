@@ -63,7 +63,9 @@ BY_THEMSELVES = re.compile(
     r"Solver \w+ supports only|"
     r"Sample weights must contain at least one non-zero number|"
     r"Support for labels represented as bytes is not supported|"
-    r"The requested array has an inhomogeneous shape"
+    r"The requested array has an inhomogeneous shape|"
+    r"float\(\) argument must be a string or a real number|"
+    r"ufunc '\w+' did not contain a loop"  # of dates
 )
 # Words of warnings that come from the workings of others.
 INSIDE = re.compile(r"degrees of freedom|not writable|tensor|Mean of empty")

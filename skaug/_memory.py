@@ -7,12 +7,15 @@ had finished, and goes on from there.
 import os
 import pickle
 import warnings
+from contextlib import contextmanager
 
 import torch
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
 __all__ = ["Memory", "content_hash", "warn_without_seed"]
+
+NOT_KEPT = "Unable to cache to disk"  # how joblib's warning begins
 
 
 class _Hasher(NumpyHasher):
@@ -49,8 +52,11 @@ class Memory:
 
     def __init__(self, memory, name):
         place = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-        self._memory, self._name = check_memory(place), name
-        self.keeps = getattr(self._memory, "location", "somewhere") is not None
+        self._name = name
+        with self._writing(place):
+            self._memory = check_memory(place)
+        self.place = getattr(self._memory, "location", "somewhere")
+        self.keeps = self.place is not None
 
     def digest(self, values):
         """Name what some objects hold; refuse those that cannot be pickled."""
@@ -64,12 +70,48 @@ class Memory:
             ) from error
 
     def call(self, function, *arguments, depends_on):
-        """Call a function, or read what it has returned for equal ``depends_on``."""
+        """Call a function, or read what it has returned for equal ``depends_on``.
+
+        An OSError is raised if the result cannot be written. Nothing of it is left.
+        """
         if not self.keeps:
             return function(*arguments)
         name = f"{function.__module__}.{function.__qualname__}"
-        kept = self._memory.cache(_result, ignore=["function", "arguments"])
-        return kept(self.digest((name, depends_on)), function, arguments)
+        key = self.digest((name, depends_on))
+        with self._writing(self.place):
+            kept = self._memory.cache(_result, ignore=["function", "arguments"])
+        if kept.check_call_in_cache(key, function, arguments):
+            return kept(key, function, arguments)
+        if os.path.isdir(self.place) and not os.access(self.place, os.W_OK):
+            self._refuse(self.place, "which is read-only")
+        result = function(*arguments)
+        self._keep(kept, key, result)
+        return result
+
+    def _keep(self, kept, key, result):
+        """Write a result, which joblib only warns of if it cannot."""
+        with self._writing(self.place), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            written = kept.call_and_shelve(key, _given, (result,))
+        failed = [one for one in told if NOT_KEPT in str(one.message)]
+        if failed:
+            written.clear()
+            got = str(failed[0].message).rpartition("Exception: ")[2].rstrip(".")
+            self._refuse(self.place, got)
+
+    @contextmanager
+    def _writing(self, place):
+        """Say who needs the folder, if there is an error."""
+        try:
+            yield
+        except OSError as error:
+            self._refuse(place, error, error)
+
+    def _refuse(self, place, got, error=None):
+        raise OSError(
+            f"{self._name} needs a folder to write to as memory; got {place!r}: {got}. "
+            "Make room there, or name another folder. What was kept is found again."
+        ) from error
 
 
 def warn_without_seed(estimator):
@@ -85,3 +127,7 @@ def warn_without_seed(estimator):
 
 def _result(key, function, arguments):
     return function(*arguments)
+
+
+def _given(result):
+    return result

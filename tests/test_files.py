@@ -36,12 +36,22 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(error, tmp_path):
 
 
 def test_folders_that_take_no_file_say_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing"):
-        write(tmp_path / "missing" / "file", b"")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(IsADirectoryError):
-        write(tmp_path / "folder", b"")
+    for path, error in (
+        (tmp_path / "missing" / "file", FileNotFoundError),
+        (tmp_path / "folder", IsADirectoryError),
+    ):
+        with pytest.raises(error) as caught:
+            write(path, b"")
+        assert caught.value.filename == str(path)  # and no name of our own
     assert [place.name for place in tmp_path.iterdir()] == ["folder"]
+
+
+def test_errors_of_other_files_stay_as_they_are(tmp_path):
+    error = FileNotFoundError(2, "No such file", "other")
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "kept", b"half", error=error)
+    assert caught.value is error
 
 
 def test_links_and_permissions_are_those_of_plain_writing(tmp_path):

@@ -26,7 +26,7 @@ def found(pattern, file):
 
 def oldest(requirements):
     """Oldest versions that some lines of setup.cfg allow, by name."""
-    return dict(re.findall(r"^([\w-]+)>=([\d.]+)", requirements, re.MULTILINE))
+    return dict(re.findall(r"^([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirements, re.M))
 
 
 def test_the_version_is_that_of_the_citation_and_of_the_changes():

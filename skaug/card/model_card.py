@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from pathlib import Path
 
+from skaug._files import atomic_writing
 from skaug.card.page import page
 
 __all__ = ["ModelCard"]
@@ -90,7 +90,9 @@ class ModelCard:
         path : str or pathlib.Path
             Where to, such as ``"card.html"``.
         """
-        Path(path).write_text(self.html, encoding="utf-8")
+        html = self.html.encode()
+        with atomic_writing(path) as file:
+            file.write(html)
 
     @cached_property
     def html(self):

@@ -41,8 +41,8 @@ __all__ = ["fitted", "keep_cell", "log_probabilities", "run_cell", "scores", "wr
 # Log-probability of a class that a model has not seen or rules out.
 
 
-def keep_cell(path, key, method, drawn, budgets, found):
-    """Run a cell, and write it at once if there is a path; what it raises is kept."""
+def keep_cell(key, method, drawn, budgets, found):
+    """Run a cell; what it raises is kept in place of figures."""
     cell = dict(zip(("set", "method", "seed"), key))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,8 +57,6 @@ def keep_cell(path, key, method, drawn, budgets, found):
         except Exception as error:
             cell["error"] = f"{type(error).__name__}: {error}"
             cell["traceback"] = traceback.format_exc()
-    if path is not None:
-        write(path, cell)
     return cell
 
 

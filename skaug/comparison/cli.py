@@ -9,6 +9,8 @@ from textwrap import fill
 
 import joblib
 
+from skaug._files import atomic_writing
+from skaug.comparison.cluster import on_workers
 from skaug.comparison.forecast import in_words
 from skaug.comparison.search import BUDGETS, AugmentationSearchCV
 from skaug.comparison.setup import BEST
@@ -41,10 +43,11 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         _check(options)
-        for reading in _readings(options):
-            with warnings.catch_warnings():
-                warnings.showwarning = _note
-                _compare(reading, options)
+        with on_workers(options.cluster):
+            for reading in _readings(options):
+                with warnings.catch_warnings():
+                    warnings.showwarning = _note
+                    _compare(reading, options)
     except (ValueError, OSError) as error:
         print(f"skaug compare: {error}", file=sys.stderr)
         return 2
@@ -83,7 +86,8 @@ def _parser():
     add("--methods", nargs="+", default="auto", metavar="NAME", help="which methods")
     add("--budget", choices=BUDGETS, default="quick", help="how much to try (quick)")
     add("--folds", type=int, default=5, help="folds to compare in (5)")
-    add("--jobs", type=int, default=1, help="processes (1)")
+    add("--jobs", type=int, help="processes (1)")
+    add("--cluster", metavar="ADDRESS", help="dask scheduler whose workers to take")
     add("--seed", type=int, default=0, help="of folds and networks (0)")
     add("--out", type=Path, default=Path("skaug-compare"), help="folder of the page")
     add("--resume", action="store_true", help="go on with a run that was broken off")
@@ -105,6 +109,11 @@ def _check(options):
     """Refuse what would fail only after a long run."""
     if options.jobs == 0:
         raise ValueError("compare needs --jobs of 1 or more; got 0. Raise it.")
+    if options.jobs is not None and options.cluster is not None:
+        raise ValueError(
+            "compare needs --jobs or --cluster; got both. Leave --jobs out: a cluster "
+            "has its own number of workers."
+        )
     model = options.model
     if model is not None and not model.resolve().parent.is_dir():
         raise ValueError(
@@ -196,7 +205,8 @@ def _compare(reading, options):
     print(f"This took {in_words(time.monotonic() - start)}.")
     print(f"Page: {folder / 'page.html'}\n")
     if options.model is not None:
-        joblib.dump(search.best_estimator_, options.model)
+        with atomic_writing(options.model) as file:
+            joblib.dump(search.best_estimator_, file)
         print(f"Model: {options.model} ({search.best_method_})\n")
 
 

@@ -2,13 +2,13 @@
 
 from functools import cached_property, partial
 from html import escape
-from pathlib import Path
 from textwrap import fill
 
 import numpy as np
 from scipy.stats import t as student
 from sklearn.utils import Bunch
 
+from skaug._files import atomic_writing
 from skaug._plots import DASHED, axes_of
 from skaug.comparison.differences import METRICS, mean_and_error
 from skaug.comparison.exchange import exchange_rate
@@ -349,4 +349,6 @@ class Comparison:
         path : path
             Where to, such as ``"page.html"``.
         """
-        Path(path).write_text(self.html, encoding="utf-8")
+        html = self.html.encode()
+        with atomic_writing(path) as file:
+            file.write(html)

@@ -19,6 +19,7 @@ PACKAGES += ("imbalanced-learn",)
 SHOWS = ("display", "figures", "differences", "tables", "study", "_plots", "_table")
 SHOWS += ("page", "parts", "report", "sides", "model_card", "comparison", "cli", "svg")
 SHOWS += ("forecast", "winner", "exchange", "refits", "_versions")
+SHOWS += ("cluster", "distributed", "_parallel")
 
 
 def digest(identity, budgets):

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.stats import t as student
 
+from skaug._parallel import results_of
 from skaug._progress import Progress
 from skaug.comparison.cell import (
     fitted,
@@ -106,12 +107,12 @@ def learning_curves(
         Of both.
     """
     found, makers = [], (make_plain, make_augmented)
-    work = Parallel(n_jobs, return_as="generator")(
+    tasks = (
         delayed(_fold)(task.draw(fold), makers, metric, budgets)
         for fold in range(task.n_seeds)
     )
     with Progress("Comparison", task.n_seeds, "fold", verbose=verbose) as progress:
-        for one in work:
+        for one in results_of(tasks, n_jobs):
             found.append(one)
             progress.step()
     n_rows, plain, augmented = np.moveaxis(np.array(found), 2, 0)

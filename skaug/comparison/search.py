@@ -148,6 +148,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ------
     ValueError
         If a parameter or the rows cannot be used; says what to do.
+    OSError
+        If `cache` cannot be written, such as on a full disk. Its cells stay.
 
     Warns
     -----

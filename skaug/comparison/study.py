@@ -9,10 +9,11 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
+from skaug._parallel import results_of
 from skaug._progress import Progress, prints_lines
-from skaug.comparison.cell import keep_cell
+from skaug.comparison.cell import keep_cell, write
 from skaug.comparison.digests import digest, value_digest
 from skaug.comparison.forecast import forecast
 from skaug.comparison.methods import METHODS, methods_for
@@ -63,7 +64,8 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
         Steps and weight decays to choose from; by default those of :class:`Budgets`.
     n_jobs : int, default=1
         Cells at a time, each with one thread; ``None`` is 1, unless joblib's
-        ``parallel_config`` says otherwise.
+        ``parallel_config`` says otherwise, with which cells also run on the workers of
+        a cluster. Files are written by the process that calls this function.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, which counts cells, and 2 prints lines
         instead, one for each cell. Both begin with the time that is expected.
@@ -105,12 +107,12 @@ def run_study(tasks, folder=None, methods=None, budgets=None, n_jobs=1, verbose=
 
 def run_jobs(missing, cells, budgets, n_jobs):
     """Run cells and put them to those that are there; yield each as it ends."""
+    paths = {job.key: job.path for job in missing}
     while missing:
         # Those whose cells below are there; the next round has what waits for them.
         ready = [job for job in missing if job.below is None or job.below in cells]
-        work = Parallel(n_jobs, return_as="generator_unordered")(
+        tasks = (
             delayed(keep_cell)(
-                job.path,
                 job.key,
                 job.method,
                 job.task.draw(job.seed),
@@ -119,8 +121,11 @@ def run_jobs(missing, cells, budgets, n_jobs):
             )
             for job in ready
         )
-        for cell in work:
-            cells[cell["set"], cell["method"], cell["seed"]] = cell
+        for cell in results_of(tasks, n_jobs, "generator_unordered"):
+            key = cell["set"], cell["method"], cell["seed"]
+            cells[key] = cell
+            if paths[key] is not None:  # a worker may be on another machine
+                write(paths[key], cell)
             yield cell
         missing = [job for job in missing if job.key not in cells]
 

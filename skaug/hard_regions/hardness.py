@@ -20,13 +20,15 @@ from sklearn.utils import check_array
 from skaug._checks import OneOf, Whole, check_value
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels, indicator_matrix
-from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
+from skaug.hard_regions.nearest import nearest_in_blocks, warn_of_rows_of_zeros
 from skaug.hard_regions.neighbors import METRICS
 
 __all__ = ["class_shares", "hardness", "share_of_others", "sums_per_row"]
 
 
-def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean") -> np.ndarray:
+def hardness(
+    X, y, *, groups=None, n_neighbors=10, metric="euclidean", n_jobs=None
+) -> np.ndarray:
     """Share of other classes in the neighbourhood of every row.
 
     Take it to find rows that may have a wrong label, see :func:`suspicious_labels`, or
@@ -49,6 +51,8 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean") -> np.nda
     metric : {"euclidean", "cosine", "manhattan"}, default="euclidean"
         The distance. A row of zeros has no direction, and so no neighbours under the
         cosine metric.
+    n_jobs : int, default=None
+        Blocks of rows at a time, as for :func:`potential`.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def hardness(X, y, *, groups=None, n_neighbors=10, metric="euclidean") -> np.nda
     groups = check_groups(groups, len(X), "hardness")
     questions = _questions(y, len(X))
     warn_of_rows_of_zeros(X, metric)
-    neighbors = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+    neighbors = nearest_in_blocks(X, n_neighbors, metric, groups, n_jobs)
     shares = [share_of_others(*neighbors, codes) for codes in questions]
     return np.column_stack(shares) if len(shares) > 1 else shares[0]
 

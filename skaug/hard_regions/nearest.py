@@ -11,12 +11,18 @@ import warnings
 from functools import partial
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-__all__ = ["nearest_of_some", "nearest_rows", "warn_of_rows_of_zeros"]
+__all__ = [
+    "nearest_in_blocks",
+    "nearest_of_some",
+    "nearest_rows",
+    "warn_of_rows_of_zeros",
+]
 
 BYTES_AT_ONCE = 2**24
 PIECE = 2**19  # bytes of differences that stay in a CPU's cache
@@ -122,6 +128,32 @@ def nearest_of_some(X, asked, n_neighbors, metric, groups=None):
     own[~own.any(axis=1), -1] = True
     shape = len(asked), rows.shape[1] - 1
     return distances[~own].reshape(shape), rows[~own].reshape(shape)
+
+
+def nearest_in_blocks(X, n_neighbors, metric, groups=None, n_jobs=None):
+    """Find the nearest rows of each row, blocks of rows in several processes if asked.
+
+    Parameters
+    ----------
+    X, n_neighbors, metric, groups : objects
+        As for :func:`nearest_rows`.
+    n_jobs : int, default=None
+        Blocks at a time, as for :func:`skaug.potential`.
+
+    Returns
+    -------
+    distances, rows : ndarray of shape (n, k)
+        Those of :func:`nearest_rows`.
+    """
+    n_blocks = min(effective_n_jobs(n_jobs), len(X))
+    if n_blocks == 1:
+        return nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+    blocks = np.array_split(np.arange(len(X)), n_blocks)
+    found = Parallel(n_jobs)(
+        delayed(nearest_of_some)(X, asked, n_neighbors, metric, groups)
+        for asked in blocks
+    )
+    return tuple(map(np.concatenate, zip(*found)))
 
 
 def _in_units(both, metric):

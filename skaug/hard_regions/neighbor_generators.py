@@ -35,7 +35,8 @@ class NeighborGenerator(Generator):
 
     It needs no training. New vectors follow the shape of the class near their source,
     and where the class is wide they go far. No feature leaves the range that it has
-    among the vectors of all classes, so that counts are never negative.
+    among the vectors of all classes, so that counts are never negative. A fitted
+    generator holds the training rows, and so do its pickles and files.
 
     Parameters
     ----------
@@ -178,6 +179,7 @@ class NeighborGenerator(Generator):
 class InterpolationGenerator(NeighborGenerator):
     """A point between a source and one of its neighbours, as SMOTE makes them.
 
+    A fitted generator holds the training rows, and so do its pickles and files.
     Parameters and attributes are those of :class:`NeighborGenerator`.
 
     Examples

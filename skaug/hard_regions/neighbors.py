@@ -15,9 +15,10 @@ import torch
 
 from skaug._progress import Progress, prints_lines
 
-__all__ = ["METRICS", "MetricSpace", "at"]
+__all__ = ["METRICS", "MetricSpace", "at", "parts_of"]
 
 AT_ONCE = 1024  # rows, or columns
+N_PARTS = 16  # for as many workers at most
 
 TOO_COARSE = 1e-3  # share of a distance
 # Largest meaningful radius of each metric.
@@ -140,7 +141,15 @@ class MetricSpace:
         return difference.sum(-1)
 
     def pairs(
-        self, radii, A, B=None, groups_A=None, groups_B=None, block_size=None, verbose=0
+        self,
+        radii,
+        A,
+        B=None,
+        groups_A=None,
+        groups_B=None,
+        block_size=None,
+        verbose=0,
+        rows=None,
     ):
         """Find the pairs of neighbours, block by block.
 
@@ -155,6 +164,9 @@ class MetricSpace:
             Points of one group are no neighbours.
         block_size, verbose : int
             As for :func:`skaug.potential`.
+        rows : range, default=None
+            Some of A, all by default: from the start of a block to that of another.
+            Without B, the pairs are those of these rows and later ones.
 
         Yields
         ------
@@ -167,14 +179,7 @@ class MetricSpace:
         ring : torch.Tensor of shape (n_pairs,), int32
             Place of the first radius that holds the pair.
         """
-        step = _default_block_size(A) if block_size is None else block_size
-        if not isinstance(step, Integral) or not 1 <= step <= 2**15:
-            raise ValueError(
-                "The potential needs a block_size from 1 to 32768, because places in a "
-                f"block are 32-bit numbers; got {block_size!r}. Leave it out for the "
-                "default."
-            )
-        step = min(step, len(A))
+        step = _checked_block_size(block_size, A)
         # In the dtype of the blocks: a radius gives the same pairs beside other radii.
         limits = [self.least_closeness(radius) for radius in radii]
         limits = -torch.tensor(limits, dtype=A.dtype, device=A.device)
@@ -185,7 +190,8 @@ class MetricSpace:
         buffer = A.new_empty(step * min(step, len(B)))
         mask = torch.empty_like(buffer, dtype=torch.bool)
         place_of_right = B.new_empty(min(step, len(B)), B.n_features)
-        for i in _told(len(A), len(B), step, symmetric, verbose):
+        rows = range(len(A)) if rows is None else rows
+        for i in _told(rows, len(B), step, symmetric, verbose):
             of_A = slice(i, i + step)
             left = A[of_A]
             for j in range(i if symmetric else 0, len(B), step):
@@ -324,19 +330,45 @@ class Directions(Centred):
         return torch.div(self._unscaled(rows), self.length[rows], out=out)
 
 
-def _told(n_A, n_B, step, symmetric, verbose):
+# The parts do not depend on how many are computed at a time, so that sums over them do
+# not either.
+def parts_of(A, block_size=None):
+    """Rows of A in parts of about as many pairs, to be given to `pairs` one by one."""
+    n, step = len(A), _checked_block_size(block_size, A)
+    # Of the rows from i on, there are about (n - i)^2 / 2 pairs.
+    shares = 1 - np.sqrt(1 - np.arange(N_PARTS) / N_PARTS)
+    starts = np.unique(np.floor(shares * n / step).astype(int) * step).tolist()
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], n])]
+
+
+def _checked_block_size(block_size, A):
+    step = _default_block_size(A) if block_size is None else block_size
+    if not isinstance(step, Integral) or not 1 <= step <= 2**15:
+        raise ValueError(
+            "The potential needs a block_size from 1 to 32768, because places in a "
+            f"block are 32-bit numbers; got {block_size!r}. Leave it out for the "
+            "default."
+        )
+    return min(step, len(A))
+
+
+def _told(rows, n_B, step, symmetric, verbose):
     """Places where blocks of rows of A begin; shows how many pairs are done."""
-    # With A alone each pair is found once: later rows have fewer points after them.
-    n_pairs = n_A * (n_A + 1) // 2 if symmetric else n_A * n_B
+
+    def n_pairs_from(i):
+        # With A alone each pair is found once: later rows have fewer points after them.
+        return (n_B - i) * (n_B - i + 1) // 2 if symmetric else -i * n_B
+
+    first = n_pairs_from(rows.start)
+    n_pairs = first - n_pairs_from(rows.stop)
     start = told = time.monotonic()
     with Progress("potential", n_pairs, "pair", verbose=verbose) as progress:
-        for i in range(0, n_A, step):
+        for i in rows[::step]:
             if prints_lines(verbose) and time.monotonic() > told + 5:
                 done, told = progress.n / n_pairs, time.monotonic()
                 print(f"potential: {done:.0%} of all pairs in {told - start:.0f} s")
             yield i
-            left = n_A - min(i + step, n_A)
-            done = n_pairs - left * (left + 1) // 2 if symmetric else (n_A - left) * n_B
+            done = first - n_pairs_from(min(i + step, rows.stop))
             progress.step(done - progress.n)
 
 

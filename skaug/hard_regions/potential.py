@@ -33,14 +33,21 @@ import sys
 
 import numpy as np
 import torch
+from joblib import delayed, effective_n_jobs
 from sklearn.utils import check_array
 
 from skaug._checks import Whole, check_value, is_number, is_whole
 from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
+from skaug._parallel import results_of
+from skaug._progress import Progress
 from skaug.hard_regions.hardness import class_shares, sums_per_row
-from skaug.hard_regions.nearest import nearest_rows, warn_of_rows_of_zeros
-from skaug.hard_regions.neighbors import METRICS, MetricSpace, at
+from skaug.hard_regions.nearest import (
+    nearest_in_blocks,
+    nearest_rows,
+    warn_of_rows_of_zeros,
+)
+from skaug.hard_regions.neighbors import METRICS, MetricSpace, at, parts_of
 
 __all__ = [
     "auto_radius",
@@ -63,6 +70,7 @@ def potential(
     return_noisy=False,
     block_size=None,
     device="cpu",
+    n_jobs=None,
     verbose=0,
 ):
     r"""Potential of every point among all others (Algorithm 1 of [1]_).
@@ -96,9 +104,13 @@ def potential(
         elsewhere.
     device : str or torch.device, default="cpu"
         Where to compute.
+    n_jobs : int, default=None
+        Blocks of rows at a time. ``None`` is 1, unless ``joblib.parallel_config`` says
+        otherwise, which may also name a cluster; -1 takes all processors. The
+        potentials are the same, to the last bit. Each process holds the points.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, which counts pairs of points, and 2 prints
-        lines instead, one every five seconds.
+        0 is silent, 1 shows a progress bar, which counts pairs of points or, with
+        `n_jobs`, parts of them, and 2 prints lines instead, one every five seconds.
 
     Returns
     -------
@@ -151,6 +163,7 @@ def potential(
             groups=groups,
             block_size=block_size,
             device=device,
+            n_jobs=n_jobs,
             verbose=verbose,
         )
     )
@@ -167,6 +180,7 @@ def kernel_sums(
     groups=None,
     block_size=None,
     device="cpu",
+    n_jobs=None,
     verbose=0,
 ):
     """Weight of each point's neighbours of its own class, and of other classes.
@@ -175,7 +189,7 @@ def kernel_sums(
 
     Parameters
     ----------
-    X, y, radius, gamma, metric, groups, block_size, device, verbose : objects
+    X, y, radius, gamma, metric, groups, block_size, device, n_jobs, verbose : objects
         As for :func:`skaug.potential`.
 
     Returns
@@ -199,13 +213,12 @@ def kernel_sums(
         _check_metric(metric)
         width = None if _is_scale(gamma) else _checked_gamma(gamma)
         warn_of_rows_of_zeros(X, metric)
-        found = nearest_rows(X, n_neighbors, metric=metric, groups=groups)
+        found = nearest_in_blocks(X, n_neighbors, metric, groups, n_jobs)
         return sums_per_row(*found, codes, gamma=width)
     radius, gamma = resolve(radius, gamma, metric, X, groups, device)
     warn_of_rows_of_zeros(X, metric)
-    own, other = _sums(
-        X, codes, [radius], [gamma], metric, groups, block_size, device, verbose
-    )
+    options = metric, groups, block_size, device, verbose, n_jobs
+    own, other = _sums(X, codes, [radius], [gamma], *options)
     return own[0, :, 0], other[0, :, 0]
 
 
@@ -219,6 +232,7 @@ def potential_grid(
     groups=None,
     block_size=None,
     device="cpu",
+    n_jobs=None,
     verbose=0,
 ) -> np.ndarray:
     """Potentials for every pair of a radius and a gamma, at about the cost of one pair.
@@ -229,7 +243,7 @@ def potential_grid(
         Points and labels, as for :func:`potential`.
     radius, gamma : array-like of float
         The radii and kernel widths, in any order.
-    metric, groups, block_size, device, verbose : objects
+    metric, groups, block_size, device, n_jobs, verbose : objects
         As for :func:`potential`.
 
     Returns
@@ -259,7 +273,8 @@ def potential_grid(
     warn_of_rows_of_zeros(X, metric)
     order = np.argsort(radii)
     radii = np.take(radii, order)
-    sums = _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose)
+    options = metric, groups, block_size, device, verbose, n_jobs
+    sums = _sums(X, codes, radii, gammas, *options)
     values, _ = signed(*sums)  # (n_gamma, n, n_radius)
     return values[:, :, np.argsort(order)].transpose(2, 0, 1)
 
@@ -427,32 +442,59 @@ def _kernel(distances, gamma):
     return distances.div(gamma).square_().neg_().clamp_(min=-700).exp_()
 
 
-def _sums(X, codes, radii, gammas, metric, groups, block_size, device, verbose):
+def _sums(
+    X, codes, radii, gammas, metric, groups, block_size, device, verbose, n_jobs=1
+):
     """Kernel sums over neighbours of the same and of other classes.
 
     Returns two arrays of shape (n_gamma, n, n_radius). Radii have to ascend.
     """
+    arguments = X, codes, radii, gammas, metric, groups, block_size, device
+    if effective_n_jobs(n_jobs) == 1:
+        sums = _sums_of_part(*arguments, verbose=verbose)
+    else:
+        parts, sums = parts_of(*_tensors(device, codes), block_size), 0.0
+        tasks = (delayed(_sums_of_part)(*arguments, rows=rows) for rows in parts)
+        with Progress("potential", len(parts), "part", verbose=verbose) as progress:
+            for of_part in results_of(tasks, n_jobs):  # in the order of one process
+                sums = sums + of_part
+                progress.step()
+    sums = sums.cumsum(3)
+    return sums[:, :, 1], sums[:, :, 0]
+
+
+def _sums_of_part(
+    X, codes, radii, gammas, metric, groups, block_size, device, rows=None, verbose=0
+):
+    """Sums (n_gamma, n, 2, n_radius) of the pairs of rows of a part, by default all."""
     space = MetricSpace(metric, [X], device, reach=min(*radii, *gammas))
     (points,) = space.points
+    begins = {part.start for part in parts_of(points, block_size)}
     codes, groups = _tensors(device, codes, groups)
     n_radius = len(radii)
     shape = len(gammas), len(X), 2, n_radius
-    sums = torch.zeros(shape, dtype=torch.float64, device=device)
-    for left, right, rows, columns, distances, ring in space.pairs(
-        radii, points, groups_A=groups, block_size=block_size, verbose=verbose
+    sums, before = torch.zeros((2, *shape), dtype=torch.float64, device=device)
+    for left, right, rows_of_pairs, columns, distances, ring in space.pairs(
+        radii,
+        points,
+        groups_A=groups,
+        block_size=block_size,
+        verbose=verbose,
+        rows=rows,
     ):
-        same = (at(codes[left], rows) == at(codes[right], columns)).int()
-        rows, columns = rows.mul_(2).add_(same), columns.mul_(2).add_(same)
+        if left == right and left.start in begins:  # the first block of a part
+            before += sums
+            sums.zero_()
+        same = (at(codes[left], rows_of_pairs) == at(codes[right], columns)).int()
+        places = rows_of_pairs.mul_(2).add_(same), columns.mul_(2).add_(same)
         if n_radius > 1:
             # Pairs count at the smallest radius that holds them; cumsum does the rest.
-            rows = rows.mul_(n_radius).add_(ring)
-            columns = columns.mul_(n_radius).add_(ring)
+            places = [place.mul_(n_radius).add_(ring) for place in places]
         for sums_of_gamma, gamma in zip(sums, gammas):
             weights = _kernel(distances, gamma / space.scale)
-            sums_of_gamma[left].view(-1).index_add_(0, rows, weights)
-            sums_of_gamma[right].view(-1).index_add_(0, columns, weights)
-    sums = sums.cumsum(3).cpu().numpy()
-    return sums[:, :, 1], sums[:, :, 0]
+            for side, place in zip((left, right), places):
+                sums_of_gamma[side].view(-1).index_add_(0, place, weights)
+    return (before + sums).cpu().numpy()
 
 
 # ``X`` and ``codes`` are as HardPoints has them, and radii ascend. "scale" gives each

@@ -86,9 +86,9 @@ class ResampledClassifier(
     Attributes
     ----------
     sampler_ : object
-        The fitted sampler. A HardRegionSampler holds the training rows, and so does a
-        file of this classifier. Predictions do not need them: ``del model.sampler_``
-        before you give the file away.
+        The fitted sampler. Pickles, files of :func:`skaug.save` and copies are without
+        it, because samplers hold the training rows and prediction does not need them.
+        An :class:`~skaug.InfluenceAugmenter` holds none, and stays.
     estimator_ : classifier
         The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
@@ -182,6 +182,12 @@ class ResampledClassifier(
         with interrupts_raised():
             self.estimator_ = clone(self.estimator).fit(X_new, y_new, **for_estimator)
         return self
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if getattr(state.get("sampler_"), "_holds_rows", True):
+            state.pop("sampler_", None)
+        return state
 
     def _routed(self, fit_params):
         fit_params = {k: v for k, v in fit_params.items() if v is not None}

@@ -71,6 +71,9 @@ class HardRegionSampler(SamplerMixin, ComponentsMixin, TransformerMixin, BaseEst
     potential that a point would have under each class, as features. No rows are
     resampled when a pipeline predicts.
 
+    A fitted object holds the training rows, and so do its pickles and files of
+    :func:`skaug.save`. A :class:`ResampledClassifier` leaves it out of its own.
+
     Parameters
     ----------
     output : {"samples", "potentials"}, default="samples"
@@ -162,11 +165,6 @@ default="all"
         row, so that new ones are copies. If nothing is hard, most points are noisy, the
         potentials vanish, the autoencoder collapsed, or rows are all zeros, which have
         no direction under the cosine metric. The warning says what to change.
-
-    Notes
-    -----
-    A fitted sampler holds the rows of ``fit``, from which ``sample`` draws and to which
-    ``transform`` looks for neighbours. A file of the sampler has all of them in it.
 
     References
     ----------

@@ -259,6 +259,7 @@ class HardPoints(BaseEstimator):
             codes,
             radius=self.radius if n_neighbors else self.radius_,
             gamma=self.gamma if n_neighbors else self.gamma_,
+            n_jobs=1,  # a search that asks has processes of its own
             verbose=verbose,
             **settings,
         )

@@ -163,7 +163,9 @@ default="all"
         ``n_compared``, the rows of which distances were computed if they are a sample,
         else 0.
     generators_ : dict of str to object
-        The fitted generator of each level that was augmented.
+        The fitted generator of each level that was augmented. Those that draw near
+        neighbours hold what their level makes of the training rows, and so do its
+        pickles and files. "input" is the level of the rows themselves.
     interrupted_ : bool
         Whether Ctrl-C ended the fit before the last level.
     tuning_ : Bunch or None
@@ -194,7 +196,8 @@ default="all"
     NotFittedError
         If a FrozenEstimator holds a net that is not fitted.
     OSError
-        If the disk has no room for activations that the memory has no room for.
+        If the disk has no room for activations that the memory has no room for, or
+        `memory` cannot be written. What is kept there stays.
     KeyboardInterrupt
         If Ctrl-C ends the base training, or the fit of a clone, which is part of a
         search or of another estimator.

@@ -11,13 +11,13 @@ import torch
 from sklearn.utils import Bunch
 
 from skaug._checks import Number, Whole, check_value
+from skaug._files import as_gib
 from skaug.hard_regions.latent_generators import collapse
 from skaug.hard_regions.parts import bytes_of_row, parts
 from skaug.ihda.finetuning import batches_of_rows, finetune, passes, recalibrate
 from skaug.ihda.points import points_of
 from skaug.ihda.room import block
 from skaug.ihda.shrinking import averaged, logits_held
-from skaug.ihda.stored import as_gib
 from skaug.ihda.synthetic import SyntheticSet
 from skaug.net.finite import weights_not_finite
 

@@ -13,8 +13,9 @@ from itertools import pairwise
 import torch
 from sklearn import get_config
 
+from skaug._files import as_gib
 from skaug.hard_regions.parts import bytes_of_row
-from skaug.ihda.stored import StoredRows, as_gib, check_disk, disk_folder
+from skaug.ihda.stored import StoredRows, check_disk, disk_folder
 from skaug.net.levels import INPUT
 
 __all__ = ["Room", "block"]

@@ -4,21 +4,16 @@ The file is written and read with plain writes and reads. Pages of a memory map 
 count as memory of the process, and a full disk would end the process with a signal.
 """
 
-import errno
-import os
-import shutil
 import tempfile
 import weakref
 
 import numpy as np
 import torch
 
+from skaug._files import as_gib, free_bytes, reserve
 from skaug.hard_regions.parts import InParts
 
-__all__ = ["StoredRows", "as_gib", "check_disk", "disk_folder"]
-
-# What systems answer where a file's space cannot be reserved.
-CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
+__all__ = ["StoredRows", "check_disk", "disk_folder"]
 
 
 class StoredRows(InParts):
@@ -91,12 +86,9 @@ class _File:
         self._size = n_bytes
         try:
             self._file.truncate(n_bytes)
-            if n_bytes and hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(self._file.fileno(), 0, n_bytes)
+            reserve(self._file, n_bytes)  # where a system cannot, a write tells
         except OSError as error:
-            # Some file systems cannot reserve space; there, a write tells.
-            if error.errno not in CANNOT_RESERVE:
-                _refuse_disk(n_bytes, error.strerror, error)
+            _refuse_disk(n_bytes, error.strerror, error)
 
     def write(self, offset, memory):
         """Write bytes to a place."""
@@ -116,7 +108,7 @@ class _File:
 
 def check_disk(n_bytes):
     """Refuse to begin where the disk has no room for so many bytes."""
-    free = shutil.disk_usage(disk_folder()).free
+    free = free_bytes(disk_folder())
     if free < n_bytes:
         _refuse_disk(n_bytes, f"{as_gib(free)} free")
 
@@ -124,11 +116,6 @@ def check_disk(n_bytes):
 def disk_folder():
     """Folder of the files."""
     return tempfile.gettempdir()
-
-
-def as_gib(n_bytes):
-    """A size in words."""
-    return f"{n_bytes / 2**30:.3g} GiB"
 
 
 def _bytes_of(rows):

@@ -162,6 +162,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         is held out as a whole; says what to do.
     TypeError
         If the estimator is no net of skorch that classifies.
+    OSError
+        If `memory` cannot be written, such as on a full disk. What it has stays.
     KeyboardInterrupt
         If Ctrl-C ends a training. No augmentation is learned from a part of one.
 
@@ -225,6 +227,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         ),
         "memory": MEMORY,
     }
+    _holds_rows = False  # so that a ResampledClassifier keeps what was learned
 
     def __init__(
         self,

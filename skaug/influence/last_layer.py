@@ -30,6 +30,7 @@ import warnings
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import (
@@ -128,6 +129,23 @@ def _warn_of_few(y_val):
         )
 
 
+def _loss_without(row, features, codes, weight, held_out, target, damping, scale):
+    """Mean loss of the rows held out, if the last layer is fitted without a row."""
+    features, codes, weight, held_out, target = (
+        torch.as_tensor(np.array(one) if isinstance(one, np.ndarray) else one)
+        for one in (features, codes, weight, held_out, target)
+    )
+    n = len(features)
+    others = torch.ones(n, dtype=torch.bool, device=features.device)
+    others[row] = False
+    # The others keep a weight of 1/n each: the mean has n - 1.
+    without = softmax_regression(
+        features[others], codes[others], damping * n / (n - 1), start=weight
+    )
+    logits = scale * held_out @ without.T
+    return float(torch.nn.functional.cross_entropy(logits, target))
+
+
 def _clipped(change, loss):
     if (change < -loss).any():
         warnings.warn(
@@ -141,6 +159,9 @@ def _clipped(change, loss):
 
 class LastLayerInfluence(BaseEstimator):
     r"""Compute what training rows do to the validation loss, through the last layer.
+
+    A fitted object holds what the last layer gets of the training rows, and so do its
+    pickles and files of :func:`skaug.save`. Without a net, that is the rows themselves.
 
     Parameters
     ----------
@@ -172,6 +193,11 @@ class LastLayerInfluence(BaseEstimator):
         Rows per step of "stochastic".
     random_state : int, RandomState instance or None, default=None
         Draws the batches of "stochastic".
+    n_jobs : int, default=None
+        Fits of :meth:`refitted_loss_change` at a time. ``None`` is 1, unless
+        ``joblib.parallel_config`` says otherwise, which may also name a cluster; -1
+        takes all processors. All else is a few products of matrices, which a process
+        does with all its threads.
 
     Attributes
     ----------
@@ -192,12 +218,6 @@ class LastLayerInfluence(BaseEstimator):
         ``solver="cholesky"``, has made it.
     n_features_in_ : int
         Size of the second axis of X.
-
-    Notes
-    -----
-    A fitted object holds features and errors of all training rows, which the numbers
-    are computed from. Without an estimator the features are the rows themselves, and a
-    file of the object has them in it.
 
     Examples
     --------
@@ -226,6 +246,7 @@ class LastLayerInfluence(BaseEstimator):
         tol=1e-10,
         batch_size=512,
         random_state=None,
+        n_jobs=None,
     ):
         self.estimator = estimator
         self.damping = damping
@@ -234,6 +255,7 @@ class LastLayerInfluence(BaseEstimator):
         self.tol = tol
         self.batch_size = batch_size
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, X, y):
         """Compute features and errors of the training rows.
@@ -353,21 +375,13 @@ class LastLayerInfluence(BaseEstimator):
         logits = features @ weight.T
         scale = self._scale(logits, target)
         loss = float(torch.nn.functional.cross_entropy(scale * logits, target))
-        change = []
-        for row in rows:
-            others = torch.ones(n, dtype=torch.bool, device=features.device)
-            others[row] = False
-            # The others keep a weight of 1/n each: the mean has n - 1.
-            without = softmax_regression(
-                self.features_[others],
-                codes[others],
-                self.damping * n / (n - 1),
-                start=weight,
-            )
-            logits = scale * features @ without.T
-            new_loss = torch.nn.functional.cross_entropy(logits, target)
-            change.append(float(new_loss) - loss)
-        return np.array(change)
+        of_all = self.features_, codes, weight, features, target
+        if effective_n_jobs(self.n_jobs) > 1:  # joblib keeps large arrays once
+            of_all = [tensor.cpu().numpy() for tensor in of_all]
+        losses = Parallel(self.n_jobs)(
+            delayed(_loss_without)(row, *of_all, self.damping, scale) for row in rows
+        )
+        return np.array(losses) - loss
 
     def pairwise(self, X_val, y_val):
         """Change of the loss of each validation row when a training row is removed.

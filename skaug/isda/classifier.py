@@ -10,7 +10,7 @@ from skorch.utils import is_dataset, to_tensor
 from skaug._checks import Instance, Number, OneOf, Rule
 from skaug.isda.loss import ISDALoss
 from skaug.net.classifier import NetClassifier
-from skaug.net.head import capture_input, check_head, linear_head
+from skaug.net.head import bare, capture_input, check_head, linear_head
 
 __all__ = ["ISDAClassifier"]
 
@@ -168,11 +168,11 @@ class ISDAClassifier(NetClassifier):
         self.criterion_ = self.criterion(**kwargs)
         return self
 
-    def train_step_single(self, batch, **fit_params):
-        """Run forward and backward once, and note the features on the way."""
+    def train_step(self, batch, **fit_params):
+        """Train on a batch, and note the features on the way."""
         try:
             with capture_input(self._head()) as self._head_inputs:
-                return super().train_step_single(batch, **fit_params)
+                return super().train_step(batch, **fit_params)
         finally:
             del self._head_inputs
 
@@ -180,7 +180,7 @@ class ISDAClassifier(NetClassifier):
         """Compute ISDA's bound in training, cross-entropy in validation."""
         if not training:
             return super().get_loss(y_pred, y_true, X=X, training=training)
-        (features,) = self._head_inputs
+        features = self._head_inputs.pop()
         target = to_tensor(y_true, device=self.device)
         strength = self.current_strength()
         logits, weight = self._adjusted(y_pred), self._head().weight
@@ -199,7 +199,7 @@ class ISDAClassifier(NetClassifier):
         return self.strength * min(share, 1.0)
 
     def _head(self):
-        return self.module_.get_submodule(self.classifier_layer_)
+        return bare(self.module_).get_submodule(self.classifier_layer_)
 
     @property
     def class_covariance_(self):

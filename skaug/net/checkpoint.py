@@ -91,6 +91,9 @@ class EpochCheckpoint(Callback, BaseEstimator):
             self._write(net)
 
     def _write(self, net):
+        accelerator = getattr(net, "accelerator", None)
+        if accelerator is not None and not accelerator.is_main_process:
+            return  # of several processes, one writes
         try:
             with atomic_writing(self.path) as file:
                 pickle.dump(net, file)

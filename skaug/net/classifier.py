@@ -51,10 +51,13 @@ from skaug.net.splits import (
     hold_out,
 )
 from skaug.net.steps import epochs_for, planned_epochs, warn_of_few_steps
+from skaug.net.weight_files import KeepsLabels
 from skaug.net.weights import CLASS_WEIGHT, WeighsRows
 
 __all__ = ["NetClassifier"]
 
+# What divides the rows of a batch by itself, behind the back of the net.
+PARALLEL = nn.DataParallel, nn.parallel.DistributedDataParallel
 # What is there only while a net trains.
 OF_TRAINING = (
     "_groups",
@@ -70,6 +73,7 @@ OF_TRAINING = (
 
 class NetClassifier(
     Resumes,
+    KeepsLabels,
     AdjustsLogits,
     FeedsLoss,
     WeighsRows,
@@ -415,6 +419,7 @@ class NetClassifier(
         self._check_parameters()
         self._check_class_weight(method)
         first = anew or not hasattr(self, "input_shape_")
+        self._labels_came_along &= not anew
         X, y, groups, weights = self._drop_zero_weights(X, y, groups, sample_weight)
         X, codes = self._check_training_data(X, y, classes, reset=first)
         groups = check_groups(groups, _num_samples(X), type(self).__name__)
@@ -498,6 +503,13 @@ class NetClassifier(
         """Refuse parameters that cannot be used."""
         check_parameters(self, self._rules)
         self._check_adjustment()
+        if isinstance(self.module, PARALLEL) or self.module in PARALLEL:
+            raise ValueError(
+                f"{type(self).__name__} needs module to be the network itself; got it "
+                "in DataParallel or DistributedDataParallel (DDP). Give the network: "
+                "skaug.net.DistributedMixin trains it in DDP, with a process for each "
+                "device."
+            )
         if self.batch_size == 1 and self.module is None:
             raise ValueError(
                 f"{type(self).__name__} needs batch_size >= 2 for its default "
@@ -508,16 +520,20 @@ class NetClassifier(
     def initialize(self):
         """Create network, loss and optimizer from the parameters.
 
-        ``fit`` calls this method. Before ``load_params`` call it yourself, with the
-        shapes given as ``module__*`` and the labels as `classes`.
+        ``fit`` calls this method. Before :meth:`load_params` call it yourself, with the
+        shapes given as ``module__*``.
 
         Returns
         -------
         self : NetClassifier
             The initialised net.
         """
-        with self._own_generators(draw_seed(self.random_state)), quiet_below_two(self):
+        with self._own_generators(self._first_seed()), quiet_below_two(self):
             return super().initialize()
+
+    def _first_seed(self):
+        """Draw the seed that all else is drawn from."""
+        return draw_seed(self.random_state)
 
     @contextmanager
     def _own_generators(self, seed=None, states=None):
@@ -690,22 +706,11 @@ class NetClassifier(
         -------
         y : ndarray of shape (n,)
             Labels, of the dtype of ``classes_``.
-
-        Raises
-        ------
-        ValueError
-            If the net does not know its labels, because its weights were loaded by
-            ``load_params`` and `classes` was not given.
         """
-        proba = self.predict_proba(X)
+        codes = self.predict_proba(X).argmax(axis=1)
+        # A net that was initialised by hand does not know its labels.
         classes = getattr(self, "classes_", None)
-        if classes is None:
-            raise ValueError(
-                f"{type(self).__name__} needs classes to predict labels after "
-                "load_params; got None. Give the labels in the order of the outputs, "
-                "or keep nets by skaug.save, with their labels."
-            )
-        return classes[proba.argmax(axis=1)]
+        return codes if classes is None else classes[codes]
 
     def check_data(self, X, y):
         """Do nothing: ``fit`` has checked, and skorch would take codes for labels."""

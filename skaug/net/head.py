@@ -8,7 +8,13 @@ from torch.nn.utils import parametrize
 
 from skaug.net.outputs import kind_of
 
-__all__ = ["capture_input", "check_head", "linear_head"]
+__all__ = ["bare", "capture_input", "check_head", "linear_head"]
+
+
+def bare(module):
+    """Return the network inside of torch's DistributedDataParallel, if it is in one."""
+    is_wrapped = isinstance(module, nn.parallel.DistributedDataParallel)
+    return module.module if is_wrapped else module
 
 
 def _is_plain_linear(layer):

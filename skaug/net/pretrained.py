@@ -124,6 +124,8 @@ class PretrainedFeatures(
         If X or a parameter cannot be used; the message says what to do.
     ImportError
         If the package of a backbone is not installed.
+    OSError
+        If `cache` cannot be written, such as on a full disk.
 
     See Also
     --------

@@ -61,7 +61,8 @@ class TakesRows:
         self._check_numbers(X, fitting=reset)
         y = check_labels(y, len(X), type(self).__name__)
         if reset:
-            self.classes_inferred_ = np.unique(y if classes is None else classes)
+            if not self._labels_came_along:
+                self.classes_inferred_ = np.unique(y if classes is None else classes)
             if len(set(self.classes_.tolist())) < max(2, len(self.classes_)):
                 raise ValueError(
                     f"{type(self).__name__} needs at least two classes, each named "
@@ -185,7 +186,7 @@ class TakesRows:
             )
         self.input_shape_ = tuple(np.shape(dataset[0][0]))
         self.n_features_in_ = self.input_shape_[0]
-        if self.classes is not None:
+        if self.classes is not None or self._labels_came_along:
             return
         try:
             labels = data_from_dataset(dataset)[1] if classes is None else classes

@@ -28,7 +28,8 @@ def refinement_rates(net, refine_lr, *, first):
 
 def hold_rates(net, rates):
     """Take steps at these rates, and let schedulers go on from their own."""
-    optimizer = net.optimizer_
+    # Accelerate's optimizer has torch's inside, and takes no hooks itself.
+    optimizer = getattr(net.optimizer_, "optimizer", net.optimizer_)
     for group, rate in zip(optimizer.param_groups, rates):
         group["held_lr"] = rate
     if not getattr(optimizer, "holds_lr", False):  # lost, as hooks are, in a copy

@@ -82,7 +82,8 @@ def load_shl(
         missing.
     cache : str or path, default=None
         Folder in which the arrays are kept as ``.npy`` files, beside checksums of the
-        text. If the text is the same at the next call, nothing is parsed. With a cache
+        text and of the arrays. If both are the same at the next call, nothing is
+        parsed. What a process that was killed has left is removed. With a cache
         the arrays are read-only memory maps; without one they are in memory.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar, which counts bytes; more is the same.
@@ -109,6 +110,8 @@ def load_shl(
     ------
     FileNotFoundError
         If the folder or the file of a channel does not exist.
+    OSError
+        If `cache` has no room for the arrays, or cannot be written.
     ValueError
         If a file is not as described. The message names the file and the line. All
         lines that cannot be read, up to a thousand, are in one message; ``lines`` of

@@ -73,6 +73,7 @@ def test_a_run_is_resumed_and_never_mixed_up(table, tmp_path, capsys, monkeypatc
         ([], "compare needs a file; got none. Name one before the options, or add"),
         (["TABLE", "--demo"], "--demo without a file"),
         (["TABLE", "--target", "kind", "--jobs", "0"], "--jobs of 1 or more"),
+        (["TABLE", "--jobs", "2", "--cluster", "x"], "--jobs or --cluster; got both"),
         (["TABLE", "--model", "no/such/model"], "a folder for --model; got no/such"),
         (["TABLE", "--target", "kind", "--out", "TABLE"], "exists"),
         (["none.csv", "--target", "a"], "needs a file that exists; got none.csv"),

@@ -9,23 +9,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from imblearn.over_sampling import SMOTE
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from torch import nn
+from torch.utils.data import DataLoader
 
 from skaug import (
+    AugmentationSearchCV,
     BatchAugmentation,
     HardPoints,
     HardRegionSampler,
     IHDAFinetuner,
     InfluenceAugmenter,
+    InterpolationGenerator,
     ISDAClassifier,
     ISDALogisticRegression,
     LastLayerInfluence,
     ManifoldMixup,
+    NeighborGenerator,
     NetClassifier,
     NetworkAugmentation,
     PretrainedFeatures,
@@ -36,6 +41,7 @@ from skaug import (
     load,
     save,
 )
+from skaug.comparison import Budgets
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum
 from skaug.transforms import Jitter, Scaling
@@ -178,6 +184,68 @@ def test_what_is_kept_on_disk_comes_back(name, keep, tmp_path):
         other = joblib.load(buffer)
     expected = results(fitted(name), *rows())
     np.testing.assert_array_equal(results(other, *rows()), expected)
+
+
+def n_rows_in(content, X):
+    """Rows and columns whose first numbers are among the bytes, in either type."""
+    parts = [*np.asarray(X), *np.asarray(X).T]
+    types = (np.float64, np.float32)
+    return sum(any(dtype(p[:3]).tobytes() in content for dtype in types) for p in parts)
+
+
+# What works with the rows that it was fitted to; so does a finetuner that draws near
+# rows, for its method sample.
+HOLD_ROWS = ["balanced", "supported", "shrunk", "samples", "samples by noise"]
+HOLD_ROWS += ["potentials", "hardness", "euclidean potentials", "influence"]
+PARTS = {
+    "net with rows held out": NetClassifier(
+        train_split=0.2, iterator_train=DataLoader, class_weight="balanced", **SHORT
+    ),
+    "neighbors": NeighborGenerator(),
+    "interpolation": InterpolationGenerator(),
+    "autoencoder": VAEGenerator(latent_dim=2, steps=3),
+    "resampled by smote": ResampledClassifier(SMOTE(), LogisticRegression()),
+    "resampled by views": ResampledClassifier(
+        InfluenceAugmenter(NET, augmentation=POLICY, guard=False, random_state=0),
+        LogisticRegression(),
+    ),
+    "ihda of neighbors": IHDAFinetuner(NET, generator="neighbors", random_state=0),
+    "search": AugmentationSearchCV(
+        methods=["ISDA"],
+        cv=2,
+        budget=Budgets((5,), (5,), (0.01,), 5),
+        random_state=0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*ESTIMATORS, *PARTS])
+def test_files_hold_training_rows_only_if_the_docstring_says_so(name, tmp_path):
+    X, y = rows()
+    if name in ESTIMATORS:
+        model = pickle.loads(pickle.dumps(fitted(name)))
+        vars(model).pop("resampled_", None)  # of these tests
+    else:
+        model = clone(PARTS[name])
+    if hasattr(model, "draw"):
+        codes = np.unique(y, return_inverse=True)[1]
+        model.fit(torch.tensor(X.to_numpy()), torch.tensor(codes))
+    elif name in PARTS:
+        model.fit(X.to_numpy(), y)
+    holds = name in (*HOLD_ROWS, "neighbors", "interpolation", "ihda of neighbors")
+    save(model, tmp_path / "model")
+    for content in (pickle.dumps(model), (tmp_path / "model").read_bytes()):
+        assert (n_rows_in(content, X) > 0) == holds
+    said = "training rows, and so do its pickles" in squeezed(type(model))
+    assert said or not holds
+    if isinstance(model, ResampledClassifier):
+        other = pickle.loads(pickle.dumps(model))
+        assert hasattr(other, "sampler_") == (name == "resampled by views")
+
+
+def squeezed(thing):
+    """Docstring without line ends."""
+    return " ".join(thing.__doc__.split())
 
 
 @each_estimator

@@ -111,6 +111,7 @@ def test_only_declared_dependencies_are_imported():
     # PIL is a dependency of torchvision.
     optional = {
         "table_files.py": {"pandas"},
+        "cluster.py": {"dask"},
         "classical.py": {"imblearn"},
         "images.py": {"PIL"},
         "backbones.py": {

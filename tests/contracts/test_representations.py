@@ -62,6 +62,9 @@ MADE = {
     "ConvNet": lambda kind: kind(3, 2),
     "Cutout": lambda kind: kind(4),
     "Differences": lambda kind: kind([]),
+    "DistributedMixin": lambda kind: type(kind.__name__, (kind, NetClassifier), {})(
+        accelerator=None, device="cpu"
+    ),
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
     "GivenCovariance": lambda kind: kind(torch.eye(2), 3, 2),
     "HardRegionDisplay": lambda kind: kind(
@@ -115,8 +118,8 @@ def public_classes():
 
 
 def is_expression(text):
-    """Whether Python reads a text as a call; classes are printed in angle brackets."""
-    text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
+    """Whether Python reads a text as a call; some things are in angle brackets."""
+    text = re.sub(r"<(?:class|built-in function) '?([\w.]+)'?>", r"\1", text)
     return isinstance(ast.parse(text, mode="eval").body, ast.Call)
 
 

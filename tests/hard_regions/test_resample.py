@@ -1,14 +1,12 @@
 """ResampledClassifier: what is resampled, what is not, and what goes to whom."""
 
-import pickle
-
 import numpy as np
 import pytest
 import sklearn
 from helpers import refuses
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import (
     LinearRegression,
@@ -187,16 +185,3 @@ def test_metadata_routing(table):
 def test_messages(table, sampler, estimator, message):
     with refuses(message, TypeError):
         ResampledClassifier(sampler, estimator).fit(*table)
-
-
-def test_the_training_rows_can_be_left_out_of_a_pickle(table):
-    X, y = table
-    model = ResampledClassifier(hard(), LogisticRegression()).fit(X, y)
-    known = X[7].tobytes()
-    assert known in pickle.dumps(model)
-    expected = model.predict_proba(X)
-    del model.sampler_
-    kept = pickle.dumps(model)
-    assert known not in kept and len(kept) < X.nbytes
-    np.testing.assert_array_equal(pickle.loads(kept).predict_proba(X), expected)
-    np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), expected)

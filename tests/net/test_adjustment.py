@@ -127,7 +127,7 @@ def test_isda_adds_its_form_to_the_adjusted_logits(tail):
     net.module_.eval(), net.criterion_.train()
     logits = net.module_(X)
     handle.remove()
-    net._head_inputs = features
+    net._head_inputs = list(features)
     loss = net.get_loss(logits, codes, training=True)
     criterion.covariance.update(features[0], codes)
     covariance = criterion.covariance.dense()[codes]  # (n, d, d)

@@ -3,7 +3,9 @@
 import os
 import pickle
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 
 import joblib
@@ -353,6 +355,11 @@ def test_a_cache_survives_errors_and_kills(tmp_path):
     assert calls == [2]
     FeatureCache(tmp_path / "new" / "folder", "other", "Someone").rows(rows, compute)
     assert calls == [2, 2]
+    # A row that has changed on the disk is computed again.
+    with closing(sqlite3.connect(cache.path)) as database, database:
+        database.execute("UPDATE features SET row = CAST('12345678' AS BLOB)")
+    assert cache.rows(rows, compute).tolist() == [[3], [5], [3]]
+    assert calls == [2, 2, 2]
     cache.path.write_bytes(b"no data base" * 100)
     with refuses("Someone needs a cache that it can read and write; got DatabaseError"):
         cache.rows(rows, compute)

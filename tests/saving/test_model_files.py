@@ -9,7 +9,9 @@ import pickletools
 import re
 import struct
 import threading
+from functools import cache
 from io import BytesIO
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -33,38 +35,48 @@ from skorch.callbacks import Checkpoint, EarlyStopping, LRScheduler
 from skorch.exceptions import DeviceWarning
 from torch import nn
 
+import skaug
 from skaug import (
     AugmentationSearchCV,
     BatchAugmentation,
     ClassCovariance,
+    Cutout,
     CVAEGenerator,
     GaussianGenerator,
     HardPoints,
     HardRegionSampler,
+    IHDAFinetuner,
     InfluenceAugmenter,
     InterpolationGenerator,
     ISDAClassifier,
+    ISDALogisticRegression,
     ISDALoss,
+    LastLayerInfluence,
+    ManifoldMixup,
     NeighborGenerator,
     NetClassifier,
     NetworkAugmentation,
     NoiseGenerator,
     PretrainedFeatures,
+    PriorShift,
     ResampledClassifier,
+    TableMixup,
     TransformPolicy,
     VAEGenerator,
     load,
     save,
 )
 from skaug.comparison import Budgets
-from skaug.net import MLP
+from skaug.net import MLP, ConvNet, SignalNet
 from skaug.saving import model_files
+from skaug.signals import MagnitudeSpectrum
 from skaug.transforms import Jitter, PerSample, RandomCropFlip, Scaling
 from skaug.transforms.torchvision import torchvision, v2
 
 # A few rows and steps are enough to be kept.
 pytestmark = [few_rows, few_steps, refused, ignores("AugmentationSearchCV")]
 
+DOCS = Path(__file__).parents[2] / "docs"
 FRAME, CODES = load_iris(return_X_y=True, as_frame=True)
 X = FRAME.to_numpy(np.float32)
 LABELS = np.array(["setosa", "versicolor", "virginica"])[CODES]
@@ -224,6 +236,115 @@ def test_compositions(name, kept):
     assert repr(again) == repr(model)
 
 
+# Every kind of the guide's list
+
+
+def is_fitted(model):
+    return any(name.endswith("_") for name in vars(model))
+
+
+def of_images(callback):
+    return NetClassifier(callbacks=[callback], **SHORT).fit(IMAGES, HALVES)
+
+
+def generator(kind, **params):
+    return kind(**params).fit(torch.tensor(X), torch.tensor(CODES.to_numpy()))
+
+
+def augmenter(augmentation):
+    params = {"augmentation": augmentation, "guard": False, "random_state": 0}
+    return InfluenceAugmenter(clone(NET), **params).fit(X, CODES)
+
+
+@cache
+def searched():
+    search = AugmentationSearchCV(
+        methods=["ISDA", "heuristics"], cv=2, budget=FEW, random_state=0
+    )
+    return search.fit(FRAME, LABELS)
+
+
+def statistics():
+    statistics = ClassCovariance(3, 4)
+    statistics.update(torch.tensor(X), torch.tensor(CODES.to_numpy()))
+    return statistics
+
+
+HALVES = np.arange(30) % 2
+POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
+KINDS = {
+    "NetClassifier": lambda: clone(NET),
+    "ISDAClassifier": lambda: ISDAClassifier(**SHORT),
+    "ISDALogisticRegression": ISDALogisticRegression,
+    "IHDAFinetuner": lambda: IHDAFinetuner(NET, generator="noise", random_state=0),
+    "ResampledClassifier": lambda: MODELS["resampled"](),
+    "PriorShift": lambda: PriorShift(LogisticRegression(max_iter=500)),
+    "AugmentationSearchCV": searched,
+    "HardRegionSampler": lambda: HardRegionSampler(random_state=0),
+    "InfluenceAugmenter": lambda: augmenter(POLICY),
+    "PretrainedFeatures": lambda: PretrainedFeatures(nn.Linear(4, 3)).fit(X),
+    "MagnitudeSpectrum": MagnitudeSpectrum,
+    "LastLayerInfluence": LastLayerInfluence,
+    "NeighborGenerator": lambda: generator(NeighborGenerator),
+    "InterpolationGenerator": lambda: generator(InterpolationGenerator),
+    "GaussianGenerator": lambda: generator(GaussianGenerator),
+    "NoiseGenerator": lambda: generator(NoiseGenerator),
+    "VAEGenerator": lambda: generator(VAEGenerator, latent_dim=2, steps=3),
+    "CVAEGenerator": lambda: generator(CVAEGenerator, latent_dim=2, steps=3),
+    "HardPoints": lambda: HardPoints("hard").fit(torch.tensor(X), CODES.to_numpy()),
+    "BatchAugmentation": lambda: of_images(BatchAugmentation(RandomCropFlip(1))),
+    "TransformPolicy": lambda: augmenter(POLICY),
+    "NetworkAugmentation": lambda: augmenter(NetworkAugmentation(steps=2)),
+    "ManifoldMixup": lambda: of_images(BatchAugmentation(ManifoldMixup())),
+    "TableMixup": TableMixup,
+    "Cutout": lambda: of_images(BatchAugmentation(Cutout(2))),
+    "ISDALoss": lambda: ISDALoss(3, 4),
+    "ClassCovariance": statistics,
+    "MLP": lambda: MLP(4, 3),
+    "SignalNet": lambda: SignalNet(2, 3),
+    "ConvNet": lambda: ConvNet(3, 2),
+    "Pipeline": lambda: make_pipeline(StandardScaler(), clone(NET)),
+    "ColumnTransformer": lambda: MODELS["columns"](),
+    "FeatureUnion": lambda: MODELS["features of a sampler"](),
+    "GridSearchCV": lambda: MODELS["grid"](),
+    "CalibratedClassifierCV": lambda: MODELS["calibrated"](),
+    "StandardScaler": StandardScaler,
+    "LogisticRegression": lambda: LogisticRegression(max_iter=500),
+}
+
+
+def kinds_of_the_guide():
+    """Names in the list of the guide."""
+    text = (DOCS / "tools" / "composing.rst").read_text()
+    table = text.split(".. list-table:: What can be saved")[1].split("\n\nThe file")[0]
+    return set(re.findall(r"`(?:~[\w.]+\.)?(\w+)`", table)) - {"transforms"}
+
+
+def test_the_list_of_the_guide_is_whole():
+    classes = {name for name in skaug.__all__ if isinstance(getattr(skaug, name), type)}
+    pictures = {name for name in classes if name.endswith("Display")} | {"ModelCard"}
+    # Of skaug.net, skaug.signals and scikit-learn:
+    of_others = {name for name in KINDS if not hasattr(skaug, name)}
+    assert kinds_of_the_guide() == classes - pictures | of_others == set(KINDS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_that_is_loaded_and_saved_again_has_the_same_numbers(name, tmp_path):
+    model = KINDS[name]()
+    if hasattr(model, "fit") and not is_fitted(model):
+        model.fit(FRAME, LABELS)
+    save(model, tmp_path / "first")
+    again = load(tmp_path / "first")
+    save(again, tmp_path / "second")
+    assert type(again) is type(model) and repr(again) == repr(model)
+    assert f":{name}".encode() in (tmp_path / "first").read_bytes()
+    files = [safe_open(tmp_path / one, framework="np") for one in ("first", "second")]
+    assert set(files[0].keys()) == set(files[1].keys())
+    for key in files[0].keys():  # noqa: SIM118
+        first, second = (file.get_tensor(key) for file in files)
+        assert first.dtype == second.dtype and first.tobytes() == second.tobytes()
+
+
 @pytest.mark.parametrize(
     "transform",
     [RandomCropFlip(1), PerSample(v2.Compose([v2.RandomAffine(9, fill=0.5)]))],
@@ -246,10 +367,8 @@ def test_networks_that_others_have_trained(backbone, kept):
 
 
 def test_results_of_a_search(kept):
-    search = AugmentationSearchCV(
-        methods=["ISDA", "heuristics"], cv=2, budget=FEW, random_state=0
-    )
-    again = kept(search.fit(FRAME, LABELS))
+    search = searched()
+    again = kept(search)
     equal(again.predict_proba(FRAME), search.predict_proba(FRAME))
     assert repr(again.results_) == repr(search.results_)
     assert again.comparison_.table() == search.comparison_.table()

@@ -3,12 +3,13 @@
 import os
 import re
 import shutil
+import signal
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refuses
+from helpers import killed, refuses
 from shl_folder import write_shl
 
 from skaug.signals import load_shl
@@ -452,6 +453,49 @@ def test_a_damaged_cache_is_made_anew(recording, folder, tmp_path, kind, harm):
     (path,) = cache.glob(f"*{kind}")
     os.truncate(path, path.stat().st_size // 2) if harm == "cut" else path.unlink()
     np.testing.assert_array_equal(load_shl(folder, cache=cache).X, recording[0])
+
+
+@pytest.mark.parametrize("kind", ["X.npy", "y.npy"])
+def test_a_bit_that_has_changed_on_the_disk_is_found(recording, folder, tmp_path, kind):
+    cache = tmp_path / "cache"
+    load_shl(folder, cache=cache)
+    (path,) = cache.glob(f"*{kind}")
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    again = load_shl(folder, cache=cache)
+    np.testing.assert_array_equal(again.X, recording[0])
+    np.testing.assert_array_equal(again.y, recording[1])
+
+
+def test_what_a_killed_process_left_is_removed_unless_others_work(
+    recording, folder, tmp_path, monkeypatch
+):
+    cache, read = tmp_path / "cache", _Reader.__call__
+
+    def read_and_die(self, X, y=None):
+        read(self, X, y)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def unfinished():
+        return [path for path in cache.iterdir() if path.is_dir()]
+
+    def load_beside(self, X, y=None):
+        # Another one reads meanwhile, and leaves what this one has begun.
+        monkeypatch.setattr(_Reader, "__call__", read)
+        mine = unfinished()
+        load_shl(folder, ["Gyr_x"], cache=cache)
+        assert unfinished() == mine and len(mine) == 1
+        read(self, X, y)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_Reader, "__call__", read_and_die)
+        killed(lambda: load_shl(folder, cache=cache))
+    assert len(unfinished()) == 1
+    monkeypatch.setattr(_Reader, "__call__", load_beside)
+    data = load_shl(folder, cache=cache)
+    np.testing.assert_array_equal(data.X, recording[0])
+    assert not unfinished()
 
 
 @pytest.mark.parametrize("record", ["[]", "{}", "null", '{"Acc_x.txt": []}', "", "{"])
