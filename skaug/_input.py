@@ -23,9 +23,10 @@ def checked_rows(estimator, X, **params):
     """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
     name = type(estimator).__name__
     X = as_numbers(X, name)
-    if isinstance(X, (list, tuple)) or type(X).__module__ == "torch":
-        X = np.asarray(X)  # validate_data sees the type of an array's numbers only
-    X = validate_data(estimator, X, **params)
+    if type(X).__module__ == "torch":
+        X = np.asarray(X)  # validate_data does not see the type of a tensor's numbers
+    with np.errstate(over="ignore"):  # in float32; infinity is refused
+        X = validate_data(estimator, X, **params)
     check_width(X, name)
     return X
 
