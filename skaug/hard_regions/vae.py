@@ -424,4 +424,4 @@ def _batches(n, size, generator, device):
     """Row numbers in random batches, pass after pass."""
     while True:
         order = torch.randperm(n, generator=generator).to(device)
-        yield from reversed(order.split(size))
+        yield from reversed(order.split(int(size)))  # torch takes no number of NumPy

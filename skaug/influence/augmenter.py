@@ -278,7 +278,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         self : InfluenceAugmenter
             Itself.
         """
-        guard = self.guard is not False
+        guard = self._guard_given is not False
         self._fit(X, y, groups, X_val, y_val, guard=guard, refit=self.refit)
         return self
 
@@ -324,7 +324,13 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     def _checked_rows(self, X, *, reset=False):
         dtype = [np.float64, np.float32]
         X = checked_rows(self, X, dtype=dtype, allow_nd=True, reset=reset)
-        return X if self._channels_last() is False else self._questioned(X)
+        last = self._channels_last()
+        return self._questioned(X) if last is None or last else X
+
+    @property
+    def _guard_given(self):
+        """`guard`, with NumPy's True and False, as searches set them, as Python's."""
+        return bool(self.guard) if isinstance(self.guard, np.bool_) else self.guard
 
     def _channels_last(self):
         return getattr(self.estimator, "channels_last", None)

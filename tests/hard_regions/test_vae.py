@@ -155,3 +155,10 @@ def test_it_reports_progress(capsys):
     X = toy(60)
     fit_vae(X[:50], X[50:], latent_dim=2, patience=600, verbose=2)
     assert "VAE, step 500: loss " in capsys.readouterr().out
+
+
+def test_a_number_of_numpys_is_a_batch_size():
+    vae, same = (
+        fit_vae(toy(), batch_size=size, max_steps=2) for size in (32, np.int64(32))
+    )
+    torch.testing.assert_close(vae.state_dict(), same.state_dict(), rtol=0, atol=0)
