@@ -58,7 +58,8 @@ bench: $(VENV)/bench-installed
 		benchmarks/bench_refine.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_resample.py \
 		benchmarks/bench_methods.py benchmarks/bench_search.py \
-		benchmarks/bench_exchange.py benchmarks/bench_resume.py; do \
+		benchmarks/bench_exchange.py benchmarks/bench_resume.py \
+		benchmarks/fuzz.py; do \
 		echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 docs: $(VENV)/docs-installed

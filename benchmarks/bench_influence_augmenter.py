@@ -68,7 +68,7 @@ from skaug import (
     NetworkAugmentation,
     TransformPolicy,
 )
-from skaug.comparison.methods import epochs_of
+from skaug.comparison.setup import epochs_of
 from skaug.influence import Policy, TrainedNetwork
 from skaug.transforms import HorizontalFlip, baseline_transform
 from skaug.transforms.chain import Chain

@@ -18,8 +18,10 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import is_classifier
 
 __all__ = [
+    "BOOL",
     "CHANNELS_LAST",
     "MEMORY",
     "Instance",
@@ -31,6 +33,8 @@ __all__ = [
     "check_shape_of_fit",
     "check_two_classes",
     "check_value",
+    "is_classifying",
+    "is_function",
     "is_number",
     "is_whole",
 ]
@@ -44,6 +48,17 @@ def is_number(value):
 def is_whole(value):
     """Whether it is a whole number; True and False are none."""
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def is_classifying(value):
+    """Whether it is a classifier; the class of one cannot be cloned."""
+    is_object = hasattr(value, "__sklearn_tags__") and not isinstance(value, type)
+    return is_object and is_classifier(value)
+
+
+def is_function(value):
+    """Whether it can be called; a class is not meant where a function is."""
+    return callable(value) and not isinstance(value, type)
 
 
 class Rule:
@@ -82,6 +97,8 @@ def _is_among(value, values):
     value = value.item() if isinstance(value, np.generic) else value
     return any(type(value) is type(one) and value == one for one in values)
 
+
+BOOL = OneOf(True, False)
 
 MEMORY = Rule(
     lambda value: (

@@ -82,7 +82,7 @@ class SamplerMixin:
 
 def makes_samples(estimator):
     """Whether an estimator is a sampler; a check for ``available_if``."""
-    return estimator.output == "samples"
+    return isinstance(estimator.output, str) and estimator.output == "samples"
 
 
 def transforms_unless_samples(kind):

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-__all__ = ["as_numbers", "checked_rows", "column_as_floats"]
+__all__ = ["as_numbers", "check_width", "checked_rows", "column_as_floats"]
 
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 ENCODE = "Encode it, such as with OneHotEncoder, or leave it out."
@@ -21,7 +21,23 @@ TIMES = ("Date", "Time", "Duration", "timestamp", "duration", "period")
 
 def checked_rows(estimator, X, **params):
     """Check rows as ``validate_data`` does, after :func:`as_numbers`."""
-    return validate_data(estimator, as_numbers(X, type(estimator).__name__), **params)
+    name = type(estimator).__name__
+    X = as_numbers(X, name)
+    if type(X).__module__ == "torch":
+        X = np.asarray(X)  # validate_data does not see the type of a tensor's numbers
+    with np.errstate(over="ignore"):  # in float32; infinity is refused
+        X = validate_data(estimator, X, **params)
+    check_width(X, name)
+    return X
+
+
+def check_width(X, owner):
+    """Refuse rows without a number, such as signals of no channel."""
+    if 0 in X.shape[1:]:
+        raise ValueError(
+            f"{owner} needs one number or more in each row; got X of shape {X.shape}. "
+            "Look at how X was made."
+        )
 
 
 def as_numbers(X, owner, *, categories=False, advice=ENCODE):
@@ -51,14 +67,21 @@ def as_numbers(X, owner, *, categories=False, advice=ENCODE):
         If a column of a frame has no numbers, or the rows are of unequal shapes.
     """
     if isinstance(X, np.ma.MaskedArray):
+        _check_array(np.ma.getdata(X), owner)
         return _unmasked(X)
-    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+    is_array = hasattr(X, "shape") or hasattr(X, "__array__")
+    has_no_rows = isinstance(X, (dict, set, str)) or not hasattr(X, "__len__")
+    if has_no_rows and not is_array:
         raise ValueError(
-            f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
-            "numbers that mean something, such as the hour or seconds."
+            f"{owner} needs rows of numbers; got a {type(X).__name__}. Give an array, "
+            "a list of rows or a frame."
         )
-    if isinstance(X, (list, tuple)) or _holds_objects(X):
-        _check_shapes(X, owner)
+    if hasattr(X, "iloc"):
+        check_width(X, owner)
+    if isinstance(X, (list, tuple)):
+        _check_list(X, owner)
+    elif isinstance(X, np.ndarray):
+        _check_array(X, owner)
     for name, column in _columns(X):
         _check_column(column, name, owner, categories, advice)
     return X
@@ -83,35 +106,55 @@ def column_as_floats(column, name, owner, advice="Convert it to numbers."):
         return np.array([np.nan if _is_missing(v) else float(v) for v in values])
 
 
-def _holds_objects(X):
-    return isinstance(X, np.ndarray) and X.dtype == object
-
-
 def _unmasked(X):
     if not np.ma.getmaskarray(X).any():
         return np.ma.getdata(X)
-    wide = X.dtype if X.dtype.kind == "f" else np.float64
-    return X.astype(wide).filled(np.nan)
+    values = np.ma.getdata(X).astype(X.dtype if X.dtype.kind in "fc" else np.float64)
+    values[np.ma.getmaskarray(X)] = np.nan
+    return values
+
+
+def _check_array(X, owner):
+    """Refuse times, complex numbers, and arrays in an array."""
+    if X.dtype.kind in "mM":
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {X.dtype}. Convert them to "
+            "numbers that mean something, such as the hour or seconds."
+        )
+    if X.dtype.kind == "c":
+        raise ValueError(
+            f"{owner} needs rows of real numbers; got {X.dtype}. Complex data not "
+            "supported: give real and imaginary parts as columns."
+        )
+    if X.dtype == object and X.ndim == 1 and len(X) and np.ndim(X[0]):
+        _check_shapes(X, owner)
+
+
+def _check_list(X, owner):
+    """Refuse a list of rows of several shapes, or of what is no real number."""
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        _check_shapes(X, owner)
+        return
+    _check_array(array, owner)
+    odd = _first_odd(array.ravel()) if array.dtype == object else None
+    if odd is not None and not isinstance(odd, str):
+        raise ValueError(
+            f"{owner} needs rows of numbers; got {odd!r} in a list. Convert it to a "
+            "number, or leave it out."
+        )
 
 
 def _check_shapes(X, owner):
-    """Refuse rows that are arrays of several shapes."""
-    is_list = isinstance(X, (list, tuple))
-    if not is_list and (np.ndim(X) != 1 or not len(X) or not np.ndim(X[0])):
-        return
-    try:
-        if is_list:
-            np.asarray(X)
-            return
-        shapes = {np.shape(row) for row in X}
-    except ValueError:
-        shapes = {_shape(row) for row in X}
+    """Refuse rows that are arrays of several shapes, or an array of arrays."""
+    shapes = {_shape(row) for row in X}
+    if len(shapes) == 1 and isinstance(X, np.ndarray):
+        raise ValueError(
+            f"{owner} needs an array of numbers; got an array of {len(X)} arrays. "
+            "Give numpy.stack(X)."
+        )
     if len(shapes) == 1:
-        if not is_list:
-            raise ValueError(
-                f"{owner} needs an array of numbers; got an array of {len(X)} arrays. "
-                "Give numpy.stack(X)."
-            )
         return
     shown = ", ".join(map(str, islice(sorted(shapes), SHOWN)))
     more = f" and {len(shapes) - SHOWN} more" if len(shapes) > SHOWN else ""
@@ -142,6 +185,12 @@ def _columns(X):
 def _check_column(column, name, owner, categories, advice):
     """Refuse a column of a frame that is no column of numbers, and say what it is."""
     dtype = column.dtype
+    # pandas cannot take rows of such columns.
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        raise ValueError(
+            f"{owner} needs columns in the byte order of this machine; got column "
+            f"{name!r} of dtype {dtype.str}. Give X.astype(float)."
+        )
     if getattr(dtype, "kind", "O") in "biuf" or _is_numeric(dtype):
         return
     if getattr(dtype, "kind", "O") in "mM" or str(dtype).startswith(TIMES):

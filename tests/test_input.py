@@ -1,10 +1,14 @@
 """Rows on their way to an array of numbers: nothing is lost, and columns are named."""
 
+import warnings
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from helpers import refuses
+from scipy.sparse import csr_array, dok_array
 
 from skaug._input import as_numbers
 
@@ -82,8 +86,20 @@ def test_what_is_masked_is_missing():
     np.testing.assert_array_equal(as_numbers(X, "fit"), [[1, np.nan], [3, 4]])
     whole = as_numbers(np.ma.array([[1, 2]]), "fit")
     assert type(whole) is np.ndarray and whole.dtype.kind == "i"
-    narrow = np.ma.array(np.zeros((1, 2), np.float32), mask=[[True, False]])
-    assert as_numbers(narrow, "fit").dtype == np.float32
+    for dtype in (np.float16, np.float32):
+        narrow = np.ma.array(np.zeros((1, 2), dtype), mask=[[True, False]])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert as_numbers(narrow, "fit").dtype == dtype
+
+
+NO_ROWS = [{"a": [1, 2]}, "rows.csv", {1, 2}, 3, iter([1]), None]
+
+
+@pytest.mark.parametrize("rows", NO_ROWS)
+def test_what_is_no_array_of_rows_is_named(rows):
+    with refuses(f"fit needs rows of numbers; got a {type(rows).__name__}. Give an"):
+        as_numbers(rows, "fit")
 
 
 def test_recordings_of_unequal_length_get_one_sentence():
@@ -98,3 +114,32 @@ def test_recordings_of_unequal_length_get_one_sentence():
     with refuses(r"an array of 2 arrays. Give numpy.stack\(X\)"):
         as_numbers(np.array([None, *recordings[:1] * 2], dtype=object)[1:], "fit")
     assert as_numbers([[1, 2], [3, 4]], "fit") == [[1, 2], [3, 4]]
+
+
+def test_sparse_rows_are_left_to_scikit_learn():
+    for kind in (csr_array, dok_array):  # the latter is a dict
+        X = kind(np.eye(2))
+        assert as_numbers(X, "fit") is X
+
+
+AS_GIVEN = [list, np.asarray, np.ma.array, lambda X: list(map(list, X))]
+
+
+@pytest.mark.parametrize("as_given", AS_GIVEN)
+def test_a_list_is_refused_as_an_array_is(as_given):
+    with refuses("fit needs rows of real numbers; got complex128. Complex data not"):
+        as_numbers(as_given(np.array([[1j, 2.0]])), "fit")
+    with refuses(r"fit needs rows of numbers; got datetime64\[D\]. Convert them"):
+        as_numbers(as_given(np.array([["2026-01-02"]], "M8[D]")), "fit")
+
+
+def test_what_is_no_number_in_a_list_is_shown():
+    with refuses(r"needs rows of numbers; got datetime.date\(2026, 1, 2\) in a list"):
+        as_numbers([[1.0, date(2026, 1, 2)]], "fit")
+    for rows in ([[1.0, None]], [["1", 2.0]]):
+        assert as_numbers(rows, "fit") is rows
+
+
+def test_a_frame_without_columns_is_refused():
+    with refuses(r"fit needs one number or more in each row; got X of shape \(2, 0\)"):
+        as_numbers(pd.DataFrame(index=[0, 1]), "fit")

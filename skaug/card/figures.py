@@ -17,6 +17,7 @@ __all__ = ["card_figures", "part_figures"]
 SIDES = {"twin": ("0.5", "s", "plain twin"), "estimator": ("C0", "o", "estimator")}
 # Figures of more than these would be too small to read.
 MOST_CLASSES, MOST_GROUPS = 20, 40
+LONGEST = 30  # characters of a label
 
 
 def card_figures(estimator, X, y, sides, groups=None):
@@ -82,7 +83,7 @@ def _reliability(figure, y, sides):
 def _confusion(figure, y, side):
     from matplotlib.colors import ListedColormap, to_rgba_array
 
-    labels = [str(label) for label in side.classes.tolist()]
+    labels = [_short(str(label)) for label in side.classes.tolist()]
     longest = max(map(len, labels))
     size = max(3.6, 1.6 + 0.3 * len(side.classes) + 0.07 * longest)
     figure.set_size_inches(size + 0.4, size)
@@ -105,6 +106,11 @@ def _confusion(figure, y, side):
         display.ax_.set_xticks(range(len(labels)), labels, rotation=45, **ends)
     for text, share in zip(display.text_.ravel(), display.confusion_matrix.ravel()):
         text.set_text(f"{100 * share:.0f}" if share > 0 else "")
+
+
+def _short(label):
+    """A label that a figure has room for."""
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 3]}..."
 
 
 def _groups(figure, y, sides, groups):

@@ -9,11 +9,12 @@ derivative with respect to the row's weight. ``skaug/_paired.py`` has the error.
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.utils import Bunch, check_array, column_or_1d
+from sklearn.utils import Bunch, check_array
 from sklearn.utils.validation import _num_samples
 from skorch.dataset import ValidSplit
 
 from skaug._checks import Whole, check_value
+from skaug._input import as_numbers
 from skaug._labels import check_groups, check_labels
 from skaug._paired import log_losses
 from skaug.net.splits import hold_out
@@ -115,6 +116,11 @@ def worst_group_accuracy(y_true, y_pred, groups) -> float:
     )
     right = y_true == y_pred
     groups = check_groups(groups, n, name)
+    if groups is None or not n:
+        raise ValueError(
+            f"{name} needs rows with a group each; got {n} rows"
+            f"{'' if groups is not None else ' and no groups'}. Give one group or more."
+        )
     return float(group_means(right, groups)[1].min())
 
 
@@ -234,7 +240,7 @@ def scores_and_contributions(y, predicted, proba=None, classes=None, groups=None
 
 def _checked(y_true, proba, classes):
     name = "expected_calibration_error"
-    proba = np.asarray(proba)
+    proba = np.asarray(as_numbers(proba, name))
     if proba.ndim != 2:
         raise ValueError(
             f"{name} needs probabilities of shape (n, n_classes); got {proba.shape}. "
@@ -247,11 +253,11 @@ def _checked(y_true, proba, classes):
             f"{name} needs probabilities from 0 to 1; got some from {proba.min():.3g} "
             f"to {proba.max():.3g}. Give what predict_proba returns."
         )
-    classes = np.unique(y_true) if classes is None else column_or_1d(classes)
-    if len(classes) != proba.shape[1]:
+    classes = np.unique(y_true) if classes is None else np.asarray(classes)
+    if classes.shape != proba.shape[1:]:
         raise ValueError(
             f"{name} needs one class for each column of proba, {proba.shape[1]}; got "
-            f"{len(classes)}. Give classes=, such as the estimator's classes_."
+            f"{classes.tolist()}. Give classes=, such as the estimator's classes_."
         )
     unknown = sorted(set(y_true.tolist()) - set(classes.tolist()))
     if unknown:

@@ -14,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skaug._axes import channels_first
 from skaug._checks import (
+    BOOL,
     CHANNELS_LAST,
     Instance,
     OneOf,
     Rule,
     check_parameters,
     check_two_classes,
+    is_function,
     is_whole,
 )
 from skaug._input import as_numbers
@@ -187,6 +189,11 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
         "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),
         "rule": OneOf("one_standard_error", "best"),
+        "scoring": Rule(
+            lambda scoring: isinstance(scoring, str) or is_function(scoring),
+            "the name of a scorer, or a function",
+        ),
+        "refit": BOOL,
         "channels_last": CHANNELS_LAST,
         "cache": OneOf(None) | Instance((str, PathLike), "the path of a folder"),
     }
@@ -404,6 +411,13 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Rows to predict, of as many columns as in fit."""
         if isinstance(self._best(), Pipeline):
             validate_data(self, X, reset=False, skip_check_array=True)
+            is_head_ours = not isinstance(self.estimator, Pipeline)
+            if is_head_ours and not hasattr(X, "columns"):
+                raise ValueError(
+                    f"{type(self).__name__} needs a frame, as in fit; got a "
+                    f"{type(X).__name__}. Give one with the columns in "
+                    "feature_names_in_."
+                )
             return X
         # There is no first step that takes anything but arrays of numbers.
         return self._numbers(X, reset=False)

@@ -3,13 +3,15 @@
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaug._checks import OneOf, Rule, check_value
+from skaug._checks import Instance, OneOf, Rule, check_value
 from skaug._printing import Printed
 from skaug.files.arrays import read_arrays
 from skaug.files.labels import check_classes, groups_of
@@ -23,6 +25,12 @@ TABS = ("tab", "\\t")  # as people type it
 SEPARATOR = Rule(
     lambda sep: sep is None or (isinstance(sep, str) and re.fullmatch('[^"\r\n]', sep)),
     "a single character, or 'tab'",
+)
+COLUMN = Instance(Hashable, "the name of a column", "Give a text.")
+TEXTS = Rule(
+    lambda texts: np.iterable(texts) and all(isinstance(t, Hashable) for t in texts),
+    "a list of texts",
+    "Leave it out for none.",
 )
 
 
@@ -206,7 +214,7 @@ def read_file(
             return _reading(path, read_recordings(path))
         if ending == ".npz":
             return _reading(path, read_arrays(path, channels_last))
-        rows = read_table(path, target, groups, **_checked(**options))
+        rows = read_table(path, **_checked(target, groups, **options))
         return Reading(path.stem, **rows)
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(
@@ -224,16 +232,21 @@ def _check_no_table(path, **options):
         )
 
 
-def _checked(drop, sep, decimal, na):
+def _checked(target, groups, drop, sep, decimal, na):
     """Options of tables, checked; a single text is one name."""
-    sep = "\t" if sep in TABS else sep
-    check_value("read_file", "sep", sep, SEPARATOR)
-    check_value("read_file", "decimal", decimal, OneOf(".", ",", None))
-    drop, na = (
-        [one] if isinstance(one, (str, float, int)) else one for one in (drop, na)
-    )
-    na = frozenset(map(str, na))
-    return {"drop": list(drop), "sep": sep, "decimal": decimal, "na": na}
+    sep = "\t" if isinstance(sep, str) and sep in TABS else sep
+    drop, na = ([one] if isinstance(one, (str, Real)) else one for one in (drop, na))
+    for name, value, rule in (
+        ("target", target, COLUMN),
+        ("groups", groups, COLUMN),
+        ("drop", drop, TEXTS),
+        ("sep", sep, SEPARATOR),
+        ("decimal", decimal, OneOf(".", ",", None)),
+        ("na", na, TEXTS),
+    ):
+        check_value("read_file", name, value, rule)
+    options = {"target": target, "groups": groups, "sep": sep, "decimal": decimal}
+    return {**options, "drop": list(drop), "na": frozenset(map(str, na))}
 
 
 def _reading(path, rows):

@@ -7,6 +7,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from skaug._checks import is_function
+
 __all__ = ["rows_added", "samples_to_add"]
 
 STRATEGIES = ("auto", "all", "minority", "not minority", "not majority")
@@ -55,7 +57,7 @@ def _target(sampling_strategy, y, counts):
         return {k: counts[majority] for k in counts if k not in left_out}
     if isinstance(sampling_strategy, Real):
         return {minority: _by_ratio(sampling_strategy, counts, minority, majority)}
-    if callable(sampling_strategy):
+    if is_function(sampling_strategy):
         return sampling_strategy(y)
     if not isinstance(sampling_strategy, dict):
         raise ValueError(

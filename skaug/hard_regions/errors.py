@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from skaug._input import as_numbers
 from skaug.hard_regions.labels import checked_probabilities, mean_rank
 
 __all__ = ["error_doubts"]
@@ -54,9 +55,9 @@ def error_doubts(probabilities, class_hardness) -> np.ndarray:
     >>> error_doubts(p, hardness).round(2)
     array([0.17, 0.67, 0.67])
     """
-    p = check_array(probabilities, dtype=np.float64, input_name="probabilities")
-    p = checked_probabilities(p, (len(p), None), "error_doubts")
-    shares = check_array(class_hardness, dtype=np.float64, input_name="class_hardness")
+    p = checked_probabilities(probabilities, None, "error_doubts")
+    shares = as_numbers(class_hardness, "error_doubts")
+    shares = check_array(shares, dtype=np.float64, input_name="class_hardness")
     if shares.shape != p.shape:
         raise ValueError(
             "error_doubts needs class_hardness of the shape of the probabilities, "

@@ -28,7 +28,7 @@ import math
 import torch
 from sklearn.base import BaseEstimator
 
-from skaug._checks import Number, OneOf, check_parameters
+from skaug._checks import Number, OneOf, check_parameters, check_value
 from skaug.hard_regions.parts import BYTES_AT_ONCE, moments
 
 __all__ = [
@@ -39,6 +39,9 @@ __all__ = [
     "normal",
     "sample_latent",
 ]
+
+
+SPREAD = Number(0, hint="0 makes copies of the sources.") | OneOf("fixed")
 
 
 def sample_latent(mean, deviation, spread=1.0, *, generator=None):
@@ -71,6 +74,7 @@ def sample_latent(mean, deviation, spread=1.0, *, generator=None):
     >>> bool((z == 0).all())
     True
     """
+    check_value("sample_latent", "spread", spread, SPREAD)
     spreads = factors(len(mean), spread, generator).to(mean)
     return mean + spreads * deviation * normal(mean.shape, generator).to(mean), spreads
 
@@ -93,9 +97,7 @@ class Generator(BaseEstimator):
 
     # Whether ``fit`` reads its vectors in parts, so that the disk may hold them.
     reads_in_parts = False
-    _rules = {
-        "spread": Number(0, hint="0 makes copies of the sources.") | OneOf("fixed")
-    }
+    _rules = {"spread": SPREAD}
 
     def check(self):
         """Refuse parameters that are out of their range."""

@@ -136,14 +136,14 @@ def mean_rank(*doubts):
 
 
 def checked_probabilities(probabilities, shape, owner):
-    """Probabilities as float64 of a shape, whose second part may be None for any."""
-    p = check_array(probabilities, dtype=np.float64, input_name="probabilities")
-    n, n_classes = shape
-    if len(p) != n or p.shape[1] != (n_classes or p.shape[1]):
+    """Probabilities as float64, of a shape if one is given."""
+    p = as_numbers(probabilities, owner)
+    p = check_array(p, dtype=np.float64, input_name="probabilities")
+    if shape is not None and p.shape != shape:
         raise ValueError(
-            f"{owner} needs probabilities of shape ({n}, {n_classes or 'n_classes'}), "
-            f"a column for each class; got {p.shape}. Give what predict_proba returns, "
-            "with columns in the order of np.unique(y)."
+            f"{owner} needs probabilities of shape {shape}, a column for each class; "
+            f"got {p.shape}. Give what predict_proba returns, with columns in the "
+            "order of np.unique(y)."
         )
     sums = p.sum(axis=1)
     if p.min() < 0 or np.abs(sums - 1).max() > 1e-3:

@@ -32,17 +32,16 @@ import numpy as np
 import torch
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Instance, Number, OneOf, Whole
+from skaug._checks import BOOL, Number, OneOf, Whole
 from skaug.hard_regions.generators import Generator, normal, sample_latent
 from skaug.hard_regions.parts import Chosen, at_once_if_few
-from skaug.hard_regions.vae import fit_vae
+from skaug.hard_regions.vae import RULES, fit_vae
 from skaug.net.splits import hold_out
 
 __all__ = ["CVAEGenerator", "VAEGenerator", "collapse"]
 
 # Steps that a training takes at most until it has converged.
 MOST_STEPS = 20_000
-BOOL = Instance((bool, np.bool_), "True or False")
 
 
 class VAEGenerator(Generator):
@@ -116,8 +115,8 @@ class VAEGenerator(Generator):
     conditional, reads_in_parts = False, True
     _rules = {
         **Generator._rules,
-        "latent_dim": Whole(1),
-        "kl_weight": Number(0),
+        "latent_dim": RULES["latent_dim"],
+        "kl_weight": RULES["kl_weight"],
         "steps": Whole(1) | OneOf("auto", "converged"),
         "keep_residual": BOOL,
         "decoder_noise": Number(0),
@@ -169,6 +168,9 @@ class VAEGenerator(Generator):
         self.check()
         told = codes if self.conditional else None
         train, held_out = _a_tenth_held_out(X, codes, groups, random_state)
+        if self.conditional and len(codes[train].unique()) < len(codes.unique()):
+            # A class that is held out as a whole would not be learned.
+            train, held_out = torch.arange(len(X), device=X.device), None
         rows, rows_held_out = (_rows(X, side) for side in (train, held_out))
         self.vae_ = fit_vae(
             rows,

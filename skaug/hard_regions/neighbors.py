@@ -125,10 +125,11 @@ class MetricSpace:
 
     def least_closeness(self, radius):
         """Closeness of two points whose distance is `radius`, in the user's units."""
-        radius = radius / self.scale
+        radius = float(radius) / self.scale
         if self.metric == "cosine":
             return 1 - radius if radius < 2 else -math.inf
-        return -(radius**2) / 2 if self.by_product else -radius
+        # A square of floats that is too large is infinite; ``**`` would raise.
+        return -(radius * radius) / 2 if self.by_product else -radius
 
     def exact_distance(self, A, B):
         """Distances between rows of A and B at the same place, by differences."""

@@ -339,7 +339,7 @@ def class_potentials(
            [1.   , 0.   ]])
     """
     X_ref, codes, _ = _check_points(X_ref, y_ref)
-    X = check_array(X, dtype=X_ref.dtype.type)
+    X = check_array(as_numbers(X, "class_potentials"), dtype=X_ref.dtype.type)
     if X.shape[1] != X_ref.shape[1]:
         raise ValueError(
             "class_potentials needs X as wide as X_ref; got "
@@ -408,7 +408,7 @@ def auto_radius(
     >>> round(auto_radius(load_iris().data), 5)
     0.00065
     """
-    X = check_array(X, dtype=[np.float64, np.float32])
+    X = check_array(as_numbers(X, "auto_radius"), dtype=[np.float64, np.float32])
     groups = _group_codes(groups, len(X))
     check_value("auto_radius", "n_neighbors", n_neighbors, Whole(1))
     _check_metric(metric)

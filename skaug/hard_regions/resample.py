@@ -13,7 +13,6 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     clone,
-    is_classifier,
 )
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
@@ -25,6 +24,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from skaug._checks import is_classifying
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
 from skaug.net.interrupts import interrupts_raised
@@ -159,7 +159,7 @@ class ResampledClassifier(
                 f"a {type(self.sampler).__name__}. skaug's samplers have it with "
                 "output='samples'."
             )
-        if not is_classifier(self.estimator):
+        if not is_classifying(self.estimator):
             raise TypeError(
                 "ResampledClassifier needs an estimator that classifies; got "
                 f"a {type(self.estimator).__name__}. Give a classifier, or a Pipeline "

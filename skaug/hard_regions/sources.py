@@ -109,9 +109,10 @@ class HardPoints(BaseEstimator):
     @property
     def advice(self):
         """What to do if there is no source."""
-        if self.rule == "supported":
+        rule = self.rule if isinstance(self.rule, str) else None  # before the check
+        if rule == "supported":
             return "Decrease share"
-        by_share = self.rule in ("random", "top") and self.share is not None
+        by_share = rule in ("random", "top") and self.share is not None
         return "Increase share" if by_share else "Increase radius"
 
     def check(self):

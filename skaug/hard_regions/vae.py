@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from skaug._checks import Number, Whole, check_value
 from skaug._progress import Progress, prints_lines
 from skaug._random import new_generator, own_generators
 from skaug.hard_regions.parts import (
@@ -18,6 +19,14 @@ from skaug.hard_regions.parts import (
 )
 
 __all__ = ["VAE", "fit_vae"]
+
+RULES = {
+    "latent_dim": Whole(1),
+    "hidden": Whole(1),
+    "kl_weight": Number(0),
+    "batch_size": Whole(1),
+    "lr": Number(0, open_low=True),
+}
 
 
 class VAE(nn.Module):
@@ -256,7 +265,8 @@ def fit_vae(
     Raises
     ------
     ValueError
-        If training diverged, so that decoded rows are not finite.
+        If a parameter is out of its range, or training diverged, so that decoded rows
+        are not finite.
 
     Examples
     --------
@@ -270,6 +280,14 @@ def fit_vae(
     >>> r2 > 0.9
     True
     """
+    for name, value in (
+        ("latent_dim", latent_dim),
+        ("hidden", hidden),
+        ("kl_weight", kl_weight),
+        ("batch_size", batch_size),
+        ("lr", lr),
+    ):
+        check_value("fit_vae", name, value, RULES[name])
     generator = new_generator(random_state)
     with own_generators(X.device, random_state):
         vae = VAE(X.shape[1], latent_dim, hidden, n_classes).to(X.device, X.dtype)
@@ -406,4 +424,4 @@ def _batches(n, size, generator, device):
     """Row numbers in random batches, pass after pass."""
     while True:
         order = torch.randperm(n, generator=generator).to(device)
-        yield from reversed(order.split(size))
+        yield from reversed(order.split(int(size)))  # torch takes no number of NumPy

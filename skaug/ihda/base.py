@@ -31,6 +31,8 @@ def checked_base(estimator, balance, weights):
             f"skorch; got a {type(net).__name__}. Give the net; pipelines and "
             "samplers go around the finetuner."
         )
+    if isinstance(net, NetClassifier):
+        net._check_parameters()
     for name in ("logit_adjustment", "class_weight"):
         if balance and getattr(net, name, None):
             raise ValueError(

@@ -1,5 +1,6 @@
 """What IHDA tells the model card; ``skaug/card/methods.py`` explains the functions."""
 
+from skaug._checks import is_number
 from skaug._table import table
 from skaug.ihda.activation_display import ActivationDisplay
 from skaug.ihda.refits import as_chosen
@@ -17,7 +18,8 @@ def plain(finetuner):
     if finetuner.estimator is None:
         # The default is written out: who trains the twin may have to set its epochs.
         twin.set_params(estimator=NetClassifier())
-    if not finetuner.synthetic_share:
+    share = finetuner.synthetic_share
+    if is_number(share) and share == 0:
         return twin, ""
     words = "synthetic_share=0, no samples in fine-tuning"
     return twin.set_params(synthetic_share=0), words

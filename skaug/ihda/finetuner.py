@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.dataset import ValidSplit
 
 from skaug._checks import (
+    BOOL,
     MEMORY,
     Number,
     OneOf,
@@ -308,6 +309,7 @@ default="all"
             "a list or dict of these, one per level",
         ),
         "skip_probability": Number(0, 1) | OneOf("validated"),
+        "balance": BOOL,
         "validation": Number(0, 1, open_low=True, open_high=True)
         | Whole(2)
         | OneOf(

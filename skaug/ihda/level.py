@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils import Bunch
 
+from skaug._checks import Number, Whole, check_value
 from skaug._files import as_gib
 from skaug.hard_regions.latent_generators import collapse
 from skaug.hard_regions.parts import bytes_of_row, parts
@@ -55,6 +56,9 @@ def level_skip_probability(number, probability):
     >>> [round(level_skip_probability(l, 0.5), 2) for l in (1, 2, 10)]
     [0.5, 0.3, 0.15]
     """
+    of_levels = Whole(1, hint="Levels are counted from 1.")
+    check_value("level_skip_probability", "number", number, of_levels)
+    check_value("level_skip_probability", "probability", probability, Number(0, 1))
     return probability / (1 + math.log(number))
 
 

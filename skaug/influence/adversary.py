@@ -78,19 +78,13 @@ class Adversary:
 
     def _losses(self, real, fake, features):
         """Losses of the discriminators and of the generator, over rows and features."""
+        pairs = [torch.cat(self._standardised(views), dim=1) for views in (real, fake)]
         logits = [
-            [
-                self.of_rows(self._standardised(torch.cat(two, dim=1)))[:, 0]
-                for two in (real, fake)
-            ],
+            [self.of_rows(pair)[:, 0] for pair in pairs],
             [self.of_features(part)[:, 0] for part in features],
         ]
-        pairs = [relativistic_losses(*pair) for pair in logits]
-        return [sum(losses) for losses in zip(*pairs)]
+        losses = [relativistic_losses(*both) for both in logits]
+        return [sum(of_both) for of_both in zip(*losses)]
 
     def _standardised(self, views):
-        mean, scale = (
-            torch.cat([part, part], dim=1)
-            for part in (self.network.mean, self.network.scale)
-        )
-        return (views - mean) / scale
+        return [self.network.in_standard_units(view) for view in views]

@@ -7,12 +7,20 @@ kinds of augmentation share: rows to hold out, trainings of F, views, the last t
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_random_state
 from skorch import NeuralNetClassifier
 
 from skaug._axes import channels_first
-from skaug._checks import MEMORY, OneOf, Rule, check_parameters, check_two_classes
+from skaug._checks import (
+    BOOL,
+    MEMORY,
+    OneOf,
+    Rule,
+    check_parameters,
+    check_two_classes,
+    is_classifying,
+)
 from skaug._components import ComponentsMixin
 from skaug._input import checked_rows
 from skaug._labels import check_groups, check_labels
@@ -29,12 +37,6 @@ from skaug.net.rows import type_of_rows
 from skaug.net.splits import all_splits
 
 __all__ = ["InfluenceAugmenter"]
-
-
-def _is_classifier(value):
-    # A class has the method too, and cannot be cloned.
-    is_object = hasattr(value, "__sklearn_tags__") and not isinstance(value, type)
-    return is_object and is_classifier(value)
 
 
 SETTINGS = ("", "channels_last=False of the estimator, a NetClassifier")
@@ -220,9 +222,11 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         "solver": RULES["solver"],
         "output": OneOf("samples", "views"),
         "n_views": N_VIEWS,
+        "calibrate": BOOL,
+        "refit": BOOL,
         "guard": OneOf(True, False)
         | Rule(
-            _is_classifier,
+            is_classifying,
             "a classifier",
             "Give an object such as LogisticRegression(), or True, which asks one for "
             "fit_resample.",
@@ -282,7 +286,7 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
         self : InfluenceAugmenter
             Itself.
         """
-        guard = self.guard is not False
+        guard = self._guard_given is not False
         self._fit(X, y, groups, X_val, y_val, guard=guard, refit=self.refit)
         return self
 
@@ -329,7 +333,13 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
     def _checked_rows(self, X, *, reset=False):
         dtype = [np.float64, np.float32]
         X = checked_rows(self, X, dtype=dtype, allow_nd=True, reset=reset)
-        return X if self._channels_last() is False else self._questioned(X)
+        last = self._channels_last()
+        return self._questioned(X) if last is None or last else X
+
+    @property
+    def _guard_given(self):
+        """`guard`, with NumPy's True and False, as searches set them, as Python's."""
+        return bool(self.guard) if isinstance(self.guard, np.bool_) else self.guard
 
     def _channels_last(self):
         return getattr(self.estimator, "channels_last", None)
@@ -376,6 +386,8 @@ class InfluenceAugmenter(ViewsMixin, ComponentsMixin, BaseEstimator):
                 f"weight; got class_weight={net.class_weight!r}. Take "
                 "logit_adjustment=1 for classes of unequal size."
             )
+        if isinstance(net, NetClassifier):
+            net._check_parameters()
         check_parameters(self, self._rules)
         warn_without_seed(self)
 

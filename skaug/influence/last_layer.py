@@ -36,7 +36,14 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skaug._checks import Number, OneOf, check_parameters, check_two_classes
+from skaug._checks import (
+    BOOL,
+    Number,
+    OneOf,
+    Whole,
+    check_parameters,
+    check_two_classes,
+)
 from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
@@ -73,7 +80,13 @@ RULES = {
     "solver": OneOf(
         "auto", "cholesky", "cg", "stochastic", hint="'auto' chooses by size."
     ),
+    "calibrate": BOOL,
+    "tol": Number(0, open_low=True),
+    "batch_size": Whole(1),
 }
+
+# torch takes arrays that lie forwards in memory and may be written to.
+FOR_TORCH = {"dtype": np.float64, "order": "C", "force_writeable": True}
 
 
 def _checked(features):
@@ -244,7 +257,7 @@ class LastLayerInfluence(BaseEstimator):
         """
         check_parameters(self, RULES)
         if self.estimator is None:
-            X = checked_rows(self, X, dtype=np.float64)
+            X = checked_rows(self, X, **FOR_TORCH)
             y = check_labels(y, len(X), "LastLayerInfluence")
             self.classes_ = np.unique(y)
             check_two_classes(self.classes_, "LastLayerInfluence")
@@ -323,9 +336,7 @@ class LastLayerInfluence(BaseEstimator):
             ``damping / 2`` times its squared weights. The last layer of a trained
             network is not there, and would move even if no row was left out.
         """
-        features, _, loss = self._validation(X_val, y_val)
-        target = torch.from_numpy(np.searchsorted(self.classes_, y_val))
-        target = target.to(features.device)
+        features, target = self._features_and_codes(X_val, y_val)
         n, weight, codes = self._n(), self._weight(), self.errors_.argmin(dim=1)
         gradient = self.errors_.T @ self.features_ / n + self.damping * weight
         if gradient.norm() > 1e-6 * (1 + weight.norm()):
@@ -335,7 +346,8 @@ class LastLayerInfluence(BaseEstimator):
                 "there. Give the network's features as X, and no estimator."
             )
         logits = features @ weight.T
-        scale = 1 / best_temperature(logits, target) if self.calibrate else 1.0
+        scale = self._scale(logits, target)
+        loss = float(torch.nn.functional.cross_entropy(scale * logits, target))
         of_all = self.features_, codes, weight, features, target
         if effective_n_jobs(self.n_jobs) > 1:  # joblib keeps large arrays once
             of_all = [tensor.cpu().numpy() for tensor in of_all]
@@ -504,7 +516,7 @@ class LastLayerInfluence(BaseEstimator):
         keep = isinstance(X, torch.Tensor) and X.requires_grad
         if self.estimator is None:
             if not keep:
-                X = checked_rows(self, X, dtype=np.float64, reset=False)
+                X = checked_rows(self, X, reset=False, **FOR_TORCH)
             return _checked(_with_ones(torch.as_tensor(X, dtype=torch.float64)))
         name, head = self._head()
         net = apart(self._net(), name)
@@ -575,9 +587,12 @@ class LastLayerInfluence(BaseEstimator):
         """Features, derivatives by the logits, and mean loss of validation rows."""
         features, target = self._features_and_codes(X_val, y_val)
         logits = features @ self._weight().T
-        scale = 1 / best_temperature(logits, target) if self.calibrate else 1.0
+        scale = self._scale(logits, target)
         loss = float(torch.nn.functional.cross_entropy(scale * logits, target))
         return features, scale * softmax_errors(scale * logits, target), loss
+
+    def _scale(self, logits, target):
+        return 1 / best_temperature(logits, target) if self.calibrate else 1.0
 
     def _direction_and_loss(self, X_val, y_val):
         features, errors, loss = self._validation(X_val, y_val)

@@ -61,7 +61,7 @@ def codes_of(y, n, classes, owner):
 
 def warn_of_few(y_val, owner, stacklevel=3):
     """Warn of validation rows whose mean gradient says little about new rows."""
-    if len(y_val) < FEWEST_VALIDATION_ROWS:
+    if y_val is not None and len(y_val) < FEWEST_VALIDATION_ROWS:
         warnings.warn(
             f"{owner} needs {FEWEST_VALIDATION_ROWS} validation rows or more; got "
             f"{len(y_val)}. The gradient of so few says more about them than about new "

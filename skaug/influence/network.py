@@ -149,8 +149,12 @@ class AugmentationNetwork(nn.Module):
     def encode(self, X, stage=None):
         """Codes (n, code_dim) of rows, of the first stage by default, parts dropped."""
         stage = self.stages[0] if stage is None else stage
-        code = stage.encoder((X - self.mean) / self.scale)
+        code = stage.encoder(self.in_standard_units(X))
         return functional.dropout(code, self.dropout)
+
+    def in_standard_units(self, X):
+        """Rows as networks read them: by channel, in float32 if rows are in float64."""
+        return ((X - self.mean) / self.scale).float()
 
     def parts(self, X, code, stage=None):
         """What the branches make of rows under given codes.
@@ -174,7 +178,10 @@ class AugmentationNetwork(nn.Module):
         """
         stage = self.stages[0] if stage is None else stage
         fields = {
-            branch: [self.bound * torch.tanh(self._smooth(field)) for field in parts]
+            branch: [
+                self.bound * torch.tanh(self._smooth(field)).to(X.dtype)
+                for field in parts
+            ]
             for branch, parts in stage.fields(code).items()
         }
         parts = Bunch(shift=None, warped=None, change=None, view=X)

@@ -94,12 +94,9 @@ def train_network(
             loss = loss - value
             losses["objective"].append(float(value.detach()))
         if pretraining or gan_weight > 0:
-            # The GAN turns clean rows into what the baseline makes of them.
-            X, codes_of_X = X[::2], codes_of_X[::2]  # as it makes two views of each
-            with torch.no_grad():
-                real = [_after_baseline(baseline, X, codes_of_X) for _ in range(2)]
-            fake = [network(X) for _ in range(2)]
-            of_generator, of_discriminator = adversary.step(real, fake)
+            of_generator, of_discriminator = adversary.step(
+                *_two_views(network, baseline, X[::2], codes_of_X[::2])
+            )
             loss = loss + (1.0 if pretraining else gan_weight) * of_generator
             losses["generator"].append(float(of_generator.detach()))
             losses["discriminator"].append(of_discriminator)
@@ -118,15 +115,20 @@ def train_network(
     return losses
 
 
+def _two_views(network, baseline, X, codes):
+    """Two views of each clean row by the baseline, and two by the network."""
+    with torch.no_grad():
+        real = [_after_baseline(baseline, X, codes) for _ in range(2)]
+    return real, [network(X) for _ in range(2)]
+
+
 def share_of_draws(network, baseline, X, codes):
     """How far two draws of a row differ by the network, relative to the baseline's."""
     with torch.no_grad():
-        own = network(X) - network(X)
-        given = _after_baseline(baseline, X, codes) - _after_baseline(
-            baseline, X, codes
-        )
+        real, fake = _two_views(network, baseline, X, codes)
     own, given = (
-        float((part / network.scale).square().mean()) for part in (own, given)
+        float(((one - other) / network.scale).square().mean())
+        for one, other in (fake, real)
     )
     return (own / given) ** 0.5 if given > 0 else float("inf")
 

@@ -65,9 +65,9 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
         """
         as_numbers(X, type(self).__name__)
         check_columns(X, type(self).__name__)
-        data = self._fit(X, y, groups, guard=self.guard is True)
+        data = self._fit(X, y, groups, guard=self._guard_given is True)
         values = self._checked_rows(X)
-        if self.guard is not False and self.accepted_:
+        if self._guard_given is not False and self.accepted_:
             self._ask_classifier(X, values, data)
         n, n_views = len(data.y), self.n_views if self.accepted_ else 0
         rows = np.arange(n)
@@ -83,8 +83,8 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
 
     def _ask_classifier(self, X, values, data):
         """Refuse views that harm a classifier, or that do not help the one given."""
-        given = self.guard is not True
-        reader = self.guard if given else default_reader()
+        given = self._guard_given is not True
+        reader = self._guard_given if given else default_reader()
         if not given:  # it takes rows as networks do, the others as the user has them
             X = values = data.X
         train, held_out = (
@@ -130,7 +130,7 @@ class ViewsMixin(SamplerMixin, OneToOneFeatureMixin, TransformerMixin):
             One view of each row, in order. If the guard refuses what was learned, the
             rows as they are.
         """
-        guard = self.guard is not False
+        guard = self._guard_given is not False
         data = self._fit(X, y, groups, X_val, y_val, guard=guard)
         if self.accepted_:
             warnings.warn(

@@ -4,6 +4,7 @@ import math
 
 from sklearn.base import clone
 
+from skaug._checks import is_number
 from skaug._table import table
 
 __all__ = ["figures", "plain", "tables"]
@@ -12,9 +13,9 @@ __all__ = ["figures", "plain", "tables"]
 def plain(net):
     """The same net with strength 0, whose loss is the cross-entropy."""
     twin = clone(net)
-    if not net.strength:
+    if is_number(net.strength) and net.strength == 0:
         return twin, ""
-    return twin.set_params(strength=0), f"strength=0 in place of {net.strength:g}"
+    return twin.set_params(strength=0), f"strength=0 in place of {net.strength}"
 
 
 def tables(part):

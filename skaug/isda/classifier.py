@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from skorch.utils import is_dataset, to_tensor
 
-from skaug._checks import Number, OneOf, Rule
+from skaug._checks import Instance, Number, OneOf, Rule
 from skaug.isda.loss import ISDALoss
 from skaug.net.classifier import NetClassifier
 from skaug.net.head import bare, capture_input, check_head, linear_head
@@ -142,6 +142,8 @@ class ISDAClassifier(NetClassifier):
             "criterion__weight and the like are passed on.",
         ),
         "strength": Number(0, hint="0 turns the augmentation off."),
+        "classifier_layer": Instance(str, "the name of a layer")
+        | OneOf(None, hint="None takes the last plain nn.Linear."),
         "schedule": OneOf(
             "iteration",
             "epoch",

@@ -18,6 +18,8 @@ __all__ = ["ClassCovariance"]
 
 KINDS = ("full", "pooled", "diagonal", "shared", "identity", "low_rank")
 RULES = {
+    "n_classes": Whole(1, hint="Give the outputs of the last layer."),
+    "n_features": Whole(1, hint="Give the inputs of the last layer."),
     "kind": OneOf(*KINDS, hint="'full' is the paper's choice."),
     "rank": Whole(1, hint="It is the number of directions that 'low_rank' keeps."),
     "forgetting": Number(0, 1, open_high=True, hint="0 counts all rows alike."),

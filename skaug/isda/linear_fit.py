@@ -204,7 +204,7 @@ def solve(problem, C, start=None, max_iter=1000, tol=1e-4):
     message : str or None
         Why the solver stopped early, if it did.
     """
-    penalty = 1 / (C * problem.weights.sum())
+    penalty = 1 / C / problem.weights.sum()  # their product may be too large
     unit = problem.units(penalty)
     if start is None:
         start = np.zeros_like(unit)

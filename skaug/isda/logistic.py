@@ -12,6 +12,7 @@ from sklearn.utils.validation import (
 )
 
 from skaug._checks import (
+    BOOL,
     Number,
     OneOf,
     Rule,
@@ -158,8 +159,10 @@ class ISDALogisticRegression(ClassifierMixin, BaseEstimator):
         "temperature": Number(0, open_low=True)
         | OneOf("cv", hint="1 leaves the logits as they are."),
         "logit_adjustment": Number(0, hint="0 leaves the logits as they are."),
+        "fit_intercept": BOOL,
         "max_iter": Whole(1),
         "tol": Number(0, open_low=True),
+        "warm_start": BOOL,
     }
 
     def __init__(

@@ -3,12 +3,17 @@
 import torch
 from torch import nn
 
+from skaug._checks import Instance, Number, check_value
 from skaug.isda.covariance import ClassCovariance
 from skaug.isda.given import GivenCovariance
 from skaug.isda.quadratic_form import class_quadratic_form
 from skaug.net.weights import counts_of, mean_loss
 
 __all__ = ["ISDALoss", "augmented_logits"]
+
+STRENGTH = Number(0, hint="0 leaves logits as they are.") | Instance(
+    torch.Tensor, "a tensor"
+)
 
 
 def augmented_logits(logits, target, weight, covariance, strength):
@@ -59,6 +64,7 @@ def augmented_logits(logits, target, weight, covariance, strength):
     >>> augmented_logits(logits, torch.tensor([0]), weight, covariance, strength=0.5)
     tensor([[0.0000, 0.5000]])
     """
+    check_value("augmented_logits", "strength", strength, STRENGTH)
     if strength == 0:
         return logits
     classes, place = torch.unique(target, return_inverse=True)

@@ -88,7 +88,8 @@ def load_backbone(backbone, owner):
     if isinstance(backbone, str):
         with own_generators():
             return _lite0(owner) if backbone == LITE0 else _by_name(backbone, owner)
-    if isinstance(backbone, tuple) and len(backbone) == 2:
+    is_pair = isinstance(backbone, tuple) and len(backbone) == 2
+    if is_pair and isinstance(backbone[1], (str, os.PathLike)):
         with own_generators():
             return _with_weights(*backbone, owner)
     raise ValueError(

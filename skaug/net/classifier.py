@@ -15,10 +15,12 @@ from torch.utils.data import DataLoader, Subset
 
 from skaug._checks import (
     CHANNELS_LAST,
+    Number,
     OneOf,
     Rule,
     Whole,
     check_parameters,
+    is_function,
     is_number,
 )
 from skaug._labels import check_groups, check_labels
@@ -274,13 +276,18 @@ class NetClassifier(
     _modules_given = ("module",)  # parameters that may be networks
     _rules = {
         "module": Rule(
-            lambda module: module is None or callable(module),
-            "a class, a callable, an instance or None",
+            lambda module: (
+                module is None
+                or is_function(module)
+                or (isinstance(module, type) and issubclass(module, nn.Module))
+            ),
+            "a class of modules, a callable, an instance or None",
             "None takes a network for the number of axes of X.",
         ),
         "logit_adjustment": ADJUSTMENT,
         "class_weight": CLASS_WEIGHT,
         "callbacks": CALLBACKS,
+        "lr": Number(0, hint="It is the rate at the start of the schedule."),
         "lr_schedule": OneOf(
             "cosine",
             "constant",
@@ -290,6 +297,13 @@ class NetClassifier(
         | OneOf("auto", hint="'auto' takes as many as the steps need."),
         "batch_size": Whole(1) | OneOf(-1, hint="-1 takes all rows."),
         "train_split": TRAIN_SPLIT,
+        "classes": Rule(
+            lambda classes: (
+                classes is None or (np.ndim(classes) == 1 and len(classes) > 0)
+            ),
+            "None or a list of labels",
+            "None takes those of y.",
+        ),
         "channels_last": CHANNELS_LAST,
     }
 

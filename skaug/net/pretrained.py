@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skaug._checks import Instance, OneOf, Rule, Whole, check_parameters
+from skaug._checks import Instance, OneOf, Rule, Whole, check_parameters, is_function
 from skaug._input import checked_rows
 from skaug._labels import check_labels
 from skaug._progress import Progress
@@ -154,7 +154,7 @@ class PretrainedFeatures(
     _rules = {
         "layer": Instance(str, "'auto' or the name of a layer"),
         "preprocess": OneOf("auto", None)
-        | Rule(callable, "a function of a batch", "'auto' suits the backbone."),
+        | Rule(is_function, "a function of a batch", "'auto' suits the backbone."),
         "normalize": OneOf("sqrt_l2", "l2", None, hint="None leaves features."),
         "augment": FUNCTION | OneOf(None),
         "n_views": Whole(0, hint="0 makes none."),

@@ -23,7 +23,6 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     clone,
-    is_classifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
@@ -40,6 +39,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from skaug._checks import is_classifying
 from skaug._components import InnerEstimatorMixin, inner_has
 from skaug._labels import check_labels
 from skaug.net.interrupts import interrupts_raised
@@ -211,6 +211,11 @@ class PriorShift(
             The fitted classifier.
         """
         self._check_estimator()
+        name = type(self).__name__
+        if self.train_prior is None or y is not None:
+            y = check_labels(y, _num_samples(X), name)
+        if self.train_prior is None:
+            weights = check_weights(sample_weight, len(y), name)
         fit_params = {k: v for k, v in fit_params.items() if v is not None}
         fit_params = self._routed(sample_weight, fit_params)
         with interrupts_raised():
@@ -218,8 +223,7 @@ class PriorShift(
         classes = self.estimator_.classes_
         if self.train_prior is None:
             self._warn_if_balanced()
-            y = check_labels(y, _num_samples(X), type(self).__name__)
-            counts = self._counted(y, sample_weight)
+            counts = self._counted(y, weights)
             self.train_prior_ = np.exp(log_prior(counts))
         else:
             self.train_prior_ = _shares("train_prior", self.train_prior, classes)
@@ -227,9 +231,8 @@ class PriorShift(
         return self
 
     def _check_estimator(self):
-        is_object = not isinstance(self.estimator, type)
-        has_proba = is_object and hasattr(self.estimator, "predict_proba")
-        if not has_proba or not is_classifier(self.estimator):
+        has_proba = hasattr(self.estimator, "predict_proba")
+        if not has_proba or not is_classifying(self.estimator):
             raise TypeError(
                 "PriorShift needs a classifier with predict_proba; got "
                 f"{self.estimator!r}. Put a CalibratedClassifierCV around "
@@ -252,11 +255,10 @@ class PriorShift(
             )
         return fit_params
 
-    def _counted(self, y, sample_weight):
+    def _counted(self, y, weights):
         """Total weight of the rows of each class."""
         labels, place = np.unique(y, return_inverse=True)
-        sample_weight = check_weights(sample_weight, len(y), type(self).__name__)
-        sums = np.bincount(place, sample_weight)
+        sums = np.bincount(place, weights)
         weight_of = dict(zip(labels.tolist(), sums.tolist()))
         classes = self.classes_.tolist()
         missing = [label for label in classes if label not in weight_of]

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from skaug._axes import channels_first
 from skaug._checks import check_shape_of_fit
-from skaug._input import as_numbers
+from skaug._input import as_numbers, check_width
 from skaug._labels import check_labels
 from skaug.net.batches import as_tensor
 from skaug.net.input_norm import InputNorm
@@ -112,12 +112,8 @@ class TakesRows:
                 f"{type(self).__name__} needs rows of numbers; got {X.dtype}. Convert "
                 "them, such as dates to seconds."
             )
-        if 0 in X.shape[1:]:
-            raise ValueError(
-                f"{type(self).__name__} needs one number or more in each row; got X of "
-                f"shape {X.shape}. Look at how X was made."
-            )
-        if X.dtype.kind != "f" or not len(X):
+        check_width(X, type(self).__name__)
+        if X.dtype.kind != "f" or X.dtype.itemsize < 4 or not len(X):
             return
         # Without a copy of all rows, which np.abs would make.
         axes = _other_axes(X)

@@ -1,5 +1,6 @@
 """Hold out rows for validation, whole groups at a time where rows belong together."""
 
+import math
 import warnings
 from numbers import Real
 
@@ -15,7 +16,7 @@ from sklearn.model_selection import (
 )
 from skorch.dataset import ValidSplit
 
-from skaug._checks import Number, Rule, Whole, is_number, is_whole
+from skaug._checks import Number, Rule, Whole, is_function, is_number, is_whole
 from skaug._labels import check_groups
 
 __all__ = [
@@ -33,7 +34,7 @@ TRAIN_SPLIT = (
     Number(0, 1, open_low=True, open_high=True)
     | Whole(2)
     | Rule(
-        lambda split: split is None or split is False or callable(split),
+        lambda split: split is None or split is False or is_function(split),
         "None or a callable such as skorch's ValidSplit",
         "0.2 holds out a fifth, 5 the first of five folds, None nothing.",
     )
@@ -46,13 +47,21 @@ def as_split(split):
 
 
 def check_room(split, codes, classes, name):
-    """Refuse classes of one row, for which a stratified split has no room."""
+    """Refuse classes and rows of which a stratified split has no room for all."""
     counts = np.bincount(codes, minlength=len(classes))
     if 1 in counts:
         raise ValueError(
             f"{name} needs two rows or more of each class for train_split={split}, "
             f"which is stratified; got one of {classes[counts == 1].tolist()}. Merge "
             f"classes, or set train_split=skorch.dataset.ValidSplit({split})."
+        )
+    n, n_classes = len(codes), (counts > 0).sum()
+    n_held_out = math.ceil(split * n)
+    if split < 1 and min(n_held_out, n - n_held_out) < n_classes:
+        raise ValueError(
+            f"{name} needs a row of each class on both sides of train_split={split}; "
+            f"got {n} rows of {n_classes} classes, {n_held_out} of them held out. Give "
+            "more rows, or hold out another share."
         )
 
 
@@ -78,27 +87,29 @@ def hold_out(split, y, groups=None, *, random_state=None, name="hold_out"):
 def all_splits(cv, y, groups=None, *, random_state=None, name="all_splits"):
     """List all splits, with no group on both sides; a share of groups is by chance."""
     cv = 0.4 if isinstance(cv, str) and cv == "holdout" else cv
-    if isinstance(cv, (str, bool)) or (
-        isinstance(cv, Real) and not (0 < cv < 1 or (cv >= 2 and cv == int(cv)))
-    ):
+    is_several = np.iterable(cv) and not isinstance(cv, (str, bytes, dict))
+    if is_several and not hasattr(cv, "split"):
+        cv = list(cv)  # it may be an iterator
+    if not _may_split(cv):
         raise ValueError(
             f"{name} needs cv to be 'holdout', a share below 1, a number of folds of 2 "
             f"or more, or a splitter; got {cv!r}. 0.2 holds out a fifth, 5 takes five "
             "folds."
         )
-    groups = check_groups(groups, len(y), name)
-    if groups is not None and len(np.unique(groups)) < 2:
-        raise ValueError(
-            f"{name} needs two groups or more to hold one out; got "
-            f"{np.unique(groups).tolist()}. Give X_val and y_val, or no groups."
-        )
     split = ValidSplit(cv, stratified=_can_stratify(cv, y))
-    return list(_splits(split, y, groups, random_state, name))
+    splits = list(_splits(split, y, groups, random_state, name))
+    if not splits:
+        raise ValueError(
+            f"{name} needs cv to give a split or more; got none from {cv!r}. 5 takes "
+            "five folds."
+        )
+    return splits
 
 
 # ``cv`` is as above, and ``codes`` are class codes. A number of folds is lowered to the
 # rows of the largest class, so that a few rows of each class suffice. Rarer classes are
-# held out in some folds only.
+# held out in some folds only. A share is the same at each call, since nobody gives a
+# seed.
 def folds_of_few(cv, codes, groups=None, *, name="folds_of_few"):
     """List stratified splits of rows of which classes may have a few only."""
     if is_whole(cv):
@@ -112,7 +123,17 @@ def folds_of_few(cv, codes, groups=None, *, name="folds_of_few"):
         cv = kind(max(2, min(int(cv), most)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return all_splits(cv, codes, groups, name=name)
+        return all_splits(cv, codes, groups, random_state=0, name=name)
+
+
+def _may_split(cv):
+    """Whether it is a share, a number of folds, a splitter, or a list of pairs."""
+    if is_number(cv):
+        return 0 < cv < 1 or (cv >= 2 and float(cv).is_integer())
+    if isinstance(cv, list):
+        return all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in cv)
+    is_splitter = hasattr(cv, "split") and not isinstance(cv, (str, bytes))
+    return is_splitter or cv is None
 
 
 def _can_stratify(cv, y):
@@ -126,6 +147,11 @@ def _can_stratify(cv, y):
 def _splits(split, y, groups, random_state, name):
     """Yield splits of row numbers, each checked for groups on both sides."""
     groups = check_groups(groups, len(y), name)
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise ValueError(
+            f"{name} needs two groups or more to hold one out; got "
+            f"{np.unique(groups).tolist()}. Give rows of others too, or no groups."
+        )
     cv = _splitter(split, y, groups, random_state)
     for train, valid in cv.split(np.zeros(len(y)), y, groups):
         if groups is not None and set(groups[train]) & set(groups[valid]):

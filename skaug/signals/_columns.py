@@ -24,8 +24,9 @@ def check_names(frame, channels, others, owner):
                 f"{type(name).__name__}. Make it a column of the table."
             )
     channels = [channels] if isinstance(channels, str) else channels
-    channels = [] if channels is None else list(channels)  # an Index of pandas, too
-    if not channels or len(set(channels)) < len(channels):
+    channels = list(channels) if np.iterable(channels) else []  # an Index, too
+    are_names = all(isinstance(name, Hashable) for name in channels)
+    if not channels or not are_names or len(set(channels)) < len(channels):
         raise ValueError(
             f"{owner} needs channels, each of them once; got {channels}. Give names of "
             "columns with signals."

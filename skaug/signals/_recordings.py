@@ -56,6 +56,11 @@ def as_recordings(X, owner, channels_last=None):
     X = as_array(X, owner)
     if X.ndim == 2:
         return check_channels([X], owner, channels_last)
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{owner} needs recordings of numbers; got {X.dtype}. Convert them to "
+            "float32, say."
+        )
     if X.ndim != 3 or 0 in X.shape:
         raise ValueError(
             f"{owner} needs a recording (n_channels, n_times), a list of recordings or "

@@ -143,6 +143,12 @@ class _Regular:
     def __init__(self, n, old_rate, new_rate):
         self.old_rate = float(old_rate)
         ratio = Fraction(float(new_rate)) / Fraction(self.old_rate)
+        if not 1 / LARGEST <= ratio <= LARGEST:
+            raise ValueError(
+                f"resample needs rates that differ by a factor of {LARGEST} at most; "
+                f"got {self.old_rate:g} and {float(new_rate):g} samples per second. "
+                "Look at their units."
+            )
         # The larger of the two numbers is limited.
         if ratio > 1:
             ratio = 1 / (1 / ratio).limit_denominator(LARGEST)
@@ -225,7 +231,9 @@ def _filtered(values, up, down):
 
 def _bridged(recording, moments=None):
     """Return a recording as floats with lines across its gaps, and where these are."""
-    values = recording.astype(np.result_type(recording.dtype, np.float32), copy=False)
+    dtype = np.result_type(recording.dtype, np.float32)
+    dtype = np.float64 if dtype.itemsize > 8 else dtype  # as SciPy takes
+    values = recording.astype(dtype, copy=False)
     finite = np.isfinite(values)
     if finite.all():
         return values, None

@@ -181,10 +181,10 @@ class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
         else:
             types = [np.float32, np.float64]
             X = checked_rows(self, X, dtype=types, allow_nd=True, reset=reset)
-            if X.ndim > 3 or 0 in X.shape:
+            if X.ndim > 3:
                 raise ValueError(
                     "MagnitudeSpectrum needs X of shape (n, n_channels, n_times) or (n,"
-                    f" n_times), none of them 0; got {X.shape}. Reshape X."
+                    f" n_times); got {X.shape}. Reshape X."
                 )
             if reset or self.channels_last:
                 X = channels_first(X, self.channels_last, "MagnitudeSpectrum")

@@ -11,7 +11,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skaug._checks import Rule
+from skaug._checks import Rule, is_function
 
 __all__ = [
     "FUNCTION",
@@ -31,7 +31,7 @@ LABELS = ("y", "target", "targets", "label", "labels")
 OFFERED = ("module", "n_classes")
 
 FUNCTION = Rule(
-    lambda value: callable(value) and not isinstance(value, type),
+    is_function,
     "a function of a batch",
     "Give one, or an object such as TableMixup().",
 )

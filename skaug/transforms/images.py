@@ -4,10 +4,13 @@ A new transform of images is a subclass of :class:`ImageTransform`, as :class:`C
 is. ``geometry`` has those that move pixels and ``colour`` those that change values.
 """
 
+import math
+
 import torch
 
-from skaug._checks import Whole
+from skaug._checks import Rule, Whole, is_number
 from skaug.transforms.calling import (
+    FUNCTION,
     check_is_for_images,
     is_torchvisions,
     name_of,
@@ -16,6 +19,10 @@ from skaug.transforms.cloning import HoldsTransforms
 from skaug.transforms.rows import RowTransform
 
 __all__ = ["Cutout", "PerSample"]
+
+
+def _is_finite(value):
+    return is_number(value) and math.isfinite(value)
 
 
 class ImageTransform(RowTransform):
@@ -66,7 +73,10 @@ class Cutout(ImageTransform):
     """
 
     _by_row = "size"
-    _rules = {"size": Whole(1, hint="Give the pixels of a side.")}
+    _rules = {
+        "size": Whole(1, hint="Give the pixels of a side."),
+        "fill": Rule(_is_finite, "a finite number", "0 is black."),
+    }
 
     def __init__(self, size, fill=0.0):
         self.size = size
@@ -108,7 +118,7 @@ class PerSample(HoldsTransforms, RowTransform):
     6
     """
 
-    _rules = {}
+    _rules = {"transform": FUNCTION}
 
     def __init__(self, transform):
         self.transform = transform
@@ -124,7 +134,16 @@ class PerSample(HoldsTransforms, RowTransform):
 
     def _transform(self, X):
         check_is_for_images(self.transform, X, "PerSample")
-        return torch.stack([self.transform(row) for row in X])
+        rows = [self.transform(row) for row in X]
+        kinds = {type(row).__name__ for row in rows if not torch.is_tensor(row)}
+        seen = kinds or {str(tuple(row.shape)) for row in rows}
+        if kinds or len(seen) > 1:
+            raise ValueError(
+                "PerSample needs a transform that returns tensors of one shape; got "
+                f"{', '.join(sorted(seen))} from {name_of(self.transform)}. End it "
+                "with torch.as_tensor, or a crop to one size."
+            )
+        return torch.stack(rows)
 
 
 def row_by_row(transform):

@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+FASTEST = 20.0  # logarithm of the speed of time, beyond which float32 has no sums
+
+
 class RowTransform(BaseEstimator):
     """A function of a batch X of shape (n, ...) that hands labels on as they are.
 
@@ -79,8 +82,10 @@ class Jitter(RowTransform):
         self.scale = scale
 
     def _transform(self, X):
-        scale = spread(X) if self.scale is None else self.scale
-        scale = _by_channel(scale, X)
+        if self.scale is None:
+            scale = _by_channel(spread(X), X)
+        else:
+            scale = _parameter_by_channel(self, "scale", X)
         return X + self.strength * scale * torch.randn_like(X)
 
 
@@ -162,7 +167,7 @@ class TimeWarp(RowTransform):
             return X.clone()
         noise = torch.randn(n, 1, self.n_knots, dtype=X.dtype, device=X.device)
         speed = nn.functional.interpolate(
-            (self.strength * noise).exp(),
+            (self.strength * noise).clamp(-FASTEST, FASTEST).exp(),
             n_times - 1,
             mode="linear",
             align_corners=True,
@@ -255,7 +260,7 @@ class ChannelDropout(RowTransform):
     def _transform(self, X):
         chance = torch.rand(*X.shape[:2], *[1] * (X.ndim - 2), device=X.device)
         blank = chance < self.strength
-        return torch.where(blank, _by_channel(self.fill, X), X)
+        return torch.where(blank, _parameter_by_channel(self, "fill", X), X)
 
 
 class SameClassInterpolation(RowTransform):
@@ -313,5 +318,20 @@ def spread(X):
 
 def _by_channel(values, X):
     """Numbers for the channels of X, to be used with it."""
-    values = torch.as_tensor(values, dtype=X.dtype, device=X.device)
     return values.view(-1, *[1] * (X.ndim - 2)) if values.ndim else values
+
+
+def _parameter_by_channel(transform, name, X):
+    """A parameter that is a number, or has one for each channel of X."""
+    value = getattr(transform, name)
+    try:
+        values = torch.as_tensor(value, dtype=X.dtype)
+    except (TypeError, ValueError, RuntimeError):  # of what has no numbers
+        values = torch.tensor(math.nan)
+    if values.shape not in ((), X.shape[1:2]) or not values.isfinite().all():
+        raise ValueError(
+            f"{type(transform).__name__} needs {name} to be a finite number, or a "
+            f"tensor with one for each of {X.shape[1]} channels; got {value!r}. Leave "
+            "it out for the default."
+        )
+    return _by_channel(values.to(X.device), X)

@@ -53,3 +53,12 @@ def test_names_with_dollars_and_figures_of_the_same_kind(data, net, sampler):
     figures = report(model, X_test, y_test, groups).figures
     assert "Potentials of the training rows" in figures
     assert "Potentials of the training rows #2" in figures
+
+
+def test_labels_that_no_figure_has_room_for_are_cut(train, card):
+    X, y = train
+    long = np.char.add(y, " " + "a" * 9999)
+    figures = report(LogisticRegression().fit(X, long), X, long).figures
+    (matrix,) = (svg for caption, svg in figures.items() if "onfusion" in caption)
+    width = float(re.search(r"width: (\d+)pt", matrix)[1])
+    assert width < 1000 and "a" * 20 in matrix and "a" * 31 not in matrix

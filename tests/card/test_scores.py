@@ -108,6 +108,7 @@ def test_calibration_error_of_cases_done_by_hand():
         (([0, 1], [0.1, 0.9]), "of shape"),
         (([0, 1], [[2.0, -1.0]] * 2), "from 0 to 1"),
         (([0, 0], [[0.5, 0.5]] * 2), "one class for each column"),
+        (([0, 1], [[0.5, 0.5]] * 2, {0: 2}), "each column of proba, 2; got {0: 2}"),
         (([0, 2], [[0.5, 0.5]] * 2, [0, 1]), "among the classes"),
         (([0, 1], [[0.5, 0.5]] * 2, None, 0), "n_bins"),
         (([0, 1], [[0.5, 0.5]] * 2, None, True), "n_bins"),
@@ -126,6 +127,13 @@ def test_groups_of_several_types_are_refused_by_the_score_too():
         match=r"worst_group_accuracy needs a group for every row; got 1 of 2 missing",
     ):
         worst_group_accuracy([0, 1], [0, 1], [None, "a"])
+
+
+@pytest.mark.parametrize("groups, got", [([], "0 rows"), (None, "2 rows and no group")])
+def test_the_score_of_groups_needs_rows_with_groups(groups, got):
+    y = [0, 1] if groups is None else []
+    with pytest.raises(ValueError, match=f"with a group each; got {got}"):
+        worst_group_accuracy(y, y, groups)
 
 
 def test_the_other_half_chooses_the_temperature(rng):

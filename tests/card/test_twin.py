@@ -56,6 +56,13 @@ def test_twin_of_a_finetuner(isda, digits):
     assert plain_twin(IHDAFinetuner(isda, synthetic_share=0)).estimator.strength == 0
 
 
+def test_twin_of_what_has_no_number_for_a_strength(isda):
+    # Only a fit would refuse these.
+    odd = np.ones(2)
+    assert plain_twin(clone(isda).set_params(strength=odd)).strength == 0
+    assert plain_twin(IHDAFinetuner(isda, synthetic_share=odd)).synthetic_share == 0
+
+
 def test_twin_of_a_finetuner_takes_what_was_chosen(isda, digits):
     params = {"levels": ["blocks.0", "blocks.1"], "tune_lr": "validated"}
     ihda = IHDAFinetuner(FrozenEstimator(isda), generator="noise", random_state=0)

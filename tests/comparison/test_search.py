@@ -211,6 +211,8 @@ def test_frames_of_numbers_texts_and_gaps(rows):
     assert search.score(frame, y) > -1.2
     with pytest.raises(ValueError, match="feature names"):
         search.predict(frame.drop(columns="a"))
+    with refuses("needs a frame, as in fit; got a ndarray. Give one with the columns"):
+        search.predict(frame.to_numpy())
 
 
 def test_texts_by_a_column_transformer():
@@ -331,6 +333,8 @@ def test_given_folds_are_taken(rows):
             "budget to be 'quick', 'normal' or 'thorough' or a Budgets",
         ),
         ({"rule": "holm"}, "rule to be 'one_standard_error' or 'best'; got 'holm'"),
+        ({"scoring": {0: 2}}, "scoring to be the name of a scorer, .*; got {0: 2}"),
+        ({"refit": np.ones(2)}, r"refit to be True or False; got array"),
         ({"estimator": LogisticRegression()}, "estimator to be a NetClassifier, or a"),
         ({"estimator": ISDAClassifier(strength=3)}, "to train plainly; got ISDAClass"),
         ({"cv": 1}, "cv to be 2 folds or more, or a splitter; got 1"),

@@ -26,6 +26,8 @@ from skorch.dataset import ValidSplit
 from torch import nn
 from torch.utils.data import DataLoader
 
+from fuzz_inputs import Case
+from fuzz_verdicts import check_finite, verdict
 from skaug import (
     AugmentationSearchCV,
     HardRegionSampler,
@@ -293,6 +295,12 @@ def column(values):
     return bend
 
 
+def frozen_columns(X):
+    X = np.array(X, order="F")
+    X.setflags(write=False)
+    return X
+
+
 def masked_cell(X):
     return np.ma.array(X, mask=np.arange(X.size).reshape(X.shape) == 7)
 
@@ -338,6 +346,13 @@ ROWS = {
         r"needs an array of numbers; got an array of 60 arrays. Give numpy.stack\(X\)",
     ),
     "nothing masked": (np.ma.array, None),
+    "bytes in the other order": (lambda X: X.astype(">f8"), None),
+    "a frame of bytes in the other order": (
+        lambda X: pd.DataFrame(X.astype(">f8")),
+        "columns in the byte order of this machine; got column 0 of dtype >f8. Give",
+    ),
+    "backwards in memory": (lambda X: X[::-1].copy()[::-1], None),
+    "read-only, Fortran order": (frozen_columns, None),
     "objects": (lambda X: pd.DataFrame(X).astype(object), None),
     "nullable": (lambda X: pd.DataFrame(X).convert_dtypes(convert_integer=False), None),
     "a list of lists": (lambda X: X.tolist(), None),
@@ -423,6 +438,32 @@ def test_each_kind_at_each_door(door, argument, kind, says):
     np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
+# Rows that are too few to learn from, and what is not there at all. Segments need no
+# labels.
+
+FEW = {
+    "no rows": lambda X, y, groups: (X[:0], y[:0], groups[:0]),
+    "one row": lambda X, y, groups: (X[:1], y[:1], groups[:1]),
+    "no labels": lambda X, y, groups: (X, None, groups),
+    "groups of None": lambda X, y, groups: (X, y, [None] * len(y)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", FEW)
+@pytest.mark.parametrize("door", [d for d in DOORS if d != "frame_segments"])
+def test_few_rows_are_taken_or_refused_in_a_sentence(door, kind):
+    X, y, groups = FEW[kind](*rows())
+    groups = None if door in WITHOUT_GROUPS else groups
+
+    def open_door(case):
+        made = DOORS[door](X, y, groups, rows()[1] if y is None else y)
+        check_finite(made, what=door)
+
+    outcome, said = verdict(open_door, Case(None, "table", kinds=[kind]))
+    assert outcome in ("right", "refused"), said
+
+
 # Where the channels are.
 
 
@@ -487,6 +528,7 @@ WITH_AXES = {
     "frame_segments": cut,
 }
 OF_SIGNALS = {"MagnitudeSpectrum", "frame_segments"}  # these take no images
+HOLDING = {"Task", "read_file"}  # these learn nothing from rows
 TAKEN_WITHOUT_ASKING = {"read_file"}  # images of colours are moved, and that is told
 
 
@@ -516,6 +558,13 @@ def test_channels_that_come_last(door, shape):
         moved = through(lying, y, groups, True)
         np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6)
     assert len(through(lying, y, groups, False))  # as somebody means it
+
+
+@pytest.mark.parametrize("door", [d for d in WITH_AXES if d not in HOLDING])
+def test_signals_of_no_channel(door):
+    X, y, groups = rows(SIGNALS)
+    with pytest.raises(ValueError, match=r"needs .*; got .*\(\d+, 0, 33\)"):
+        WITH_AXES[door](X[:, :0], y, groups, None)
 
 
 # What cannot train, and the corners of skorch: parameters of a net, at each door that

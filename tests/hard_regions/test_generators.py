@@ -1,7 +1,10 @@
 """New vectors near given ones: moments, copies, provenance, pieces."""
 
+import math
+
 import pytest
 import torch
+from helpers import refuses
 from sklearn.base import clone
 
 from skaug import (
@@ -12,6 +15,7 @@ from skaug import (
     NoiseGenerator,
     VAEGenerator,
 )
+from skaug.hard_regions import sample_latent
 from skaug.hard_regions.latent_generators import MOST_STEPS, collapse
 
 GENERATORS = [
@@ -168,6 +172,17 @@ def test_a_conditional_autoencoder_is_told_the_class():
     assert untold.vae_.n_classes == 0
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_is_never_held_out_as_a_whole(seed):
+    X, codes = toy(20)
+    codes = torch.arange(20) // 10  # of two groups, the one that is held out is a class
+    told = CVAEGenerator(latent_dim=2, steps=2).fit(X, codes, codes, random_state=seed)
+    assert math.isnan(told.r2_held_out_)
+    mixed = torch.arange(20) % 2
+    told.fit(X, codes, mixed, random_state=seed)
+    assert not math.isnan(told.r2_held_out_)
+
+
 def test_the_report_is_of_all_rows_and_of_rows_held_out():
     X, codes = toy(400)
     generator = VAEGenerator(latent_dim=5, steps=300).fit(X, codes)
@@ -190,3 +205,5 @@ def test_parameters_are_checked():
     for generator in wrong:
         with pytest.raises(ValueError, match=f"{type(generator).__name__} needs"):
             generator.fit(X, codes)
+    with refuses("sample_latent needs spread to be .*; got 'fix'"):
+        sample_latent(X, X, spread="fix")

@@ -366,6 +366,18 @@ def test_auto_radius_of_few_points():
     assert grouped == 1  # nobody has a neighbour
 
 
+def test_neighbours_whose_distances_have_no_squares(points):
+    X, y, *_ = points
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        grid = potential_grid(
+            1e-300 * X, y, radius=[1.0], gamma=[1.0], metric="euclidean"
+        )
+    # All rows are neighbours, at no distance beside gamma.
+    own, n = (np.asarray(y) == np.asarray(y)[:, None]).sum(1) - 1, len(y)
+    np.testing.assert_allclose(grid[0, 0], n - 1 - 2 * own)
+
+
 def test_rows_of_zeros_have_no_direction(points):
     X, y, _ = points
     with_zero = np.vstack([np.zeros(5), X])

@@ -57,6 +57,12 @@ def test_fits_on_resampled_rows_and_predicts_on_given_ones(table):
     np.testing.assert_array_equal(model.estimator_.asked_, X[:7])
 
 
+@pytest.mark.parametrize("estimator", [0.5, np.True_, "forest", LogisticRegression])
+def test_what_is_no_classifier_is_named(table, estimator):
+    with refuses("needs an estimator that classifies; got a", TypeError):
+        ResampledClassifier(hard(), estimator).fit(*table)
+
+
 def test_equals_resampling_by_hand(table):
     X, y = table
     model = ResampledClassifier(SMOTE(random_state=0), LogisticRegression())

@@ -397,6 +397,8 @@ def test_a_good_fit_does_not_warn(mixed):
     "params, message",
     [
         ({"output": "both"}, "output to be 'samples' or 'potentials'; got 'both'"),
+        ({"output": np.ones(2)}, "output to be 'samples' or 'potentials'; got array"),
+        ({"sources__rule": np.ones(2)}, r"rule to be .*; got array\(\[1., 1.\]\)"),
         ({"sources": "some"}, "sources to be one of 'hard', .*; got 'some'"),
         ({"generator": "gan"}, "generator to be one of 'neighbors', .*; got 'gan'"),
         ({"n_samples": 0}, "n_samples to be .* >= 1; got 0"),
@@ -408,6 +410,7 @@ def test_a_good_fit_does_not_warn(mixed):
         ({"sources__gamma": 0}, "gamma > 0"),
         ({"sources__metric": "l1"}, "'cosine', 'euclidean', 'manhattan'"),
         ({"sampling_strategy": "most"}, "to be 'hard', 'auto', .*; got 'most'"),
+        ({"sampling_strategy": dict}, "to be 'hard', 'auto', .*; got <class 'dict'>"),
         ({"sampling_strategy": 0.5}, "two classes, .* got 0.5 and 3 classes"),
         ({"sampling_strategy": {7: 50}}, r"labels of y; got \[7\]"),
         ({"sampling_strategy": {0: 5}}, "got 5 for class 0, which has 90"),

@@ -110,6 +110,15 @@ def test_it_takes_as_many_steps_as_it_is_given(monkeypatch):
     assert len(steps) == vae.n_steps == 3
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"latent_dim": 0}, {"kl_weight": -1}, {"lr": 0}, {"batch_size": 1.5}]
+)
+def test_parameters_are_checked(wrong):
+    (name,) = wrong
+    with refuses(f"fit_vae needs {name} to be .*; got {wrong[name]}"):
+        fit_vae(toy(), **wrong)
+
+
 def test_training_that_diverges_is_an_error():
     with refuses("training diverged"):
         fit_vae(toy(), latent_dim=2, lr=1e12, max_steps=50)
@@ -146,3 +155,10 @@ def test_it_reports_progress(capsys):
     X = toy(60)
     fit_vae(X[:50], X[50:], latent_dim=2, patience=600, verbose=2)
     assert "VAE, step 500: loss " in capsys.readouterr().out
+
+
+def test_a_number_of_numpys_is_a_batch_size():
+    vae, same = (
+        fit_vae(toy(), batch_size=size, max_steps=2) for size in (32, np.int64(32))
+    )
+    torch.testing.assert_close(vae.state_dict(), same.state_dict(), rtol=0, atol=0)

@@ -83,6 +83,9 @@ def test_skip_probabilities():
         assert level_skip_probability(number, 1.0) == printed
     expected = sum(1 - level_skip_probability(number, 0.35) for number in range(1, 16))
     assert expected == pytest.approx(12.9, abs=0.05)
+    for wrong in ((0, 0.35), (1.5, 0.35), (1, 2), (1, "validated")):
+        with refuses("level_skip_probability needs (number|probability) to be"):
+            level_skip_probability(*wrong)
 
 
 @pytest.mark.parametrize("p, n", [(0.0, 5), (0.35, 40), (1.0, 20)])
@@ -747,6 +750,11 @@ def test_a_dead_level_is_left_alone(table, fitted_net):
         ({"trainable": "all"}, "needs trainable"),
         ({"batch_norm": "eval"}, "needs batch_norm"),
         ({"synthetic_share": 1.5}, "synthetic_share to be .* from 0 to 1; got 1.5"),
+        ({"balance": "yes"}, "balance to be True or False; got 'yes'"),
+        (
+            {"estimator__class_weight": np.ones(2), "balance": True},
+            "NetClassifier needs class_weight to be None, 'balanced' or a dict; got",
+        ),
         ({"skip_probability": -0.1}, "to be .* from 0 to 1 or 'validated'; got -0.1"),
         ({"tune_share": math.inf}, "needs tune_share to be .* >= 0; got inf"),
         ({"tune_lr": "fast"}, "needs tune_lr to be .* >= 0 .*; got 'fast'"),

@@ -425,6 +425,9 @@ def test_other_estimators_are_refused(rows, net, error, message):
     [
         ({"damping": 0}, "a finite number > 0; got 0. Without damping the Hessian"),
         ({"damping": -1}, "needs damping to be a finite number > 0; got -1"),
+        ({"calibrate": (1, 2)}, r"calibrate to be True or False; got \(1, 2\)"),
+        ({"tol": {}}, "tol to be a finite number > 0; got {}"),
+        ({"batch_size": 0.5}, "batch_size to be a whole number >= 1; got 0.5"),
         ({"solver": "lu"}, "needs solver to be 'auto', .*; got 'lu'"),
         ({"estimator": NetClassifier(nn.Sequential(nn.Flatten()))}, "not fitted"),
     ],
@@ -432,6 +435,23 @@ def test_other_estimators_are_refused(rows, net, error, message):
 def test_bad_parameters(params, message, rows):
     with refuses(message, (ValueError, NotFittedError)):
         influence_of(rows, **params)
+
+
+def test_rows_that_lie_backwards_in_memory(rows):
+    X, y, X_val, y_val = rows
+    turned = LastLayerInfluence().fit(X[::-1], y[::-1])
+    change = turned.predicted_loss_change(X_val[::-1], y_val[::-1])
+    copied = LastLayerInfluence().fit(X[::-1].copy(), y[::-1])
+    expected = copied.predicted_loss_change(X_val[::-1].copy(), y_val[::-1])
+    np.testing.assert_array_equal(change, expected)
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector")
+def test_labels_to_fit_again_for_may_be_a_column(rows, damped):
+    *_, X_val, y_val = rows
+    expected = damped.refitted_loss_change(X_val, y_val, [3])
+    found = damped.refitted_loss_change(X_val, y_val[:, None].tolist(), [3])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_bad_labels(rows):
@@ -444,6 +464,8 @@ def test_bad_labels(rows):
         LastLayerInfluence().self_influence()
     with refuses("needs two classes or more; got one class"):
         LastLayerInfluence().fit(X, np.zeros(N))
+    with refuses("needs labels and requires y to be passed"):
+        LastLayerInfluence().fit(X, y).predicted_loss_change(X_val, None)
     influence = LastLayerInfluence().fit(X[y < 5], y[y < 5])
     with refuses(r"needs labels among .*; got \[5, 6, 7, 8, 9\]"):
         influence.predicted_loss_change(X_val, y_val)

@@ -49,6 +49,18 @@ def test_it_starts_as_the_identity_exactly(shape, depth, combination):
         assert stage.fields.last.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_of_float64_keep_their_type(shape):
+    X = rows(*shape)
+    single, double = AugmentationNetwork(X), AugmentationNetwork(X.double())
+    double.load_state_dict(shaken(single).state_dict())
+    for network in (single, double):
+        network.dropout = 0.0
+    with torch.no_grad():
+        views = double(X.double())
+        torch.testing.assert_close(views, single(X).double(), rtol=1e-4, atol=1e-4)
+
+
 def test_pooled_over_all_positions_it_is_affine():
     X = rows(4, 3, 16, 20)
     network = AugmentationNetwork(X, branches="spatial", pooling="global", bound=0.3)

@@ -232,3 +232,15 @@ def test_views_that_are_not_finite_are_refused(rows):
         augmenter.augment(X)
     with refuses("numbers that float32 can hold; got 1e.50. Take another unit"):
         augmenter.augment(np.full((2, X.shape[1]), 1e50))
+
+
+@pytest.mark.parametrize("guard", [True, False])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_switches_of_numpy_are_those_of_python(rows, guard):
+    X, y = rows
+    ours, numpys = (
+        augmenter(blank, guard=switch).set_params(estimator=NetClassifier(max_epochs=1))
+        for switch in (guard, np.bool_(guard))
+    )
+    X_ours, X_numpys = (sampler.fit_resample(X, y)[0] for sampler in (ours, numpys))
+    assert len(X_ours) == len(X_numpys) and ours.n_trainings_ == numpys.n_trainings_

@@ -184,6 +184,7 @@ class SoftmaxAtTheEnd(Wrapped):
         ({"covariance": "low_rank", "rank": 0}, ">= 1; got 0"),
         ({"schedule": "cosine"}, "schedule to be 'iteration'.*got 'cosine'"),
         ({"forgetting": 1}, r"forgetting .* 0 to below 1"),
+        ({"classifier_layer": {}}, "to be the name of a layer or None; got {}"),
         ({"classifier_layer": "fc"}, r"unknown layer name 'fc'.*\['blocks.0.0', "),
         ({"classifier_layer": "blocks.0"}, "got Sequential at 'blocks.0'"),
         ({"module": nn.Sequential(nn.Flatten(), nn.Identity())}, "got none. Add one"),

@@ -234,6 +234,8 @@ def test_more_rows_than_features_are_compressed_in_feature_space():
     "kwargs, message",
     [
         ({"kind": "triangular"}, "kind to be 'full'.*low_rank.*got 'triangular'"),
+        ({"n_classes": 0}, "n_classes to be a whole number >= 1; got 0"),
+        ({"n_features": 2.0}, "n_features to be a whole number >= 1; got 2.0"),
         ({"kind": "low_rank", "rank": 0}, ">= 1; got 0"),
         ({"forgetting": 1.0}, "forgetting .* 0 to below 1; got 1.0"),
         ({"forgetting": -0.1}, "forgetting .* 0 to below 1; got -0.1"),
@@ -241,7 +243,7 @@ def test_more_rows_than_features_are_compressed_in_feature_space():
 )
 def test_bad_parameters_are_named(kwargs, message):
     with refuses(message):
-        ClassCovariance(C, A, **kwargs)
+        ClassCovariance(**{"n_classes": C, "n_features": A, **kwargs})
 
 
 def test_statistics_that_would_not_fit_are_refused_with_their_size():

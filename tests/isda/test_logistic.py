@@ -1,6 +1,7 @@
 """A linear classifier with ISDA against other routes to the same numbers."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -321,6 +322,8 @@ def test_it_is_searched_over_on_frames_with_names():
         ({"covariance": {"a": 1}}, r"got shape \(0,\)"),
         ({"covariance": estimate("full", *draw(0))}, "has seen rows; got one without"),
         ({"cv": 1.5}, "needs cv to be"),
+        ({"fit_intercept": "no"}, "fit_intercept to be True or False; got 'no'"),
+        ({"warm_start": None}, "warm_start to be True or False; got None"),
         (
             {"class_weight": "balanced", "logit_adjustment": 1},
             "needs class_weight=None beside logit_adjustment; got 'balanced' and 1",
@@ -384,3 +387,12 @@ def test_rows_whose_logits_are_not_finite_are_refused():
     assert np.isfinite(model.predict_proba(X)).all()
     with refuses("rows whose logits float64 can hold; got numbers of up to 7.9e.300"):
         model.predict_proba(X * 1e300)
+
+
+def test_weights_whose_product_with_C_is_too_large():
+    X, codes, _ = rows()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model = ISDALogisticRegression(C=np.float64(1e10), temperature=1.0)
+        model.fit(X, codes, sample_weight=np.full(len(X), 1e300))
+    assert np.isfinite(model.coef_).all()

@@ -256,3 +256,9 @@ def test_bound_is_computed_in_float32_under_autocast(kind):
     seen, weight = features.bfloat16().double(), head.weight.double()
     reference = double(logits.double(), target, seen, weight, 0.5)
     equal(value, reference.float(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [-0.5, "auto", float("nan")])
+def test_strength_is_a_number(problem, strength):
+    with pytest.raises(ValueError, match="augmented_logits needs strength to be"):
+        isda(problem, strength)

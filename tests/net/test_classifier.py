@@ -322,7 +322,9 @@ def test_a_number_holds_out_as_a_stratified_valid_split_does(table, split):
     assert ours.train_split is split
 
 
-@pytest.mark.parametrize("split", [0, 1, 1.5, True, -0.2, np.nan, "0.2", [0.2]])
+@pytest.mark.parametrize(
+    "split", [0, 1, 1.5, True, -0.2, np.nan, "0.2", [0.2], ValidSplit]
+)
 def test_other_numbers_to_hold_out_are_refused(table, split):
     with refuses("train_split to be a number above 0 and below 1 or a whole number"):
         quick(train_split=split).fit(*table)
@@ -400,6 +402,18 @@ class HeldOutByHand(Callback):
 def test_a_loss_that_a_callback_of_the_users_records_can_be_watched(table):
     net = quick(callbacks=[HeldOutByHand(), EarlyStopping()], max_epochs=2)
     assert len(net.fit(*table).history) == 2
+
+
+@pytest.mark.parametrize("module", [object, "mlp", 3])
+def test_what_makes_no_network_is_named(table, module):
+    with refuses("NetClassifier needs module to be a class of modules, .*; got"):
+        quick(module=module).fit(*table)
+
+
+@pytest.mark.parametrize("lr", [float("nan"), -0.1, range(3), None])
+def test_a_rate_is_a_finite_number(table, lr):
+    with refuses("NetClassifier needs lr to be a finite number >= 0; got"):
+        quick(lr=lr).fit(*table)
 
 
 def test_validation_data_without_a_row_are_refused(table):

@@ -453,6 +453,12 @@ class _Broken(nn.Module):
         ("resnet81", {}, r"the name of a backbone.*got 'resnet81'.*'resnet18'"),
         ("resnet18.V9", {}, r"weights of torchvision for 'resnet18'; got 'V9'.*_V1"),
         (nn.Linear, {}, "backbone to be a name, a module"),
+        (
+            nn.Flatten(),
+            {"preprocess": object},
+            "preprocess to be .* got <class",
+        ),
+        (("resnet18", 0), {}, r"and a file of weights; got \('resnet18', 0\)"),
         (("resnet18", __file__), {}, "a file of weights.*got UnpicklingError"),
         (NetClassifier(), {}, "a fitted net as its backbone"),
     ],

@@ -177,6 +177,32 @@ def test_shares_that_cannot_be_used_are_refused(flowers, params, message):
         PriorShift(GaussianNB(), **params).fit(*flowers)
 
 
+def test_numbers_in_objects_are_labels(flowers):
+    X, y = flowers
+    codes = np.unique(y, return_inverse=True)[1]
+    model = PriorShift(LogisticRegression()).fit(X, codes.astype(object))
+    expected = PriorShift(LogisticRegression()).fit(X, codes).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+class Untouched(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("The estimator was asked.")
+
+
+@pytest.mark.parametrize("train_prior", [None, np.full(3, 1 / 3)])
+def test_labels_are_checked_before_the_estimator_sees_them(flowers, train_prior):
+    X, y = flowers
+    model = PriorShift(Untouched(), train_prior=train_prior)
+    with refuses("PriorShift needs labels of one type; got"):
+        model.fit(X, [7, *y.tolist()[1:]])
+
+
+def test_weights_are_checked_before_the_estimator_sees_them(flowers):
+    with refuses("PriorShift needs .*; got"):
+        PriorShift(Untouched()).fit(*flowers, sample_weight=-np.ones(len(flowers[1])))
+
+
 def test_estimators_that_cannot_be_used_are_refused(flowers):
     for other in (LinearSVC(), LogisticRegression, load_iris):
         with refuses("PriorShift needs a classifier with predict_proba", TypeError):

@@ -112,6 +112,22 @@ def test_numbers_beyond_float32_are_refused(unit, beside):
             net.predict(X)
 
 
+def test_half_precision_is_right_as_it_is():
+    X, y = iris()
+    net = NetClassifier(max_epochs=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        half = net.fit(X.astype(np.float16), y).predict_proba(X.astype(np.float16))
+    whole = X.astype(np.float16).astype(np.float32)
+    np.testing.assert_array_equal(half, net.fit(whole, y).predict_proba(whole))
+
+
+@pytest.mark.parametrize("classes", [0.5, "run", [[0, 1, 2]]])
+def test_classes_are_a_list(classes):
+    with refuses("NetClassifier needs classes to be None or a list of labels; got"):
+        NetClassifier(classes=classes).fit(*iris())
+
+
 def test_a_value_far_away_counts_as_ten_deviations():
     X, y = iris()
     net = NetClassifier(random_state=0).fit(X, y)

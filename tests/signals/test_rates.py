@@ -83,6 +83,14 @@ def test_the_same_rate_changes_nothing():
     np.testing.assert_allclose(resample(X, sampling_rate=50, new_rate=50.0).X, X)
 
 
+def test_long_doubles_are_resampled_as_doubles():
+    X = sine(1, np.arange(100) / 50)[None]
+    rates = {"sampling_rate": 50, "new_rate": 20}
+    found = resample(X.astype(np.longdouble), **rates).X
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, resample(X, **rates).X)
+
+
 def test_nan_stays_where_it_was():
     # New samples are at 0, 2.5, 5, 7.5, ... of the old ones.
     X = np.tile(np.linspace(0, 5, 31), (3, 1))
@@ -176,6 +184,12 @@ X = np.zeros((2, 50))
         ({"X": [X, X], "time": [np.arange(50)]}, "for each of 2 recordings; got 1"),
         ({"X": np.zeros((2, 1)), "sampling_rate": 1}, "of 2 samples or more; got 1"),
         ({"X": X + np.inf, "sampling_rate": 1}, "finite or NaN; got 100 infinite"),
+        (
+            {"sampling_rate": 1e-3},
+            "a factor of 10000 at most; got 0.001 and 20 samples",
+        ),
+        ({"sampling_rate": 1e9}, r"a factor of 10000 at most; got 1e\+09 and 20"),
+        ({"X": X[None] * 1j, "sampling_rate": 1}, "of numbers; got complex128"),
         ({"X": X.T, "sampling_rate": 1}, r"more channels than samples.*give X\.T"),
         ({"y": np.zeros(49), "sampling_rate": 1}, r"y of shape .*; got \(49,\)"),
     ],

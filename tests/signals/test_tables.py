@@ -263,6 +263,8 @@ def test_an_array_of_float64_is_cut_into_views():
         ),
         ({}, {"channels": None}, r"channels, each of them once; got \[\]"),
         ({}, {"channels": []}, r"channels, each of them once; got \[\]"),
+        ({}, {"channels": 1.5}, r"channels, each of them once; got \[\]"),
+        ({}, {"channels": [["x"]]}, r"channels, each of them once; got \[\['x'\]\]"),
         ({}, {"channels": ["x", "x"]}, r"each of them once; got \['x', 'x'\]"),
         ({}, {"channels": ["x", "s"]}, r"got \['s'\] among the channels"),
         ({"x": ["0.5;"] * 16}, {}, "of numbers; got column 'x' .*'0.5;' in it. Con"),

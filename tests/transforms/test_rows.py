@@ -139,12 +139,36 @@ def test_labels_pass_through_and_parameters_clone(transform):
         (SensorRotation(), (2, 4, 9), r"three channels to a sensor; got \(2, 4, 9\)"),
         (SensorRotation(), (2, 3), "needs signals of shape"),
         (ChannelDropout(-1), (2, 4), "ChannelDropout needs strength .* >= 0; got -1"),
+        (PerSample(3), (2, 1, 4, 4), "transform to be a function of a batch; got 3"),
+        (
+            PerSample(len),
+            (2, 1, 4, 4),
+            "tensors of one shape; got int from len",
+        ),
+        (Cutout(2, fill="black"), (2, 1, 4, 4), "fill to be a finite .* got 'black'"),
+        (ChannelDropout(fill=object), (2, 4), "fill to be .* got <class 'object'>"),
+        (ChannelDropout(fill=float("nan")), (2, 4), "to be a finite number.* got nan"),
+        (Jitter(scale=torch.ones(3)), (2, 4), "one for each of 4 channels; got tensor"),
         (TimeWarp(n_knots=1), (2, 4, 9), "n_knots to be a whole number >= 2; got 1"),
     ],
 )
 def test_bad_input(transform, shape, message):
     with refuses(message):
         transform(torch.zeros(shape))
+
+
+def test_rows_of_several_shapes_are_refused():
+    X = torch.arange(1.0, 3).view(2, 1, 1, 1).expand(2, 1, 3, 3)
+    cut = PerSample(lambda image: image[:, : int(image[0, 0, 0])])
+    with refuses(r"tensors of one shape; got \(1, 1, 3\), \(1, 2, 3\) from"):
+        cut(X)
+
+
+def test_time_that_jumps_shows_the_samples_there_are():
+    X = torch.randn(8, 2, 30)
+    warped = TimeWarp(1e12)(X)
+    assert warped.isfinite().all()
+    assert (warped.amax(dim=2) <= X.amax(dim=2) + 1e-5).all()
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
