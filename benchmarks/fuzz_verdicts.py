@@ -53,7 +53,7 @@ SCIKIT_LEARNS = [
     r"Invalid parameter '\w+' for estimator",
     r"This \w+ instance is not fitted yet",
     r"__init__\(\) got an unexpected keyword argument '\w+'",
-    r"takes exactly one argument \(\d given\)",  # of a class or callable given
+    r"takes (exactly one argument \(\d given\)|no keyword arguments)",  # what is given
 ]
 CLEAR = re.compile("|".join(OURS + SCIKIT_LEARNS), re.DOTALL)
 # What scikit-learn's classifiers say by themselves, inside of ours that hold one.
