@@ -53,7 +53,7 @@ SCIKIT_LEARNS = [
     r"Invalid parameter '\w+' for estimator",
     r"This \w+ instance is not fitted yet",
     r"__init__\(\) got an unexpected keyword argument '\w+'",
-    r"takes exactly one argument \(\d given\)",  # of a class or callable given
+    r"takes (exactly one argument \(\d given\)|no keyword arguments)",  # what is given
 ]
 CLEAR = re.compile("|".join(OURS + SCIKIT_LEARNS), re.DOTALL)
 # What scikit-learn's classifiers say by themselves, inside of ours that hold one.
@@ -69,8 +69,9 @@ BY_THEMSELVES = re.compile(
 )
 # Words of warnings that come from the workings of others.
 INSIDE = re.compile(r"degrees of freedom|not writable|tensor|Mean of empty")
-# Of scikit-learn's check of all rows, which adds them up.
-OF_OTHERS = "invalid value encountered in reduce"
+# Of scikit-learn's check of all rows, which adds them up, and of skorch's way to read
+# its pickles, which torch before 2.6 warns of.
+OF_OTHERS = "invalid value encountered in reduce", "You are using `torch.load`"
 # Masked arrays of float16 cannot hold their own default of what is masked.
 MASKED = "numpy/ma/core.py"
 
@@ -131,10 +132,11 @@ def described(error):
 def is_from_inside(warning):
     """Whether a warning is of the workings, such as an overflow."""
     kinds = RuntimeWarning, DeprecationWarning, FutureWarning, SyntaxWarning
-    if str(warning.message) == OF_OTHERS or warning.filename.endswith(MASKED):
+    text = str(warning.message)
+    if text.startswith(OF_OTHERS) or warning.filename.endswith(MASKED):
         return False
     return issubclass(warning.category, kinds) or (
-        warning.category is UserWarning and INSIDE.search(str(warning.message))
+        warning.category is UserWarning and INSIDE.search(text)
     )
 
 

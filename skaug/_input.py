@@ -94,9 +94,9 @@ def column_as_floats(column, name, owner, advice="Convert it to numbers."):
     column = column if hasattr(column, "dtype") else np.asarray(column)
     _check_column(column, name, owner, False, advice)
     if hasattr(column, "iloc") and getattr(column.dtype, "kind", "") in "biuf":
-        is_of_numpy = isinstance(column.dtype, np.dtype)
-        wide = column.dtype if is_of_numpy else np.float64  # with NA
-        return column.to_numpy(dtype=wide, na_value=np.nan)
+        if isinstance(column.dtype, np.dtype):
+            return column.to_numpy()
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)  # with NA
     values = np.asarray(column)
     if values.dtype.kind in "biuf":
         return values

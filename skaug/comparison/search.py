@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from numbers import Integral
 from os import PathLike
 
 import numpy as np
@@ -184,7 +185,8 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     _rules = {
         "cv": Rule(
-            lambda cv: not is_whole(cv) or cv > 1, "2 folds or more, or a splitter"
+            lambda cv: not isinstance(cv, Integral) or cv > 1,  # True is 1
+            "2 folds or more, or a splitter",
         ),
         "methods": OneOf("auto") | Rule(_are_methods, "a list of names or methods"),
         "budget": OneOf(*BUDGETS) | Instance(Budgets, "a Budgets object"),

@@ -337,6 +337,7 @@ def test_given_folds_are_taken(rows):
         ({"refit": np.ones(2)}, r"refit to be True or False; got array"),
         ({"estimator": LogisticRegression()}, "estimator to be a NetClassifier, or a"),
         ({"estimator": ISDAClassifier(strength=3)}, "to train plainly; got ISDAClass"),
+        ({"cv": True}, "cv to be 2 folds or more, or a splitter; got True"),
         ({"cv": 1}, "cv to be 2 folds or more, or a splitter; got 1"),
         ({"methods": [WITH_OBJECTS]}, "a grid of numbers, texts or None; got .*Jitter"),
     ],

@@ -297,7 +297,7 @@ def test_many_columns_are_summed_up(read):
         (table(a=VALUES), {"decimal": ";"}, "decimal to be '.', ',' or None; got ';'"),
         (table(a=VALUES), {"sep": np.ones(2)}, "sep to be a single character"),
         (table(a=VALUES), {"groups": {}}, "groups to be the name of a column; got {}"),
-        (table(a=VALUES), {"na": np.True_}, "na to be a list of texts; got np"),
+        (table(a=VALUES), {"na": np.True_}, "na to be a list of texts; got .*True"),
         (table(a=VALUES), {"drop": [[]]}, r"drop to be a list of texts; got \[\[\]\]"),
         (table(a=VALUES), {"drop": ["z"]}, "drop to be a column; got 'z'"),
         (table(a=VALUES), {"groups": "y"}, "groups and drop to be different columns"),

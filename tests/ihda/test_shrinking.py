@@ -75,6 +75,7 @@ def test_a_row_of_weight_2_counts_as_the_row_twice(net, table):
 def test_words_have_no_mean_and_are_taken_as_they_are():
     y = np.arange(40) % 2
     X = np.random.RandomState(0).randint(10, size=(40, 6)) + 10 * y[:, None]
+    torch.manual_seed(0)
     words = torch.nn.Sequential(torch.nn.EmbeddingBag(20, 8), torch.nn.Linear(8, 2))
     params = {"criterion": torch.nn.CrossEntropyLoss, "optimizer": torch.optim.Adam}
     net = NeuralNetClassifier(words, train_split=None, verbose=0, **params).fit(X, y)
