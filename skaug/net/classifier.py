@@ -520,7 +520,7 @@ class NetClassifier(
     def initialize(self):
         """Create network, loss and optimizer from the parameters.
 
-        ``fit`` calls this method. Before :meth:`load_params` call it yourself, with the
+        ``fit`` calls this method. Before ``load_params`` call it yourself, with the
         shapes given as ``module__*``.
 
         Returns
