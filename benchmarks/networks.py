@@ -1,7 +1,7 @@
 """Networks of the papers: residual ones with pre-activation blocks, and a small one.
 
-All end in a plain ``nn.Linear`` behind a pooling over all positions, so that they take
-images of any size and every object of skaug. ``stages.0``, ``stages.1`` ... are the
+All end in a plain ``nn.Linear`` and take every object of skaug. The residual ones have
+a pooling over all positions before it, and take images of any size. ``stages.0``, ``stages.1`` ... are the
 names of their stages for :class:`skaug.ManifoldMixup`. Weights start as PyTorch's.
 
 References
@@ -93,11 +93,11 @@ class WideResNet(nn.Module):
 
 
 class AllConvNet(nn.Module):
-    """Four layers of convolutions, as the influence paper has for MNIST.
+    """Four layers of convolutions for images of 28 x 28, as the influence paper has.
 
-    The last one is 1 x 1 and comes before the mean over positions. Behind it, where it
-    gives the same logits, it is the plain ``nn.Linear`` that influence looks at. The
-    paper's widths are in its supplement, which is not public.
+    The last one covers the 4 x 4 positions that are left and is written as the plain
+    ``nn.Linear`` that it equals, which influence looks at. The paper's widths are in a
+    supplement that is not public.
     """
 
     def __init__(self, n_channels, n_classes, widths=(32, 64, 128)):
@@ -106,9 +106,8 @@ class AllConvNet(nn.Module):
         for n_in, n_out in pairwise([n_channels, *widths]):
             convolution = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False)
             layers += [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
-        self.layers = nn.Sequential(*layers)
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = nn.Linear(widths[-1], n_classes)
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.head = nn.Linear(16 * widths[-1], n_classes)
 
     def forward(self, X):
-        return self.head(self.pool(self.layers(X)))
+        return self.head(self.layers(X))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from networks import PreActResNet18, WideResNet
+from networks import AllConvNet, PreActResNet18, WideResNet
 from skaug import BatchAugmentation, ManifoldMixup, NetClassifier, TableMixup
 from skaug.net import Levels
 
@@ -18,6 +18,16 @@ def test_number_of_parameters(network, expected):
     with torch.device("meta"):
         parameters = network(n_channels=3, n_classes=10).parameters()
     assert sum(p.numel() for p in parameters) == expected
+
+
+def test_the_last_of_four_convolutions_is_a_linear_layer():
+    torch.manual_seed(0)
+    network = AllConvNet(1, 10).eval()
+    X = torch.rand(3, 1, 28, 28)
+    whole = network.layers[:-1](X)
+    kernel = network.head.weight.view(10, 128, 4, 4)
+    expected = torch.nn.functional.conv2d(whole, kernel, network.head.bias).flatten(1)
+    torch.testing.assert_close(network(X), expected)
 
 
 @pytest.fixture(params=["PreActResNet18", "WideResNet"])
