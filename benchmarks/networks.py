@@ -1,8 +1,9 @@
 """Networks of the papers: residual ones with pre-activation blocks, and a small one.
 
 All end in a plain ``nn.Linear`` and take every object of skaug. The residual ones have
-a pooling over all positions before it, and take images of any size. ``stages.0``, ``stages.1`` ... are the
-names of their stages for :class:`skaug.ManifoldMixup`. Weights start as PyTorch's.
+a pooling over all positions before it, and take images of any size. ``stages.0``,
+``stages.1`` ... are the names of their stages for :class:`skaug.ManifoldMixup`. Weights
+start as PyTorch's.
 
 References
 ----------

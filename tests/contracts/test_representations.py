@@ -58,6 +58,7 @@ MADE = {
     "BatchAugmentation": lambda kind: kind(TableMixup()),
     "BatchIterator": lambda kind: kind(Dataset(X, Y)),
     "ClassCovariance": lambda kind: kind(3, 4),
+    "CodeWalkDisplay": lambda kind: kind(PLACES, PLACES),
     "Comparison": lambda kind: Bunch(),  # tests/comparison has one
     "ConvNet": lambda kind: kind(3, 2),
     "Cutout": lambda kind: kind(4),
@@ -102,6 +103,7 @@ MADE = {
     "TrainedNetwork": lambda kind: kind(None, Jitter()),
     "EpochCheckpoint": lambda kind: kind("net.pkl"),
     "VAE": lambda kind: kind(4, 2),
+    "WholeNetworkInfluence": lambda kind: kind(NetClassifier()),
 }
 
 
