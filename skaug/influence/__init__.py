@@ -30,6 +30,7 @@ References
 
 from skaug.influence.augmenter import InfluenceAugmenter
 from skaug.influence.code_walk_display import CodeWalkDisplay
+from skaug.influence.corrected_display import CorrectedRowsDisplay
 from skaug.influence.display import InfluenceRankingDisplay, LeaveOneOutDisplay
 from skaug.influence.last_layer import LastLayerInfluence
 from skaug.influence.network import AugmentationNetwork
@@ -44,6 +45,7 @@ __all__ = [
     "AugmentationGridDisplay",
     "AugmentationNetwork",
     "CodeWalkDisplay",
+    "CorrectedRowsDisplay",
     "InfluenceAugmenter",
     "InfluenceRankingDisplay",
     "LastLayerInfluence",

@@ -54,12 +54,19 @@ class Adversary:
         )
 
     def step(self, real, fake):
-        """Train the discriminators for a step; the losses of generator and themselves.
+        """Train the discriminators for a step, unless they are ahead.
 
         Parameters
         ----------
         real, fake : tuple of two torch.Tensor of shape (n, ...)
             Two views of each row, by the baseline and by the network.
+
+        Returns
+        -------
+        of_generator : torch.Tensor
+            Loss of the network, with a gradient.
+        of_discriminators : float
+            Loss of the discriminators, before the step.
         """
         features = self._features_of(real[0], fake[0])
         still = [view.detach() for view in fake]

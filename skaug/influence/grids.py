@@ -16,10 +16,8 @@ def check_shape(name, X):
 
 
 def range_of(X, contents):
-    """Smallest and largest number that a line has to show, with a margin for signals.
-
-    Images have the scale of the rows X. Views of signals may go beyond it.
-    """
+    """Smallest and largest number to show, with a margin for signals."""
+    # Images have the scale of the rows X. Views of signals may go beyond it.
     if X.ndim == 4:
         return float(X.min()), float(X.max())
     low = min(float(content.min()) for content in [X, *contents])

@@ -61,6 +61,14 @@ MADE = {
     "CodeWalkDisplay": lambda kind: kind(PLACES, PLACES),
     "Comparison": lambda kind: Bunch(),  # tests/comparison has one
     "ConvNet": lambda kind: kind(3, 2),
+    "CorrectedRowsDisplay": lambda kind: kind(
+        PLACES,
+        PLACES,
+        corrected_labels=[],
+        spoiled_labels=[],
+        n_corrected=0,
+        n_spoiled=0,
+    ),
     "Cutout": lambda kind: kind(4),
     "Differences": lambda kind: kind([]),
     "DistributedMixin": lambda kind: type(kind.__name__, (kind, NetClassifier), {})(
