@@ -14,11 +14,9 @@ trains the network behind a fixed baseline, and a guard finds out whether it hel
 # -------------
 #
 # 400 of scikit-learn's digits as images of 8 x 8 pixels; two fifths of them are held
-# out. The baseline turns, shifts and scales images a little. The network comes on top,
-# and is trained for its objective alone. With ``pretrain_steps`` it would first be the
-# generator of a GAN, as in the paper. But the discriminator soon tells what the
-# baseline makes from what the network, which may move less, can make, and drives it to
-# its bound, where it does the same whatever the draw.
+# out. The baseline turns, shifts and scales images a little. A GAN first teaches the
+# network to make such images of clean ones; then the network comes on top of the
+# baseline, and is trained for its objective, with the GAN beside it.
 
 import warnings
 
@@ -36,7 +34,7 @@ from skaug import (
     NetClassifier,
     NetworkAugmentation,
 )
-from skaug.influence import TrainedNetwork
+from skaug.influence import CodeWalkDisplay, TrainedNetwork
 from skaug.transforms import baseline_transform
 
 X, y = load_digits(return_X_y=True)
@@ -60,7 +58,7 @@ def learned(seed, guard=False):
     """The augmenter of a seed, on its training rows."""
     augmenter = InfluenceAugmenter(
         classifier(),
-        augmentation=NetworkAugmentation(steps=150),
+        augmentation=NetworkAugmentation(),
         guard=guard,
         refit=False,
         random_state=seed,
@@ -71,17 +69,22 @@ def learned(seed, guard=False):
 
 
 augmenter = learned(seed=0)
-display = AugmentationGridDisplay.from_estimator(augmenter, X, y, n_rows=10)
+display = AugmentationGridDisplay.from_estimator(augmenter, X, y, n_draws=3)
 plt.show()
 
 # %%
-# Above, what the augmenter makes of ten digits: baseline, and network for half of them.
-# Below, the network alone on the first digit. Half of the code that it computes from a
-# row is dropped at random. Ten codes on the way from one draw to another give ten
-# images, and the differences are those to the digit itself. They are nearly the same
-# all the way: what is dropped matters little, and the network has about one view of
-# each row, while the baseline has a new one every time.
-#
+# Each digit has three views, of baseline and, for half of them, network. Half of the
+# code that the network computes from a row is dropped at random, so that each draw is
+# another view. What the network alone does along the way from one draw to another is
+# seen in five lines, three for grey images: where each position looks, and what comes
+# of it.
+
+display = CodeWalkDisplay.from_estimator(augmenter, X[0])
+plt.show()
+share = augmenter.draws_
+print(f"Two draws by the network differ by {share:.2f} of what two by the baseline do.")
+
+# %%
 # Training
 # --------
 #

@@ -338,7 +338,7 @@ def test_a_staged_fit_that_is_left_early_closes_its_bar_and_silences_no_one():
 
 
 POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=2)
-NETWORK = NetworkAugmentation(steps=3, rounds=2)
+NETWORK = NetworkAugmentation(steps=3, rounds=2, pretrain_steps=0)
 
 
 @pytest.mark.filterwarnings("ignore:InfluenceAugmenter needs:UserWarning")

@@ -28,12 +28,10 @@ def checked_net(estimator, owner):
     net = estimator
     net = net.estimator if isinstance(net, FrozenEstimator) else net
     if not isinstance(net, NeuralNet) or not is_classifier(net):
-        advice = ""
-        if owner == "LastLayerInfluence":
-            advice = " For other models, give their features as X and no estimator."
         raise TypeError(
             f"{owner} needs a net of skorch that classifies, such as a NetClassifier; "
-            f"got a {type(net).__name__}.{advice}"
+            f"got a {type(net).__name__}. For other models, give their features as X "
+            "to a LastLayerInfluence without an estimator."
         )
     check_is_fitted(net, "module_")
     if getattr(net, "class_weight", None) is not None:

@@ -79,7 +79,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         Channels of the first layer.
     mix : float, default=0.5
         Share of rows that the network leaves to the baseline alone.
-    pretrain_steps : int, default=200
+    pretrain_steps : int, default=300
         Steps in which only the GAN is trained, if there is a baseline: the network
         learns to make of clean rows what the baseline makes of them. With ``steps=0``
         and ``guard=False`` of the augmenter this is all of it. Without these steps, two
@@ -173,7 +173,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         depth=4,
         width=16,
         mix=0.5,
-        pretrain_steps=200,
+        pretrain_steps=300,
         gan_weight=0.5,
         steps=150,
         rounds=1,

@@ -98,7 +98,9 @@ def learned(estimator=None, **params):
 
 
 def network(estimator=None):
-    return augmenter(estimator, NetworkAugmentation(steps=2, code_dim=4))
+    return augmenter(
+        estimator, NetworkAugmentation(steps=2, pretrain_steps=2, bound=0.05)
+    )
 
 
 def augmenter(estimator, learner):

@@ -95,7 +95,7 @@ ESTIMATORS = {
     ),
     "network": InfluenceAugmenter(
         NET,
-        augmentation=NetworkAugmentation(steps=5),
+        augmentation=NetworkAugmentation(steps=5, pretrain_steps=2),
         output="views",
         refit=False,
         random_state=0,

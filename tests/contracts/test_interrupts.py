@@ -55,7 +55,7 @@ PARTS = {
     "bagging": BaggingClassifier(NET, 2),
     "policy": augmenter(POLICY),
     "policy, a net of skorch": augmenter(POLICY, OF_SKORCH),
-    "network": augmenter(NetworkAugmentation(steps=2)),
+    "network": augmenter(NetworkAugmentation(steps=2, pretrain_steps=2)),
 }
 
 

@@ -41,6 +41,8 @@ pytestmark = few_steps
 
 NET = NetClassifier(max_epochs=2, module__hidden=(8,))
 
+SMALL = {"code_dim": 4, "depth": 1, "width": 4, "pretrain_steps": 2}
+
 
 def augmenter(memory=None, net=NET, random_state=0, **params):
     params = {"transforms": [Jitter(), Scaling()], "n_networks": 2, **params}
@@ -189,7 +191,7 @@ def test_what_cannot_be_known_again_is_refused(rows, tmp_path):
 def test_another_network_finds_what_does_not_depend_on_it(rows, tmp_path):
     fits = [
         augmenter(tmp_path)
-        .set_params(augmentation=NetworkAugmentation(steps=steps, code_dim=4))
+        .set_params(augmentation=NetworkAugmentation(steps=steps, **SMALL))
         .fit(*rows)
         for steps in (2, 2, 3)
     ]
@@ -202,7 +204,7 @@ def test_another_network_finds_what_does_not_depend_on_it(rows, tmp_path):
 
 LEARNERS = {
     "policy": TransformPolicy([Jitter(), Scaling()], n_networks=2),
-    "network": NetworkAugmentation(steps=3, code_dim=4, rounds=2),
+    "network": NetworkAugmentation(steps=3, rounds=2, **SMALL),
 }
 
 

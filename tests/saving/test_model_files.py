@@ -294,7 +294,9 @@ KINDS = {
     "HardPoints": lambda: HardPoints("hard").fit(torch.tensor(X), CODES.to_numpy()),
     "BatchAugmentation": lambda: of_images(BatchAugmentation(RandomCropFlip(1))),
     "TransformPolicy": lambda: augmenter(POLICY),
-    "NetworkAugmentation": lambda: augmenter(NetworkAugmentation(steps=2)),
+    "NetworkAugmentation": lambda: augmenter(
+        NetworkAugmentation(steps=2, pretrain_steps=2)
+    ),
     "ManifoldMixup": lambda: of_images(BatchAugmentation(ManifoldMixup())),
     "TableMixup": TableMixup,
     "Cutout": lambda: of_images(BatchAugmentation(Cutout(2))),
@@ -403,7 +405,7 @@ def test_generators(generator, kept):
     "augmentation",
     [
         TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1),
-        NetworkAugmentation(steps=2),
+        NetworkAugmentation(steps=2, pretrain_steps=2),
     ],
     ids=["policy", "network"],
 )
