@@ -213,15 +213,16 @@ def test_views(rows):
         labelled.augment(X)
 
 
-@pytest.mark.parametrize(
-    "name, learner", [("policy", TransformPolicy()), ("network", NetworkAugmentation())]
-)
-def test_a_short_form_is_its_object(name, learner, rows):
+def test_a_short_form_is_its_object(rows):
     X, y = rows
     params = {"guard": False, "random_state": 0}
+    network = InfluenceAugmenter(augmentation="network").component("augmentation")
+    assert type(network) is NetworkAugmentation
+    assert network.get_params() == NetworkAugmentation().get_params()
+    learner = TransformPolicy()
     first, second = (
         InfluenceAugmenter(tiny(max_epochs=2), augmentation=one, **params).fit(X, y)
-        for one in (name, learner)
+        for one in ("policy", learner)
     )
     assert np.array_equal(first.augment(X, y=y), second.augment(X, y=y))
     proba = first.estimator_.predict_proba(X)
