@@ -132,8 +132,8 @@ for of, over in [("baseline", "plain"), ("network", "baseline")]:
 
 # %%
 # The baseline lowers the log-loss by four times its error, and leaves the accuracy as
-# it is. The network behind it adds to both, but by less than two errors: over four
-# splits this is a hint and no proof. The splits share most of their test rows.
+# it is. The network behind it adds nothing to that here. The splits share most of their
+# test rows.
 #
 # What the guard says
 # -------------------

@@ -48,7 +48,7 @@ class CodeWalkDisplay(Printed):
 
     See Also
     --------
-    AugmentationGridDisplay : Many rows and their views.
+    skaug.AugmentationGridDisplay : Many rows and their views.
 
     References
     ----------

@@ -21,7 +21,7 @@ class AugmentationGridDisplay(Printed):
     ----------
     X : ndarray of shape (n, channels, height, width) or (n, channels, time)
         Rows.
-    views : ndarray of the shape of X, or (n_draws, *X.shape)
+    views : ndarray of the shape of X, or of shape (n_draws, n, channels, ...)
         A view of each row, or several.
     labels : sequence of length n, default=None
         Texts above the columns.
@@ -32,7 +32,7 @@ class AugmentationGridDisplay(Printed):
         As given.
     views : ndarray of the shape of X
         The first view of each row.
-    draws : ndarray of shape (n_draws, *X.shape)
+    draws : ndarray of shape (n_draws, n, channels, ...)
         All views.
     differences : ndarray of the shape of X
         ``views - X``.

@@ -294,8 +294,8 @@ class WholeNetworkInfluence(BaseEstimator):
         -------
         correlation : float
             Spearman's, over the training rows. From about 0.9 on, the last layer ranks
-            rows and transforms as all layers do, and :class:`LastLayerInfluence` is
-            enough.
+            rows and transforms as all layers do, and
+            :class:`~skaug.LastLayerInfluence` is enough.
         """
         gradient = self._mean_gradient(*self._rows_and_codes(X_val, y_val))
         changes = [
