@@ -154,7 +154,7 @@ print(f"accepted: {guarded.accepted_}")
 # %%
 # On the rows of the first split the guard refuses the network, and the baseline too:
 # neither difference is as large as its error. With 160 rows held out the error is 0.03,
-# twice what the network gains above. A guard keeps out what does harm, and lets small
+# more than the baseline gains above. A guard keeps out what does harm, and lets small
 # gains go.
 #
 # A cosine that rises says that the last layer, with the features as they are, would
