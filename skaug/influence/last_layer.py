@@ -47,7 +47,8 @@ from skaug._checks import (
 from skaug._input import as_numbers, checked_rows
 from skaug._labels import check_labels
 from skaug._random import draw_seed, new_generator
-from skaug.influence.nets import checked_net, clipped, codes_of, warn_of_few
+from skaug.influence.nets import checked_net, codes_of, warn_of_few
+from skaug.influence.row_influence import RowInfluence
 from skaug.influence.softmax_hessian import (
     factorised,
     flat_gradients,
@@ -130,7 +131,7 @@ def _loss_without(row, features, codes, weight, held_out, target, damping, scale
     return float(torch.nn.functional.cross_entropy(logits, target))
 
 
-class LastLayerInfluence(BaseEstimator):
+class LastLayerInfluence(RowInfluence, BaseEstimator):
     r"""Compute what training rows do to the validation loss, through the last layer.
 
     A fitted object holds what the last layer gets of the training rows, and so do its
@@ -286,31 +287,6 @@ class LastLayerInfluence(BaseEstimator):
         self.factor_ = None
         return self
 
-    def predicted_loss_change(self, X_val, y_val):
-        """Change of the mean validation loss when a training row is removed.
-
-        Parameters
-        ----------
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        change : ndarray of shape (n_train,)
-            Nats per validation row. Positive: the row helps.
-
-        Warns
-        -----
-        UserWarning
-            If first order predicts that the loss falls below 0; such changes are
-            clipped. If there are fewer than 100 validation rows, whose mean gradient
-            says little about new rows.
-        """
-        warn_of_few(y_val, type(self).__name__)
-        direction, loss = self._direction_and_loss(X_val, y_val)
-        change = self._score(self.features_, self.errors_, direction) / self._n()
-        return clipped(change.cpu().numpy(), loss, type(self).__name__)
-
     def refitted_loss_change(self, X_val, y_val, rows):
         """Change of the mean validation loss when rows are left out one by one.
 
@@ -397,54 +373,6 @@ class LastLayerInfluence(BaseEstimator):
         """Gradient of the mean validation loss by the last weight, of its shape."""
         features, errors, _ = self._validation(X_val, y_val)
         return errors.T @ features / len(features)
-
-    def validation_direction(self, X_val, y_val):
-        """Inverse Hessian times the gradient of the mean validation loss.
-
-        Parameters
-        ----------
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        direction : torch.Tensor of shape (n_classes, n_features)
-            The paper's s_val. A step against this direction lowers the validation loss.
-
-        Warns
-        -----
-        UserWarning
-            If there are fewer than 100 validation rows.
-        """
-        warn_of_few(y_val, type(self).__name__)
-        return self._direction_and_loss(X_val, y_val)[0]
-
-    def of_replacement(self, X_new, y, direction, rows=None):
-        """Change of the mean validation loss when rows are replaced by other ones.
-
-        Parameters
-        ----------
-        X_new : array-like or torch.Tensor of shape (m, ...)
-            Rows in place of training rows, such as augmented copies. If this is a
-            tensor that requires a gradient, the result has one.
-        y : array-like of shape (m,)
-            Labels.
-        direction : torch.Tensor of shape (n_classes, n_features)
-            Of :meth:`validation_direction`.
-        rows : array-like of shape (m,), default=None
-            Numbers of the training rows that are replaced; all in order by default.
-
-        Returns
-        -------
-        change : torch.Tensor of shape (m,)
-            Nats per validation row, for each replacement alone; those of several add
-            up. Negative: the copy is better for validation than the row.
-        """
-        features, target = self._features_and_codes(X_new, y)
-        errors = softmax_errors(features @ self._weight().T, target)
-        rows = slice(None) if rows is None else torch.as_tensor(rows)
-        old = self._score(self.features_[rows], self.errors_[rows], direction)
-        return (old - self._score(features, errors, direction)) / self._n()
 
     def self_influence(self):
         """Change of a row's own loss when it is removed.
@@ -579,6 +507,14 @@ class LastLayerInfluence(BaseEstimator):
     def _basis(self):
         kwargs = {"dtype": self.features_.dtype, "device": self.features_.device}
         return sum_zero_basis(len(self.classes_), **kwargs)
+
+    def _of_training_rows(self, direction, rows=slice(None)):
+        return self._score(self.features_[rows], self.errors_[rows], direction)
+
+    def _of_rows(self, X, y, direction):
+        features, target = self._features_and_codes(X, y)
+        errors = softmax_errors(features @ self._weight().T, target)
+        return self._score(features, errors, direction)
 
     def _score(self, features, errors, direction):
         return ((features @ direction.T) * errors).sum(dim=1)

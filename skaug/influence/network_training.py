@@ -100,12 +100,7 @@ def train_network(
             loss = loss + (1.0 if pretraining else gan_weight) * of_generator
             losses["generator"].append(float(of_generator.detach()))
             losses["discriminator"].append(of_discriminator)
-        if not torch.isfinite(loss):
-            raise ValueError(
-                "InfluenceAugmenter needs an objective that is finite; got "
-                f"{float(loss)} in step {step}. Lower the bound of the "
-                "NetworkAugmentation, or set augmentation='policy'."
-            )
+        _check_finite(loss, step)
         optimizer.zero_grad()
         # Gradients of the discriminators would be computed for nothing.
         loss.backward(inputs=list(network.parameters()))
@@ -131,6 +126,16 @@ def share_of_draws(network, baseline, X, codes):
         for one, other in (fake, real)
     )
     return (own / given) ** 0.5 if given > 0 else float("inf")
+
+
+def _check_finite(loss, step):
+    """Refuse a loss from which nothing can be learned."""
+    if not torch.isfinite(loss):
+        raise ValueError(
+            "InfluenceAugmenter needs an objective that is finite; got "
+            f"{float(loss)} in step {step}. Lower the bound of the "
+            "NetworkAugmentation, or set augmentation='policy'."
+        )
 
 
 def _check_views(network, X, n_steps):

@@ -26,7 +26,8 @@ from torch.nn.functional import cross_entropy
 from skaug._checks import Number, OneOf, check_parameters
 from skaug._input import as_numbers
 from skaug.influence.conjugate_gradient import conjugate_gradient
-from skaug.influence.nets import checked_net, clipped, codes_of, warn_of_few
+from skaug.influence.nets import checked_net, codes_of
+from skaug.influence.row_influence import RowInfluence
 from skaug.net.apart import apart
 from skaug.net.head import capture_input, linear_head
 
@@ -36,7 +37,7 @@ __all__ = ["WholeNetworkInfluence"]
 BLOCK = 512
 
 
-class WholeNetworkInfluence(BaseEstimator):
+class WholeNetworkInfluence(RowInfluence, BaseEstimator):
     r"""Compute what training rows do to the validation loss, through all layers.
 
     For small networks, and to see whether :class:`~skaug.LastLayerInfluence` is enough:
@@ -154,34 +155,6 @@ class WholeNetworkInfluence(BaseEstimator):
             self.weights_ = self._minimum(self.weights_)
         return self
 
-    def predicted_loss_change(self, X_val, y_val):
-        """Change of the mean validation loss when a training row is removed.
-
-        Parameters
-        ----------
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        change : ndarray of shape (n_train,)
-            Nats per validation row. Positive: the row helps.
-
-        Warns
-        -----
-        UserWarning
-            If first order predicts that the loss falls below 0; such changes are
-            clipped. If there are fewer than 100 validation rows, whose mean gradient
-            says little about new rows.
-        """
-        name = type(self).__name__
-        warn_of_few(y_val, name)
-        rows, codes = self._rows_and_codes(X_val, y_val)
-        direction = self._solve(self._mean_gradient(rows, codes))
-        loss = float(self._losses(self.weights_, rows, codes).mean())
-        change = self._along(direction, self.rows_, self.codes_) / len(self.rows_)
-        return clipped(change.detach().cpu().numpy(), loss, name)
-
     def refitted_loss_change(self, X_val, y_val, rows):
         """Change of the mean validation loss when rows are left out one by one.
 
@@ -220,53 +193,6 @@ class WholeNetworkInfluence(BaseEstimator):
             change.append(loss - before)
         return np.array(change)
 
-    def validation_direction(self, X_val, y_val):
-        """Inverse Hessian times the gradient of the mean validation loss.
-
-        Parameters
-        ----------
-        X_val, y_val : array-like
-            Validation rows and labels.
-
-        Returns
-        -------
-        direction : torch.Tensor of shape (n_weights,)
-            The paper's s_val. A step against this direction lowers the validation loss.
-
-        Warns
-        -----
-        UserWarning
-            If there are fewer than 100 validation rows.
-        """
-        warn_of_few(y_val, type(self).__name__)
-        return self._solve(self._mean_gradient(*self._rows_and_codes(X_val, y_val)))
-
-    def of_replacement(self, X_new, y, direction, rows=None):
-        """Change of the mean validation loss when rows are replaced by other ones.
-
-        Parameters
-        ----------
-        X_new : array-like or torch.Tensor of shape (m, ...)
-            Rows in place of training rows, such as augmented copies. If this is a
-            tensor that requires a gradient, the result has one.
-        y : array-like of shape (m,)
-            Labels.
-        direction : torch.Tensor of shape (n_weights,)
-            Of :meth:`validation_direction`.
-        rows : array-like of shape (m,), default=None
-            Numbers of the training rows that are replaced; all in order by default.
-
-        Returns
-        -------
-        change : torch.Tensor of shape (m,)
-            Nats per validation row, for each replacement alone; those of several add
-            up. Negative: the copy is better for validation than the row.
-        """
-        new, codes = self._rows_and_codes(X_new, y)
-        rows = slice(None) if rows is None else torch.as_tensor(rows)
-        old = self._along(direction, self.rows_[rows], self.codes_[rows])
-        return (old - self._along(direction, new, codes)) / len(self.rows_)
-
     def self_influence(self):
         """Change of a row's own loss when it is removed.
 
@@ -304,6 +230,20 @@ class WholeNetworkInfluence(BaseEstimator):
         ]
         return float(spearmanr(*(change.cpu().numpy() for change in changes))[0])
 
+    def _n(self):
+        return len(self.rows_)
+
+    def _direction_and_loss(self, X_val, y_val):
+        rows, codes = self._rows_and_codes(X_val, y_val)
+        loss = float(self._losses(self.weights_, rows, codes).mean())
+        return self._solve(self._mean_gradient(rows, codes)), loss
+
+    def _of_training_rows(self, direction, rows=slice(None)):
+        return self._along(direction, self.rows_[rows], self.codes_[rows])
+
+    def _of_rows(self, X, y, direction):
+        return self._along(direction, *self._rows_and_codes(X, y))
+
     def _net(self):
         return checked_net(self.estimator, type(self).__name__)
 
@@ -326,6 +266,7 @@ class WholeNetworkInfluence(BaseEstimator):
 
     def _rows_and_codes(self, X, y):
         """Rows as the network gets them, in float64, and class codes."""
+        check_is_fitted(self)
         codes = codes_of(y, _num_samples(X), self.classes_, type(self).__name__)
         codes = torch.from_numpy(codes)
         if isinstance(X, torch.Tensor) and X.requires_grad:

@@ -6,6 +6,7 @@ import torch
 from helpers import ignores, refuses
 from scipy.stats import pearsonr
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from skaug import LastLayerInfluence, NetClassifier
@@ -144,3 +145,8 @@ def test_what_cannot_be_computed_is_refused(rows, net):
     weighted = net_of(rows, class_weight="balanced", max_epochs=1)
     with refuses("rows of equal weight; got class_weight='balanced'"):
         WholeNetworkInfluence(weighted).fit(X, y)
+
+
+def test_one_that_is_not_fitted_says_so(rows, net):
+    with pytest.raises(NotFittedError):
+        WholeNetworkInfluence(net).predicted_loss_change(*rows[2:])
