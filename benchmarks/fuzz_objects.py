@@ -77,8 +77,16 @@ from skaug import (
     VAEGenerator,
     potential,
 )
+from skaug.baselines import (
+    CenterLoss,
+    DisturbLabel,
+    FocalLoss,
+    GeneralizedCrossEntropyLoss,
+    LargeMarginLoss,
+)
 from skaug.comparison import Budgets
 from skaug.hard_regions import kernel_sums
+from skaug.isda import SampledISDALoss
 from skaug.isda.covariance import KINDS
 from skaug.signals import MagnitudeSpectrum
 from skaug.transforms import (
@@ -122,6 +130,13 @@ GENERATORS = [
     CVAEGenerator(**SMALL),
 ]
 AUGMENTED = [("augment", BatchAugmentation(TableMixup(), refine_epochs=1))]
+DISTURBED = [("augment", BatchAugmentation(DisturbLabel()))]
+CRITERIA = (CenterLoss, FocalLoss, GeneralizedCrossEntropyLoss, LargeMarginLoss)
+RIVALS = [NetClassifier(criterion=kind, **TINY) for kind in CRITERIA]
+RIVALS += [
+    NetClassifier(callbacks=DISTURBED, **TINY),
+    ISDAClassifier(criterion=SampledISDALoss, **TINY),
+]
 TABLES, SIGNALS = ("table",), ("signals",)
 ALL, MIXED = ("table", "table", "signals", "images"), ("signals", "images", "table")
 
@@ -192,6 +207,7 @@ OBJECTS = {
     "ResampledClassifier": of(
         TABLES, 4, classify, ResampledClassifier(NOISE, LogisticRegression())
     ),
+    "losses of skaug.baselines": of(TABLES, 3, classify, *RIVALS),
     "PriorShift": of(TABLES, 3, classify, PriorShift(LogisticRegression())),
     "PriorShift, frozen": of(TABLES, 3, frozen_prior, PriorShift(LogisticRegression())),
     "IHDAFinetuner": of(TABLES, 5, classify, *FINETUNERS),

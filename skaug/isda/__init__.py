@@ -16,6 +16,8 @@ paper                                   here
 :math:`\Sigma_j, \mu_j, n_j` (App. A)   :class:`ClassCovariance`
 Table 5's variants                      ``covariance="identity" | "diagonal" |
                                         "shared"``, ``schedule="constant"``
+:math:`M` sampled copies (Eq. 2)        ``criterion=SampledISDALoss``,
+                                        ``criterion__n_copies``
 ======================================  ===========================================
 
 References
@@ -30,6 +32,7 @@ from skaug.isda.given import GivenCovariance
 from skaug.isda.logistic import ISDALogisticRegression
 from skaug.isda.loss import ISDALoss, augmented_logits
 from skaug.isda.quadratic_form import class_quadratic_form
+from skaug.isda.sampled_loss import SampledISDALoss
 
 __all__ = [
     "ClassCovariance",
@@ -37,6 +40,7 @@ __all__ = [
     "ISDAClassifier",
     "ISDALogisticRegression",
     "ISDALoss",
+    "SampledISDALoss",
     "augmented_logits",
     "class_quadratic_form",
 ]

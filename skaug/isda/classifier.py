@@ -5,12 +5,11 @@ import warnings
 
 import numpy as np
 import torch
-from skorch.utils import is_dataset, to_tensor
+from skorch.utils import is_dataset
 
 from skaug._checks import Instance, Number, OneOf, Rule
 from skaug.isda.loss import ISDALoss
 from skaug.net.classifier import NetClassifier
-from skaug.net.head import bare, capture_input, check_head, linear_head
 
 __all__ = ["ISDAClassifier"]
 
@@ -154,7 +153,7 @@ class ISDAClassifier(NetClassifier):
 
     def initialize_criterion(self):
         """Create the loss for the shape of the last linear layer."""
-        self.classifier_layer_, head = linear_head(self.module_, self.classifier_layer)
+        head = self._find_head(self.classifier_layer)
         kwargs = {
             "n_classes": head.out_features,
             "n_features": head.in_features,
@@ -168,27 +167,8 @@ class ISDAClassifier(NetClassifier):
         self.criterion_ = self.criterion(**kwargs)
         return self
 
-    def train_step(self, batch, **fit_params):
-        """Train on a batch, and note the features on the way."""
-        try:
-            with capture_input(self._head()) as self._head_inputs:
-                return super().train_step(batch, **fit_params)
-        finally:
-            del self._head_inputs
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Compute ISDA's bound in training, cross-entropy in validation."""
-        if not training:
-            return super().get_loss(y_pred, y_true, X=X, training=training)
-        features = self._head_inputs.pop()
-        target = to_tensor(y_true, device=self.device)
-        strength = self.current_strength()
-        logits, weight = self._adjusted(y_pred), self._head().weight
-        arguments = logits, target, features, weight, strength
-        if self.batch_weight_ is None:
-            return self.criterion_(*arguments)
-        of_rows = self.batch_weight(len(target))
-        return self.criterion_(*arguments, sample_weight=of_rows)
+    def _more_for_loss(self):
+        return {"strength": self.current_strength()}
 
     def current_strength(self):
         """Compute the strength that `schedule` sets at this point of training."""
@@ -197,9 +177,6 @@ class ISDAClassifier(NetClassifier):
             epochs = math.floor(epochs)
         share = 1.0 if self.schedule == "constant" else epochs / self.n_epochs_
         return self.strength * min(share, 1.0)
-
-    def _head(self):
-        return bare(self.module_).get_submodule(self.classifier_layer_)
 
     @property
     def class_covariance_(self):
@@ -219,15 +196,6 @@ class ISDAClassifier(NetClassifier):
             self._check_parameters()
             self._initialize_criterion()
         return self
-
-    def torch_compile(self, module, name):
-        """Compile the network but not the loss, whose strength changes at each step."""
-        return module if name == "criterion" else super().torch_compile(module, name)
-
-    def _logits_of(self, rows, **forward_params):
-        """Compute logits, and check that they are the output of the head."""
-        rows = rows.to(self.device)
-        return check_head(self.module_, self.classifier_layer_, rows, **forward_params)
 
     def _check_training_data(self, X, y, classes, *, reset):
         """Check the data, and warn about classes of one sample."""

@@ -13,8 +13,9 @@ from skaug.isda.quadratic_form import (
     shared_form,
     spans_in_memory,
 )
+from skaug.net.ranks import n_ranks, sum_over_ranks
 
-__all__ = ["ClassCovariance"]
+__all__ = ["ClassCovariance", "safe_eigh"]
 
 KINDS = ("full", "pooled", "diagonal", "shared", "identity", "low_rank")
 RULES = {
@@ -186,7 +187,7 @@ class ClassCovariance(nn.Module):
         """Merge a batch by Eqs. 9 to 11."""
         if self.kind == "shared":
             target = torch.zeros_like(target)
-        n_rows = _sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
+        n_rows = sum_over_ranks(torch.bincount(target, minlength=len(self.mean)))
         n = n_rows if weight is None else self._sums_of(weight, target)
         classes = self._changed_by(n)
         n, n_rows = n[classes], n_rows[classes]
@@ -194,11 +195,11 @@ class ClassCovariance(nn.Module):
         # Sums by class are a matrix product: scattering is not deterministic on GPUs.
         member = (classes[:, None] == target).to(features.dtype)  # (n_present, n)
         if weight is None:
-            mean = _sum_over_ranks(member @ features) / n.clamp_min(1)[:, None]
+            mean = sum_over_ranks(member @ features) / n.clamp_min(1)[:, None]
             centred = features - mean[place]
         else:
             share = (weight / n[place]).to(features.dtype)
-            mean = _sum_over_ranks((member * share) @ features)
+            mean = sum_over_ranks((member * share) @ features)
             # The outer product of a row counts as often as the row.
             centred = (features - mean[place]) * weight.sqrt().to(features)[:, None]
         keep, total, jump = self._merge_means(classes, n, mean)
@@ -207,7 +208,7 @@ class ClassCovariance(nn.Module):
             return
         centred /= total.sqrt()[place, None]
         if self.kind == "diagonal":
-            squares = _sum_over_ranks(member @ centred.square()) + jump.square()
+            squares = sum_over_ranks(member @ centred.square()) + jump.square()
             self.variance[classes] = self.variance[classes] * keep[:, None] + squares
             return
         rows = self._rows_by_class(centred, place, jump)
@@ -216,7 +217,7 @@ class ClassCovariance(nn.Module):
     def _sums_of(self, weight, target):
         """Sum the weights of each class, in float64."""
         codes = torch.arange(len(self.mean), device=target.device)[:, None]
-        return _sum_over_ranks((codes == target).double() @ weight.double())
+        return sum_over_ranks((codes == target).double() @ weight.double())
 
     def _changed_by(self, n):
         """Classes whose share changes with n new rows of each; if pooled, all do."""
@@ -228,15 +229,15 @@ class ClassCovariance(nn.Module):
         jump = _on_one_rank(jump) * total.sqrt()[:, None]
         rows = torch.cat([jump, centred]) / everything.sqrt()
         matrix.mul_(1 - n.sum() / everything)
-        if _n_ranks() == 1:
+        if n_ranks() == 1:
             matrix.addmm_(rows.t(), rows)
         else:
-            matrix.add_(_sum_over_ranks(rows.t() @ rows))
+            matrix.add_(sum_over_ranks(rows.t() @ rows))
 
     def _add_rows(self, classes, n_rows, keep, new):
         """Add the outer products of each class's new rows to its covariance."""
         many_and_small = len(n_rows) > 32 and self.n_features <= 128
-        if self.kind != "low_rank" and not many_and_small and _n_ranks() == 1:
+        if self.kind != "low_rank" and not many_and_small and n_ranks() == 1:
             # Copying the matrices would cost more than updating them one by one.
             matrices = self.covariance.unbind()
             for k, share, rows in zip(classes.tolist(), keep.tolist(), new):
@@ -251,7 +252,7 @@ class ClassCovariance(nn.Module):
             if self.kind == "low_rank":
                 self._keep_leading_directions(block, share, _gather_rows(padded))
             else:
-                outer = _sum_over_ranks(padded.mT @ padded)
+                outer = sum_over_ranks(padded.mT @ padded)
                 outer += self.covariance.index_select(0, block).mul_(share)
                 self.covariance.index_copy_(0, block, outer)
 
@@ -327,10 +328,10 @@ class ClassCovariance(nn.Module):
         """Merge new rows into factors of some rank, and their rest into remainders."""
         rows = torch.cat([self.factor[block].mT * keep.sqrt(), new], 1)
         if rows.shape[1] < self.n_features:
-            _, rotation = _eigh(rows @ rows.mT)
+            _, rotation = safe_eigh(rows @ rows.mT)
             leading = rows.mT @ rotation[..., -self.rank :].flip(-1)
         else:
-            size, rotation = _eigh(rows.mT @ rows)
+            size, rotation = safe_eigh(rows.mT @ rows)
             size = size[..., None, -self.rank :].clamp_min(0).sqrt()
             leading = (rotation[..., -self.rank :] * size).flip(-1)
         lost = rows.square().sum(1) - leading.square().sum(-1)
@@ -394,8 +395,8 @@ class ClassCovariance(nn.Module):
         return f"{self.n_classes}, {self.n_features}, {self.kind!r}"
 
 
-def _eigh(matrices):
-    """Eigenvalues and eigenvectors of symmetric matrices; NaN of what is not finite."""
+def safe_eigh(matrices):
+    """Find eigenvalues and eigenvectors of matrices; NaN of what is not finite."""
     if not matrices.isfinite().all():  # Training has diverged, and its loss will tell.
         return matrices.sum(-1) * torch.nan, matrices * torch.nan
     try:
@@ -425,34 +426,21 @@ def _free_bytes(device):
     return float("inf")  # No other system tells in a portable way.
 
 
-def _n_ranks():
-    distributed = torch.distributed
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_world_size()
-    return 1
-
-
 def _on_one_rank(jump):
     """The jump on the first rank and 0 on others: sums over ranks must have it once."""
-    if _n_ranks() > 1 and torch.distributed.get_rank() > 0:
+    if n_ranks() > 1 and torch.distributed.get_rank() > 0:
         return torch.zeros_like(jump)
     return jump
 
 
-def _sum_over_ranks(tensor):
-    if _n_ranks() > 1:
-        torch.distributed.all_reduce(tensor)
-    return tensor
-
-
 def _gather_rows(rows):
     """Gather the rows of all ranks; zeros pad the shorter batches."""
-    if _n_ranks() == 1:
+    if n_ranks() == 1:
         return rows
     longest = torch.tensor(rows.shape[1], device=rows.device)
     torch.distributed.all_reduce(longest, torch.distributed.ReduceOp.MAX)
     padding = (0, 0, 0, int(longest) - rows.shape[1])
     rows = nn.functional.pad(rows, padding).contiguous()
-    by_rank = [torch.empty_like(rows) for _ in range(_n_ranks())]
+    by_rank = [torch.empty_like(rows) for _ in range(n_ranks())]
     torch.distributed.all_gather(by_rank, rows)
     return torch.cat(by_rank, 1)

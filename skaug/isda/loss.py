@@ -7,7 +7,7 @@ from skaug._checks import Instance, Number, check_value
 from skaug.isda.covariance import ClassCovariance
 from skaug.isda.given import GivenCovariance
 from skaug.isda.quadratic_form import class_quadratic_form
-from skaug.net.weights import counts_of, mean_loss
+from skaug.net.weights import counts_of, losses_of_shares, mean_loss
 
 __all__ = ["ISDALoss", "augmented_logits"]
 
@@ -185,14 +185,23 @@ class ISDALoss(nn.CrossEntropyLoss):
         """
         if features is None or not self.training:
             return self._cross_entropy(logits, target, sample_weight)
+        if not target.is_floating_point():
+            if sample_weight is None:
+                self.covariance.update(features, target)
+            else:
+                self.covariance.update(features, target, sample_weight)
+        return self._augmented_loss(logits, target, weight, strength, sample_weight)
+
+    def _augmented_loss(self, logits, target, weight, strength, sample_weight):
+        """Compute the loss of augmented logits, once the statistics are updated."""
         if target.is_floating_point():
             return self._loss_of_shares(logits, target, weight, strength, sample_weight)
-        if sample_weight is None:
-            self.covariance.update(features, target)
-        else:
-            self.covariance.update(features, target, sample_weight)
-        logits = augmented_logits(logits, target, weight, self.covariance, strength)
+        logits = self._augment(logits, target, weight, strength)
         return self._cross_entropy(logits, target, sample_weight)
+
+    def _augment(self, logits, target, weight, strength):
+        """Augment the logits of rows with class codes."""
+        return augmented_logits(logits, target, weight, self.covariance, strength)
 
     def _cross_entropy(self, logits, target, sample_weight):
         """Compute torch's loss, with rows that count as often as their weights say."""
@@ -211,17 +220,17 @@ class ISDALoss(nn.CrossEntropyLoss):
 
     def _loss_of_shares(self, logits, shares, weight, strength, sample_weight):
         """Sum the losses with each class of a row, weighted by the shares."""
-        losses = torch.zeros_like(logits[:, 0])
-        n_mixed = int((shares > 0).sum(dim=1).max())
-        largest, classes = shares.topk(n_mixed, dim=1)
-        for share, target in zip(largest.t(), classes.t()):
-            losses = losses + share * nn.functional.cross_entropy(
-                augmented_logits(logits, target, weight, self.covariance, strength),
-                target,
+
+        def losses_with(codes):
+            return nn.functional.cross_entropy(
+                self._augment(logits, codes, weight, strength),
+                codes,
                 self.weight,
                 label_smoothing=self.label_smoothing,
                 reduction="none",
             )
+
+        losses = losses_of_shares(losses_with, shares)
         if sample_weight is not None:
             return mean_loss(losses, sample_weight, self.reduction)
         if self.reduction == "none":

@@ -35,6 +35,7 @@ from skaug.net.batches import (
 )
 from skaug.net.callbacks import CALLBACKS, HoldsCallbacks
 from skaug.net.epochs import count_epoch, counted_epochs, quiet_below_two
+from skaug.net.feature_losses import GivesFeatures
 from skaug.net.finite import check_epoch
 from skaug.net.input_norm import InputNorm
 from skaug.net.losses import FeedsLoss
@@ -76,6 +77,7 @@ class NetClassifier(
     KeepsLabels,
     AdjustsLogits,
     FeedsLoss,
+    GivesFeatures,
     WeighsRows,
     GivesProbabilities,
     TakesRows,
@@ -105,7 +107,9 @@ class NetClassifier(
     criterion : torch.nn.Module class, default=torch.nn.CrossEntropyLoss
         The loss. Weights of classes may be a list, ``criterion__weight=[1, 1, 5]``, in
         the order of ``classes_``. ``torch.nn.NLLLoss`` is for modules that return
-        probabilities, of which skorch takes the logarithm.
+        probabilities, of which skorch takes the logarithm. A loss whose ``forward`` has
+        arguments ``features`` and ``weight`` gets the input and the weight of the last
+        ``nn.Linear`` in training, see :mod:`skaug.baselines`.
     logit_adjustment : float, default=0.0
         The factor :math:`\tau` of [1]_ for classes of unequal size. The loss is the
         cross-entropy of :math:`z + \tau \log \pi`, with the logits z and the shares
@@ -191,6 +195,8 @@ class NetClassifier(
         Passes that `max_epochs` came to, the length of the schedules.
     module_, criterion_, optimizer_ : objects
         The trained network, the loss and the optimizer.
+    classifier_layer_ : str
+        If the loss looks at features: dotted name of the last linear layer.
     class_counts_ : ndarray of shape (n_classes,)
         With `logit_adjustment`: training rows of each class, or the sums of their
         weights.

@@ -26,7 +26,14 @@ from skaug._labels import check_groups, check_labels
 from skaug.net.adjustment import check_one_correction, codes_of
 from skaug.net.weighted_rows import RowWeights, check_weights, without_zeros
 
-__all__ = ["CLASS_WEIGHT", "WeighsRows", "counts_of", "mean_loss"]
+__all__ = [
+    "CLASS_WEIGHT",
+    "WeighsRows",
+    "counts_of",
+    "forward_takes",
+    "losses_of_shares",
+    "mean_loss",
+]
 
 CLASS_WEIGHT = Rule(
     lambda value: (
@@ -54,6 +61,17 @@ def mean_loss(losses, weight, reduction="mean", counts=None):
     share = (weight / weight.sum()).to(losses)
     loss = torch.dot(losses, share)
     return loss if counts is None else loss / torch.dot(counts.to(losses), share)
+
+
+# ``losses_with`` is called as often as the most mixed row has classes.
+def losses_of_shares(losses_with, shares):
+    """Mix the losses (n,) with class codes (n,) by shares (n, n_classes)."""
+    losses = torch.zeros_like(shares[:, 0])
+    n_mixed = int((shares > 0).sum(dim=1).max())
+    largest, classes = shares.topk(n_mixed, dim=1)
+    for share, codes in zip(largest.t(), classes.t()):
+        losses = losses + share * losses_with(codes)
+    return losses
 
 
 def counts_of(criterion, target):
@@ -317,7 +335,7 @@ class WeighsRows:
         weight = self.batch_weight(len(y_true))
         criterion = getattr(self.criterion_, "_orig_mod", self.criterion_)  # compiled
         target = to_tensor(y_true, device=self.device)
-        if _takes_weights(type(criterion)):
+        if forward_takes(type(criterion), "sample_weight"):
             if isinstance(criterion, nn.NLLLoss):  # skorch takes the logarithm for it
                 y_pred = (y_pred + torch.finfo(y_pred.dtype).eps).log()
             return criterion(y_pred, target, sample_weight=weight)
@@ -362,12 +380,10 @@ class WeighsRows:
 
 
 @cache
-def _takes_weights(kind):
-    # A criterion may also be a function, which has no forward.
+def forward_takes(kind, argument):
+    """Whether the ``forward`` of a class has an argument; a function has no forward."""
     forward = getattr(kind, "forward", None)
-    return (
-        forward is not None and "sample_weight" in inspect.signature(forward).parameters
-    )
+    return forward is not None and argument in inspect.signature(forward).parameters
 
 
 def _is_mean(callback):
