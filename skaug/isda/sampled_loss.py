@@ -18,16 +18,16 @@ class SampledISDALoss(ISDALoss):
     standard deviation over draws falls as :math:`1 / \sqrt{M}`.
 
     This is a reference, to see what the bound is worth. It takes the place of
-    :class:`ISDALoss` in an :class:`~skaug.ISDAClassifier`.
+    :class:`~skaug.ISDALoss` in an :class:`~skaug.ISDAClassifier`.
 
     Parameters
     ----------
     n_classes, n_features, covariance : int, int and object
-        As for :class:`ISDALoss`.
+        As for :class:`~skaug.ISDALoss`.
     n_copies : int, default=4
         The paper's M. A step takes memory for n_copies x rows x n_features numbers.
     **kwargs
-        As for :class:`ISDALoss`.
+        As for :class:`~skaug.ISDALoss`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ class SampledISDALoss(ISDALoss):
 
     See Also
     --------
-    ISDALoss : The bound, for which nothing is drawn.
+    skaug.ISDALoss : The bound, for which nothing is drawn.
 
     Notes
     -----

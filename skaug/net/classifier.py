@@ -109,7 +109,7 @@ class NetClassifier(
         the order of ``classes_``. ``torch.nn.NLLLoss`` is for modules that return
         probabilities, of which skorch takes the logarithm. A loss whose ``forward`` has
         arguments ``features`` and ``weight`` gets the input and the weight of the last
-        ``nn.Linear`` in training, see :mod:`skaug.baselines`.
+        ``nn.Linear`` in training, see ``skaug.baselines``.
     logit_adjustment : float, default=0.0
         The factor :math:`\tau` of [1]_ for classes of unequal size. The loss is the
         cross-entropy of :math:`z + \tau \log \pi`, with the logits z and the shares
