@@ -50,6 +50,7 @@ class DisturbLabel(BaseEstimator):
     """
 
     mild = True  # Rows are as they were, and learned as soon.
+    keeps_rows = True  # With labels replaced, the weights are still those of the rows.
 
     def __init__(self, noise_rate=0.05):
         self.noise_rate = noise_rate

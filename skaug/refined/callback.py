@@ -356,8 +356,11 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
                 new_X, new_y = transformed(X, y)
             else:
                 arguments = transformed, X, y, weight, n_classes
-                what = name_of(self.transform_)
-                new_X, new_y, net.batch_weight_ = with_weights(*arguments, what=what)
+                known = {
+                    "what": name_of(self.transform_),
+                    "keeps_rows": getattr(self.transform_, "keeps_rows", False),
+                }
+                new_X, new_y, net.batch_weight_ = with_weights(*arguments, **known)
         batch[0] = self.new_X_ = new_X
         batch[1] = new_y
 

@@ -10,7 +10,8 @@ __all__ = ["with_weights"]
 # A mixed row has the weight and the shares by which its loss is the mixture of the
 # weighted losses. Mixing is linear: what it makes of the weighted labels has the
 # weights of the mixed rows as sums, and their shares as ratios.
-def with_weights(transformed, X, y, weight, n_classes, *, what):
+# A transform that changes labels alone may declare itself to keep rows in their places.
+def with_weights(transformed, X, y, weight, n_classes, *, what, keeps_rows=False):
     """Transform a batch; return new rows, their targets and their weights."""
     if y.is_floating_point():
         new_X, mixed = transformed(X, _weighted(y, weight))
@@ -18,7 +19,7 @@ def with_weights(transformed, X, y, weight, n_classes, *, what):
     again = way_back(X.device)
     new_X, new_y = transformed(X.clone(), y)
     if not new_y.is_floating_point():
-        if not torch.equal(new_X, X):  # otherwise labels alone were changed
+        if not keeps_rows:
             _check_in_place(y, new_X, new_y, what)
         return new_X, new_y, weight
     again()
