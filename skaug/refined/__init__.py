@@ -14,6 +14,7 @@ paper                                   here
 "a reasonably small value"              ``refine_lr``
 "standard augmentation" kept for        ``refine_transform``
 refinement
+refinement after augmented training     :func:`~skaug.refine`
 probability of CutMix                   ``probability``
 ======================================  ===========================================
 
@@ -25,6 +26,7 @@ References
 
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.display import RefineCurveDisplay
+from skaug.refined.finished import refine
 from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
 
 __all__ = [
@@ -32,5 +34,6 @@ __all__ = [
     "ManifoldMixup",
     "RefineCurveDisplay",
     "TableMixup",
+    "refine",
     "unmix",
 ]
