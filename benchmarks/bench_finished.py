@@ -65,22 +65,21 @@ def run_seed(name, seed):
         arms[arm] = rounded({**scores, "clean loss": clean}, 6)
         say(name, seed, arm, arms[arm])
 
+    def trained(transform, **params):
+        augment = BatchAugmentation(transform, random_state=seed, **params)
+        net = NetClassifier(callbacks=[("augment", augment)], random_state=seed)
+        return net.fit(X, part.y)
+
     for way, transform_of in WAYS.items():
         transform = transform_of(torch.from_numpy(X))
-
-        def trained(**params):
-            augment = BatchAugmentation(transform, random_state=seed, **params)
-            net = NetClassifier(callbacks=[("augment", augment)], random_state=seed)
-            return net.fit(X, part.y)
-
-        net = trained()
+        net = trained(transform)
         add(way, net)
         for arm, again in {"clean": None, "augmented": transform}.items():
             other, epochs = copy.deepcopy(net), max(1, net.n_epochs_ // 8)
             refine(other, X, part.y, epochs=epochs, transform=again)
             add(f"{way}, then {arm}", other)
         for schedule in SCHEDULES:
-            net = trained(refine_epochs=0.25, refine_schedule=schedule)
+            net = trained(transform, refine_epochs=0.25, refine_schedule=schedule)
             add(f"{way}, {schedule}", net)
     return {"arms": arms}
 
