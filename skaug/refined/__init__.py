@@ -24,16 +24,23 @@ References
    Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
 """
 
+from skaug.refined.analysis import augmentation_risks, variance_regularization
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.display import RefineCurveDisplay
 from skaug.refined.finished import refine
+from skaug.refined.landscape_display import LossLandscapeDisplay
 from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
+from skaug.refined.spectrum_display import FeatureSpectrumDisplay
 
 __all__ = [
     "BatchAugmentation",
+    "FeatureSpectrumDisplay",
+    "LossLandscapeDisplay",
     "ManifoldMixup",
     "RefineCurveDisplay",
     "TableMixup",
+    "augmentation_risks",
     "refine",
     "unmix",
+    "variance_regularization",
 ]
