@@ -31,6 +31,7 @@ from skaug.refined.finished import refine
 from skaug.refined.landscape_display import LossLandscapeDisplay
 from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
 from skaug.refined.spectrum_display import FeatureSpectrumDisplay
+from skaug.refined.sweep_display import RefineSweepDisplay
 
 __all__ = [
     "BatchAugmentation",
@@ -38,6 +39,7 @@ __all__ = [
     "LossLandscapeDisplay",
     "ManifoldMixup",
     "RefineCurveDisplay",
+    "RefineSweepDisplay",
     "TableMixup",
     "augmentation_risks",
     "refine",
