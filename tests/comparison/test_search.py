@@ -66,8 +66,17 @@ SMALL = Budgets(plain=(4,), augmented=(4,), decays=(0.01,), refused=4)
 QUICK = clone(SEARCH).set_params(budget=SMALL)
 
 
+def isda(setup, value):
+    return setup.net(kind=ISDAClassifier)
+
+
+# One setting: an estimator is one however many it chooses from.
 @parametrize_with_checks(
-    [AugmentationSearchCV(methods=["ISDA"], cv=2, budget=SMALL, random_state=0)]
+    [
+        AugmentationSearchCV(
+            methods=[Method("one", isda)], cv=2, budget=SMALL, random_state=0
+        )
+    ]
 )
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
     check(estimator)
