@@ -25,7 +25,7 @@ TINY = {"max_epochs": 10, "lr": 0.03, "module__hidden": (16, 8), "random_state":
 CHECKED = [
     NetClassifier(**TINY),
     ISDAClassifier(**TINY),
-    ISDALogisticRegression(),
+    ISDALogisticRegression(cv=2),
     HardRegionSampler(random_state=0),
     HardRegionSampler.paper(generator=SMALL, random_state=0),
     HardRegionSampler(output="potentials"),
