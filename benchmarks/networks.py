@@ -101,7 +101,7 @@ class AllConvNet(nn.Module):
     supplement that is not public.
     """
 
-    def __init__(self, n_channels, n_classes, widths=(32, 64, 128)):
+    def __init__(self, n_channels, n_classes, widths=(32, 64, 32)):
         super().__init__()
         layers = []
         for n_in, n_out in pairwise([n_channels, *widths]):

@@ -1,4 +1,8 @@
-"""Shared fixtures: real data inside the packages, and small problems."""
+"""Shared fixtures: real data inside the packages, and small problems.
+
+What takes long to import is imported where it is used: pytest-xdist reads this file in
+a process that runs no tests, and starts its workers only after that.
+"""
 
 import os
 import signal
@@ -6,20 +10,20 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
-from sklearn.datasets import load_digits, make_classification
-
-from data import har_table
-from skaug.datasets import load_har
 
 # Two workers on two cores; the environment variable reaches joblib's processes too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-torch.set_num_threads(1)
 # The first call of a function may load much, and how fast others are is no test.
 settings.register_profile("skaug", deadline=None)
 settings.load_profile("skaug")
+
+
+def pytest_collection_modifyitems():
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +44,8 @@ def ctrl_c():
 @pytest.fixture(scope="session")
 def har():
     """UCI HAR raw signals, 1,000 windows of 30 people, shuffled."""
+    from skaug.datasets import load_har
+
     data = load_har()
     rows = np.random.default_rng(0).permutation(len(data.target))[:1000]
     return data.data[rows], data.target[rows], data.subject[rows]
@@ -48,6 +54,8 @@ def har():
 @pytest.fixture(scope="session")
 def har_features(har):
     """The same windows as a table of spectra."""
+    from data import har_table
+
     X, y, subject = har
     return har_table(X), y, subject
 
@@ -55,6 +63,8 @@ def har_features(har):
 @pytest.fixture(scope="session")
 def digits():
     """Scikit-learn's digits as a table, 600 rows."""
+    from sklearn.datasets import load_digits
+
     X, y = load_digits(return_X_y=True)
     return X[:600].astype(np.float32), y[:600]
 
@@ -62,6 +72,8 @@ def digits():
 @pytest.fixture
 def table():
     """A small three-class table."""
+    from sklearn.datasets import make_classification
+
     return make_classification(
         n_samples=150,
         n_features=8,

@@ -101,7 +101,8 @@ class ISDAClassifier(NetClassifier):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skaug import ISDAClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> pipe = make_pipeline(StandardScaler(), ISDAClassifier(random_state=0))
+    >>> net = ISDAClassifier(max_epochs=40, random_state=0)
+    >>> pipe = make_pipeline(StandardScaler(), net)
     >>> search = GridSearchCV(pipe, {"isdaclassifier__strength": [0, 0.5]}, cv=3)
     >>> round(search.fit(X, y).best_score_, 1)
     np.float64(1.0)

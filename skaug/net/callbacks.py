@@ -3,11 +3,12 @@
 import copy
 import warnings
 
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler, PrintLog
 from skorch.utils import to_numpy
 
 from skaug._checks import OneOf, Rule
 from skaug.net.checkpoint import EpochCheckpoint
+from skaug.net.epochs import Lines
 
 __all__ = ["CALLBACKS", "HoldsCallbacks", "put_back", "states_of"]
 
@@ -106,6 +107,13 @@ class HoldsCallbacks:
                     f"LRScheduler; got {self.lr_schedule!r}, which would overrule "
                     "the scheduler. Set 'constant', or leave the scheduler out."
                 )
+
+    @property
+    def _default_callbacks(self):
+        return [
+            (name, Lines() if type(callback) is PrintLog else callback)
+            for name, callback in super()._default_callbacks
+        ]
 
     def _yield_callbacks(self):
         # A file is to have what all others did in the epoch.

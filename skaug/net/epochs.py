@@ -2,9 +2,21 @@
 
 from contextlib import contextmanager
 
+from skorch.callbacks import PrintLog
+
 from skaug._progress import Progress, prints_lines
 
-__all__ = ["count_epoch", "counted_epochs", "quiet_below_two"]
+__all__ = ["Lines", "count_epoch", "counted_epochs", "quiet_below_two"]
+
+
+class Lines(PrintLog):
+    """The lines of skorch, which formats each of them even if it prints none."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Print a line if anything is printed, or hand it to the sink of the user."""
+        # Formatting takes an eighth of the time of an epoch of two small batches.
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
 
 
 @contextmanager

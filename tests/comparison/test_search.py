@@ -64,10 +64,22 @@ WITH_OBJECTS = Method(
 SMALL = Budgets(plain=(4,), augmented=(4,), decays=(0.01,), refused=4)
 # For what does not depend on how long networks train.
 QUICK = clone(SEARCH).set_params(budget=SMALL)
+# For what does not depend on how many settings there are.
+ONE_EACH = Budgets(plain=(20,), augmented=(20,), decays=(0.01,), refused=8)
+SINGLE = clone(SEARCH).set_params(budget=ONE_EACH)
 
 
+def isda(setup, value):
+    return setup.net(kind=ISDAClassifier)
+
+
+# One setting: an estimator is one however many it chooses from.
 @parametrize_with_checks(
-    [AugmentationSearchCV(methods=["ISDA"], cv=2, budget=SMALL, random_state=0)]
+    [
+        AugmentationSearchCV(
+            methods=[Method("one", isda)], cv=2, budget=SMALL, random_state=0
+        )
+    ]
 )
 def test_it_is_an_estimator_of_scikit_learn(estimator, check):
     check(estimator)
@@ -206,7 +218,7 @@ def test_frames_of_numbers_texts_and_gaps(rows):
     frame = pd.DataFrame(X.copy(), columns=list("abcd"))
     frame["colour"] = np.where(frame.a > 6, "red", "blue")
     frame.loc[::7, "b"] = np.nan
-    search = clone(SEARCH).fit(frame, y)
+    search = clone(SINGLE).fit(frame, y)
     assert list(search.feature_names_in_) == [*"abcd", "colour"]
     assert search.score(frame, y) > -1.2
     with pytest.raises(ValueError, match="feature names"):
@@ -225,7 +237,7 @@ def test_texts_by_a_column_transformer():
         (TfidfVectorizer(), "text"), (OneHotEncoder(), ["kind"])
     )
     pipe = make_pipeline(head, NetClassifier(random_state=0))
-    search = clone(SEARCH).set_params(estimator=pipe).fit(frame, y)
+    search = clone(SINGLE).set_params(estimator=pipe).fit(frame, y)
     assert (search.predict(frame) == y).all()
 
 
@@ -389,8 +401,8 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
     assert loaded.comparison_.table() == found.table()
 
 
-def test_learning_curves_end_where_all_rows_are_trained_on(rows):
-    found = clone(SEARCH).fit(*rows).comparison_
+def test_learning_curves_end_where_all_rows_are_trained_on(rows, fitted):
+    found = fitted.comparison_
     curves = found.curves
     np.testing.assert_array_equal(curves.n_rows, [25, 50, 100])
     assert curves.plain.shape == curves.augmented.shape == (3, 3)

@@ -51,10 +51,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 # The estimators. Each constructor call of a variant is in this table alone.
 
-SHORT = {"max_epochs": 20, "random_state": 0}
-NET = NetClassifier(max_epochs=15, module__hidden=(16, 8), random_state=0)
+SHORT = {"max_epochs": 10, "lr": 0.01, "random_state": 0}
+NET = NetClassifier(module__hidden=(16, 8), **SHORT)
 AUGMENT = ("augment", BatchAugmentation(ManifoldMixup(), refine_epochs=5))
-SMALL = VAEGenerator(latent_dim=2, steps=20)
+SMALL = VAEGenerator(latent_dim=2, steps=5)
 NOISE = HardRegionSampler(generator="noise", sampling_strategy="hard", random_state=0)
 BODY = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Dropout(), nn.Linear(16, 3))
 POLICY = TransformPolicy([Jitter(0.1), Scaling(0.1)], n_networks=1)
@@ -161,7 +161,7 @@ def test_the_same_seed_gives_the_same_and_leaves_the_rest_alone(name):
     again = clone(fitted(name))
     parameters = again.get_params(deep=False)
     # A second fit starts from nothing.
-    fit(fit(again, X[60:], y[60:]), X, y)
+    fit(fit(again, X[90:], y[90:]), X, y)
     np.testing.assert_array_equal(results(again, X, y), expected)
     np.testing.assert_array_equal(torch.get_rng_state(), states[0])
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])

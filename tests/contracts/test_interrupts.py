@@ -83,20 +83,20 @@ def test_a_sampler_draws_from_no_autoencoder_that_was_cut_short(
         sampler.fit_resample(*table)
 
 
-@pytest.mark.parametrize("number", [1, 5, 12])
 def test_a_search_keeps_no_cell_that_was_cut_short(
-    ctrl_c, number, table, tmp_path, monkeypatch
+    ctrl_c, table, tmp_path, monkeypatch
 ):
     whole = AugmentationSearchCV(NET, cache=tmp_path / "whole", **SEARCH).fit(*table)
-    again = AugmentationSearchCV(NET, cache=tmp_path / "again", **SEARCH)
-    with monkeypatch.context() as patch:
-        signals_itself(patch, NeuralNet, "run_single_epoch", 20 * number)
-        with pytest.raises(KeyboardInterrupt):
-            again.fit(*table)
-    again.fit(*table)
-    assert again.best_method_ == whole.best_method_
-    for one, other in zip(again.results_, whole.results_):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    for number in (1, 5, 12):
+        again = AugmentationSearchCV(NET, cache=tmp_path / f"{number}", **SEARCH)
+        with monkeypatch.context() as patch:
+            signals_itself(patch, NeuralNet, "run_single_epoch", 20 * number)
+            with pytest.raises(KeyboardInterrupt):
+                again.fit(*table)
+        again.fit(*table)
+        assert again.best_method_ == whole.best_method_
+        for one, other in zip(again.results_, whole.results_):
+            assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 def test_no_curve_of_half_a_training_is_drawn(ctrl_c, table, monkeypatch):

@@ -314,7 +314,7 @@ def kill_with_some_cells(command, folder):
     assert process.wait() == -signal.SIGKILL, "the run was over before"
 
 
-FEW = {"plain": (8, 20), "augmented": (20,), "decays": (0.01, 0.1), "refused": 8}
+FEW = {"plain": (8, 20), "augmented": (20,), "decays": (0.01,), "refused": 8}
 COMPARE = f"""
 import sys
 from skaug.comparison import Budgets, cli, search

@@ -19,13 +19,13 @@ from skaug import (
 )
 from skaug.signals import MagnitudeSpectrum
 
-SMALL = VAEGenerator(latent_dim=4, steps=20)
-TINY = {"max_epochs": 20, "lr": 0.02, "module__hidden": (16, 8), "random_state": 0}
+SMALL = VAEGenerator(latent_dim=4, steps=5)
+TINY = {"max_epochs": 10, "lr": 0.03, "module__hidden": (16, 8), "random_state": 0}
 # InfluenceAugmenter is in tests/influence, where its two augmentations are set up.
 CHECKED = [
     NetClassifier(**TINY),
     ISDAClassifier(**TINY),
-    ISDALogisticRegression(),
+    ISDALogisticRegression(cv=2),
     HardRegionSampler(random_state=0),
     HardRegionSampler.paper(generator=SMALL, random_state=0),
     HardRegionSampler(output="potentials"),

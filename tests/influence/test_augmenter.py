@@ -385,8 +385,8 @@ def test_groups_are_never_on_both_sides(rows):
 @pytest.mark.filterwarnings("ignore:.*every class among the held-out:UserWarning")
 @parametrize_with_checks(
     [
-        policy(cv=0.3),
-        network(cv=0.3, output="views", refit=False),
+        policy(SHORTEST, cv=0.3),
+        network(SHORTEST, steps=2, cv=0.3, output="views", refit=False),
         alone(SHORTEST, cv=0.3, output="views", guard=True, transforms=[Jitter()]),
     ]
 )
