@@ -100,8 +100,8 @@ REFINED = {
         ShakeShake, 1800, 128, 1e-3, 0.01, nesterov=False, refine_epochs=200
     ),
 }
-# Its settings are in a supplement that is not public. Its networks start from errors that
-# are close to those that these trainings have in their papers.
+# Its settings are in a supplement that is not public. The networks that it starts from
+# have errors close to those of these trainings in their papers.
 IHDA = {
     **{name: ISDA[name] for name in ("resnet", "se_resnet", "wide_resnet")},
     **{name: INFLUENCE[name] for name in ("shake_shake", "pyramid_net")},

@@ -57,6 +57,7 @@ from skaug.influence.softmax_hessian import (
     softmax_errors,
     softmax_regression,
     softmax_solution,
+    span_of_rows,
     stochastic_solution,
     sum_zero_basis,
 )
@@ -189,7 +190,8 @@ class LastLayerInfluence(RowInfluence, BaseEstimator):
         Probabilities of the training rows.
     factor_ : torch.Tensor or None
         Cholesky factor of the Hessian, once a method that needs many solutions, or
-        ``solver="cholesky"``, has made it.
+        ``solver="cholesky"``, has made it. If there are fewer rows than features, it is
+        that of the Hessian in the span of the rows.
     n_features_in_ : int
         Size of the second axis of X.
 
@@ -284,6 +286,7 @@ class LastLayerInfluence(RowInfluence, BaseEstimator):
         self.coef_ = weight.cpu().numpy()
         self.probabilities_ = (features @ weight.T).softmax(dim=1)
         self.errors_ = softmax_errors(features @ weight.T, target)
+        self._span, self._in_span = span_of_rows(features)
         self.factor_ = None
         return self
 
@@ -549,37 +552,61 @@ class LastLayerInfluence(RowInfluence, BaseEstimator):
             basis = self._basis()
             right = (basis.T @ gradient).reshape(-1, 1)
             return basis @ self._solve_reduced(right).reshape(basis.shape[1], -1)
+        of_rows = self._in_span, self.probabilities_
         if solver == "cg":
-            return softmax_solution(
-                self.features_, self.probabilities_, gradient, self.damping, self.tol
+            return self._within_span(
+                lambda right: softmax_solution(*of_rows, right, self.damping, self.tol),
+                gradient,
             )
-        return stochastic_solution(
-            self.features_,
-            self.probabilities_,
+        generator = new_generator(draw_seed(self.random_state))
+        return self._within_span(
+            lambda right: stochastic_solution(
+                *of_rows, right, self.damping, self.batch_size, generator
+            ),
             gradient,
-            self.damping,
-            self.batch_size,
-            new_generator(draw_seed(self.random_state)),
         )
+
+    def _within_span(self, solve, gradients):
+        """Solve for gradients (..., n_features) in the span of the training features.
+
+        Where no training row has a feature, the Hessian is the damping alone.
+        """
+        if self._span is None:
+            return solve(gradients)
+        inside = gradients @ self._span
+        outside = gradients - inside @ self._span.T
+        return solve(inside) @ self._span.T + outside / self.damping
 
     def _solve_reduced(self, right):
         """Inverse Hessian times columns in its basis, maybe in their place."""
-        n_parameters = len(right)
-        if self.solver in ("auto", "cholesky") and (
-            self.solver == "cholesky" or n_parameters <= LARGEST_FACTOR
-        ):
-            if self.factor_ is None:
-                H = hessian(self.features_, self.probabilities_, self.damping)
-                # In place: the transpose is laid out as LAPACK wants it.
-                self.factor_ = factorised(H.mT, self.damping, out=H.mT)
-            # torch.cholesky_solve would copy the factor at each call.
-            L = self.factor_
-            torch.linalg.solve_triangular(L, right, upper=False, out=right)
-            torch.linalg.solve_triangular(L.mT, right, upper=True, out=right)
-            return right
         basis = self._basis()
-        d = self.features_.shape[1]
+        k, d = basis.shape[1], self.features_.shape[1]
+        n_parameters = k * self._in_span.shape[1]
+        if self.solver == "cholesky" or (
+            self.solver == "auto" and n_parameters <= LARGEST_FACTOR
+        ):
+            if self._span is None:
+                return self._solve_by_factor(right)
+            solved = self._within_span(
+                lambda inside: self._solve_by_factor(inside.flatten(1).T).T.unflatten(
+                    1, (k, -1)
+                ),
+                right.T.unflatten(1, (k, d)),
+            )
+            return solved.flatten(1).T
         columns = [
             basis.T @ self._solve(basis @ column.reshape(-1, d)) for column in right.T
         ]
         return torch.stack([column.reshape(-1) for column in columns], dim=1)
+
+    def _solve_by_factor(self, right):
+        """Inverse Hessian within the span times columns, in their place."""
+        if self.factor_ is None:
+            H = hessian(self._in_span, self.probabilities_, self.damping)
+            # In place: the transpose is laid out as LAPACK wants it.
+            self.factor_ = factorised(H.mT, self.damping, out=H.mT)
+        # torch.cholesky_solve would copy the factor at each call.
+        L = self.factor_
+        torch.linalg.solve_triangular(L, right, upper=False, out=right)
+        torch.linalg.solve_triangular(L.mT, right, upper=True, out=right)
+        return right

@@ -148,6 +148,28 @@ def factorised(matrix, damping, out=None):
         ) from error
 
 
+def span_of_rows(features):
+    """Orthonormal basis of the span of the rows, and the rows in it.
+
+    Parameters
+    ----------
+    features : torch.Tensor of shape (n, n_features)
+        Rows.
+
+    Returns
+    -------
+    span : torch.Tensor of shape (n_features, n) or None
+        The basis in columns; ``None`` if there are as many rows as features.
+    rows : torch.Tensor of shape (n, n)
+        Coordinates; without a basis, the features themselves.
+    """
+    n, d = features.shape
+    if n >= d:
+        return None, features
+    span, coordinates = torch.linalg.qr(features.T)
+    return span, coordinates.T.contiguous()
+
+
 def _preconditioner(features, p, damping):
     """Inverse of an average over the classes of the diagonal blocks of the Hessian."""
     spread = (p * (1 - p)).mean(dim=1, keepdim=True) * p.shape[1] / (p.shape[1] - 1)

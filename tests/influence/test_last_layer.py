@@ -20,6 +20,7 @@ from torch import nn
 from skaug import NetClassifier
 from skaug.influence import LastLayerInfluence, hessian
 from skaug.influence.nets import clipped
+from skaug.influence.softmax_hessian import sum_zero_basis
 from skaug.net import best_temperature
 
 N = 400
@@ -124,6 +125,26 @@ def test_the_factor_is_that_of_the_hessian(rows):
     L = influence.factor_
     torch.testing.assert_close(L @ L.T, H, rtol=0, atol=1e-12)
     assert (L.triu(1) == 0).all()
+
+
+@pytest.mark.parametrize("solver", ["auto", "cholesky", "cg"])
+def test_fewer_rows_than_features_are_solved_in_their_span(rows, solver):
+    X, y, X_val, y_val = rows
+    influence = LastLayerInfluence(solver=solver).fit(X[:30], y[:30])
+    H = hessian(influence.features_, influence.probabilities_, 0.1)
+    basis = sum_zero_basis(10, dtype=H.dtype)
+    gradients = torch.stack([influence.mean_gradient(X_val, y_val)] * 2)
+    gradients[1] *= torch.arange(65)  # leaves the span of the rows
+    solved = influence.inverse_hessian_product(gradients)
+    for one, gradient in zip(solved, gradients):
+        right = (basis.T @ gradient).flatten()
+        whole = torch.linalg.solve(H, right).unflatten(0, (9, 65))
+        torch.testing.assert_close(one, basis @ whole, rtol=1e-7, atol=1e-9)
+    one = influence.validation_direction(X_val, y_val)
+    gradient = influence.validation_gradient(X_val, y_val)
+    right = (basis.T @ gradient).flatten()
+    whole = basis @ torch.linalg.solve(H, right).unflatten(0, (9, 65))
+    torch.testing.assert_close(torch.as_tensor(one), whole, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("damping", [1e-2, 0.1])
