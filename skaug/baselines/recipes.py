@@ -1,18 +1,4 @@
-"""How the papers train the networks of their tables: keyword arguments of a net.
-
-References
-----------
-.. [1] Y. Wang et al., "Regularizing Deep Networks with Semantic Data Augmentation",
-   IEEE TPAMI 2021, and its first edition, NeurIPS 2019: Table 6.
-.. [2] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
-   Deep Networks", NeurIPS 2020.
-.. [3] Z. He et al., "Data Augmentation Revisited: Rethinking the Distribution Gap
-   between Clean and Augmented Data", arXiv:1909.09148, Section 4.1.
-.. [4] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via
-   Influence Functions", CVPR 2020, Section 5.2.
-.. [5] E. D. Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data",
-   CVPR 2019, and its published training script.
-"""
+"""How the papers train the networks of their tables: keyword arguments of a net."""
 
 from dataclasses import dataclass, field
 
@@ -165,6 +151,19 @@ def recipe(network, paper="isda", *, transform=None, max_epochs=None):
     code of ISDA has 0. [3]_ says nothing of Nesterov's momentum, which the code of
     mixup does not have. After a cosine it refines at "a reasonably small value", a
     thousandth of the first rate here.
+
+    References
+    ----------
+    .. [1] Y. Wang et al., "Regularizing Deep Networks with Semantic Data Augmentation",
+       IEEE TPAMI 2021, and its first edition, NeurIPS 2019: Table 6.
+    .. [2] A. Khan, K. Fraz, "Post-training Iterative Hierarchical Data Augmentation for
+       Deep Networks", NeurIPS 2020.
+    .. [3] Z. He et al., "Data Augmentation Revisited: Rethinking the Distribution Gap
+       between Clean and Augmented Data", arXiv:1909.09148, Section 4.1.
+    .. [4] D. Lee, H. Park, T. Pham, C. D. Yoo, "Learning Augmentation Network via
+       Influence Functions", CVPR 2020, Section 5.2.
+    .. [5] E. D. Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data",
+       CVPR 2019, and its published training script.
 
     Examples
     --------
