@@ -15,9 +15,12 @@ official ones. Arms differ in what is done to batches:
   it, this is the heuristic, or none.
 - network + heuristic: the same network behind the heuristic, without a guard. Code 32,
   code 256: with codes of other lengths than 128.
-- network alone: the same network on clean rows. On grey images it is spatial only, as
-  in the paper. appearance only: contrast and brightness, which the paper leaves out
-  there. pretrained: a network that only the GAN has trained.
+- network alone: the same network without the heuristic. On grey images it is spatial
+  only, as in the paper. appearance only: contrast and brightness, which the paper
+  leaves out there. pretrained: a network that only the GAN has trained.
+
+A network changes half of the rows of a batch, which is its default. The last four are
+tried on 600 rows only.
 
 Errors are in points. Cost is the CPU time of all that an arm needs, its last training
 included, over that of one plain training.
@@ -74,8 +77,8 @@ from skaug.transforms.chain import Chain
 # Data, rows, gradient steps of plain training, and of the others.
 SETS = {
     "mnist_600": ("mnist", 600, 200, 1000),
-    "mnist_6000": ("mnist", 6000, 600, 2000),
     "fashion_600": ("fashion_mnist", 600, 200, 1000),
+    "mnist_6000": ("mnist", 6000, 600, 1500),
 }
 SEEDS = [200, 201, 202, 203, 204]
 METRICS = {"error": 2, "log-loss": 3}  # decimals that are printed
@@ -165,13 +168,15 @@ def augmentations(name, seed, train):
         known["kept"] = "network"
     yield "network, guarded", kept, known
     yield "network + heuristic", TrainedNetwork(augmenter.network_, heuristic), {}
-    yield "network alone", TrainedNetwork(augmenter.network_, None, mix=0.0), {}
+    yield "network alone", TrainedNetwork(augmenter.network_, None), {}
+    if len(X) > 1000:
+        return  # parts of the network are left out on few rows only
     for arm, parameters in [
         ("pretrained", {"steps": 0}),
         ("appearance only", {"branches": "appearance"}),
     ]:
         augmenter, known = network(**parameters)
-        yield arm, TrainedNetwork(augmenter.network_, None, mix=0.0), known
+        yield arm, TrainedNetwork(augmenter.network_, None), known
     for code_dim in (32, 256):
         augmenter, known = network(code_dim=code_dim)
         way = TrainedNetwork(augmenter.network_, heuristic)

@@ -59,6 +59,7 @@ from skaug.refined import (
     ManifoldMixup,
     RefineCurveDisplay,
     TableMixup,
+    refine,
 )
 from skaug.saving import load, save
 from skaug.transforms import Cutout
@@ -114,6 +115,7 @@ __all__ = [
     "plain_twin",
     "potential",
     "potential_grid",
+    "refine",
     "report",
     "save",
     "show_versions",

@@ -46,7 +46,9 @@ class Adversary:
         self.of_rows = encoder(shape, 1, depth=3, width=32).to(X.device)
         self.of_features = nn.Linear(influence.features_.shape[1], 1).to(X.device)
         self.centre = influence.features_.mean(dim=0)
-        self.spread = influence.features_.std(dim=0).clamp(min=1e-6)
+        # A feature that is constant on training rows may have any size on views.
+        spread = influence.features_.std(dim=0)
+        self.spread = spread.clamp(min=float(0.1 * spread.mean()) or 1.0)
         self.optimizer = torch.optim.Adam(
             [*self.of_rows.parameters(), *self.of_features.parameters()],
             lr=RATE,

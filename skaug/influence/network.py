@@ -67,8 +67,9 @@ class AugmentationNetwork(nn.Module):
         Largest entry of A, b (half an axis is 1), W, and c in standard deviations of
         the channel. The default is as wide as rotations by 15 degrees and shifts by an
         eighth of an axis.
-    pooling : int or "global", default=4
-        Length of the average pooling that smooths the fields; "global" makes the
+    pooling : int, "auto" or "global", default="auto"
+        Positions of the average pooling that smooths the fields. "auto" is a third of
+        the longest axis: with a seventh, digits were hardly legible. "global" makes the
         spatial branch affine.
     code_dim : int, default=128
         Length of the code.
@@ -102,7 +103,7 @@ class AugmentationNetwork(nn.Module):
         branches="both",
         combination="parallel",
         bound=0.3,
-        pooling=4,
+        pooling="auto",
         code_dim=128,
         dropout=0.5,
         depth=4,
@@ -116,6 +117,8 @@ class AugmentationNetwork(nn.Module):
         deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         self.register_buffer("scale", deviation.view(shape))
         self.bound, self.pooling, self.dropout = bound, pooling, dropout
+        if pooling == "auto":
+            self.pooling = max(1, max(X.shape[2:], default=1) // 3)
         c = X.shape[1]
         self.branches = ["spatial", "appearance"] if n_axes else ["appearance"]
         if branches != "both" and branches not in self.branches:
@@ -202,9 +205,12 @@ class AugmentationNetwork(nn.Module):
         if self.pooling == "global":
             return field.mean(dim=axes, keepdim=True).expand_as(field)
         before, after = (self.pooling - 1) // 2, self.pooling // 2
-        padded = functional.pad(field, [before, after] * n_axes, mode="replicate")
-        pool = functional.avg_pool1d if n_axes == 1 else functional.avg_pool2d
-        return pool(padded, self.pooling, stride=1)
+        field = functional.pad(field, [before, after] * n_axes, mode="replicate")
+        if n_axes == 1:
+            return functional.avg_pool1d(field, self.pooling, stride=1)
+        for window in ((self.pooling, 1), (1, self.pooling)):
+            field = functional.avg_pool2d(field, window, stride=1)
+        return field
 
     def _filtered(self, X, W, c):
         """What the filter adds to each position, in the units of the rows."""

@@ -84,7 +84,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         learns to make of clean rows what the baseline makes of them. With ``steps=0``
         and ``guard=False`` of the augmenter this is all of it. Without these steps, two
         draws of a row differ by a tenth of what the baseline does.
-    gan_weight : float, default=0.5
+    gan_weight : float, default=1.0
         Weight of the GAN's loss beside the objective afterwards. The paper does not say
         whether the loss stays. At 0, draws become alike on signals.
     steps : int, default=150
@@ -174,7 +174,7 @@ class NetworkAugmentation(HoldsTransforms, BaseEstimator):
         width=16,
         mix=0.5,
         pretrain_steps=300,
-        gan_weight=0.5,
+        gan_weight=1.0,
         steps=150,
         rounds=1,
     ):

@@ -14,6 +14,7 @@ paper                                   here
 "a reasonably small value"              ``refine_lr``
 "standard augmentation" kept for        ``refine_transform``
 refinement
+refinement after augmented training     :func:`~skaug.refine`
 probability of CutMix                   ``probability``
 ======================================  ===========================================
 
@@ -23,14 +24,25 @@ References
    Rethinking the Distribution Gap between Clean and Augmented Data", arXiv:1909.09148.
 """
 
+from skaug.refined.analysis import augmentation_risks, variance_regularization
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.display import RefineCurveDisplay
+from skaug.refined.finished import refine
+from skaug.refined.landscape_display import LossLandscapeDisplay
 from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
+from skaug.refined.spectrum_display import FeatureSpectrumDisplay
+from skaug.refined.sweep_display import RefineSweepDisplay
 
 __all__ = [
     "BatchAugmentation",
+    "FeatureSpectrumDisplay",
+    "LossLandscapeDisplay",
     "ManifoldMixup",
     "RefineCurveDisplay",
+    "RefineSweepDisplay",
     "TableMixup",
+    "augmentation_risks",
+    "refine",
     "unmix",
+    "variance_regularization",
 ]

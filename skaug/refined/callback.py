@@ -14,6 +14,7 @@ from skaug._random import draw_seed, own_generators, seed_from_torch
 from skaug.net.steps import planned_epochs
 from skaug.refined.holding import hold_averages, hold_rates, let_go, refinement_rates
 from skaug.refined.mixing import ManifoldMixup, unmix
+from skaug.refined.schedules import SCHEDULES
 from skaug.refined.targets import checked_targets
 from skaug.refined.weights import with_weights
 from skaug.transforms.calling import (
@@ -69,7 +70,8 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
     refine_lr : float, default=None
         Learning rate of refinement, for all of its steps and all groups of parameters.
         ``None`` holds the rate that the schedule has reached, or a thousandth of the
-        initial rate if that is higher.
+        initial rate if that is higher. If the network is refined after its training had
+        ended, it is three thousandths: see :func:`skaug.refine`.
     refine_transform : callable, default=None
         Function of a batch for refinement: the paper keeps crops and flips of images.
         ``None`` leaves batches as they are.
@@ -80,11 +82,20 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         the state of the generators in training, which follows the ``random_state`` of
         the net, if there is one. The generators are then set back: with or without
         augmentation, rows come in the same order.
+    refine_schedule : {"off", "linear", "cosine"}, default="off"
+        "off" switches the transform off at the beginning of refinement, as the paper
+        does. The others weaken it from epoch to epoch, until it is off in the last one:
+        if its signature has ``progress``, it is given how far to weaken, from 0 to 1,
+        and mixups lower their `alpha`. Other transforms are called for a falling share
+        of the batches.
 
     Attributes
     ----------
     refining_ : bool
         Whether the current or last epoch was one of refinement.
+    progress_ : float
+        How far the transform was weakened in that epoch: 0 before refinement, 1 where
+        it is off.
 
     Raises
     ------
@@ -168,6 +179,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         ),
         "transform": FUNCTION,
         "refine_transform": FUNCTION | OneOf(None),
+        "refine_schedule": OneOf(*SCHEDULES),
     }
 
     def __init__(
@@ -178,6 +190,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         refine_transform=None,
         probability=1.0,
         random_state=None,
+        refine_schedule="off",
     ):
         self.transform = transform
         self.refine_epochs = refine_epochs
@@ -185,6 +198,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         self.refine_transform = refine_transform
         self.probability = probability
         self.random_state = random_state
+        self.refine_schedule = refine_schedule
 
     def initialize(self):
         """Draw a seed, if there is a random state to draw it from."""
@@ -285,21 +299,34 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         switch, _ = self.phases(n_epochs)
         epoch = done % n_epochs
         self.refining_ = bool(epoch >= switch)  # a search may set NumPy's numbers
-        if self.refining_ and (switch > 0 or self.refine_lr is not None):
-            hold_rates(
-                net, refinement_rates(net, self.refine_lr, first=epoch == switch)
+        # In this training or, if all its epochs are refined, in an earlier one.
+        augmented = switch > 0 or (self.refining_ and self._was_augmented(net.history))
+        if self.refining_ and (augmented or self.refine_lr is not None):
+            rates = refinement_rates(
+                net, self.refine_lr, first=epoch == switch, after_the_end=switch == 0
             )
-        if self.refining_ and switch > 0:
-            hold_averages(net.module_)
+            hold_rates(net, rates)
+        if self.refining_ and augmented:
+            hold_averages(net.module_, every=switch == 0)
+        self.progress_ = 0.0
+        if self.refining_:
+            done = (epoch - switch + 1) / (n_epochs - switch)
+            self.progress_ = SCHEDULES[self.refine_schedule](done)
         # If only one of two callbacks refines, the history says that the epoch does.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
-        self.transform_ = self.ready_[self.refining_]
-        self.takes_module_ = self.transform_ is not None and (
-            "module" in how_to_call(self.transform_)[1]
-        )
+        self.transform_ = self.ready_[self.progress_ == 1]
+        self.takes_ = ()
+        if self.transform_ is not None:
+            _, self.takes_ = how_to_call(self.transform_)
         self.first_batch_, self.new_X_ = True, None
         self._begin_draws(net)
+
+    def _was_augmented(self, history):
+        """Whether an earlier epoch was; the callback may have been another object."""
+        return any(
+            "augmented" in row["batches"][0] for row in history if row["batches"]
+        )
 
     def _begin_draws(self, net):
         """Seed the epoch by its number, so that a resumed net draws the same."""
@@ -321,6 +348,8 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
                 net.history.record("lr", rates[0] if len(rates) == 1 else rates)
             if self.transform_ is not None:
                 _check_is_list_of_two(batch)
+                if self.probability > 0 and not self.refining_:
+                    net.history.record_batch("augmented", True)
             self.first_batch_ = False
         if self.transform_ is not None and self.probability > 0:
             self._replace(net, batch)
@@ -338,34 +367,47 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
                 return
             if self.by_batch_:
                 self._find_range(X)
-                self.transform_ = self.ready_[self.refining_]
+                self.transform_ = self.ready_[self.progress_ == 1]
+            transform = self._of_batch()
+            if transform is None:
+                return
+            # What is meant for refinement is not weakened.
+            is_weakened = self.progress_ < 1 and transform is self.transform_
+            offered["progress"] = self.progress_ if is_weakened else 0.0
 
             def transformed(X, y):
                 name = type(self).__name__
-                new_X, new_y = call(self.transform_, X, y, name=name, **offered)
+                new_X, new_y = call(transform, X, y, name=name, **offered)
                 return new_X, checked_targets(
                     y,
                     new_X,
                     new_y,
                     criterion=net.criterion_,
                     n_classes=n_classes,
-                    what=name_of(self.transform_),
+                    what=name_of(transform),
                 )
 
             if weight is None:
                 new_X, new_y = transformed(X, y)
             else:
                 arguments = transformed, X, y, weight, n_classes
-                what = name_of(self.transform_)
+                what = name_of(transform)
                 new_X, new_y, net.batch_weight_ = with_weights(*arguments, what=what)
         batch[0] = self.new_X_ = new_X
         batch[1] = new_y
+
+    def _of_batch(self):
+        """The transform of a batch; while it is weakened, at times the other one."""
+        is_weakened = 0 < self.progress_ < 1 and "progress" not in self.takes_
+        if is_weakened and torch.rand(()) < self.progress_:
+            return self.ready_[1]
+        return self.transform_
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
         """Leave nothing on the network, and refuse rows that are not finite."""
         if not training or self.transform_ is None:
             return
-        if self.takes_module_:
+        if "module" in self.takes_:
             unmix(net.module_)
         # The loss is known by now and shows the trouble; a look at all rows takes time.
         if self.new_X_ is not None and not math.isfinite(loss.item()):

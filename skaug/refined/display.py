@@ -4,7 +4,6 @@ The class follows scikit-learn's displays: ``from_estimator`` trains once and dr
 ``plot`` draws again from the attributes.
 """
 
-from contextlib import contextmanager
 from itertools import zip_longest
 
 import numpy as np
@@ -12,11 +11,10 @@ from sklearn.base import clone
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from skorch.dataset import get_len
 
 from skaug._plots import DASHED, axes_of, legend_beside
 from skaug._printing import Printed
-from skaug._random import own_generators
+from skaug.refined.losses import data_set, mean_loss, undisturbed
 
 __all__ = ["RefineCurveDisplay"]
 
@@ -297,39 +295,14 @@ class _CleanLosses(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self.datasets_ = {}
         if self.X_val is not None:
-            rows = self.X_val, self.y_val
-            if hasattr(net, "encode"):  # skorch's own nets take codes, not labels
-                rows = net.encode(*rows)
-            self.datasets_["valid_loss"] = net.get_dataset(*rows)
+            self.datasets_["valid_loss"] = data_set(net, self.X_val, self.y_val)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         datasets = {"clean_loss": dataset_train, **self.datasets_}
-        with _undisturbed(net):
+        with undisturbed(net):
             self.losses.append(
-                {name: _loss(net, dataset) for name, dataset in datasets.items()}
+                {name: mean_loss(net, dataset) for name, dataset in datasets.items()}
             )
-
-
-def _loss(net, dataset):
-    """Mean loss on a data set, computed as skorch does for validation rows."""
-    total = n = 0
-    for batch in net.get_iterator(dataset, training=False):
-        size = get_len(batch[0])
-        total += size * net.validation_step(batch)["loss"].item()
-        n += size
-    return total / n
-
-
-@contextmanager
-def _undisturbed(net):
-    """Restore torch's generators and the modes of the modules afterwards."""
-    modes = [(module, module.training) for module in net.module_.modules()]
-    # A DataLoader draws a seed even if it does not shuffle.
-    with own_generators(net.device or "cpu"):
-        yield
-    # A callback may keep a part of the network in another mode, such as a frozen part.
-    for module, mode in modes:
-        module.training = mode
 
 
 def _column(history, name):

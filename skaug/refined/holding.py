@@ -9,9 +9,13 @@ from skaug.refined.mixing import unmix
 # schedule may have reached 0, with which nothing would be refined. The paper's lowest
 # share is 1/1000 (ImageNet).
 LOWEST_RATE = 1e-3
+# The same for a network whose training had ended. Of rates from 3 to 1000 thousandths,
+# this one lowered the loss of clean rows on digits, UCI HAR and Fashion-MNIST alike and
+# did not raise that of held-out training rows; 10 and more raised it on Fashion-MNIST.
+LOWEST_AFTER_THE_END = 3e-3
 
 
-def refinement_rates(net, refine_lr, *, first):
+def refinement_rates(net, refine_lr, *, first, after_the_end=False):
     """Learning rates of an epoch of refinement, one for each group of parameters."""
     groups = net.optimizer_.param_groups
     if refine_lr is not None:
@@ -20,8 +24,9 @@ def refinement_rates(net, refine_lr, *, first):
     if not first and net.history[-2].get("refining"):
         rates = net.history[-2]["lr"]
         return rates if isinstance(rates, list) else [rates]
+    lowest = LOWEST_AFTER_THE_END if after_the_end else LOWEST_RATE
     return [
-        max(group["lr"], LOWEST_RATE * group.get("initial_lr", group["lr"]))
+        max(group["lr"], lowest * group.get("initial_lr", group["lr"]))
         for group in groups
     ]
 
@@ -50,13 +55,15 @@ def _after_step(optimizer, args, kwargs):
             group["lr"] = group.pop("scheduled_lr")
 
 
-def hold_averages(module):
+def hold_averages(module, *, every=False):
     """Let layers that average over all batches use their averages in training too."""
     # Predictions use these averages, which are mostly those of augmented batches. In
-    # training the layer would otherwise use the statistics of a clean batch.
+    # training the layer would otherwise use the statistics of a clean batch. With
+    # ``every``, layers that forget old batches hold theirs too.
     for layer in module.modules():
         if isinstance(layer, InputNorm) or (
-            isinstance(layer, nn.modules.batchnorm._NormBase) and layer.momentum is None
+            isinstance(layer, nn.modules.batchnorm._NormBase)
+            and (every or layer.momentum is None)
         ):
             layer.register_forward_pre_hook(_use_averages)
 

@@ -65,7 +65,7 @@ class TableMixup(BaseEstimator):
     def __init__(self, alpha=1.0):
         self.alpha = alpha
 
-    def __call__(self, X, y, n_classes=None):
+    def __call__(self, X, y, n_classes=None, progress=0.0):
         """Mix a batch.
 
         Parameters
@@ -77,6 +77,8 @@ class TableMixup(BaseEstimator):
             regression.
         n_classes : int, default=None
             Number of classes; needed for class codes.
+        progress : float, default=0.0
+            How far to weaken: `alpha` is taken times ``1 - progress``.
 
         Returns
         -------
@@ -90,7 +92,7 @@ class TableMixup(BaseEstimator):
         ValueError
             If alpha is negative or n_classes is missing.
         """
-        mix = _draw_mixture(self, X)
+        mix = _draw_mixture(self, X, progress)
         return (X, y) if mix is None else (mix(X), mix(_shares(self, y, n_classes)))
 
 
@@ -137,7 +139,7 @@ class ManifoldMixup(BaseEstimator):
         self.alpha = alpha
         self.layers = layers
 
-    def __call__(self, X, y, module, n_classes=None):
+    def __call__(self, X, y, module, n_classes=None, progress=0.0):
         """Mix a batch, at the input or when the network sees it next.
 
         Parameters
@@ -150,6 +152,8 @@ class ManifoldMixup(BaseEstimator):
             The network.
         n_classes : int, default=None
             Number of classes; needed for class codes.
+        progress : float, default=0.0
+            As for :class:`TableMixup`.
 
         Returns
         -------
@@ -170,7 +174,7 @@ class ManifoldMixup(BaseEstimator):
         names = self._names(module, X)
         # Without a choice there is no draw: then this is TableMixup, bit for bit.
         name = names[torch.randint(len(names), ()) if len(names) > 1 else 0]
-        mix = _draw_mixture(self, X)
+        mix = _draw_mixture(self, X, progress)
         if mix is None:
             return X, y
         if name == INPUT:
@@ -239,10 +243,10 @@ class _Mixture:
         return self.share * h + (1 - self.share) * h[self.partners]
 
 
-def _draw_mixture(mixup, X):
+def _draw_mixture(mixup, X, progress):
     """A mixture of the rows of X, or None for alpha = 0."""
-    alpha = mixup.alpha
     check_parameters(mixup, {"alpha": ALPHA})
+    alpha = mixup.alpha * (1 - progress)
     if alpha == 0:
         return None
     # Two gamma variables of shape alpha, as logarithms: they would underflow for small

@@ -28,7 +28,9 @@ __all__ = [
 # Names under which a second argument with a default is taken for the labels.
 LABELS = ("y", "target", "targets", "label", "labels")
 # Arguments that a caller may offer to transforms that mix labels.
-OFFERED = ("module", "n_classes")
+FOR_MIXING = ("module", "n_classes")
+# What is offered to all: how far a transform is to be weakened, from 0 to 1.
+OFFERED = (*FOR_MIXING, "progress")
 
 FUNCTION = Rule(
     is_function,
@@ -38,7 +40,7 @@ FUNCTION = Rule(
 
 
 def how_to_call(transform):
-    """Whether a transform takes labels, and which of ``module`` and ``n_classes``."""
+    """Whether a transform takes labels, and which of the offered arguments."""
     transform = getattr(transform, "called_like", transform)
     if isinstance(transform, BaseEstimator):  # asked for many small groups of rows
         return _how_to_call_objects_of(type(transform))
@@ -125,7 +127,8 @@ def call(transform, X, y=None, *, name, **offered):
     try:
         result = transform(*arguments, **keywords)
     except Exception as error:
-        if len(keywords) < len(wanted):  # as a caller does who keeps the labels
+        # A caller who keeps the labels does not offer these.
+        if any(key in wanted and key not in offered for key in FOR_MIXING):
             raise ValueError(_changes_labels(name, what)) from error
         raise ValueError(
             f"{name} needs a transform that takes batches of shape {tuple(X.shape)}; "

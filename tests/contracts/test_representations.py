@@ -74,6 +74,7 @@ MADE = {
     "DistributedMixin": lambda kind: type(kind.__name__, (kind, NetClassifier), {})(
         accelerator=None, device="cpu"
     ),
+    "FeatureSpectrumDisplay": lambda kind: kind({}, {}),
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
     "GivenCovariance": lambda kind: kind(torch.eye(2), 3, 2),
     "HardRegionDisplay": lambda kind: kind(
@@ -90,6 +91,7 @@ MADE = {
     "Levels": lambda kind: kind(
         nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), torch.randn(5, 4)
     ),
+    "LossLandscapeDisplay": lambda kind: kind(CURVE, CURVE, PLACES),
     "MLP": lambda kind: kind(4, 3),
     "Method": lambda kind: METHODS["ISDA"],
     "ModelCard": lambda kind: Bunch(),  # tests/card has one
@@ -101,6 +103,7 @@ MADE = {
     "PriorShift": lambda kind: kind(LogisticRegression()),
     "Reading": lambda kind: kind("walks", X, Y),
     "RefineCurveDisplay": lambda kind: kind(CURVE, CURVE),
+    "RefineSweepDisplay": lambda kind: kind(CURVE, CURVE),
     "ResampledClassifier": lambda kind: kind(None, LogisticRegression()),
     "Setup": lambda kind: kind((4,), 150, 3, 50, 0),
     "SignalNet": lambda kind: kind(3, 2),

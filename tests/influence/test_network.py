@@ -113,6 +113,10 @@ def test_smoothing_is_the_mean_of_a_window_and_keeps_shapes_and_constants():
             torch.testing.assert_close(network._smooth(field), field)
     network, field = AugmentationNetwork(rows(4, 2, 30), pooling=4), rows(1, 1, 30)
     smooth = network._smooth(field)
+    image = rows(2, 6, 28, 21)
+    window = image[1, 2, 6:15, 4:13].mean()  # 9 positions, a third of the longest axis
+    smooth_image = AugmentationNetwork(rows(4, 1, 28, 21))._smooth(image)
+    assert smooth_image[1, 2, 10, 8] == pytest.approx(float(window), abs=1e-6)
     assert smooth[0, 0, 10] == pytest.approx(float(field[0, 0, 9:13].mean()), abs=1e-6)
 
 

@@ -1,0 +1,87 @@
+"""Refining a network whose training has ended."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import refuses
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skaug import BatchAugmentation, NetClassifier, TableMixup, refine
+from skaug.refined.holding import LOWEST_AFTER_THE_END
+
+
+def net(**params):
+    augment = BatchAugmentation(lambda X: 3 * X + 1)
+    settings = {"max_epochs": 30, "random_state": 0, "module__hidden": (8,), **params}
+    return NetClassifier(callbacks=[("augment", augment)], **settings)
+
+
+def test_both_ways_are_the_same_bit_for_bit(table):
+    short = refine(net().fit(*table), *table, epochs=3)
+    long = net().fit(*table).set_params(callbacks__augment__refine_epochs=1.0)
+    long.partial_fit(*table, epochs=3)
+    pairs = zip(*(m.module_.state_dict().values() for m in (short, long)))
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+def test_rows_are_clean_the_rate_is_held_and_so_are_the_input_statistics(table):
+    model = net().fit(*table)
+    seen, norm = [], model.module_.input_norm
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    kept = list(model.callbacks_)
+    model.module_.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    assert refine(model, *table, epochs=2) is model
+    rows = torch.cat(seen[: len(seen) // 2]).numpy()
+    np.testing.assert_array_equal(
+        np.sort(rows, axis=0), np.sort(np.float32(table[0]), axis=0)
+    )
+    assert all(torch.equal(norm.state_dict()[name], before[name]) for name in before)
+    assert model.history[-2:, "refining"] == [True, True]
+    assert model.history[-2:, "lr"] == [LOWEST_AFTER_THE_END * model.lr] * 2
+    # What comes after it is as before.
+    assert model.callbacks_ == kept and not norm._forward_pre_hooks
+    model.partial_fit(*table, epochs=1)
+    assert "refining" not in model.history[-1]
+
+
+def test_a_rate_and_mild_augmentation_may_be_given(table):
+    seen = []
+    model = net().fit(*table)
+    refine(model, *table, epochs=1, lr=1e-5, transform=lambda X: seen.append(1) or X)
+    assert model.history[-1, "lr"] == 1e-5
+    assert len(seen) == len(model.history[-1, "batches"])
+
+
+def test_the_loss_on_clean_rows_falls_after_mixup_to_the_end():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    mixup = BatchAugmentation(TableMixup())
+    model = NetClassifier(callbacks=[mixup], max_epochs=40, random_state=0).fit(X, y)
+    before = log_loss(y, model.predict_proba(X))
+    refine(model, X, y, epochs=6)
+    assert log_loss(y, model.predict_proba(X)) < 0.9 * before
+
+
+def test_any_skorch_net(table):
+    X, y = np.float32(table[0]), np.unique(table[1], return_inverse=True)[1]
+    model = NeuralNetClassifier(
+        nn.Linear(X.shape[1], 3), criterion=nn.CrossEntropyLoss, max_epochs=2, verbose=0
+    ).fit(X, y)
+    refine(model, X, y, epochs=2)
+    # It has no schedule whose end its rate could have reached.
+    assert model.history[:, "refining"][-2:] == [True, True]
+    assert model.history[-1, "lr"] == model.lr
+
+
+def test_what_cannot_be_refined(table):
+    with refuses("a net of skorch; got a LogisticRegression", TypeError):
+        refine(LogisticRegression(), *table, epochs=1)
+    with pytest.raises(NotFittedError):
+        refine(net(), *table, epochs=1)
+    with refuses("epochs to be a whole number >= 1; got 0"):
+        refine(net().fit(*table), *table, epochs=0)
