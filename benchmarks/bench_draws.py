@@ -16,7 +16,6 @@ import torch
 
 from bench_network import networks
 from data import load, take
-from networks import AllConvNet
 from runs import (
     by_set,
     claim,
@@ -29,6 +28,7 @@ from runs import (
     values,
 )
 from skaug import InfluenceAugmenter, NetClassifier, NetworkAugmentation
+from skaug.baselines import AllConvNet
 from skaug.comparison.setup import epochs_of
 
 # Rows, gradient steps of the classifier, and its module; None is the default.

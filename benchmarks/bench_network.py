@@ -40,7 +40,6 @@ import numpy as np
 import torch
 
 from data import load, take
-from networks import AllConvNet
 from ratner import mean_field_policy
 from runs import (
     by_set,
@@ -64,6 +63,7 @@ from skaug import (
     NetworkAugmentation,
     TransformPolicy,
 )
+from skaug.baselines import AllConvNet
 from skaug.comparison.setup import epochs_of
 from skaug.influence import Policy, TrainedNetwork
 from skaug.transforms import (

@@ -15,14 +15,12 @@ import time
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, LRScheduler
-from torch.optim.lr_scheduler import MultiStepLR
+from skorch.callbacks import Callback
 
 from data import load, take
-from networks import PreActResNet18
 from runs import markdown, origin, parser_of, write
-from skaug import BatchAugmentation, NetClassifier
-from skaug.transforms import RandomCropFlip
+from skaug import NetClassifier
+from skaug.baselines import recipe
 from skaug.transforms.torchvision import v2
 
 PAPER = {"mixup": 95.92, "refined": 96.26}
@@ -69,30 +67,20 @@ def main():
     mean, scale = X.mean((0, 2, 3), keepdims=True), X.std((0, 2, 3), keepdims=True)
     X, X_test = (X - mean) / scale, (X_test - mean) / scale
 
-    refine_epochs = max(1, round(options.epochs * 50 / 450))
-    first = options.epochs - refine_epochs
+    mixup = v2.MixUp(alpha=1.0, num_classes=10)
+    training = recipe(
+        *("preact_resnet_18", "refined"), transform=mixup, max_epochs=options.epochs
+    )
+    refinement = dict(training["callbacks"])["transform"]
+    first, refine_epochs = refinement.phases(options.epochs)
     phases = {"mixup": (0, first), "refined": (first, options.epochs)}
     last = {k: range(max(a, b - LAST) + 1, b + 1) for k, (a, b) in phases.items()}
-    crop_and_flip = RandomCropFlip(padding=4)
-    mixup = v2.Compose([crop_and_flip, v2.MixUp(alpha=1.0, num_classes=10)])
-    steps = [round(first * 150 / 400), round(first * 275 / 400)]
+    training["callbacks"].append(
+        TestAccuracy({*last["mixup"], *last["refined"]}, X_test, y_test)
+    )
     start = time.perf_counter()
     net = NetClassifier(
-        PreActResNet18,
-        optimizer=torch.optim.SGD,
-        optimizer__momentum=0.9,
-        optimizer__weight_decay=1e-4,
-        lr=0.1,
-        lr_schedule="constant",
-        max_epochs=options.epochs,
-        batch_size=128,
-        device=options.device,
-        random_state=options.seed,
-        callbacks=[
-            BatchAugmentation(mixup, refine_epochs, refine_transform=crop_and_flip),
-            TestAccuracy({*last["mixup"], *last["refined"]}, X_test, y_test),
-            LRScheduler(policy=MultiStepLR, milestones=steps),
-        ],
+        **training, device=options.device, random_state=options.seed
     ).fit(X, y)
     seconds = time.perf_counter() - start
 

@@ -4,7 +4,7 @@ Each kind says which values it holds, how one is written as the fields of a node
 how it is read from them.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
@@ -301,6 +301,7 @@ KINDS = {
     "range": _made_of(range, ("start", "stop", "step")),
     "dict": _mapping(dict),
     "ordered dict": _mapping(OrderedDict),
+    "counter": _mapping(Counter),  # the milestones of torch's MultiStepLR
     "default dict": Kind(
         _is(defaultdict), _write_defaults, _read_defaults, is_shared=True
     ),

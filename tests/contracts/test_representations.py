@@ -116,6 +116,19 @@ MADE = {
     "VAE": lambda kind: kind(4, 2),
     "WholeNetworkInfluence": lambda kind: kind(NetClassifier()),
 }
+# Networks of the papers, by sizes that are small.
+SIZES = {
+    "AllConvNet": (),
+    "DenseNet": (10, 4),
+    "PreActResNet18": (4,),
+    "PyramidNet": (11, 6),
+    "ResNeXt": (11, 2, 4, 4),
+    "ResNet": (8, 4),
+    "SEResNet": (8, 4),
+    "ShakeShake": (8, 4),
+    "WideResNet": (10, 1),
+}
+MADE |= {name: lambda kind: kind(3, 2, *SIZES[kind.__name__]) for name in SIZES}
 
 
 def public_classes():

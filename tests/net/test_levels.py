@@ -7,7 +7,7 @@ import torch
 from helpers import refuses
 from torch import nn
 
-from networks import WideResNet
+from skaug.baselines import WideResNet
 from skaug.net import MLP, ConvNet, Levels, SignalNet, capture_input
 from skaug.transforms.torchvision import torchvision
 

@@ -221,7 +221,7 @@ MODELS = {
         MLP,
         train_split=0.2,
         lr_schedule="constant",
-        callbacks=[EarlyStopping(), LRScheduler("StepLR", step_size=1)],
+        callbacks=[EarlyStopping(), LRScheduler("MultiStepLR", milestones=[1, 2])],
         **SHORT,
     ),
 }
