@@ -57,6 +57,7 @@ MADE = {
     "AugmentationNetwork": lambda kind: kind(torch.randn(4, 3, 8)),
     "BatchAugmentation": lambda kind: kind(TableMixup()),
     "BatchIterator": lambda kind: kind(Dataset(X, Y)),
+    "CenterLoss": lambda kind: kind(3, 4),
     "ClassCovariance": lambda kind: kind(3, 4),
     "CodeWalkDisplay": lambda kind: kind(PLACES, PLACES),
     "Comparison": lambda kind: Bunch(),  # tests/comparison has one
@@ -105,6 +106,7 @@ MADE = {
     "RefineCurveDisplay": lambda kind: kind(CURVE, CURVE),
     "RefineSweepDisplay": lambda kind: kind(CURVE, CURVE),
     "ResampledClassifier": lambda kind: kind(None, LogisticRegression()),
+    "SampledISDALoss": lambda kind: kind(3, 4),
     "Setup": lambda kind: kind((4,), 150, 3, 50, 0),
     "SignalNet": lambda kind: kind(3, 2),
     "SkipCurveDisplay": lambda kind: kind(
