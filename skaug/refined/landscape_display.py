@@ -49,7 +49,7 @@ class LossLandscapeDisplay(Printed):
 
     See Also
     --------
-    RefineCurveDisplay : The two losses over the epochs.
+    skaug.RefineCurveDisplay : The two losses over the epochs.
 
     References
     ----------

@@ -45,7 +45,7 @@ class FeatureSpectrumDisplay(Printed):
 
     See Also
     --------
-    RefineCurveDisplay : Losses over the epochs.
+    skaug.RefineCurveDisplay : Losses over the epochs.
 
     References
     ----------

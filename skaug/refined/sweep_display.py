@@ -42,7 +42,7 @@ class RefineSweepDisplay(Printed):
 
     See Also
     --------
-    RefineCurveDisplay : Losses over the epochs of one training.
+    skaug.RefineCurveDisplay : Losses over the epochs of one training.
 
     References
     ----------
@@ -90,15 +90,15 @@ class RefineSweepDisplay(Printed):
         Parameters
         ----------
         net : NetClassifier or another net of skorch
-            Fitted or not, with a :class:`BatchAugmentation` among its callbacks; of
-            several, all that refine are changed. The net is not changed.
+            Fitted or not, with a :class:`~skaug.BatchAugmentation` among its callbacks;
+            of several, all that refine are changed. The net is not changed.
         X, y : array-like
             Training rows and labels.
         X_test, y_test : array-like
             Rows and labels to score on. If you choose an epoch by the figure, take
             validation rows.
         refine_epochs : sequence of int or float
-            Lengths of refinement, as for :class:`BatchAugmentation`.
+            Lengths of refinement, as for :class:`~skaug.BatchAugmentation`.
         groups : array-like of shape (n,), default=None
             As for ``NetClassifier.fit``.
         n_repeats : int, default=3
