@@ -50,7 +50,11 @@ def run_seed(name, seed):
     if module is not None:
         net.set_params(module=AllConvNet)
     augmenter = InfluenceAugmenter(
-        net, NetworkAugmentation(), guard=False, refit=False, random_state=seed
+        net,
+        augmentation=NetworkAugmentation(),
+        guard=False,
+        refit=False,
+        random_state=seed,
     ).fit(data.X_train[rows], data.y_train[rows])
     losses = augmenter.losses_["generator"]
     last = float(np.mean(losses[-len(losses) // 3 :]))
