@@ -77,6 +77,13 @@ from skaug import (
     VAEGenerator,
     potential,
 )
+from skaug.baselines import (
+    AuxiliaryClassifierGAN,
+    ConditionalGAN,
+    GeneratedRows,
+    InfoGAN,
+    WassersteinGAN,
+)
 from skaug.comparison import Budgets
 from skaug.hard_regions import kernel_sums
 from skaug.isda.covariance import KINDS
@@ -178,6 +185,13 @@ NETS = [
     NetClassifier(callbacks=AUGMENTED, **TINY),
     NetClassifier(callbacks=[BatchAugmentation(ManifoldMixup(), 1)], **TINY),
 ]
+GANS = AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN, WassersteinGAN
+RIVALS = [
+    NetClassifier(
+        callbacks=[BatchAugmentation(GeneratedRows(kind(2, 4, steps=2)))], **TINY
+    )
+    for kind in GANS
+]
 ISDAS = [clone(ISDA).set_params(covariance=kind) for kind in KINDS]
 SEARCH = AugmentationSearchCV(NET, ["ISDA"], cv=2, budget=FEWEST, random_state=0)
 OBJECTS = {
@@ -192,6 +206,7 @@ OBJECTS = {
     "ResampledClassifier": of(
         TABLES, 4, classify, ResampledClassifier(NOISE, LogisticRegression())
     ),
+    "GANs of skaug.baselines": of(ALL, 3, classify, *RIVALS),
     "PriorShift": of(TABLES, 3, classify, PriorShift(LogisticRegression())),
     "PriorShift, frozen": of(TABLES, 3, frozen_prior, PriorShift(LogisticRegression())),
     "IHDAFinetuner": of(TABLES, 5, classify, *FINETUNERS),
