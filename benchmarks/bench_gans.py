@@ -14,8 +14,7 @@ and the batches; each trains for the gradient steps of STEPS.
   the best mean over the test rows of all draws, for each metric by itself, which is in
   its favour. "equal" is that of as many steps as the others have.
 - WGAN (with gradient penalty, one for each class), CGAN, ACGAN, InfoGAN: each with the
-  steps of GANS and otherwise its defaults, but for the rate: trainings this short need
-  a higher one.
+  steps of GANS and otherwise its defaults.
 - ISDA: its strength is chosen for each draw, among STRENGTHS, by the log-loss on a
   third of the training rows.
 
@@ -74,12 +73,11 @@ STRENGTHS = (0.5, 2.0)
 SHARE = 1 / 6
 # Kind, steps of each generator, rows of a step.
 GANS = {
-    "WGAN": (WassersteinGAN, 100, 32),
-    "CGAN": (ConditionalGAN, 1500, 64),
-    "ACGAN": (AuxiliaryClassifierGAN, 1500, 64),
-    "InfoGAN": (InfoGAN, 1500, 64),
+    "WGAN": (WassersteinGAN, 80, 32),
+    "CGAN": (ConditionalGAN, 1000, 64),
+    "ACGAN": (AuxiliaryClassifierGAN, 1000, 64),
+    "InfoGAN": (InfoGAN, 1000, 64),
 }
-RATE = 1e-3
 JUDGE = 5000
 N_GENERATED = 1000
 METRICS = {"accuracy": 2, "log-loss": 3, "calibration error": 2}
@@ -110,7 +108,6 @@ def gan_of(arm, drawn, factor):
     gan = kind(
         steps=shorter(steps, factor),
         batch_size=batch_size,
-        lr=RATE,
         random_state=drawn.seed,
     ).fit(drawn.train.X, drawn.train.y)
     return gan, time.process_time() - start
@@ -231,7 +228,7 @@ if __name__ == "__main__":
     parser.add_argument("--shorter", type=float, default=1.0, help="divides all steps")
     options = parser.parse_args()
     fixed = {arm: [kind.__name__, *rest] for arm, (kind, *rest) in GANS.items()}
-    fixed = [BUDGETS, STRENGTHS, SHARE, fixed, RATE, JUDGE, options.shorter]
+    fixed = [BUDGETS, STRENGTHS, SHARE, fixed, JUDGE, options.shorter]
     study(
         __file__,
         options,

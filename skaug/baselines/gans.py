@@ -68,7 +68,7 @@ class _GAN(BaseEstimator):
         width=32,
         steps=2000,
         batch_size=64,
-        lr=2e-4,
+        lr=1e-3,
         device="cpu",
         random_state=None,
         verbose=0,
@@ -305,7 +305,8 @@ class _GAN(BaseEstimator):
         return rows
 
 
-class ConditionalGAN(_GAN):
+# The constructor is that of the class above, where numpydoc does not look.
+class ConditionalGAN(_GAN):  # numpydoc ignore=PR02
     """GAN whose generator and discriminator are told the label (Mirza, Osindero [1]_).
 
     The label is one-hot, beside the noise for the generator, and as more channels of
@@ -322,8 +323,9 @@ class ConditionalGAN(_GAN):
         Steps of the generator, and of the discriminator.
     batch_size : int, default=64
         Rows of a step, drawn with replacement.
-    lr : float, default=0.0002
-        Learning rate of Adam, of both networks.
+    lr : float, default=0.001
+        Learning rate of Adam, of both networks. Trainings of tens of thousands of steps
+        mostly have a lower one, such as 0.0002.
     device : str, default="cpu"
         Where the networks are.
     random_state : int, RandomState instance or None, default=None
@@ -457,8 +459,9 @@ class InfoGAN(AuxiliaryClassifierGAN):
         Steps of the generator, and of the discriminator.
     batch_size : int, default=64
         Rows of a step, drawn with replacement.
-    lr : float, default=0.0002
-        Learning rate of Adam, of both networks.
+    lr : float, default=0.001
+        Learning rate of Adam, of both networks. Trainings of tens of thousands of steps
+        mostly have a lower one, such as 0.0002.
     n_codes : int, default=2
         Codes from U[-1, 1] beside the label; two in both papers.
     device : str, default="cpu"
@@ -508,7 +511,7 @@ class InfoGAN(AuxiliaryClassifierGAN):
         width=32,
         steps=2000,
         batch_size=64,
-        lr=2e-4,
+        lr=1e-3,
         n_codes=2,
         device="cpu",
         random_state=None,
@@ -547,8 +550,9 @@ class WassersteinGAN(_GAN):
         Steps of each generator. There are as many generators as classes.
     batch_size : int, default=64
         Rows of a step, drawn with replacement.
-    lr : float, default=0.0002
-        Learning rate of Adam, of both networks.
+    lr : float, default=0.001
+        Learning rate of Adam, of both networks. Trainings of tens of thousands of steps
+        mostly have a lower one, such as 0.0002.
     penalty_weight : float, default=10
         The :math:`\lambda` above.
     critic_steps : int, default=5
@@ -600,7 +604,7 @@ class WassersteinGAN(_GAN):
         width=32,
         steps=500,
         batch_size=64,
-        lr=2e-4,
+        lr=1e-3,
         penalty_weight=10.0,
         critic_steps=5,
         device="cpu",
