@@ -53,6 +53,7 @@ bench: $(VENV)/bench-installed
 		benchmarks/bench_transforms.py \
 		benchmarks/bench_isda_gain.py benchmarks/bench_pooled.py \
 		benchmarks/bench_losses.py \
+		benchmarks/bench_gans.py \
 		benchmarks/bench_few_labels.py benchmarks/bench_views.py \
 		benchmarks/bench_imbalance.py benchmarks/bench_sampler_cost.py \
 		benchmarks/bench_hard_region_gain.py benchmarks/bench_hardness.py \

@@ -78,11 +78,16 @@ from skaug import (
     potential,
 )
 from skaug.baselines import (
+    AuxiliaryClassifierGAN,
     CenterLoss,
+    ConditionalGAN,
     DisturbLabel,
     FocalLoss,
     GeneralizedCrossEntropyLoss,
+    GeneratedRows,
+    InfoGAN,
     LargeMarginLoss,
+    WassersteinGAN,
 )
 from skaug.comparison import Budgets
 from skaug.hard_regions import kernel_sums
@@ -193,6 +198,13 @@ NETS = [
     NetClassifier(callbacks=AUGMENTED, **TINY),
     NetClassifier(callbacks=[BatchAugmentation(ManifoldMixup(), 1)], **TINY),
 ]
+GANS = AuxiliaryClassifierGAN, ConditionalGAN, InfoGAN, WassersteinGAN
+GENERATED = [
+    NetClassifier(
+        callbacks=[BatchAugmentation(GeneratedRows(kind(2, 4, steps=2)))], **TINY
+    )
+    for kind in GANS
+]
 ISDAS = [clone(ISDA).set_params(covariance=kind) for kind in KINDS]
 SEARCH = AugmentationSearchCV(NET, ["ISDA"], cv=2, budget=FEWEST, random_state=0)
 OBJECTS = {
@@ -208,6 +220,7 @@ OBJECTS = {
         TABLES, 4, classify, ResampledClassifier(NOISE, LogisticRegression())
     ),
     "losses of skaug.baselines": of(TABLES, 3, classify, *RIVALS),
+    "GANs of skaug.baselines": of(ALL, 3, classify, *GENERATED),
     "PriorShift": of(TABLES, 3, classify, PriorShift(LogisticRegression())),
     "PriorShift, frozen": of(TABLES, 3, frozen_prior, PriorShift(LogisticRegression())),
     "IHDAFinetuner": of(TABLES, 5, classify, *FINETUNERS),

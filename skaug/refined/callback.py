@@ -62,7 +62,9 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         ``torchvision.transforms.v2`` take images. Those of them that make one random
         choice at each call (flips, crops, AutoAugment) are called row by row, with a
         warning; a :class:`skaug.transforms.PerSample` around them says that this is
-        meant.
+        meant. A transform with ``fit(X, y, classes, random_state)``, such as
+        :class:`skaug.baselines.GeneratedRows`, learns from the training rows and class
+        codes: a copy is fitted before the first batch.
     refine_epochs : int or float, default=0
         Number of epochs at the end of training in which batches stay clean; a float is
         their share of all epochs, such as 0.15. The paper takes a ninth. If all epochs
@@ -202,7 +204,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
 
     def initialize(self):
         """Draw a seed, if there is a random state to draw it from."""
-        self.seed_ = None
+        self.seed_, self.learned_ = None, [None, None]  # without and with refinement
         if self.random_state is not None:
             self.seed_ = draw_seed(self.random_state)
         return self
@@ -315,12 +317,30 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         # If only one of two callbacks refines, the history says that the epoch does.
         if self.refine_epochs > 0 and not net.history[-1].get("refining"):
             net.history.record("refining", bool(self.refining_))
+        self._begin_draws(net)
         self.transform_ = self.ready_[self.progress_ == 1]
+        if hasattr(self.transform_, "fit"):
+            self.transform_ = self._learned(net, dataset_train)
         self.takes_ = ()
         if self.transform_ is not None:
             _, self.takes_ = how_to_call(self.transform_)
         self.first_batch_, self.new_X_ = True, None
-        self._begin_draws(net)
+
+    def _learned(self, net, dataset):
+        """A copy of the transform that has learned from the training rows, once."""
+        # A training that goes on, after Ctrl-C or with partial_fit, keeps the copy.
+        is_off = self.progress_ == 1
+        if self.learned_[is_off] is None:
+            with own_generators(net.device or "cpu", self.seed_of_epoch_):
+                batches = list(net.get_iterator(dataset, training=False))
+            X, y = (torch.cat([batch[i] for batch in batches]) for i in (0, 1))
+            self.learned_[is_off] = clone(self.transform_).fit(
+                X.cpu().numpy(),
+                y.cpu().numpy(),
+                classes=getattr(net, "classes_", None),
+                random_state=self.seed_of_epoch_,
+            )
+        return self.learned_[is_off]
 
     def _was_augmented(self, history):
         """Whether an earlier epoch was; the callback may have been another object."""
@@ -367,7 +387,8 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
                 return
             if self.by_batch_:
                 self._find_range(X)
-                self.transform_ = self.ready_[self.progress_ == 1]
+                if not hasattr(self.transform_, "fit"):  # which was copied
+                    self.transform_ = self.ready_[self.progress_ == 1]
             transform = self._of_batch()
             if transform is None:
                 return

@@ -34,6 +34,7 @@ from skaug import (
     NetClassifier,
     TableMixup,
 )
+from skaug.baselines import ConditionalGAN
 from skaug.comparison import METHODS, Task
 from skaug.files import Reading
 from skaug.influence import AugmentationNetwork, Policy, TrainedNetwork
@@ -77,6 +78,7 @@ MADE = {
     ),
     "FeatureSpectrumDisplay": lambda kind: kind({}, {}),
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
+    "GeneratedRows": lambda kind: kind(ConditionalGAN()),
     "GivenCovariance": lambda kind: kind(torch.eye(2), 3, 2),
     "HardRegionDisplay": lambda kind: kind(
         PLACES, CURVE, CURVE > 0, CURVE, axis_labels=("a", "b")
