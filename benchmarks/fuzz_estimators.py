@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 
 from fuzz_inputs import DAMAGES, draw_setting
 from fuzz_verdicts import as_array, check, check_finite, check_near, check_same
-from skaug import NetClassifier, load, plain_twin, report, save
+from skaug import NetClassifier, load, plain_twin, refine, report, save
 
 __all__ = [
     "NET",
@@ -127,6 +127,14 @@ def fit(case, model, method="fit"):
     if "random_state=None" not in str(case.kinds):
         check_same(state_of_numpy(), states[1], "NumPy's generator was changed")
     return result
+
+
+def refine_again(model, case):
+    """Train for an epoch more, on clean rows."""
+    fit(case, model)
+    refine(model, case.X, case.y, epochs=1)
+    X = case.others()
+    check_proba(model.predict_proba(X), X, model)
 
 
 def state_of_numpy():

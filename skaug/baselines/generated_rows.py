@@ -71,6 +71,8 @@ class GeneratedRows(BaseEstimator):
     True
     """
 
+    learns = True  # is fitted before the first batch
+
     def __init__(self, generator, share=1 / 6):
         self.generator = generator
         self.share = share

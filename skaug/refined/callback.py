@@ -62,9 +62,10 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
         ``torchvision.transforms.v2`` take images. Those of them that make one random
         choice at each call (flips, crops, AutoAugment) are called row by row, with a
         warning; a :class:`skaug.transforms.PerSample` around them says that this is
-        meant. A transform with ``fit(X, y, classes, random_state)``, such as
+        meant. A transform with a true attribute ``learns``, such as
         :class:`skaug.baselines.GeneratedRows`, learns from the training rows and class
-        codes: a copy is fitted before the first batch.
+        codes: ``fit(X, y, classes, random_state)`` of a copy is called before the first
+        batch.
     refine_epochs : int or float, default=0
         Number of epochs at the end of training in which batches stay clean; a float is
         their share of all epochs, such as 0.15. The paper takes a ninth. If all epochs
@@ -319,7 +320,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
             net.history.record("refining", bool(self.refining_))
         self._begin_draws(net)
         self.transform_ = self.ready_[self.progress_ == 1]
-        if hasattr(self.transform_, "fit"):
+        if getattr(self.transform_, "learns", False):
             self.transform_ = self._learned(net, dataset_train)
         self.takes_ = ()
         if self.transform_ is not None:
@@ -387,7 +388,7 @@ class BatchAugmentation(HoldsTransforms, Callback, BaseEstimator):
                 return
             if self.by_batch_:
                 self._find_range(X)
-                if not hasattr(self.transform_, "fit"):  # which was copied
+                if not getattr(self.transform_, "learns", False):  # which was copied
                     self.transform_ = self.ready_[self.progress_ == 1]
             transform = self._of_batch()
             if transform is None:
