@@ -324,7 +324,7 @@ class AugmentationSearchCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             cv = folds_that_fit(cv, y, groups, random.randint(2**31 - 1))
             if cv.n_splits < self.cv:
                 self._warn_of_few(cv.n_splits, groups)
-        parts = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        parts = _pairs(check_cv(cv, y, classifier=True).split(X, y, groups), cv)
         if groups is not None:
             self._check_apart(parts, groups)
         seeds = random.randint(2**31 - 1, size=1 + len(parts)).tolist()
@@ -463,3 +463,14 @@ def _about(task, budget):
     if isinstance(budget, str):
         about["budget"] = budget
     return about | {"skaug": installed("skaug"), "torch": installed("torch")}
+
+
+def _pairs(parts, cv):
+    """Training and test rows of each fold."""
+    try:
+        return [(train, test) for train, test in parts]
+    except TypeError as error:  # scikit-learn takes any iterable
+        raise ValueError(
+            f"{NAME} needs cv to give pairs of training and test rows; got {cv!r}. "
+            "Give a number of folds, or a splitter such as StratifiedKFold()."
+        ) from error

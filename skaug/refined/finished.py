@@ -48,8 +48,9 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     NotFittedError
         If the net is not fitted.
     ValueError
-        If a parameter is out of range, the rows cannot be trained on, or the loss is
-        not finite.
+        If a parameter is out of range, the rows cannot be trained on, the loss is not
+        finite, or ``class_weight`` of the net is "balanced", which ``partial_fit`` does
+        not count.
 
     See Also
     --------

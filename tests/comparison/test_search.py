@@ -401,6 +401,11 @@ def test_a_comparison_is_a_sentence_a_table_a_picture_and_a_page(rows, tmp_path)
     assert loaded.comparison_.table() == found.table()
 
 
+def test_cv_without_pairs_of_rows_is_refused(rows):
+    with refuses(r"cv to give pairs of training and test rows; got range\(0, 3\)"):
+        clone(QUICK).set_params(cv=range(3)).fit(*rows)
+
+
 def test_learning_curves_end_where_all_rows_are_trained_on(rows, fitted):
     found = fitted.comparison_
     curves = found.curves
