@@ -64,7 +64,7 @@ class CodeWalkDisplay(Printed):
     >>> X = X.reshape(-1, 1, 8, 8) / 16
     >>> augmenter = InfluenceAugmenter(
     ...     NetClassifier(max_epochs=2),
-    ...     augmentation=NetworkAugmentation(pretrain_steps=50, steps=5),
+    ...     augmentation=NetworkAugmentation(pretrain_steps=10, steps=5),
     ...     guard=False,
     ...     refit=False,
     ...     random_state=0,
