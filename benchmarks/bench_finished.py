@@ -122,8 +122,10 @@ def claims(results):
             if metric == "clean loss":
                 text = f"{name}: clean loss lower beyond doubt"
                 yield claim(text, f"{mean:+.4f} ± {error:.4f}", mean + half < 0)
-            lower += [name] * (metric == "log-loss" and mean + half < 0)
-            worse += [name] * (metric == "log-loss" and mean - half > 0)
+            elif mean + half < 0:
+                lower.append(name)
+            elif mean - half > 0:
+                worse.append(name)
     text = "test log-loss lower beyond doubt on two sets or more"
     yield claim(text, ", ".join(lower) or "none", len(lower) >= min(2, len(groups)))
     text = "test log-loss higher beyond doubt on no set"
