@@ -37,6 +37,15 @@ from functools import cache, partial
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from bench_losses import (
+    BEST,
+    BUDGETS,
+    DECAY,
+    EQUAL,
+    PLAIN,
+    STRENGTHS,
+    with_twins,
+)
 from data import SETS, take, task
 from runs import (
     by_set,
@@ -67,9 +76,6 @@ from skaug.comparison.setup import comparing, epochs_of
 
 # Crops and flips are learned in 300 steps, affine changes in 600.
 STEPS = {"cifar10": 300, "fashion_mnist": 600}
-BUDGETS = (150, 300, 600)
-DECAY = 0.01
-STRENGTHS = (0.5, 2.0)
 SHARE = 1 / 6
 # Kind, steps of each generator, rows of a step.
 GANS = {
@@ -82,7 +88,6 @@ JUDGE = 5000
 N_GENERATED = 1000
 METRICS = {"accuracy": 2, "log-loss": 3, "calibration error": 2}
 OF_GANS = {"named as told": 1, "seconds of GAN": 0}
-PLAIN, EQUAL, BEST = "cross-entropy", "cross-entropy, equal", "cross-entropy, best"
 REAL = "test rows"
 
 
@@ -173,25 +178,6 @@ def scores_of_model(model, drawn):
     return rounded({metric: found[metric] for metric in METRICS}, 6)
 
 
-def with_twins(name, runs):
-    """Runs with the two networks that arms are compared to."""
-    plain = [f"{PLAIN}, {steps} steps" for steps in BUDGETS]
-    best = {}
-    for metric in METRICS:
-        means = [values(runs, arm, metric).mean() for arm in plain]
-        extreme = max if metric == "accuracy" else min
-        best[metric] = plain[means.index(extreme(means))]
-    found = []
-    for run in runs:
-        arms = run["arms"]
-        twins = {
-            EQUAL: arms[f"{PLAIN}, {STEPS[name]} steps"],
-            BEST: {metric: arms[arm][metric] for metric, arm in best.items()},
-        }
-        found.append({**run, "arms": {**twins, **arms}})
-    return found
-
-
 def pairs():
     """What is compared: label, arm and other arm."""
     compared = [(arm, twin) for twin in (EQUAL, BEST) for arm in (*GANS, "ISDA")]
@@ -203,7 +189,7 @@ def summary(results):
     """The tables of every set, how they were made, and the claims."""
     lines = [f"{origins(results)}.\n"]
     for name, runs in by_set(results, STEPS).items():
-        runs = with_twins(name, runs)
+        runs = with_twins(runs, STEPS[name], METRICS)
         n_rows = SETS[name][0]
         heading = f"{name}: {n_rows} training rows, {len(runs)} draws"
         about = f"{STEPS[name]} gradient steps, {SHARE:.0%} of each batch generated."
@@ -215,7 +201,7 @@ def summary(results):
 def claims(results):
     """What is claimed of the sets that were run, and whether it holds."""
     for name, runs in by_set(results, STEPS).items():
-        runs = with_twins(name, runs)
+        runs = with_twins(runs, STEPS[name], METRICS)
         for arm in GANS:
             told = values(runs, arm, "named as told")
             text = f"{name}: rows of {arm} are named as told more often than by chance"

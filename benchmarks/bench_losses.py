@@ -177,11 +177,11 @@ def scores_of_model(model, drawn):
     return rounded({metric: found[metric] for metric in METRICS}, 6)
 
 
-def with_twins(name, runs):
+def with_twins(runs, steps, metrics):
     """Runs with the two networks that arms are compared to."""
-    plain = [f"{PLAIN}, {steps} steps" for steps in BUDGETS]
+    plain = [f"{PLAIN}, {budget} steps" for budget in BUDGETS]
     best = {}
-    for metric in METRICS:
+    for metric in metrics:
         means = [values(runs, arm, metric).mean() for arm in plain]
         extreme = max if metric == "accuracy" else min
         best[metric] = plain[means.index(extreme(means))]
@@ -189,7 +189,7 @@ def with_twins(name, runs):
     for run in runs:
         arms = run["arms"]
         twins = {
-            EQUAL: arms[f"{PLAIN}, {STEPS[name]} steps"],
+            EQUAL: arms[f"{PLAIN}, {steps} steps"],
             BEST: {metric: arms[arm][metric] for metric, arm in best.items()},
         }
         found.append({**run, "arms": {**twins, **arms}})
@@ -205,7 +205,7 @@ def summary(results):
     """Tables 4 and 5 of every set, and what was chosen."""
     lines = [f"{origins(results)}.\n"]
     for name, runs in by_set(results, STEPS).items():
-        runs = with_twins(name, runs)
+        runs = with_twins(runs, STEPS[name], METRICS)
         about = (
             f"{STEPS[name]} gradient steps. Chosen: "
             + "; ".join(f"{arm}: {chosen(runs, arm)}" for arm in choosing())
@@ -248,7 +248,7 @@ def chosen(runs, arm):
 def claims(results):
     """What earlier benchmarks let expect beside augmentation, and whether it holds."""
     for name, runs in by_set(results, ("cifar10", "fashion_mnist")).items():
-        runs = with_twins(name, runs)
+        runs = with_twins(runs, STEPS[name], METRICS)
         gaps = values(runs, "ISDA", "log-loss") - values(runs, EQUAL, "log-loss")
         text = f"{name}: ISDA has a lower log-loss than cross-entropy of equal steps"
         yield claim(text, interval(gaps, 3), gaps.mean() < 0)

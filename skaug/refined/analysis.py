@@ -17,14 +17,13 @@ weights along directions in which views vary.
 
 import torch
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
 from torch.nn.functional import cross_entropy
 
 from skaug._checks import Whole, check_value
 from skaug._random import draw_seed
 from skaug.refined.features import features_of, head_of
 from skaug.refined.losses import data_set, mean_loss, undisturbed
+from skaug.refined.nets import check_net
 from skaug.transforms.calling import apply, how_to_call, name_of
 
 __all__ = ["augmentation_risks", "variance_regularization"]
@@ -188,12 +187,7 @@ def variance_regularization(net, X, y, transform, *, n_views=20, random_state=No
 
 
 def _check(net, transform, n_views, name):
-    if not isinstance(net, NeuralNet):
-        raise TypeError(
-            f"{name} needs a net of skorch; got a {type(net).__name__}. Give the net "
-            "of a pipeline, with rows as its steps make them."
-        )
-    check_is_fitted(net, "module_")
+    check_net(net, name)
     check_value(name, "n_views", n_views, Whole(1))
     if "module" in how_to_call(transform)[1]:
         raise ValueError(

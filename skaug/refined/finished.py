@@ -1,10 +1,8 @@
 """Refine a network whose training has ended."""
 
-from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
-
 from skaug._checks import Whole, check_value
 from skaug.refined.callback import BatchAugmentation
+from skaug.refined.nets import check_net
 
 __all__ = ["refine"]
 
@@ -68,12 +66,7 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     >>> net.history[-20:, "refining"] == 20 * [True]
     True
     """
-    if not isinstance(net, NeuralNet):
-        raise TypeError(
-            f"refine needs a net of skorch; got a {type(net).__name__}. Give the net "
-            "of a pipeline, with rows as its steps make them."
-        )
-    check_is_fitted(net, "module_")
+    check_net(net, "refine")
     check_value("refine", "epochs", epochs, Whole(1))
     clean = _Refinement(
         _unchanged, refine_epochs=1.0, refine_lr=lr, refine_transform=transform

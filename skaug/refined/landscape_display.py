@@ -9,14 +9,13 @@ import copy
 import numpy as np
 import torch
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
 
 from skaug._checks import Whole, check_value
 from skaug._plots import panels_of
 from skaug._printing import Printed
 from skaug._random import draw_seed, new_generator
 from skaug.refined.losses import data_set, mean_loss, undisturbed
+from skaug.refined.nets import check_net
 
 __all__ = ["LossLandscapeDisplay"]
 
@@ -229,12 +228,7 @@ def _like_filters(drawn, value):
 
 def _check_pair(net, other, name):
     for one in (net, other):
-        if not isinstance(one, NeuralNet):
-            raise TypeError(
-                f"{name} needs nets of skorch; got a {type(one).__name__}. Give the "
-                "nets of pipelines, with rows as their steps make them."
-            )
-        check_is_fitted(one, "module_")
+        check_net(one, name)
     shapes, other_shapes = (
         {key: tuple(value.shape) for key, value in one.module_.state_dict().items()}
         for one in (net, other)

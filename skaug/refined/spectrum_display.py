@@ -7,13 +7,12 @@ and ``plot`` draws again from the attributes.
 import numpy as np
 import torch
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
 
 from skaug._plots import legend_beside, panels_of
 from skaug._printing import Printed
 from skaug.refined.features import features_of, head_of
 from skaug.refined.losses import data_set, undisturbed
+from skaug.refined.nets import check_net
 
 __all__ = ["FeatureSpectrumDisplay"]
 
@@ -100,12 +99,7 @@ class FeatureSpectrumDisplay(Printed):
         check_matplotlib_support(f"{cls.__name__}.from_estimators")
         within, overall = {}, {}
         for name, net in nets.items():
-            if not isinstance(net, NeuralNet):
-                raise TypeError(
-                    f"{cls.__name__} needs nets of skorch by name; got a "
-                    f"{type(net).__name__} for {name!r}. Give the net of a pipeline."
-                )
-            check_is_fitted(net, "module_")
+            check_net(net, cls.__name__)
             features, codes = _features_and_codes(net, X, y)
             overall[name] = _singular_values(features - features.mean(dim=0))
             means = torch.stack(

@@ -8,13 +8,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from skorch import NeuralNet
 
 from skaug._checks import Whole, check_value
 from skaug._plots import axes_of
 from skaug._printing import Printed
 from skaug._random import draw_seed
 from skaug.refined.callback import BatchAugmentation
+from skaug.refined.nets import check_net
 
 __all__ = ["RefineSweepDisplay"]
 
@@ -125,11 +125,7 @@ class RefineSweepDisplay(Printed):
         """
         name = cls.__name__
         check_matplotlib_support(f"{name}.from_estimator")
-        if not isinstance(net, NeuralNet):
-            raise TypeError(
-                f"{name} needs a net of skorch; got a {type(net).__name__}. Give the "
-                "net of a pipeline, with rows as its steps make them."
-            )
+        check_net(net, name, fitted=False)
         if not _augmentations(net):
             raise ValueError(
                 f"{name} needs a net with a BatchAugmentation among its callbacks; got "

@@ -61,7 +61,7 @@ def test_draws_are_the_same_at_all_places(nets, table):
 
 
 def test_what_no_plane_goes_through(nets, table):
-    with refuses("nets of skorch; got a LogisticRegression", TypeError):
+    with refuses("a net of skorch; got a LogisticRegression", TypeError):
         landscape(nets[0], LogisticRegression(), *table)
     with refuses("got the same weights twice"):
         landscape(nets[0], nets[0], *table)

@@ -65,5 +65,5 @@ def test_several_nets_in_one_picture(planted):
 
 
 def test_what_has_no_features(planted):
-    with refuses("nets of skorch by name; got a LogisticRegression", TypeError):
+    with refuses("a net of skorch; got a LogisticRegression", TypeError):
         FeatureSpectrumDisplay.from_estimators({"a": LogisticRegression()}, *planted)
