@@ -2,7 +2,8 @@
 
 :class:`NetClassifier` is skorch's classifier with scikit-learn's manners, and the plain
 twin of every method. The other files are what methods need of any network: its last
-linear layer and the *features*, which are the input of this layer (``head``); its
+linear layer and the *features*, which are the input of this layer (``head``), and how
+a trained one is looked into (``trained``); its
 *levels*, at which the network can be cut (``levels``); splits that hold out whole
 groups of rows (``splits``); the temperature that fits confidence to rows held out
 (``temperature``); other shares of the classes than those of the training rows
