@@ -24,7 +24,7 @@ DEVIATIONS = Rule(
 
 @dataclass
 class Moves:
-    """What a class's features are moved from, and where to.
+    """The directions of a class, and features that were moved along them.
 
     Attributes
     ----------
@@ -36,8 +36,8 @@ class Moves:
         Eigenvectors of the covariance of the class, by descending variance.
     variances, shares : torch.Tensor of shape (n_directions,)
         Their eigenvalues, and these as shares of the variance of the class.
-    targets : torch.Tensor of shape (n_directions, n_deviations, n_features)
-        The features that were moved.
+    moved : torch.Tensor of shape (n_directions, n_deviations, n_features)
+        The mean of the class, or the features of a row, moved along each direction.
     """
 
     label: object
@@ -45,7 +45,7 @@ class Moves:
     directions: torch.Tensor
     variances: torch.Tensor
     shares: torch.Tensor
-    targets: torch.Tensor
+    moved: torch.Tensor
 
 
 def net_and_rows(estimator, X):
@@ -67,7 +67,8 @@ def moves_of(name, net, X, y, label, *, row, n_directions, deviations, covarianc
         check_value(name, "row", row, Whole(0, len(y) - 1))
     if label is None:
         label = (np.unique(y) if row is None else y[[row]]).tolist()[0]
-    of_class = features[torch.from_numpy(y == label)]
+    is_of_class = torch.tensor([one == label for one in y.tolist()])
+    of_class = features[is_of_class]
     if len(of_class) == 0:
         raise ValueError(
             f"{name} needs a label of y; got {label!r}. Take one of "
@@ -76,7 +77,7 @@ def moves_of(name, net, X, y, label, *, row, n_directions, deviations, covarianc
     if covariance is None:
         values, vectors = _of_rows(of_class)
     else:
-        code = int(codes[torch.from_numpy(y == label)][0])
+        code = int(codes[is_of_class][0])
         values, vectors = _of_matrix(covariance, code, features.shape[1], name)
     total = values.sum()
     n = min(n_directions, int((values > 1e-10 * total).sum()))
@@ -88,8 +89,8 @@ def moves_of(name, net, X, y, label, *, row, n_directions, deviations, covarianc
     values, vectors = values[:n], _with_signs(vectors[:n])
     centre = of_class.mean(dim=0) if row is None else features[row]
     far = values.sqrt()[:, None] * torch.tensor(deviations, dtype=values.dtype)
-    targets = centre + far[..., None] * vectors[:, None]
-    return Moves(label, features, vectors, values, values / total, targets)
+    moved = centre + far[..., None] * vectors[:, None]
+    return Moves(label, features, vectors, values, values / total, moved)
 
 
 def _of_rows(features):

@@ -139,8 +139,8 @@ class SemanticDirectionsDisplay(Printed):
             The class whose directions are shown; by default that of `row`, or the first
             one.
         row : int, default=None
-            Number of the row whose features are moved, as ISDA moves them. It is shown
-            where it is not moved only. By default the mean of the class is moved.
+            Number of the row whose features are moved, as ISDA moves them. The row
+            itself is shown at 0 only. By default the mean of the class is moved.
         n_directions : int, default=3
             Leading directions; fewer if the class varies along fewer.
         deviations : sequence of float, default=(-2, -1, 0, 1, 2)
@@ -151,8 +151,8 @@ default=None
             ISDAClassifier, which are those that its training saw. By default they are
             those of the rows given, as the trained network sees them.
         inversion : FeatureInversion, default=None
-            Makes rows for the features that were moved, starting from `row`. By default
-            the nearest real rows are shown.
+            Makes rows for the features that were moved, starting from `row`, as the net
+            takes them. By default the nearest real rows are shown.
         figure, cmap : objects
             As for :meth:`plot`.
 
@@ -191,16 +191,16 @@ default=None
             covariance=covariance,
         )
         if inversion is None:
-            columns = _nearest(found, X, y, row, net, name)
+            shown = _nearest(found, X, y, row, net, name)
         else:
-            columns = _made(found, inversion, net, inputs, row)
+            shown = _made(found, inversion, net, inputs, row)
         display = cls(
             label=found.label,
             deviations=tuple(deviations),
             directions=found.directions.numpy(),
             variances=found.variances.numpy(),
             variance_shares=found.shares.numpy(),
-            **columns,
+            **shown,
         )
         return display.plot(figure, cmap=cmap)
 
@@ -233,7 +233,7 @@ default=None
             figure = plt.figure(figsize=size, layout="constrained")
         self.figure_ = figure.figure
         self.axes_ = figure.subplots(n_lines, n, squeeze=False)
-        limits = range_of(self.rows.reshape(-1, *self.rows.shape[2:]), self.rows)
+        limits = range_of(self.rows.reshape(-1, *self.rows.shape[2:]), [])
         for number, (axes, rows) in enumerate(zip(self.axes_, self.rows)):
             draw_line(axes, rows, limits, cmap)
             share = 100 * self.variance_shares[number]
@@ -256,18 +256,18 @@ def _nearest(found, X, y, row, net, name):
     """The real rows whose features are nearest to those that were moved."""
     # The other way to compute distances loses digits where rows are close.
     exact = "donot_use_mm_for_euclid_dist"
-    flat = found.targets.flatten(0, 1)
-    gaps = torch.cdist(flat, found.features, compute_mode=exact)
+    moved = found.moved.flatten(0, 1)
+    gaps = torch.cdist(moved, found.features, compute_mode=exact)
     if row is not None:  # a row would mostly be nearest to where it was moved
-        gaps[(flat != found.features[row]).any(dim=1), row] = torch.inf
+        gaps[(moved != found.features[row]).any(dim=1), row] = torch.inf
     distances, nearest = (
-        part.unflatten(0, found.targets.shape[:2]).numpy() for part in gaps.min(dim=1)
+        part.unflatten(0, found.moved.shape[:2]).numpy() for part in gaps.min(dim=1)
     )
-    shown = np.asarray(as_numbers(X, name))
-    if shown.ndim > 2 and getattr(net, "channels_last", None):
-        shown = np.moveaxis(shown, -1, 1)
+    rows = np.asarray(as_numbers(X, name))
+    if rows.ndim > 2 and getattr(net, "channels_last", None):
+        rows = np.moveaxis(rows, -1, 1)
     return {
-        "rows": _as_drawn(shown[nearest], shown),
+        "rows": _as_drawn(rows[nearest], rows),
         "names": list(X.columns) if hasattr(X, "columns") else None,
         "distances": distances,
         "nearest": nearest,
@@ -277,12 +277,11 @@ def _nearest(found, X, y, row, net, name):
 
 def _made(found, inversion, net, X, row):
     """Rows whose features are those that were moved, from a generator."""
-    flat = found.targets.flatten(0, 1)
-    X = np.asarray(X)
+    X, shape = np.asarray(X), found.moved.shape[:2]
+    moved = found.moved.flatten(0, 1).numpy()
     start = inversion.recover(net, X[[row]]).noise
-    made = inversion.reach(net, start.repeat(len(flat), axis=0), flat.numpy())
-    distances = np.linalg.norm(made.features - flat.numpy(), axis=1)
-    shape = tuple(found.targets.shape[:2])
+    made = inversion.reach(net, start.repeat(len(moved), axis=0), moved)
+    distances = np.linalg.norm(made.features - moved, axis=1)
     rows = made.rows.reshape(*shape, *made.rows.shape[1:])
     return {"rows": _as_drawn(rows, X), "distances": distances.reshape(shape)}
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_array
 from torch import nn
 
 from skaug._checks import Number, Rule, Whole, check_parameters, check_shape_of_fit
@@ -39,7 +39,7 @@ class FeatureInversion(Printed):
     generator : torch.nn.Module or callable
         Maps noise (n, latent_dim), which is a tensor, to rows (n, ...) as the network
         takes them. Gradients must flow through it. ``gan.generator(label)`` of the GANs
-        in ``skaug.baselines`` is one. It is not changed.
+        in ``skaug.baselines`` is one. It is on the network's device, and not changed.
     latent_dim : int
         Numbers of noise.
     pixel_weight : float, default=1.0
@@ -61,10 +61,9 @@ class FeatureInversion(Printed):
 
     Notes
     -----
-    The paper takes gradient descent of 10,000 steps and a learning rate of 10, of which
-    it depends how the features are scaled. Adam does not depend on that, and needs far
-    fewer steps. How good the rows are is up to the generator: what it cannot make is
-    not recovered.
+    The paper takes 10,000 steps of gradient descent with a learning rate of 10, which
+    suits features of one scale. Adam suits all, and needs far fewer steps. What the
+    generator cannot make is not recovered.
 
     References
     ----------
@@ -173,6 +172,11 @@ class FeatureInversion(Printed):
             As for :meth:`recover`.
         """
         noise, wanted = self._checked(net, noise), self._checked(net, features)
+        if noise.shape[1:] != (self.latent_dim,):
+            raise ValueError(
+                f"{type(self).__name__} needs noise of shape (n, {self.latent_dim}); "
+                f"got {tuple(noise.shape)}. Give that which recover found."
+            )
         with self._forward(net) as forward:
             self._check_made("features", forward(noise)[0], wanted)
             return self._search(forward, noise[:, None], wanted)
@@ -181,7 +185,8 @@ class FeatureInversion(Printed):
         """Check the parameters; return an array as a tensor where the net is."""
         check_parameters(self, self._rules)
         check_net(net, type(self).__name__)
-        return torch.as_tensor(np.asarray(X, np.float32), device=net.device)
+        X = check_array(X, dtype=np.float32, ensure_2d=False, allow_nd=True)
+        return torch.as_tensor(X, device=net.device)
 
     @contextmanager
     def _forward(self, net):

@@ -64,9 +64,11 @@ def undisturbed(net, seed=None, *, beside=()):
     """Restore torch's generators and the modes of the modules afterwards."""
     networks = net.module_, *beside
     modes = [(part, part.training) for one in networks for part in one.modules()]
-    # A DataLoader draws a seed even if it does not shuffle.
-    with own_generators(net.device or "cpu", seed):
-        yield
-    # A callback may keep a part of the network in another mode, such as a frozen part.
-    for module, mode in modes:
-        module.training = mode
+    try:
+        # A DataLoader draws a seed even if it does not shuffle.
+        with own_generators(net.device or "cpu", seed):
+            yield
+    finally:
+        # A callback may keep a part in another mode, such as a frozen part.
+        for module, mode in modes:
+            module.training = mode

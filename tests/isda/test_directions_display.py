@@ -199,8 +199,9 @@ def test_what_is_refused(planted):
     net = trained(X, y)
     with refuses("a net of skorch; got a LogisticRegression", TypeError):
         directions_of(LogisticRegression(), X, y)
-    with refuses("needs a label of y; got 'c'. Take one of"):
-        directions_of(net, X, y, "c")
+    for label in ("c", 1, ["a"]):
+        with refuses("needs a label of y; got .*. Take one of"):
+            directions_of(net, X, y, label)
     with refuses("got 1 rows of 'b' with equal features"):
         directions_of(net, X[:61], y[:61], "b")
     for what, value in {"row": 120, "n_directions": 0, "deviations": [np.nan]}.items():

@@ -124,6 +124,11 @@ def test_what_does_not_fit_together(planted):
         smaller.recover(net, X)
     with refuses(r"makes features of shape \(2, 3\); got \(2, 16\)"):
         inversion.reach(net, noise[:2], np.ones((2, 3)))
+    with refuses(r"needs noise of shape \(n, 6\); got \(2, 5\)"):
+        inversion.reach(net, noise[:2, :5], np.ones((2, 16)))
+    with refuses("Input contains NaN"):
+        inversion.recover(net, X * np.nan)
+    assert generator.training  # restored after errors too
     with refuses("got NaN or infinity"):
         inversion.reach(net, 0 * noise[:2], np.ones((2, 16)))
 
