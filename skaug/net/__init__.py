@@ -9,10 +9,9 @@ that fits confidence to rows held out (``temperature``); other shares of the cla
 than those of the training rows (``priors``); and trainings that are broken off: what
 Ctrl-C leaves (``interrupts``), the file that a kill leaves (``checkpoint``), and how to
 go on (``resuming``). Several processes can train one network (``distributed``).
-:class:`PretrainedFeatures` makes
-features of images with networks that others have trained (``pretrained``): where these
-come from (``backbones``), how images are read (``images``) and augmented (``views``),
-and where features are kept (``feature_cache``).
+:class:`PretrainedFeatures` makes features of images with networks that others have
+trained (``pretrained``): where these come from (``backbones``), how images are read
+(``images``) and augmented (``views``), and where features are kept (``feature_cache``).
 """
 
 from skaug.net.batches import BatchIterator
