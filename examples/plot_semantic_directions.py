@@ -74,6 +74,9 @@ plt.show()
 print("distances along direction 1:", display.distances[0].round(1))
 
 # %%
+# The generator does not make quite this row, which 0 tells, and comes closer to the
+# features at either end than real rows do.
+#
 # Signals
 # -------
 #
