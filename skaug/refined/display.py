@@ -14,7 +14,8 @@ from skorch.callbacks import Callback
 
 from skaug._plots import DASHED, axes_of, legend_beside
 from skaug._printing import Printed
-from skaug.refined.losses import data_set, mean_loss, undisturbed
+from skaug.net.trained import data_set, undisturbed
+from skaug.refined.losses import mean_loss
 
 __all__ = ["RefineCurveDisplay"]
 
