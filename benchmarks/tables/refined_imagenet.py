@@ -87,6 +87,7 @@ def train(row, name, seed, options):
         callbacks.append(("transform", own))
         ends = {epochs - n_refined: row, epochs: row + REFINED}
     if options.networks:
+        Path(options.networks).mkdir(parents=True, exist_ok=True)
         files = {k: weights_file(options.networks, ends[k], seed) for k in ends}
         callbacks.append(("weights", KeepWeights(files)))
     return imagenet_run(

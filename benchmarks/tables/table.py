@@ -86,6 +86,8 @@ def options_of(doc, rows, sets, seeds, more, arguments):
     options = parser.parse_args(arguments)
     if not (options.gpu or options.device or options.smoke or options.summary):
         parser.error("--gpu, --device or --smoke is needed: on a CPU it takes days.")
+    if options.output:  # what it takes days to find out
+        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
     options.device = options.device or ("cuda" if options.gpu else "cpu")
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error("A GPU is needed that torch sees; got none. Give --device.")

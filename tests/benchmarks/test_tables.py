@@ -8,12 +8,12 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from skorch.history import History
 
 import image_sets
 import nets
 import table
 from average_precision import mean_average_precision
-from skorch.history import History
 from skaug import ISDAClassifier
 from skaug.baselines import ResNet
 from skaug.transforms.torchvision import torchvision
@@ -74,13 +74,7 @@ def test_what_is_kept_is_not_trained_again(tmp_path):
         return {row: [90.0, 92.0]}
 
     def make(*arguments):
-        arguments = [
-            *arguments,
-            "--device",
-            "cpu",
-            "--output",
-            str(tmp_path / "a.json"),
-        ]
+        arguments = [*arguments, "--device", "cpu", "--output", str(path)]
         table.make_table("Why?", paper, train, arguments, sets=["a", "b"], seeds=2)
 
     path, trained = tmp_path / "a.json", []
@@ -94,18 +88,14 @@ def test_what_is_kept_is_not_trained_again(tmp_path):
     assert trained[3:] == [("b", "two", 0), ("b", "two", 1)]
 
 
-def test_figures_are_those_of_the_papers():
-    """Mean or median of the last epochs, then mean and deviation over seeds."""
+def test_figures_are_means_over_seeds_of_means_and_of_medians():
     last = [[90.0, 91.0, 95.0], [92.0, 93.0, 97.0]]
     runs = [{"arms": {"one": {"accuracies": one}}, "seconds": 3} for one in last]
     assert table.line_of(runs, "one", "7.1", "error") == [
         *("one", "2", "7.00 ± 1.41", "8.00 ± 1.41", "7.1", "3")
     ]
-    assert table.line_of(runs[:1], "one", None, "accuracy")[2:5] == [
-        "92.00",
-        "91.00",
-        "",
-    ]
+    _, _, *cells, _ = table.line_of(runs[:1], "one", None, "accuracy")
+    assert cells == ["92.00", "91.00", ""]
     assert table.line_of(runs, "two", "7.1", "error") is None
 
 
@@ -148,10 +138,9 @@ def test_images_are_standardised_and_pixels_found_again():
 
 
 def test_cifar_100_is_read_as_torchvision_has_it(tmp_path, monkeypatch):
-    """Of two images for training and one for tests; without its checksums."""
     kind = torchvision.datasets.CIFAR100
     for name in ("train_list", "test_list"):
-        files = [[file, None] for file, _ in getattr(kind, name)]
+        files = [[file, None] for file, _ in getattr(kind, name)]  # no checksum
         monkeypatch.setattr(kind, name, files)
     monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": None})
     place = tmp_path / kind.base_folder
@@ -173,30 +162,20 @@ def test_average_precision_by_hand():
     """Two objects of a class, found first and third; one of another, not found."""
     box = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
     far, difficult = box + 50, box + 20
+
+    def image(name, *boxes):
+        places, labels, more = zip(*boxes)
+        labels, more = torch.tensor(labels), torch.tensor(more)
+        return {"boxes": torch.cat(places), "labels": labels, name: more}
+
     true = [
-        {
-            "boxes": torch.cat([box, box, difficult]),
-            "labels": torch.tensor([1, 2, 1]),
-            "difficult": torch.tensor([False, False, True]),
-        },
-        {
-            "boxes": box,
-            "labels": torch.tensor([1]),
-            "difficult": torch.tensor([False]),
-        },
+        image("difficult", (box, 1, False), (box, 2, False), (difficult, 1, True)),
+        image("difficult", (box, 1, False)),
     ]
     found = [
         # A hit, the same again, and one that does not count.
-        {
-            "boxes": torch.cat([box, box + 1, difficult]),
-            "labels": torch.tensor([1, 1, 1]),
-            "scores": torch.tensor([0.9, 0.8, 0.95]),
-        },
-        {
-            "boxes": torch.cat([box + 1, far]),
-            "labels": torch.tensor([1, 2]),
-            "scores": torch.tensor([0.7, 0.6]),
-        },
+        image("scores", (box, 1, 0.9), (box + 1, 1, 0.8), (difficult, 1, 0.95)),
+        image("scores", (box + 1, 1, 0.7), (far, 2, 0.6)),
     ]
     of_first = (6 * 1 + 5 * 2 / 3) / 11  # recalls up to a half, and beyond
     expected = 100 * (of_first + 0) / 2
