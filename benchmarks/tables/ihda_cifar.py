@@ -18,22 +18,10 @@ activations of 30 GiB, which go to the disk.
 from sklearn.frozen import FrozenEstimator
 
 from image_sets import CIFAR, images_of
-from nets import cifar_net
+from nets import NETWORKS, cifar_net
 from skaug import IHDAFinetuner, VAEGenerator
 from table import make_table
 
-NETWORKS = {
-    "ResNet-32": ("resnet", {"depth": 32}),
-    "ResNet-56": ("resnet", {"depth": 56}),
-    "ResNet-110": ("resnet", {"depth": 110}),
-    "SE-ResNet-110": ("se_resnet", {"depth": 110}),
-    "WRN-16-8": ("wide_resnet", {"depth": 16, "widen": 8}),
-    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
-    "Shake-Shake 26 2x32d": ("shake_shake", {"width": 32}),
-    "Shake-Shake 26 2x96d": ("shake_shake", {"width": 96}),
-    "Shake-Shake 26 2x112d": ("shake_shake", {"width": 112}),
-    "PyramidNet": ("pyramid_net", {"depth": 272, "widening": 200}),
-}
 PAPER = {
     "ResNet-32": ("7.60", "31.30"),
     "ResNet-32, IHDA": ("3.90 ± 0.1", "22.20 ± 0.1"),
@@ -81,10 +69,9 @@ def train(row, name, seed, options):
     """Test accuracy of a network after fine-tuning; of IHDA+ also before."""
     images = images_of(name, options)
     network, _, method = row.partition(", ")
-    family, sizes = NETWORKS[network]
     augmented = method == "IHDA+"
     more = {} if augmented else {"callbacks__crop_flip": None}
-    net = cifar_net(family, "ihda", images, seed, options, sizes=sizes, **more)
+    net = cifar_net(network, "ihda", images, seed, options, **more)
     net.fit(images.X, images.y)
     finetuner = IHDAFinetuner.paper(
         FrozenEstimator(net),

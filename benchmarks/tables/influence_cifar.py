@@ -21,11 +21,6 @@ from skaug.transforms import RandomCropFlip
 from skaug.transforms.chain import Chain
 from table import make_table
 
-NETWORKS = {
-    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
-    "Shake-Shake 26 2x96d": ("shake_shake", {"width": 96}),
-    "PyramidNet + ShakeDrop": ("pyramid_net", {"depth": 272, "widening": 200}),
-}
 TRANSFORMS = {"Cutout": lambda images: Cutout(16), "AutoAugment": cifar_auto_augment}
 PAPER = {
     "WRN-28-10, baseline": ("3.9", "18.8"),
@@ -36,10 +31,10 @@ PAPER = {
     "Shake-Shake 26 2x96d, Cutout": ("2.6", "16.0"),
     "Shake-Shake 26 2x96d, AutoAugment": ("2.0", "14.3"),
     "Shake-Shake 26 2x96d, proposed": ("2.1", "14.6"),
-    "PyramidNet + ShakeDrop, baseline": ("2.7", "14.0"),
-    "PyramidNet + ShakeDrop, Cutout": ("2.3", "12.2"),
-    "PyramidNet + ShakeDrop, AutoAugment": ("1.5", "10.7"),
-    "PyramidNet + ShakeDrop, proposed": ("1.7", "11.9"),
+    "PyramidNet, baseline": ("2.7", "14.0"),
+    "PyramidNet, Cutout": ("2.3", "12.2"),
+    "PyramidNet, AutoAugment": ("1.5", "10.7"),
+    "PyramidNet, proposed": ("1.7", "11.9"),
 }
 
 
@@ -55,15 +50,14 @@ def augmentation(options):
 def train(row, name, seed, options):
     """Test accuracies of a network with one of the augmentations."""
     network, _, arm = row.partition(", ")
-    family, sizes = NETWORKS[network]
     if arm != "proposed":
-        more = {"sizes": sizes, "transform": TRANSFORMS.get(arm)}
-        return cifar_run(row, family, "influence", name, seed, options, **more)
+        more = {"transform": TRANSFORMS.get(arm)}
+        return cifar_run(row, network, "influence", name, seed, options, **more)
     images = images_of(name, options)
     # The baseline has crops and flips already.
-    more = {"sizes": sizes, "callbacks__crop_flip": None}
+    more = {"callbacks__crop_flip": None}
     augmenter = InfluenceAugmenter(
-        cifar_net(family, "influence", images, seed, options, **more),
+        cifar_net(network, "influence", images, seed, options, **more),
         augmentation=augmentation(options),
         cv=0.1,
         guard=False,

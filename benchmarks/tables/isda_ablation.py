@@ -32,8 +32,7 @@ PAPER = {
 
 def train(row, name, seed, options):
     """Test accuracies of a variant."""
-    more = {"sizes": {"depth": 28, "widen": 10}, **PARTS[row]}
-    return cifar_run(row, "wide_resnet", "isda", name, seed, options, **more)
+    return cifar_run(row, "WRN-28-10", "isda", name, seed, options, **PARTS[row])
 
 
 def main(arguments=None):

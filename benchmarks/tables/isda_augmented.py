@@ -13,11 +13,6 @@ from nets import cifar_auto_augment, cifar_run
 from skaug import Cutout
 from table import make_table
 
-NETWORKS = {
-    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
-    "Shake-Shake 26 2x32d": ("shake_shake", {"width": 32}),
-    "Shake-Shake 26 2x112d": ("shake_shake", {"width": 112}),
-}
 TRANSFORMS = {"Cutout": lambda images: Cutout(16), "AutoAugment": cifar_auto_augment}
 PAPER = {
     "WRN-28-10, Cutout": ("2.99 ± 0.06", "18.05 ± 0.25"),
@@ -39,10 +34,8 @@ def train(row, name, seed, options):
     """Test accuracies of a network with one of the augmentations."""
     arm, _, isda = row.partition(" + ")
     network, _, augmentation = arm.partition(", ")
-    family, sizes = NETWORKS[network]
-    more = {"sizes": sizes, "transform": TRANSFORMS[augmentation]}
-    more |= ISDA if isda else {}
-    return cifar_run(row, family, "isda", name, seed, options, **more)
+    more = {"transform": TRANSFORMS[augmentation], **(ISDA if isda else {})}
+    return cifar_run(row, network, "isda", name, seed, options, **more)
 
 
 def main(arguments=None):

@@ -41,10 +41,6 @@ GANS = {  # and steps of each generator, of which WGAN has one for each class
     "ACGAN": (AuxiliaryClassifierGAN, 50_000),
     "infoGAN": (InfoGAN, 50_000),
 }
-NETWORKS = {
-    "ResNet-110": ("resnet", {"depth": 110}),
-    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
-}
 PAPER = {
     "ResNet-110, large margin": ("6.46 ± 0.20", "28.00 ± 0.09"),
     "ResNet-110, disturb label": ("6.61 ± 0.04", "28.46 ± 0.32"),
@@ -98,9 +94,8 @@ def gan(kind, steps, options):
 def train(row, name, seed, options):
     """Test accuracies of a network with one of the methods."""
     network, _, arm = row.partition(", ")
-    family, sizes = NETWORKS[network]
-    more = {"sizes": sizes, **method(arm, network, name, options)}
-    return cifar_run(row, family, "isda", name, seed, options, **more)
+    more = method(arm, network, name, options)
+    return cifar_run(row, network, "isda", name, seed, options, **more)
 
 
 def main(arguments=None):

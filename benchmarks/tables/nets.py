@@ -13,6 +13,23 @@ from skaug.transforms.torchvision import v2
 
 LAST = 10  # epochs over which the papers take a mean or a median
 REFINED = ", refined"
+NETWORKS = {  # of the tables: names of their recipes, and their sizes
+    "ResNet-32": ("resnet", {"depth": 32}),
+    "ResNet-56": ("resnet", {"depth": 56}),
+    "ResNet-110": ("resnet", {"depth": 110}),
+    "SE-ResNet-110": ("se_resnet", {"depth": 110}),
+    "WRN-16-8": ("wide_resnet", {"depth": 16, "widen": 8}),
+    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
+    "WRN-28-10, dropout": ("wide_resnet_autoaugment", {"depth": 28, "widen": 10}),
+    "ResNeXt-29 8x64d": ("resnext", {}),
+    "DenseNet-BC-100-12": ("densenet", {"depth": 100, "growth": 12}),
+    "DenseNet-BC-190-40": ("densenet", {"depth": 190, "growth": 40}),
+    "PreActResNet-18": ("preact_resnet_18", {}),
+    "Shake-Shake 26 2x32d": ("shake_shake", {"width": 32}),
+    "Shake-Shake 26 2x96d": ("shake_shake", {"width": 96}),
+    "Shake-Shake 26 2x112d": ("shake_shake", {"width": 112}),
+    "PyramidNet": ("pyramid_net", {"depth": 272, "widening": 200}),
+}
 # Sizes in a smoke test, by the name of the recipe.
 SMALL = {
     "resnet": {"depth": 8, "width": 4},
@@ -65,7 +82,7 @@ def cifar_run(row, network, paper, name, seed, options, transform=None, **more):
     row : str
         What the accuracies belong to; those after refinement get REFINED behind it.
     network, paper : str
-        Of the recipe.
+        Of NETWORKS, and of the recipe.
     name : str
         Set of images.
     seed, options : int and Namespace
@@ -83,12 +100,11 @@ def cifar_run(row, network, paper, name, seed, options, transform=None, **more):
     return dict(zip((row, row + REFINED), accuracies))
 
 
-def cifar_net(
-    network, paper, images, seed, options, *, transform=None, sizes=(), **more
-):
+def cifar_net(network, paper, images, seed, options, *, transform=None, **more):
     """Make a net by the recipe of a paper; `more` are arguments of `net_of`."""
-    training = recipe(network, paper, transform=transform, max_epochs=options.epochs)
-    sizes = SMALL[network] if options.smoke else dict(sizes)
+    family, sizes = NETWORKS[network]
+    training = recipe(family, paper, transform=transform, max_epochs=options.epochs)
+    sizes = SMALL[family] if options.smoke else sizes
     training |= {f"module__{name}": size for name, size in sizes.items()}
     test = Dataset(images.X_test, images.y_test)
     return net_of(training, test, seed, options, **more)

@@ -21,11 +21,6 @@ from skaug.baselines import recipe
 from skaug.transforms.torchvision import v2
 from table import make_table
 
-NETWORKS = {
-    "PreActResNet-18": ("preact_resnet_18", {}),
-    "WRN-28-10": ("wide_resnet", {"depth": 28, "widen": 10}),
-    "Shake-Shake 26 2x96d": ("shake_shake", {"width": 96}),
-}
 TRANSFORMS = {
     "mixup": lambda images: TableMixup(alpha=1.0),
     "manifold mixup": lambda images: ManifoldMixup(
@@ -68,20 +63,23 @@ ROWS = [label for label in PAPER if not label.endswith(REFINED)]
 def train(row, name, seed, options):
     """Test accuracies of a network before and after refinement."""
     network, _, augmentation = row.partition(", ")
-    family, sizes = NETWORKS[network]
-    if family == "wide_resnet" and augmentation == "AutoAugment":
-        family = "wide_resnet_autoaugment"
-    more = {"sizes": sizes, "transform": TRANSFORMS.get(augmentation)}
+    more = {"transform": TRANSFORMS.get(augmentation)}
     if augmentation == "CutMix":
         more["callbacks__transform__probability"] = 0.5
-    elif augmentation == "standard" and row + REFINED in PAPER:
-        more |= without_crops_at_last(family, options)
-    return cifar_run(row, family, "refined", name, seed, options, **more)
+    elif row == "WRN-28-10, AutoAugment":
+        network = "WRN-28-10, dropout"
+    elif row == "PreActResNet-18, standard":
+        more |= without_crops_at_last(options)
+    return cifar_run(row, network, "refined", name, seed, options, **more)
 
 
-def without_crops_at_last(family, options):
+def without_crops_at_last(options):
     """Epochs without crops and flips, as many as refinement has otherwise."""
-    other = recipe(family, "refined", transform=TableMixup(), max_epochs=options.epochs)
+    other = recipe(
+        *("preact_resnet_18", "refined"),
+        transform=TableMixup(),
+        max_epochs=options.epochs,
+    )
     refine_epochs = dict(other["callbacks"])["transform"].refine_epochs
     return {
         "max_epochs": other["max_epochs"],

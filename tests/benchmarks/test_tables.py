@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from helpers import few_steps
 from skorch.history import History
 
 import image_sets
@@ -108,6 +109,14 @@ def test_the_last_ten_epochs_of_each_phase():
     augmented, refined = nets.last_accuracies(Namespace(history=history))
     np.testing.assert_allclose(augmented, np.arange(391, 401) / 10)
     np.testing.assert_allclose(refined, np.arange(441, 451) / 10)
+
+
+@few_steps
+def test_accuracies_are_the_scores_of_the_net():
+    images = image_sets.images_of("cifar10", SMOKE)
+    net = nets.cifar_net("ResNet-32", "isda", images, 0, SMOKE).fit(images.X, images.y)
+    [[_, last]] = nets.last_accuracies(net)
+    assert last == pytest.approx(100 * net.score(images.X_test, images.y_test))
 
 
 def test_bfloat16_changes_the_last_digits_only():
