@@ -2,9 +2,10 @@
 
 The paper has means of five seeds. "IHDA+" fine-tunes a network that was trained with
 crops and flips, whose errors are the paper's column "B", and "IHDA" one that was
-trained without. Both are ``IHDAFinetuner.paper()``, which chooses the radius and the
-rate of each level, p, and what batch normalisation does, on a tenth of the images. The
-paper's settings of training are not public; networks are trained as ``recipe`` says.
+trained without; the paper rotates images as well, and does not say how far. Both are
+``IHDAFinetuner.paper()``, which chooses the radius and the rate of each level, p, and
+what batch normalisation does, on a tenth of the images. The paper's settings of
+training are not public; networks are trained as ``recipe`` says.
 
 A network is scored once, after the last epoch. At each block an autoencoder of whole
 maps is trained: the widest blocks of WRN-28-10 have 164,000 numbers for an image, and

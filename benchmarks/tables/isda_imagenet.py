@@ -1,9 +1,9 @@
 """Does ISDA help networks on ImageNet? Table 1 of its paper.
 
-The paper has one run, of 300 epochs with batches of 512 at a rate of 0.2, which falls
-along a cosine. The covariance is diagonal; the strength is that of the paper's
-appendix. The paper does not say of which epoch its figures are: the column "mean of
-the last ten" is close to the last.
+The paper gives one figure for each network, after 300 epochs with batches of 512 at a
+rate of 0.2, which falls along a cosine. The covariance is diagonal; the strength is
+that of the paper's appendix. The paper does not say of which epoch its figures are: the
+column "mean of the last ten" is close to the last.
 
 ``--data`` is the folder that has ``train`` and ``val``.
 
