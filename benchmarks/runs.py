@@ -67,7 +67,9 @@ def study_parser(doc, sets, seeds, n_jobs=2):
     return parser
 
 
-def study(script, options, settings, run, summary, claims=None, title=None):
+def study(
+    script, options, settings, run, summary, claims=None, title=None, device=None
+):
     """Make the runs that are missing, or read kept ones; print tables, check claims.
 
     With --summary and a title, the tables are also put into the page of the script in
@@ -76,7 +78,7 @@ def study(script, options, settings, run, summary, claims=None, title=None):
     Parameters
     ----------
     script : str
-        The file of the benchmark.
+        The file of the benchmark, or its folder.
     options : Namespace
         From `study_parser`.
     settings : dict
@@ -88,11 +90,13 @@ def study(script, options, settings, run, summary, claims=None, title=None):
         Of all runs: the text to print, and what `claim` says of each claim.
     title : str, default=None
         Heading of the page if it does not exist yet.
+    device : str, default=None
+        What runs are made on, in words; by default one thread of the processor.
     """
     if options.summary:
         results = sorted(kept(options.summary), key=place)
     else:
-        results = all_runs(script, options, settings, run)
+        results = all_runs(script, options, settings, run, device)
     text = summary(results)
     print(text)
     if options.summary and title:
@@ -102,7 +106,7 @@ def study(script, options, settings, run, summary, claims=None, title=None):
     check(claims(results) if claims else [])
 
 
-def all_runs(script, options, settings, run):
+def all_runs(script, options, settings, run, device=None):
     """Runs of all sets and seeds, each written to the output file as it ends."""
     seeds = options.seeds
     seeds = range(seeds) if isinstance(seeds, int) else seeds
@@ -117,7 +121,7 @@ def all_runs(script, options, settings, run):
     done = set(map(place, results))
     jobs = [(name, seed) for name in options.sets for seed in seeds]
     jobs = [job for job in jobs if job not in done]
-    made = {"commit": source, "origin": origin()}
+    made = {"commit": source, "origin": origin(device=device)}
     found = Parallel(options.n_jobs, return_as="generator")(
         delayed(run)(*job) for job in jobs
     )
