@@ -12,8 +12,9 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from skaug._plots import DASHED, axes_of, legend_beside
+from skaug._plots import DASHED, axes_of, legend_beside, over_epochs
 from skaug._printing import Printed
+from skaug.refined.histories import column_of, switches_in
 from skaug.refined.losses import data_set, mean_loss, undisturbed
 
 __all__ = ["RefineCurveDisplay"]
@@ -214,25 +215,19 @@ class RefineCurveDisplay(Printed):
                 f"{name} needs a history, which is a list of epochs; got a "
                 f"{type(history).__name__}. Of a fitted net, give net.history."
             )
-        train_loss = _column(history, "train_loss")
+        train_loss = column_of(history, "train_loss")
         if train_loss is None:
             columns = sorted(set().union(*history))
             raise ValueError(
                 f"{name} needs a history with train_loss; got the columns {columns} in "
                 f"{len(history)} epochs. Train the net, with skorch's own callbacks."
             )
-        epochs = range(1, len(history) + 1)
-        refining = [row.get("refining") for row in history]
         display = cls(
-            np.array(epochs),
+            np.arange(1, len(history) + 1),
             train_loss,
-            clean_loss=_column(history, "clean_loss"),
-            valid_loss=_column(history, "valid_loss"),
-            switch_epochs=[
-                epoch
-                for epoch, *pair in zip(epochs, refining, refining[1:])
-                if pair == [False, True]
-            ],
+            clean_loss=column_of(history, "clean_loss"),
+            valid_loss=column_of(history, "valid_loss"),
+            switch_epochs=switches_in(history),
         )
         return display.plot(ax, log=log, line_kw=line_kw, legend=legend)
 
@@ -257,8 +252,6 @@ class RefineCurveDisplay(Printed):
             The display itself.
         """
         self.ax_, self.figure_ = axes_of(ax, "RefineCurveDisplay.plot")
-        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
         curves = {
             "train_loss": ("C1", "batches trained on"),
             "clean_loss": ("C0", "clean training rows"),
@@ -274,12 +267,7 @@ class RefineCurveDisplay(Printed):
             self.ax_.axvline(epoch, **DASHED, label="" if number else "refinement")
             for number, epoch in enumerate(self.switch_epochs)
         ]
-        self.ax_.set(xlabel="epoch", ylabel="loss", yscale="log" if log else "linear")
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        if log:  # losses span few powers of ten, too few for ticks
-            self.ax_.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            self.ax_.yaxis.set_major_formatter("{x:g}")
-            self.ax_.yaxis.set_minor_formatter(NullFormatter())
+        over_epochs(self.ax_, "loss", log=log)
         self.legend_ = legend_beside(self.ax_) if legend else None
         return self
 
@@ -303,9 +291,3 @@ class _CleanLosses(Callback):
             self.losses.append(
                 {name: mean_loss(net, dataset) for name, dataset in datasets.items()}
             )
-
-
-def _column(history, name):
-    """Values of all epochs, NaN where an epoch lacks one; None if all epochs do."""
-    values = np.array([row.get(name, np.nan) for row in history], dtype=float)
-    return None if np.isnan(values).all() else values
