@@ -91,7 +91,7 @@ def standard_of(name):
 def net_of(name, seed, epochs, way="standard", **params):
     """A net with standard augmentation and, by the way, an intensive one."""
     callbacks = []
-    if name != "har":
+    if standard_of(name) is not None:
         callbacks.append(("standard", BatchAugmentation(standard_of(name))))
     if way in TRANSFORMS:
         callbacks.append(("augment", Switched(TRANSFORMS[way], **params)))

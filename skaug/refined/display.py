@@ -40,8 +40,8 @@ class RefineCurveDisplay(Printed):
     valid_loss : ndarray of shape (n_epochs,), default=None
         Loss on validation rows after each epoch.
     switch_epochs : sequence of int, default=()
-        Last epoch before refinement, one for each fit in a row. A fit has none if
-        refinement takes all of its epochs, or no epoch.
+        Last epochs before refinement, one for each refinement. There is none if all
+        epochs are of refinement, or no epoch is.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ class ErrorCurveDisplay(Printed):
 
     What to read off: whether errors fall after the star, at which refinement begins,
     and how far the best epoch is below the last ones. The best epoch is chosen by the
-    rows it is scored on, and so promises too much; the mean of the last ten does not.
+    rows it is scored on and so is too low an error; the mean of the last ones is not.
     Make the display with :meth:`from_estimators`, or with :meth:`from_histories`. The
     parameters are kept as attributes.
 
@@ -33,7 +33,7 @@ class ErrorCurveDisplay(Printed):
     switch_epochs : dict of str to list of int, default=None
         Last epochs before refinement, by the name of the net.
     n_last : int, default=10
-        Epochs at the end that are summarised together. Ten are the refined paper's.
+        Epochs at the end that are summarised together. Papers take ten.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class ErrorCurveDisplay(Printed):
         check_matplotlib_support(f"{cls.__name__}.from_estimators")
         histories = {}
         for name, repeats in nets.items():
-            repeats = repeats if isinstance(repeats, (list, tuple)) else [repeats]
+            repeats = repeats if isinstance(repeats, list) else [repeats]
             for net in repeats:
                 check_net(net, cls.__name__)
             histories[name] = [net.history for net in repeats]
@@ -128,8 +128,7 @@ class ErrorCurveDisplay(Printed):
         Parameters
         ----------
         histories : dict of str to list of History
-            ``net.history`` of every repeat, by name. Each is a list of dictionaries,
-            one for each epoch.
+            ``net.history`` of every repeat, by name: a dictionary for each epoch.
         column, n_last, ax, log, line_kw : objects
             As for :meth:`from_estimators`.
 
