@@ -1,6 +1,6 @@
 """When is augmentation best switched off, after how long a training? Paired, 5 seeds.
 
-These are the sweeps of the paper on refined augmentation. T is about 900 gradient
+These are the sweeps of the paper on refined augmentation. T is about 800 gradient
 steps. On images, mixup or a policy (TrivialAugment) comes on top of standard
 augmentation, crops and flips, as in the paper. Har is a table of spectra without any. A
 seed draws the rows, and seeds the weights and batches of all arms.
@@ -53,9 +53,9 @@ from skaug.transforms import RandomCropFlip, TrivialAugment
 
 # Epochs of T, and the intensive augmentations.
 SETS = {
-    "fashion_mnist": (128, ["mixup", "policy"]),
-    "cifar10": (112, ["mixup", "policy"]),
-    "har": (176, ["mixup", "manifold mixup"]),
+    "fashion_mnist": (112, ["mixup", "policy"]),
+    "cifar10": (96, ["mixup", "policy"]),
+    "har": (160, ["mixup", "manifold mixup"]),
 }
 SEEDS = [300, 301, 302, 303, 304]
 METRICS = {"accuracy": 2, "log-loss": 3, "clean loss": 4}
@@ -89,7 +89,7 @@ def standard_of(name):
 
 
 def net_of(name, seed, epochs, way="standard", **params):
-    """A net with standard augmentation and, by the way, an intensive one."""
+    """A net with standard augmentation and, for other ways, an intensive one."""
     callbacks = []
     if standard_of(name) is not None:
         callbacks.append(("standard", BatchAugmentation(standard_of(name))))
