@@ -3,7 +3,9 @@ OLDEST_PYTHON ?= python3.10
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+# Bytecode is written when a module is first imported: that of all of torch would take longer
+# than what the commands here import.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c $(CONSTRAINTS)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' skaug/__init__.py)
 SOURCE ?= build/source
 PAGES = $(ADDRESS)/blob/v$(VERSION)

@@ -9,7 +9,10 @@ official ones. Arms differ in what is done to batches:
 - none, and none for as many steps as the others.
 - heuristic: ``baseline_transform``, with flips on fashion_mnist.
 - uniform: two transforms of the default list, all alike. Ratner: the same list, by
-  frequencies that a discriminator has taught (``ratner.py``). RandAugment: as it is.
+  frequencies that a discriminator has taught (``ratner.py``); chosen: the weight of its
+  distance, among DISTANCES, is that with the lowest log-loss on rows that are held out.
+- RandAugment, AutoAugment: as torchvision has them, the second with its policy for SVHN
+  on digits, and for CIFAR-10 on clothes.
 - policy: weights by influence, without a guard.
 - network, guarded: ``NetworkAugmentation`` with its defaults. Where the guard refuses
   it, this is the heuristic, or none.
@@ -19,25 +22,27 @@ official ones. Arms differ in what is done to batches:
   only, as in the paper. appearance only: contrast and brightness, which the paper
   leaves out there. pretrained: a network that only the GAN has trained.
 
-A network changes half of the rows of a batch, which is its default. The last four are
-tried on 600 rows only.
+A network changes half of the rows of a batch, which is its default.
 
 Errors are in points. Cost is the CPU time of all that an arm needs, its last training
 included, over that of one plain training.
 
     python benchmarks/bench_network.py [--sets mnist_600 ...] [--seeds 200 ...]
-        [--output FILE.json]
+        [--arms pretrained ...] [--output FILE.json]
     python benchmarks/bench_network.py --summary FILE.json ...
 
 What is in the output file already, from the same source and settings, is not run again.
-The second writes the tables to results/network.md.
+The second writes the tables to results/network.md; a seed may have its arms in several
+files.
 """
 
 import time
 import warnings
+from functools import cache, partial
 
 import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
 
 from data import load, take
 from ratner import mean_field_policy
@@ -68,11 +73,13 @@ from skaug.comparison.setup import epochs_of
 from skaug.influence import Policy, TrainedNetwork
 from skaug.transforms import (
     HorizontalFlip,
+    PerSample,
     RandAugment,
     baseline_transform,
     default_transforms,
 )
 from skaug.transforms.chain import Chain
+from skaug.transforms.torchvision import v2
 
 # Data, rows, gradient steps of plain training, and of the others.
 SETS = {
@@ -81,6 +88,11 @@ SETS = {
     "mnist_6000": ("mnist", 6000, 600, 1500),
 }
 SEEDS = [200, 201, 202, 203, 204]
+DISTANCES = (0.1, 0.5, 2.0)
+AUTO = {
+    "mnist": v2.AutoAugmentPolicy.SVHN,
+    "fashion_mnist": v2.AutoAugmentPolicy.CIFAR10,
+}
 METRICS = {"error": 2, "log-loss": 3}  # decimals that are printed
 # Errors in the paper's Table 1 and, for CIFAR-10, in its text.
 PAPER = {
@@ -91,12 +103,15 @@ PAIRS = [
     ("heuristic", "none"),
     ("uniform", "heuristic"),
     ("Ratner", "uniform"),
+    ("Ratner, chosen", "uniform"),
+    ("Ratner, chosen", "heuristic"),
     ("RandAugment", "heuristic"),
+    ("AutoAugment", "heuristic"),
     ("policy", "heuristic"),
-    ("policy", "Ratner"),
+    ("policy", "Ratner, chosen"),
     ("network, guarded", "heuristic"),
     ("network + heuristic", "heuristic"),
-    ("network + heuristic", "Ratner"),
+    ("network + heuristic", "Ratner, chosen"),
     ("network alone", "pretrained"),
     ("network alone", "heuristic"),
     ("appearance only", "none"),
@@ -141,19 +156,18 @@ def learned(name, seed, train, augmentation, guard=False):
         return augmenter.fit(*train)
 
 
-def augmentations(name, seed, train):
-    """Yield every arm with an augmentation: name, what, figures to be kept."""
+def makers(name, seed, train):
+    """How each arm comes to its augmentation, and to figures that are kept."""
     X = torch.from_numpy(train[0])
     heuristic = baseline_transform(X)
     if name.startswith("fashion"):
         heuristic = Chain([heuristic, HorizontalFlip(0.5)])
     transforms = [transform for _, _, transform in default_transforms(X)]
-    yield "heuristic", heuristic, {}
-    yield "uniform", Policy(transforms, np.ones(len(transforms)), probability=1.0), {}
-    yield "Ratner", mean_field_policy(transforms, X, seed=seed), {}
-    yield "RandAugment", RandAugment(), {}
-    yield "policy", learned(name, seed, train, TransformPolicy()).augmentation_, {}
+    uniform = Policy(transforms, np.ones(len(transforms)), probability=1.0)
+    ratner = partial(mean_field_policy, transforms, seed=seed)
+    auto = PerSample(v2.AutoAugment(AUTO[SETS[name][0]]))
 
+    @cache
     def network(guard=False, **parameters):
         learner = NetworkAugmentation(heuristic, **parameters)
         augmenter = learned(name, seed, train, learner, guard)
@@ -161,30 +175,61 @@ def augmentations(name, seed, train):
         known = {"draws": augmenter.draws_, "generator": float(np.mean(last))}
         return augmenter, known
 
-    augmenter, known = network(guard=True)
-    kept = augmenter.augmentation_ if augmenter.accepted_ else None
-    known["kept"] = "none" if kept is None else "heuristic"
-    if getattr(kept, "network", None) is not None:
-        known["kept"] = "network"
-    yield "network, guarded", kept, known
-    yield "network + heuristic", TrainedNetwork(augmenter.network_, heuristic), {}
-    yield "network alone", TrainedNetwork(augmenter.network_, None), {}
-    if len(X) > 1000:
-        return  # parts of the network are left out on few rows only
-    for arm, parameters in [
-        ("pretrained", {"steps": 0}),
-        ("appearance only", {"branches": "appearance"}),
-    ]:
+    def policy():
+        return learned(name, seed, train, TransformPolicy()).augmentation_, {}
+
+    def guarded():
+        augmenter, known = network(guard=True)
+        kept = augmenter.augmentation_ if augmenter.accepted_ else None
+        what = "none" if kept is None else "heuristic"
+        if getattr(kept, "network", None) is not None:
+            what = "network"
+        return kept, {**known, "kept": what}
+
+    def alone(**parameters):
         augmenter, known = network(**parameters)
-        yield arm, TrainedNetwork(augmenter.network_, None), known
-    for code_dim in (32, 256):
-        augmenter, known = network(code_dim=code_dim)
-        way = TrainedNetwork(augmenter.network_, heuristic)
-        yield f"code {code_dim}", way, known
+        return TrainedNetwork(augmenter.network_, None), known
+
+    def behind(**parameters):
+        augmenter, known = network(**parameters)
+        return TrainedNetwork(augmenter.network_, heuristic), known
+
+    return {
+        "heuristic": lambda: (heuristic, {}),
+        "uniform": lambda: (uniform, {}),
+        "Ratner": lambda: (ratner(X), {}),
+        "Ratner, chosen": lambda: searched(name, seed, train, ratner),
+        "RandAugment": lambda: (RandAugment(), {}),
+        "AutoAugment": lambda: (auto, {}),
+        "policy": policy,
+        "network, guarded": guarded,
+        "network + heuristic": lambda: (behind(guard=True)[0], {}),
+        "network alone": lambda: (alone(guard=True)[0], {}),
+        "pretrained": lambda: alone(steps=0),
+        "appearance only": lambda: alone(branches="appearance"),
+        "code 32": lambda: behind(code_dim=32),
+        "code 256": lambda: behind(code_dim=256),
+    }
 
 
-def run_seed(name, seed):
-    """Scores of all arms of a seed."""
+def searched(name, seed, train, ratner):
+    """Ratner's policy with the weight of the distance that suits rows held out."""
+    steps = SETS[name][-1]
+    X, X_held, y, y_held = train_test_split(
+        *train, test_size=0.4, stratify=train[1], random_state=seed
+    )
+    losses = []
+    for distance in DISTANCES:
+        policy = ratner(torch.from_numpy(X), distance=distance)
+        net = net_of(len(X), seed, steps, policy).fit(X, y)
+        scores = scores_of(y_held, net.predict_proba(X_held), net.classes_)
+        losses.append(scores["log-loss"])
+    chosen = DISTANCES[int(np.argmin(losses))]
+    return ratner(torch.from_numpy(train[0]), distance=chosen), {"distance": chosen}
+
+
+def run_seed(name, seed, wanted=None):
+    """Scores of the arms of a seed, with "none", in which costs are counted."""
     torch.set_num_threads(1)
     train, (X_test, y_test) = rows_of(name, seed)
     _, n, plain, steps = SETS[name]
@@ -203,16 +248,16 @@ def run_seed(name, seed):
         say(name, seed, arm, arms[arm])
 
     add("none", plain)
-    add("none, longer", steps)
-    last = time.process_time()
-    for arm, augmentation, known in augmentations(name, seed, train):
-        before = time.process_time() - last
-        n_steps = plain if augmentation is None else steps
-        add(arm, n_steps, augmentation, known, before)
-        last = time.process_time()
-    of_network = arms["network, guarded"]["cost"]
-    for arm in ("network + heuristic", "network alone"):  # they have its network
-        arms[arm]["cost"] = round(of_network, 3)
+    makes = {"none, longer": lambda: (None, {}), **makers(name, seed, train)}
+    for arm in wanted or makes:
+        start = time.process_time()
+        augmentation, known = makes[arm]()
+        before = time.process_time() - start
+        shorter = arm == "network, guarded" and augmentation is None
+        add(arm, plain if shorter else steps, augmentation, known, before)
+    if "network, guarded" in arms:  # others have its network
+        for arm in {"network + heuristic", "network alone"} & {*arms}:
+            arms[arm]["cost"] = arms["network, guarded"]["cost"]
     return {"arms": arms}
 
 
@@ -243,7 +288,7 @@ def summary(results):
     """The tables of every set, how they were made, and the claims."""
     lines = []
     for name, runs in by_set(results, SETS).items():
-        source, n, plain, steps = runs[0]["setting"]
+        source, n, plain, steps = SETS[name]
         heading = f"{name}: {n} rows of {source}, {len(runs)} seeds"
         about = f"{plain} steps without, {steps} with augmentation; {origins(runs)}"
         if name in PAPER:
@@ -270,7 +315,15 @@ def claims(results):
 
 
 if __name__ == "__main__":
-    options = study_parser(__doc__, SETS, SEEDS).parse_args()
+    parser = study_parser(__doc__, SETS, SEEDS)
+    parser.add_argument("--arms", nargs="+", help="some of the arms, beside none")
+    options = parser.parse_args()
     study(
-        __file__, options, SETS, run_seed, summary, claims, "The augmentation network"
+        __file__,
+        options,
+        {name: [*SETS[name], DISTANCES, options.arms] for name in SETS},
+        partial(run_seed, wanted=options.arms),
+        summary,
+        None if options.arms else claims,
+        "The augmentation network",
     )

@@ -240,13 +240,35 @@ def list_of_claims(claims):
 
 
 def kept(paths):
-    """Results of several files; a run that is in two of them is an error."""
-    results = []
+    """Results of several files; arms of a run may be in several of them."""
+    results = {}
     for path in paths:
-        results += json.loads(Path(path).read_text())["results"]
-    if len(set(map(place, results))) < len(results):
+        for run in json.loads(Path(path).read_text())["results"]:
+            at = place(run)
+            results[at] = together(results[at], run) if at in results else run
+    return list(results.values())
+
+
+def together(run, other):
+    """A run with the arms of another that has the same set and seed.
+
+    An arm that both have is made of the same rows and weights. Its scores must agree;
+    the time that it took need not.
+    """
+    arms, more = run.get("arms", {}), other.get("arms", {})
+    both, timed = arms.keys() & more.keys(), ("seconds", "cost")
+    differ = [
+        arm
+        for arm in both
+        if {**arms[arm], **dict.fromkeys(timed)}
+        != {**more[arm], **dict.fromkeys(timed)}
+    ]
+    if differ or not more.keys() - arms.keys():
         raise ValueError("A run is in the files more than once.")
-    return results
+    origin = "; ".join(dict.fromkeys([origins([run]), origins([other])]))
+    found = {**run, "arms": {**more, **arms}, "origin": origin}
+    found.pop("commit", None)
+    return found
 
 
 def fill_page(path, title, tables):

@@ -134,7 +134,7 @@ for ax, model in zip(axes, MODELS):
         mean, error = mean_and_error(found[model][name])
         ax.plot(looked_at, mean, label=name, color=f"C{number}")
         ax.fill_between(looked_at, mean - error, mean + error, alpha=0.2, linewidth=0)
-    ax.axvline(SHARE, color="0.3", linewidth=1, linestyle="--")
+    ax.axvline(SHARE, color="0.5", linewidth=1, linestyle="--")
     ax.set(xlim=(0, 0.5), title=model, xlabel="share of the training rows looked at")
 axes[0].set_ylabel("share of the wrong labels found")
 axes[1].legend(loc="lower right")

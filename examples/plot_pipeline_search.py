@@ -103,7 +103,7 @@ axes[0].set(xlabel="gain in accuracy, points", ylim=(len(grids) - 0.5, -0.5))
 axes[1].set(xlabel="gain in log-loss (to the right is better)")
 axes[1].locator_params(axis="x", nbins=5)
 for ax in axes:
-    ax.axvline(0, color="0.3", linewidth=1, linestyle="--")
+    ax.axvline(0, color="0.5", linewidth=1, linestyle="--")
 plt.show()
 
 best = search.best_params_

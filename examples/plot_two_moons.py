@@ -79,7 +79,7 @@ figure, ax = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
 ax.semilogx(radii, 100 * (grid[:, 0] > 0).mean(axis=1), label="hard")
 ax.semilogx(radii, 100 * np.array(noisy), label="noisy")
 auto = auto_radius(X, metric="euclidean")
-ax.axvline(auto, color="0.3", linewidth=1, linestyle="--", label='"auto"')
+ax.axvline(auto, color="0.5", linewidth=1, linestyle="--", label='"auto"')
 ax.set(xlabel="radius", ylabel="% of the points")
 ax.legend()
 plt.show()
@@ -102,7 +102,8 @@ figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 mesh = ax.pcolormesh(*plane.transpose(2, 0, 1), field, cmap="coolwarm", vmin=-9, vmax=9)
 figure.colorbar(mesh, ax=ax, label='potential as "upper"')
 for label, marker in [("upper", "^"), ("lower", "o")]:
-    ax.scatter(*X[y == label].T, s=9, marker=marker, color="black", label=label)
+    style = {"s": 14, "color": "black", "edgecolor": "white", "linewidth": 0.4}
+    ax.scatter(*X[y == label].T, marker=marker, label=label, **style)
 ax.legend()
 plt.show()
 

@@ -8,7 +8,9 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 __all__ = [
     "DASHED",
     "axes_of",
+    "colours_between",
     "component_labels",
+    "foreground",
     "legend_beside",
     "mark",
     "marker_of",
@@ -17,7 +19,7 @@ __all__ = [
 ]
 
 # Style of lines that are no data, such as the line at 0.
-DASHED = {"color": "0.3", "linewidth": 1, "linestyle": "--"}
+DASHED = {"color": "0.5", "linewidth": 1, "linestyle": "--"}
 
 MARKERS = "o^sDvP*X<>pdhH8"
 
@@ -47,6 +49,20 @@ def panels_of(axes, n, caller="plot", **options):
             "Leave them out for a new figure."
         )
     return axes
+
+
+def foreground():
+    """Colour of text in the style, which can be seen on light and on dark ground."""
+    import matplotlib.pyplot as plt
+
+    return plt.rcParams["text.color"]
+
+
+def colours_between(first="C0", last="C1"):
+    """Make a colour map between two colours of the style: both can be seen on it."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(f"{first} to {last}", [first, last])
 
 
 def marker_of(number):

@@ -12,9 +12,10 @@ References
 import math
 from itertools import pairwise
 
+import torch
 from torch import nn
 
-__all__ = ["Discriminator", "RowGenerator"]
+__all__ = ["Discriminator", "RowGenerator", "ToldGenerator"]
 
 
 def _channels(shape, width):
@@ -60,6 +61,37 @@ class RowGenerator(nn.Module):
         rows = self.layers(inputs)
         # Axes that cannot be halved so often come out too long.
         return rows if rows.ndim == 2 else rows[..., : self.shape[1], : self.shape[2]]
+
+
+class ToldGenerator(nn.Module):
+    """Make rows of noise alone, in the units of the rows that a GAN was trained on.
+
+    Parameters
+    ----------
+    generator : RowGenerator
+        Makes rows in [-1, 1].
+    told : torch.Tensor of shape (1, n_told)
+        What it is told beside the noise.
+    centre, half_range : ndarray
+        Units of the channels.
+    shape : tuple of int
+        Shape of a row.
+    """
+
+    def __init__(self, generator, told, centre, half_range, shape):
+        super().__init__()
+        self.generator = generator
+        self.shape = shape
+        weight = next(generator.parameters())
+        numbers = {"told": told, "centre": centre, "half_range": half_range}
+        for name, values in numbers.items():
+            self.register_buffer(name, torch.as_tensor(values).to(weight))
+
+    def forward(self, noise):
+        """Map noise (n, latent_dim) to rows (n, ...)."""
+        inputs = torch.cat([noise, self.told.expand(len(noise), -1)], dim=1)
+        rows = self.generator(inputs).reshape(-1, *self.shape)
+        return self.centre + self.half_range * rows
 
 
 class Discriminator(nn.Module):

@@ -37,7 +37,7 @@ from skaug.baselines.gan_losses import (
     gradient_penalty,
     label_information,
 )
-from skaug.baselines.gan_networks import Discriminator, RowGenerator
+from skaug.baselines.gan_networks import Discriminator, RowGenerator, ToldGenerator
 
 __all__ = ["AuxiliaryClassifierGAN", "ConditionalGAN", "InfoGAN", "WassersteinGAN"]
 
@@ -213,6 +213,39 @@ class _GAN(BaseEstimator):
                 f"some of {self.classes_.tolist()[:10]}."
             )
         return np.searchsorted(self.classes_, labels)
+
+    def generator(self, label):
+        """Return the network that makes rows of a class.
+
+        Gradients flow through it, see :class:`~skaug.isda.FeatureInversion`. The codes
+        of an InfoGAN are 0.
+
+        Parameters
+        ----------
+        label : object
+            A label of fit.
+
+        Returns
+        -------
+        generator : torch.nn.Module
+            Maps noise (n, latent_dim) to rows (n, ...) of the shape and in the units of
+            those in fit. It shares its weights with the GAN.
+
+        Raises
+        ------
+        ValueError
+            If the label is not one of those in fit.
+        """
+        check_is_fitted(self)
+        (code,) = self._codes([label], None).tolist()
+        told = one_hot(torch.tensor([code]), len(self.classes_)).float()
+        told = torch.cat([told, torch.zeros(1, self.n_codes)], dim=1)
+        if self.one_per_class:
+            network, told = self.generators_[code], told[:, :0]
+        else:
+            (network,) = self.generators_
+        units = self.centre_, self.half_range_
+        return ToldGenerator(network, told, *units, self.input_shape_)
 
     # Networks and their training
 

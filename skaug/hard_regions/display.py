@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaug._checks import Whole, check_value
 from skaug._labels import check_labels
-from skaug._plots import DASHED, axes_of, component_labels, mark, marker_of
+from skaug._plots import DASHED, axes_of, component_labels, foreground, mark, marker_of
 from skaug._printing import Printed
 
 __all__ = ["HardRegionDisplay", "PotentialHistogramDisplay"]
@@ -185,9 +185,9 @@ class HardRegionDisplay(Printed):
         hard = ~self.noisy & (self.potentials > 0)
         easy = ~self.noisy & ~hard
         return {
-            "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.6"}),
+            "noisy": (self.noisy, {"facecolors": "none", "edgecolors": "0.5"}),
             "easy": (easy, {"edgecolors": "face"} | colours),
-            "hard": (hard, {"edgecolors": "black"} | colours),
+            "hard": (hard, {"edgecolors": foreground()} | colours),
         }
 
     def _norm(self):

@@ -132,7 +132,7 @@ class LabelDoubtsDisplay(Printed):
         self.shown_ = doubts.rows[:n_rows]
         places = np.arange(len(self.shown_))
         agree = (doubts.suggested == doubts.given)[:n_rows]
-        style = {"color": np.where(agree, "0.6", "C3").tolist()} | (bar_kw or {})
+        style = {"color": np.where(agree, "0.5", "C3").tolist()} | (bar_kw or {})
         self.bars_ = self.ax_.barh(places, doubts.scores[:n_rows], **style)
         self.ax_.set_yticks(places, [self._name(place) for place in places])
         self.ax_.invert_yaxis()

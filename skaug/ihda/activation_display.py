@@ -17,6 +17,7 @@ from skaug._labels import check_labels
 from skaug._plots import (
     axes_of,
     component_labels,
+    foreground,
     legend_beside,
     mark,
     marker_of,
@@ -39,7 +40,7 @@ class ActivationDisplay(Printed):
     """Real activations of one level on their principal axes, and samples among them.
 
     Every class has its own colour. Real activations are filled, synthetic ones hollow
-    and smaller. Points in hard regions, of positive potential, have a black ring. The
+    and smaller. Points in hard regions, of positive potential, have a ring. The
     labels of the axes tell the share of variance that the picture shows: it is small
     for a level of many activations. t-SNE shows who is near whom, and its axes and
     distances mean nothing. Make the display with :meth:`from_estimator`, or one for
@@ -294,7 +295,7 @@ class ActivationDisplay(Printed):
         rings = []
         if self.potentials is not None:
             self.rings_ = self._ring(1.6 * size["s"])
-            rings = [mark("hard", color="black", hollow=True)]
+            rings = [mark("hard", color=foreground(), hollow=True)]
         if lines is True or (lines == "auto" and len(sampled) <= FEW):
             self._join([colours[code] for code in sampled])
         if legend:
@@ -309,7 +310,12 @@ class ActivationDisplay(Printed):
 
     def _ring(self, size):
         """Draw a ring around each hard point."""
-        style = {"s": size, "facecolors": "none", "edgecolors": "black", "zorder": 4}
+        style = {
+            "s": size,
+            "facecolors": "none",
+            "edgecolors": foreground(),
+            "zorder": 4,
+        }
         hard = self.points[self.potentials > 0]
         return self.ax_.scatter(*hard.T, linewidths=0.9, **style)
 

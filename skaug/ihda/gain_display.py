@@ -192,7 +192,7 @@ class LevelGainDisplay(Printed):
             self._draw("gain", self.gain, self.gain_error, "C2", "o", None)
         else:
             real, ihda = map(mean_and_error, (self.scores_real, self.scores))
-            self._draw("real", *real, "0.4", "s", "real-only twin")
+            self._draw("real", *real, "0.5", "s", "real-only twin")
             self._draw("ihda", *ihda, "C0", "o", "IHDA")
             low, high = self.ax_.get_ylim()
             self.ax_.set_ylim(low, high + 0.15 * (high - low))  # room for the legend

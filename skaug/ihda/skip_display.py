@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skaug._checks import Number, check_value
-from skaug._plots import DASHED, axes_of
+from skaug._plots import DASHED, axes_of, foreground
 from skaug._printing import Printed
 from skaug.ihda.refits import ERROR, mean_and_error, name_of_score, refits_of_seeds
 from skaug.ihda.tuning_display import tuning_of
@@ -244,7 +244,7 @@ class SkipCurveDisplay(Printed):
         place = np.flatnonzero(np.isclose(self.probabilities, self.chosen or 0.0))
         if self.chosen is not None and len(place):
             point = self.probabilities[place], self.values[place]
-            style = {"s": 130, "facecolors": "none", "edgecolors": "black"}
+            style = {"s": 130, "facecolors": "none", "edgecolors": foreground()}
             style |= {"linewidths": 1.5, "zorder": 4, "label": "p of the finetuner"}
             self.chosen_ = self.ax_.scatter(*point, **style)
         low, high = self.ax_.get_ylim()

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from skaug._plots import DASHED, legend_beside, panels_of
+from skaug._plots import DASHED, foreground, legend_beside, panels_of
 from skaug._printing import Printed
 from skaug.ihda.refits import check_finetuner
 
@@ -161,11 +161,11 @@ class LevelTuningDisplay(Printed):
                 # Bars of several rates would lie upon each other.
                 columns = np.array(curve)
                 columns[:, 0] *= aside ** (number - (len(rates) - 1) / 2)
-                colour = colours.get(rate, "0.3")
+                colour = colours.get(rate, "0.5")
                 self.curves_[-1][rate] = _curve(ax, columns, colour, high)
         for x, trial in zip(places, trials):
             if _is_chosen(trial, told):
-                style = {"s": 130, "facecolors": "none", "edgecolors": "black"}
+                style = {"s": 130, "facecolors": "none", "edgecolors": foreground()}
                 style |= {"linewidths": 1.5, "zorder": 4}
                 self.chosen_[-1] = ax.scatter([x], [trial.loss], **style)
 
@@ -180,7 +180,7 @@ class LevelTuningDisplay(Printed):
                 for rate, colour in colours.items()
             ]
         ring = {"marker": "o", "markersize": 10, "markerfacecolor": "none"}
-        style = {"color": "black", "linestyle": "none", "label": "chosen"}
+        style = {"color": foreground(), "linestyle": "none", "label": "chosen"}
         handles.append(Line2D([], [], **ring, **style))
         legend_beside(self.axes_[-1], handles=handles)
 

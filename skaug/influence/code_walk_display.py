@@ -6,9 +6,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from skaug._grids import check_shape, draw_line, range_of
+from skaug._plots import foreground
 from skaug._printing import Printed
 from skaug._random import own_generators
-from skaug.influence.grids import check_shape, draw_line, range_of
 
 __all__ = ["CodeWalkDisplay"]
 
@@ -200,6 +201,7 @@ def _draw_shifts(axes, shifts):
                 scale_units="xy",
                 scale=1,
                 width=0.012,
+                color=foreground(),
             )
             ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
         ax.set(xticks=[], yticks=[])

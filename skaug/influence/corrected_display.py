@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skaug._checks import Whole, check_value
+from skaug._grids import check_shape, draw_line, range_of
 from skaug._labels import check_labels
 from skaug._printing import Printed
-from skaug.influence.grids import check_shape, draw_line, range_of
 
 __all__ = ["CorrectedRowsDisplay"]
 

@@ -200,7 +200,7 @@ class InfluenceRankingDisplay(Printed):
         self.bars_ = self.ax_.barh(places, change, **style)
         self.ax_.set_yticks(places, [self._name(row) for row in order])
         self.ax_.invert_yaxis()
-        self.ax_.axvline(0, color="0.3", linewidth=1)
+        self.ax_.axvline(0, color="0.5", linewidth=1)
         # If there are thousands of rows, changes are small and need long decimals,
         # which would run together.
         self.ax_.ticklabel_format(axis="x", scilimits=(-2, 3))

@@ -5,8 +5,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from skaug._checks import Whole, check_value
+from skaug._grids import check_shape, draw_line, range_of
 from skaug._printing import Printed
-from skaug.influence.grids import check_shape, draw_line, range_of
 
 __all__ = ["AugmentationGridDisplay"]
 

@@ -18,6 +18,8 @@ Table 5's variants                      ``covariance="identity" | "diagonal" |
                                         "shared"``, ``schedule="constant"``
 :math:`M` sampled copies (Eq. 2)        ``criterion=SampledISDALoss``,
                                         ``criterion__n_copies``
+what it augments (Figs. 3, 5)           :class:`SemanticDirectionsDisplay`
+features to pixels (App. C)             :class:`FeatureInversion`
 ======================================  ===========================================
 
 References
@@ -28,7 +30,9 @@ References
 
 from skaug.isda.classifier import ISDAClassifier
 from skaug.isda.covariance import ClassCovariance
+from skaug.isda.directions_display import SemanticDirectionsDisplay
 from skaug.isda.given import GivenCovariance
+from skaug.isda.inversion import FeatureInversion
 from skaug.isda.logistic import ISDALogisticRegression
 from skaug.isda.loss import ISDALoss, augmented_logits
 from skaug.isda.quadratic_form import class_quadratic_form
@@ -36,11 +40,13 @@ from skaug.isda.sampled_loss import SampledISDALoss
 
 __all__ = [
     "ClassCovariance",
+    "FeatureInversion",
     "GivenCovariance",
     "ISDAClassifier",
     "ISDALogisticRegression",
     "ISDALoss",
     "SampledISDALoss",
+    "SemanticDirectionsDisplay",
     "augmented_logits",
     "class_quadratic_form",
 ]

@@ -21,9 +21,14 @@ from torch.nn.functional import cross_entropy
 
 from skaug._checks import Whole, check_value
 from skaug._random import draw_seed
-from skaug.refined.features import features_of, head_of
-from skaug.refined.losses import data_set, mean_loss, undisturbed
-from skaug.refined.nets import check_net
+from skaug.net.trained import (
+    check_net,
+    data_set,
+    features_of,
+    head_of,
+    undisturbed,
+)
+from skaug.refined.losses import mean_loss
 from skaug.transforms.calling import apply, how_to_call, name_of
 
 __all__ = ["augmentation_risks", "variance_regularization"]

@@ -14,8 +14,9 @@ from skorch.callbacks import Callback
 
 from skaug._plots import DASHED, axes_of, legend_beside, over_epochs
 from skaug._printing import Printed
+from skaug.net.trained import data_set, undisturbed
 from skaug.refined.histories import column_of, switches_in
-from skaug.refined.losses import data_set, mean_loss, undisturbed
+from skaug.refined.losses import mean_loss
 
 __all__ = ["RefineCurveDisplay"]
 

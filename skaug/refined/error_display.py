@@ -11,8 +11,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skaug._checks import Whole, check_value
 from skaug._plots import axes_of, legend_beside, mark, over_epochs
 from skaug._printing import Printed
+from skaug.net.trained import check_net
 from skaug.refined.histories import column_of, switches_in
-from skaug.refined.nets import check_net
 
 __all__ = ["ErrorCurveDisplay", "error_summary"]
 

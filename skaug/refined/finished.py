@@ -1,9 +1,9 @@
 """Refine a network whose training has ended."""
 
 from skaug._checks import Whole, check_value
+from skaug.net.trained import check_net
 from skaug.net.weights import all_rows_given
 from skaug.refined.callback import BatchAugmentation
-from skaug.refined.nets import check_net
 
 __all__ = ["refine"]
 

@@ -3,7 +3,7 @@
 from skorch.callbacks import Callback
 
 from skaug._printing import Printed
-from skaug.refined.losses import undisturbed
+from skaug.net.trained import undisturbed
 
 __all__ = ["HeldOutAccuracy"]
 

@@ -11,11 +11,11 @@ import torch
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skaug._checks import Whole, check_value
-from skaug._plots import panels_of
+from skaug._plots import colours_between, foreground, legend_beside, panels_of
 from skaug._printing import Printed
 from skaug._random import draw_seed, new_generator
-from skaug.refined.losses import data_set, mean_loss, undisturbed
-from skaug.refined.nets import check_net
+from skaug.net.trained import check_net, data_set, undisturbed
+from skaug.refined.losses import mean_loss
 
 __all__ = ["LossLandscapeDisplay"]
 
@@ -169,18 +169,18 @@ class LossLandscapeDisplay(Printed):
         for ax, (title, loss) in zip(self.axes_, losses.items()):
             low, high = max(loss.min(), 1e-12), max(loss.max(), 1e-11)
             levels = np.geomspace(low, high, n_levels)
-            style = {"cmap": "viridis", **(contour_kw or {})}
+            style = {"cmap": colours_between(), **(contour_kw or {})}
             lines = ax.contour(self.x, self.y, loss, levels=levels, **style)
             ax.clabel(lines, fontsize="x-small", fmt="%.2g")
             best = np.unravel_index(loss.argmin(), loss.shape)
             ax.plot(self.x[best[1]], self.y[best[0]], "x", color="C3", label="lowest")
             for place, marker, name in zip((0, 1), "os", self.names):
-                ax.plot(place, 0, marker, color="C1", label=name)
+                ax.plot(place, 0, marker, color=foreground(), label=name)
             ax.set(
                 title=f"loss on {title}", xlabel=f"{self.names[0]} to {self.names[1]}"
             )
         self.axes_[0].set_ylabel("random direction")
-        self.axes_[-1].legend(fontsize="small")
+        legend_beside(self.axes_[-1], fontsize="small")
         return self
 
 

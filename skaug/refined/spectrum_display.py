@@ -10,9 +10,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skaug._plots import legend_beside, panels_of
 from skaug._printing import Printed
-from skaug.refined.features import features_of, head_of
-from skaug.refined.losses import data_set, undisturbed
-from skaug.refined.nets import check_net
+from skaug.net.trained import check_net, features_and_codes
 
 __all__ = ["FeatureSpectrumDisplay"]
 
@@ -100,7 +98,7 @@ class FeatureSpectrumDisplay(Printed):
         within, overall = {}, {}
         for name, net in nets.items():
             check_net(net, cls.__name__)
-            features, codes = _features_and_codes(net, X, y)
+            features, codes = features_and_codes(net, X, y)
             overall[name] = _singular_values(features - features.mean(dim=0))
             means = torch.stack(
                 [features[codes == code].mean(dim=0) for code in codes.unique()]
@@ -149,15 +147,6 @@ class FeatureSpectrumDisplay(Printed):
         self.axes_[0].set_ylim(bottom=max(least, 1e-6 * largest) / 2)
         legend_beside(self.axes_[1])
         return self
-
-
-def _features_and_codes(net, X, y):
-    head, parts = head_of(net), []
-    with undisturbed(net), torch.no_grad():
-        for rows, codes in net.get_iterator(data_set(net, X, y), training=False):
-            parts.append((features_of(net, head, rows.to(net.device)).cpu(), codes))
-    features, codes = zip(*parts)
-    return torch.cat(features), torch.cat(codes).cpu()
 
 
 def _singular_values(centred):

@@ -13,8 +13,8 @@ from skaug._checks import Whole, check_value
 from skaug._plots import axes_of
 from skaug._printing import Printed
 from skaug._random import draw_seed
+from skaug.net.trained import check_net
 from skaug.refined.callback import BatchAugmentation
-from skaug.refined.nets import check_net
 
 __all__ = ["RefineSweepDisplay"]
 

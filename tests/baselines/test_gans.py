@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaug import load, save
+from skaug._random import draw_seed, new_generator
 from skaug.baselines import (
     AuxiliaryClassifierGAN,
     ConditionalGAN,
@@ -196,3 +197,20 @@ def test_unknown_labels_are_refused(labels):
 @parametrize_with_checks([ConditionalGAN(**TINY)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@each_kind
+@pytest.mark.parametrize("shape", [(2, 8, 8), (5,), (2, 7)])
+def test_the_generator_of_a_class_makes_what_is_sampled(kind, shape):
+    X = np.random.default_rng(0).uniform(-3, 7, (20, *shape)).astype(np.float32)
+    gan = kind(**TINY).fit(X, NAMES[np.arange(20) % 2])
+    noise = torch.randn(4, 3, generator=new_generator(draw_seed(1))).requires_grad_()
+    rows = gan.generator("right")(noise)
+    assert rows.shape == (4, *shape)
+    rows.sum().backward()
+    assert noise.grad.abs().sum() > 0
+    if kind is not InfoGAN:  # whose samples have codes
+        expected, _ = gan.sample(["right"] * 4, random_state=1)
+        np.testing.assert_allclose(rows.detach(), expected, rtol=1e-5, atol=1e-5)
+    with refuses("needs labels of fit"):
+        gan.generator("up")

@@ -35,6 +35,23 @@ def test_runs_are_kept_and_none_is_kept_twice(tmp_path):
         runs.kept([paths[0], *paths])
 
 
+def test_arms_of_a_run_are_put_together(tmp_path):
+    def path(name, arms):
+        run = {"set": "har", "seed": 0, "arms": arms, "origin": name}
+        runs.write(tmp_path / name, {"results": [run]})
+        return tmp_path / name
+
+    none = {"error": 8.0, "seconds": 2.0}
+    first = path("a.json", {"none": none, "ours": {"error": 3.0}})
+    more = path("b.json", {"none": {**none, "seconds": 3.0}, "other": {"error": 4.0}})
+    (found,) = runs.kept([first, more])
+    assert found["arms"] == {"none": none, "ours": {"error": 3}, "other": {"error": 4}}
+    assert found["origin"] == "a.json; b.json"
+    differs = path("c.json", {"none": {"error": 8.1}, "other": {"error": 4.0}})
+    with refuses("in the files more than once"):
+        runs.kept([first, differs])
+
+
 def test_a_file_survives_what_cannot_be_written(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     runs.write(path, {"results": RUNS})

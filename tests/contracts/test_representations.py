@@ -77,6 +77,7 @@ MADE = {
         accelerator=None, device="cpu"
     ),
     "ErrorCurveDisplay": lambda kind: kind({"net": PLACES}),
+    "FeatureInversion": lambda kind: kind(nn.Identity(), 4),
     "FeatureSpectrumDisplay": lambda kind: kind({}, {}),
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
     "GeneratedRows": lambda kind: kind(ConditionalGAN()),
@@ -111,6 +112,15 @@ MADE = {
     "RefineSweepDisplay": lambda kind: kind(CURVE, CURVE),
     "ResampledClassifier": lambda kind: kind(None, LogisticRegression()),
     "SampledISDALoss": lambda kind: kind(3, 4),
+    "SemanticDirectionsDisplay": lambda kind: kind(
+        PLACES,
+        label=0,
+        deviations=CURVE,
+        directions=PLACES,
+        variances=CURVE,
+        variance_shares=CURVE,
+        distances=PLACES,
+    ),
     "Setup": lambda kind: kind((4,), 150, 3, 50, 0),
     "SignalNet": lambda kind: kind(3, 2),
     "SkipCurveDisplay": lambda kind: kind(

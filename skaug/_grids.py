@@ -1,4 +1,4 @@
-"""Lines of images or signals, as the displays of augmentation draw them."""
+"""Rows beside one another: images, signals, or columns of a table as bars."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def check_shape(name, X):
 
 
 def range_of(X, contents):
-    """Smallest and largest number to show, with a margin for signals."""
+    """Smallest and largest number to show, with a margin for lines and bars."""
     # Images have the scale of the rows X. Views of signals may go beyond it.
     if X.ndim == 4:
         return float(X.min()), float(X.max())
@@ -27,13 +27,13 @@ def range_of(X, contents):
 
 
 def draw_line(axes, content, limits, cmap):
-    """Draw rows (n, channels, ...) beside one another.
+    """Draw rows (n, channels, ...) or (n, columns) beside one another.
 
     Parameters
     ----------
     axes : sequence of n matplotlib Axes
         Where to draw.
-    content : ndarray of shape (n, channels, ...)
+    content : ndarray of shape (n, channels, ...) or (n, columns)
         Rows, or differences.
     limits : tuple of two float or None
         Scale of rows. ``None`` is for differences: 0 is in the middle, and images have
@@ -49,7 +49,11 @@ def draw_line(axes, content, limits, cmap):
         limits = -room * largest, room * largest
     low, high = limits
     for ax, one in zip(axes, values):
-        if content.ndim == 3:
+        if content.ndim == 2:
+            ax.barh(range(len(one)), one)
+            ax.axvline(0, color="0.5", linewidth=1)
+            ax.set(xlim=(low, high), ylim=(len(one) - 0.5, -0.5))
+        elif content.ndim == 3:
             ax.plot(one.T, linewidth=0.8)
             ax.set_ylim(low, high)
         elif one.ndim == 3:  # colours are numbers between 0 and 1
@@ -61,7 +65,7 @@ def draw_line(axes, content, limits, cmap):
 
 
 def _shown(content, *, signed):
-    """Return signals as they are, and images in colour or with one number a pixel."""
-    if content.ndim == 3 or (content.shape[1] == 3 and not signed):
+    """Return images in colour or with one number a pixel, and others as they are."""
+    if content.ndim < 4 or (content.shape[1] == 3 and not signed):
         return content
     return content.mean(axis=1)
