@@ -59,7 +59,8 @@ bench: $(VENV)/bench-installed
 		benchmarks/bench_few_labels.py benchmarks/bench_views.py \
 		benchmarks/bench_imbalance.py benchmarks/bench_sampler_cost.py \
 		benchmarks/bench_hard_region_gain.py benchmarks/bench_hardness.py \
-		benchmarks/bench_refine.py benchmarks/bench_finished.py benchmarks/bench_ihda.py \
+		benchmarks/bench_refine.py benchmarks/bench_finished.py \
+		benchmarks/bench_sweeps.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_network.py \
 		benchmarks/bench_draws.py benchmarks/bench_resample.py \
 		benchmarks/bench_methods.py benchmarks/bench_search.py \

@@ -14,6 +14,7 @@ __all__ = [
     "legend_beside",
     "mark",
     "marker_of",
+    "over_epochs",
     "panels_of",
 ]
 
@@ -82,6 +83,18 @@ def mark(label, *, marker="o", color="0.5", hollow=False, size=None):
 def legend_beside(ax, **options):
     """Draw the legend to the right of the axes, for plots without a free corner."""
     return ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), **options)
+
+
+def over_epochs(ax, ylabel, *, log):
+    """Name the axes of curves over epochs, with ticks for few powers of ten."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    ax.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if log:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def component_labels(pca, what="component"):

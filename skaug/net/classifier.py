@@ -119,8 +119,9 @@ class NetClassifier(
     class_weight : "balanced" or dict, default=None
         Factors of the weights of rows, by label; labels that a dict lacks have 1.
         "balanced" makes the sums of the classes' weights equal, as in scikit-learn. It
-        counts all rows given to ``fit``, each by its `sample_weight`. ``partial_fit``
-        needs a dict. Not together with `logit_adjustment`.
+        counts all rows given to ``fit`` or :func:`skaug.refine`, each by its
+        `sample_weight`. ``partial_fit`` needs a dict. Not together with
+        `logit_adjustment`.
     optimizer : torch.optim.Optimizer class, default=torch.optim.AdamW
         Its parameters are set as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003

@@ -29,6 +29,7 @@ from skaug.net.weighted_rows import RowWeights, check_weights, without_zeros
 __all__ = [
     "CLASS_WEIGHT",
     "WeighsRows",
+    "all_rows_given",
     "counts_of",
     "forward_takes",
     "losses_of_shares",
@@ -97,11 +98,23 @@ class MeanLoss(PassthroughScoring):
         return np.average(losses, weights=sums)
 
 
+@contextmanager
+def all_rows_given(net):
+    """Let ``partial_fit`` of a net balance the classes of its rows, as ``fit`` does."""
+    if isinstance(net, WeighsRows):
+        net._has_all_rows = True
+    try:
+        yield
+    finally:
+        vars(net).pop("_has_all_rows", None)
+
+
 class WeighsRows:
     """What ``sample_weight`` and ``class_weight`` do in :class:`NetClassifier`."""
 
     batch_weight_ = None
     _row_weights = None
+    _has_all_rows = False
 
     def _check_class_weight(self, method):
         """Refuse two corrections at once, and "balanced" in ``partial_fit``."""
@@ -109,7 +122,8 @@ class WeighsRows:
             return
         name = type(self).__name__
         check_one_correction(name, self.class_weight, self.logit_adjustment)
-        if self.class_weight == "balanced" and method == "partial_fit":
+        counts = method != "partial_fit" or self._has_all_rows
+        if self.class_weight == "balanced" and not counts:
             raise ValueError(
                 f"{name} needs class_weight to be a dict for partial_fit; got "
                 "'balanced', which counts all training rows. Count them yourself: "

@@ -27,7 +27,9 @@ References
 from skaug.refined.analysis import augmentation_risks, variance_regularization
 from skaug.refined.callback import BatchAugmentation
 from skaug.refined.display import RefineCurveDisplay
+from skaug.refined.error_display import ErrorCurveDisplay, error_summary
 from skaug.refined.finished import refine
+from skaug.refined.held_out import HeldOutAccuracy
 from skaug.refined.landscape_display import LossLandscapeDisplay
 from skaug.refined.mixing import ManifoldMixup, TableMixup, unmix
 from skaug.refined.spectrum_display import FeatureSpectrumDisplay
@@ -35,13 +37,16 @@ from skaug.refined.sweep_display import RefineSweepDisplay
 
 __all__ = [
     "BatchAugmentation",
+    "ErrorCurveDisplay",
     "FeatureSpectrumDisplay",
+    "HeldOutAccuracy",
     "LossLandscapeDisplay",
     "ManifoldMixup",
     "RefineCurveDisplay",
     "RefineSweepDisplay",
     "TableMixup",
     "augmentation_risks",
+    "error_summary",
     "refine",
     "unmix",
     "variance_regularization",

@@ -12,9 +12,10 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from skaug._plots import DASHED, axes_of, legend_beside
+from skaug._plots import DASHED, axes_of, legend_beside, over_epochs
 from skaug._printing import Printed
 from skaug.net.trained import data_set, undisturbed
+from skaug.refined.histories import column_of, switches_in
 from skaug.refined.losses import mean_loss
 
 __all__ = ["RefineCurveDisplay"]
@@ -40,8 +41,8 @@ class RefineCurveDisplay(Printed):
     valid_loss : ndarray of shape (n_epochs,), default=None
         Loss on validation rows after each epoch.
     switch_epochs : sequence of int, default=()
-        Last epoch before refinement, one for each fit in a row. A fit has none if
-        refinement takes all of its epochs, or no epoch.
+        Last epochs before refinement, one for each refinement. There is none if all
+        epochs are of refinement, or no epoch is.
 
     Attributes
     ----------
@@ -215,25 +216,19 @@ class RefineCurveDisplay(Printed):
                 f"{name} needs a history, which is a list of epochs; got a "
                 f"{type(history).__name__}. Of a fitted net, give net.history."
             )
-        train_loss = _column(history, "train_loss")
+        train_loss = column_of(history, "train_loss")
         if train_loss is None:
             columns = sorted(set().union(*history))
             raise ValueError(
                 f"{name} needs a history with train_loss; got the columns {columns} in "
                 f"{len(history)} epochs. Train the net, with skorch's own callbacks."
             )
-        epochs = range(1, len(history) + 1)
-        refining = [row.get("refining") for row in history]
         display = cls(
-            np.array(epochs),
+            np.arange(1, len(history) + 1),
             train_loss,
-            clean_loss=_column(history, "clean_loss"),
-            valid_loss=_column(history, "valid_loss"),
-            switch_epochs=[
-                epoch
-                for epoch, *pair in zip(epochs, refining, refining[1:])
-                if pair == [False, True]
-            ],
+            clean_loss=column_of(history, "clean_loss"),
+            valid_loss=column_of(history, "valid_loss"),
+            switch_epochs=switches_in(history),
         )
         return display.plot(ax, log=log, line_kw=line_kw, legend=legend)
 
@@ -258,8 +253,6 @@ class RefineCurveDisplay(Printed):
             The display itself.
         """
         self.ax_, self.figure_ = axes_of(ax, "RefineCurveDisplay.plot")
-        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
         curves = {
             "train_loss": ("C1", "batches trained on"),
             "clean_loss": ("C0", "clean training rows"),
@@ -275,12 +268,7 @@ class RefineCurveDisplay(Printed):
             self.ax_.axvline(epoch, **DASHED, label="" if number else "refinement")
             for number, epoch in enumerate(self.switch_epochs)
         ]
-        self.ax_.set(xlabel="epoch", ylabel="loss", yscale="log" if log else "linear")
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        if log:  # losses span few powers of ten, too few for ticks
-            self.ax_.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            self.ax_.yaxis.set_major_formatter("{x:g}")
-            self.ax_.yaxis.set_minor_formatter(NullFormatter())
+        over_epochs(self.ax_, "loss", log=log)
         self.legend_ = legend_beside(self.ax_) if legend else None
         return self
 
@@ -304,9 +292,3 @@ class _CleanLosses(Callback):
             self.losses.append(
                 {name: mean_loss(net, dataset) for name, dataset in datasets.items()}
             )
-
-
-def _column(history, name):
-    """Values of all epochs, NaN where an epoch lacks one; None if all epochs do."""
-    values = np.array([row.get(name, np.nan) for row in history], dtype=float)
-    return None if np.isnan(values).all() else values

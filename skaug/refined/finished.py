@@ -2,6 +2,7 @@
 
 from skaug._checks import Whole, check_value
 from skaug.net.trained import check_net
+from skaug.net.weights import all_rows_given
 from skaug.refined.callback import BatchAugmentation
 
 __all__ = ["refine"]
@@ -46,13 +47,17 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     NotFittedError
         If the net is not fitted.
     ValueError
-        If a parameter is out of range, the rows cannot be trained on, the loss is not
-        finite, or ``class_weight`` of the net is "balanced", which ``partial_fit`` does
-        not count.
+        If a parameter is out of range, the rows cannot be trained on, or the loss is
+        not finite.
 
     See Also
     --------
     BatchAugmentation : Refines in the last epochs of one training, ``refine_epochs``.
+
+    Notes
+    -----
+    With ``class_weight="balanced"``, classes weigh alike in the rows that are given
+    here, which are counted as ``fit`` counts its rows.
 
     Examples
     --------
@@ -75,7 +80,8 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     others = [pair for pair in kept if not isinstance(pair[1], BatchAugmentation)]
     net.callbacks_ = [("refine", clean.initialize()), *others]
     try:
-        return net.partial_fit(X, y, epochs=epochs, **fit_params)
+        with all_rows_given(net):
+            return net.partial_fit(X, y, epochs=epochs, **fit_params)
     finally:
         net.callbacks_ = kept
 

@@ -76,11 +76,13 @@ MADE = {
     "DistributedMixin": lambda kind: type(kind.__name__, (kind, NetClassifier), {})(
         accelerator=None, device="cpu"
     ),
+    "ErrorCurveDisplay": lambda kind: kind({"net": PLACES}),
     "FeatureInversion": lambda kind: kind(nn.Identity(), 4),
     "FeatureSpectrumDisplay": lambda kind: kind({}, {}),
     "Frames": lambda kind: kind(np.zeros((2, 3, 8)), 4, 2),
     "GeneratedRows": lambda kind: kind(ConditionalGAN()),
     "GivenCovariance": lambda kind: kind(torch.eye(2), 3, 2),
+    "HeldOutAccuracy": lambda kind: kind(X, Y),
     "HardRegionDisplay": lambda kind: kind(
         PLACES, CURVE, CURVE > 0, CURVE, axis_labels=("a", "b")
     ),

@@ -1,5 +1,7 @@
 """Refining a network whose training has ended."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.utils import compute_class_weight
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -76,6 +79,27 @@ def test_any_skorch_net(table):
     # It has no schedule whose end its rate could have reached.
     assert model.history[:, "refining"][-2:] == [True, True]
     assert model.history[-1, "lr"] == model.lr
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_balanced_classes_are_those_of_the_rows_that_are_given(table, step):
+    X, y = table
+    y = np.where(np.arange(len(y)) % 3, y, y[0])  # unequal classes
+    model = net(class_weight="balanced").fit(X, y)
+    X, y = X[::step], y[::step]
+    rows = {"X": X, "y": y, "sample_weight": np.linspace(0.5, 2, len(X))}
+    factors = compute_class_weight(
+        "balanced", classes=model.classes_, y=y, sample_weight=rows["sample_weight"]
+    )
+    other = copy.deepcopy(model)
+    other.class_weight = dict(zip(model.classes_, factors))
+    refine(model, **rows, epochs=2)
+    refine(other, **rows, epochs=2)
+    np.testing.assert_array_equal(model.class_weight_, factors)
+    pairs = zip(*(m.module_.state_dict().values() for m in (model, other)))
+    assert all(torch.equal(*pair) for pair in pairs)
+    with refuses("class_weight to be a dict for partial_fit; got 'balanced'"):
+        model.partial_fit(X, y)
 
 
 def test_what_cannot_be_refined(table):
