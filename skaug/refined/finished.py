@@ -59,6 +59,9 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     With ``class_weight="balanced"``, classes weigh alike in the rows that are given
     here, which are counted as ``fit`` counts its rows.
 
+    After Ctrl-C, ``resume`` of a NetClassifier trains the epochs that are missing. The
+    net then keeps the callbacks of refinement until its next ``fit``.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -83,7 +86,8 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
         with all_rows_given(net):
             return net.partial_fit(X, y, epochs=epochs, **fit_params)
     finally:
-        net.callbacks_ = kept
+        if not getattr(net, "interrupted_", False):  # ``resume`` has to refine, too
+            net.callbacks_ = kept
 
 
 class _Refinement(BatchAugmentation):

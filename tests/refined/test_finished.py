@@ -1,6 +1,7 @@
 """Refining a network whose training has ended."""
 
 import copy
+import signal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
 from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
 from torch import nn
 
 from skaug import BatchAugmentation, NetClassifier, TableMixup, refine
@@ -50,6 +52,24 @@ def test_rows_are_clean_the_rate_is_held_and_so_are_the_input_statistics(table):
     assert model.callbacks_ == kept and not norm._forward_pre_hooks
     model.partial_fit(*table, epochs=1)
     assert "refining" not in model.history[-1]
+
+
+def test_what_ctrl_c_has_cut_short_is_refined_to_the_end(table, ctrl_c):
+    class Stop(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 32:
+                signal.raise_signal(signal.SIGINT)
+
+    params = {"class_weight": "balanced"}
+    whole = refine(net(**params).fit(*table), *table, epochs=5)
+    part = net(**params).fit(*table)
+    part.callbacks_.append(("stop", Stop()))
+    with pytest.warns(UserWarning, match="Ctrl-C in epoch 2 of 5"):
+        refine(part, *table, epochs=5)
+    part.callbacks_.pop()
+    part.resume(*table)
+    assert part.history[-4:, "refining"] == [True] * 4
+    assert part.history[-3:, "lr"] == whole.history[-3:, "lr"]
 
 
 def test_a_rate_and_mild_augmentation_may_be_given(table):
