@@ -63,6 +63,7 @@ bench: $(VENV)/bench-installed
 		benchmarks/bench_sweeps.py benchmarks/bench_ihda.py \
 		benchmarks/bench_influence_augmenter.py benchmarks/bench_network.py \
 		benchmarks/bench_draws.py benchmarks/bench_resample.py \
+		benchmarks/bench_bfloat16.py \
 		benchmarks/bench_methods.py benchmarks/bench_search.py \
 		benchmarks/bench_exchange.py benchmarks/bench_resume.py \
 		benchmarks/fuzz.py; do \
