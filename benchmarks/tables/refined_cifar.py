@@ -14,6 +14,8 @@ AutoAugment is the published policy, followed by Cutout.
     python benchmarks/tables/refined_cifar.py --smoke
 """
 
+from argparse import Namespace
+
 from image_sets import CIFAR
 from nets import REFINED, cifar_auto_augment, cifar_run
 from skaug import ManifoldMixup, TableMixup
@@ -69,19 +71,21 @@ def train(row, name, seed, options):
     elif row == "WRN-28-10, AutoAugment":
         network = "WRN-28-10, dropout"
     elif row == "PreActResNet-18, standard":
-        more |= without_crops_at_last(options)
+        options, more = without_crops_at_last(options)
     return cifar_run(row, network, "refined", name, seed, options, **more)
 
 
 def without_crops_at_last(options):
-    """Epochs without crops and flips, as many as refinement has otherwise."""
+    """As many epochs without crops and flips as refinement has, after all others."""
     other = recipe(
         *("preact_resnet_18", "refined"),
         transform=TableMixup(),
         max_epochs=options.epochs,
     )
     refine_epochs = dict(other["callbacks"])["transform"].refine_epochs
-    return {
+    # The rate falls in those before, as in the other rows.
+    epochs = other["max_epochs"] - refine_epochs
+    return Namespace(**{**vars(options), "epochs": epochs}), {
         "max_epochs": other["max_epochs"],
         "callbacks__crop_flip__refine_epochs": refine_epochs,
     }

@@ -82,7 +82,7 @@ def train(row, name, seed, options):
     callbacks = [("schedule", LRScheduler(MultiStepLR, milestones=drops, gamma=0.1))]
     ends = {epochs: row}
     if transform:
-        n_refined = max(round(share * n_refined), 1)
+        n_refined = min(max(round(share * n_refined), 1), epochs - 1)
         own = BatchAugmentation(transform, n_refined, refine_lr=REFINE_LR)
         callbacks.append(("transform", own))
         ends = {epochs - n_refined: row, epochs: row + REFINED}
