@@ -1,6 +1,7 @@
 """Does refinement help after intensive augmentation? Table 1 of its paper, on CIFAR.
 
-The paper has the median of the last ten epochs of a phase, as a mean of three seeds.
+The paper has the median of the last ten epochs of a phase, as a mean of three seeds. It
+says this of PreActResNet-18 and WRN-28-10, and nothing of Shake-Shake.
 Each row is trained once: the line without refinement is what it has after 400 epochs
 (Shake-Shake: 1,800), the refined one what it has after 50 (200) more. Refinement keeps
 crops and flips; only after "standard" augmentation, it leaves them out.
