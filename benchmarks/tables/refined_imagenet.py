@@ -86,7 +86,7 @@ def train(row, name, seed, options):
         n_refined = min(max(round(share * n_refined), 1), epochs - 1)
         own = BatchAugmentation(transform, n_refined, refine_lr=REFINE_LR)
         callbacks.append(("transform", own))
-        ends = {epochs - n_refined: row, epochs: row + REFINED}
+        ends = {epochs: row + REFINED, epochs - n_refined: row}
     if options.networks:
         Path(options.networks).mkdir(parents=True, exist_ok=True)
         files = {k: weights_file(options.networks, ends[k], seed) for k in ends}
