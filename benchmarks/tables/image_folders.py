@@ -19,6 +19,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from nets import REFINED, last_accuracies, net_of
+from runs import stop
 from skaug.transforms.torchvision import torchvision, v2
 
 models = torchvision.models
@@ -35,7 +36,11 @@ SMALL = partial(models.ResNet, models.resnet.BasicBlock, [1, 1, 1, 1])
 def image_folder(options):
     """The folder of the images; in a smoke test, one of digits that goes afterwards."""
     if not options.smoke:
-        yield Path(options.data)
+        folder = Path(options.data)
+        if not all((folder / part).is_dir() for part in ("train", "val")):
+            needed = "a folder of images with train and val"
+            stop("ImageNet", needed, folder, "Give it with --data.")
+        yield folder
         return
     with TemporaryDirectory() as folder:
         write_digits(Path(folder))

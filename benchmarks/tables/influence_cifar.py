@@ -8,7 +8,10 @@ of the images; then the classifier is trained on all of them.
 The paper's codes have 128 numbers, and its networks five layers. How wide they are,
 how long they are trained and at which rate is in a supplement that is not public: here
 they have the width of 64, and the GAN and the objective 2,000 steps each. The objective
-is the paper's, and all rows of a batch are changed.
+is the paper's, and all rows of a batch are changed. Crops, flips and Cutout come before
+the network. Its bound, the weight that the GAN keeps, the damping of the Hessian and
+the temperature of validation logits are the defaults of ``skaug``: of these the paper
+says nothing.
 
     python benchmarks/tables/influence_cifar.py --gpu --output influence_cifar.json
     python benchmarks/tables/influence_cifar.py --smoke

@@ -4,8 +4,9 @@ The paper has means of three seeds, and does not say of which epochs. WRN-28-10 
 dropout in all rows. What its appendix does not give is as published elsewhere: the
 weight of the center loss, the margin, which are the defaults of ``skaug.baselines``.
 The GANs are those of ``skaug.baselines`` with a width of 64, trained at a rate of
-0.0002: for 50,000 steps, and that of each class for 5,000 in WGAN. The paper's networks
-are not known. The strength of ISDA is 0.5.
+0.0002: for 50,000 steps, and that of each class for 5,000 in WGAN. The paper has the
+networks of the GANs' own papers and does not say how long it trains them; of WGAN, that
+paper clips weights where ours has a penalty on gradients. The strength of ISDA is 0.5.
 
     python benchmarks/tables/isda_losses.py --gpu --output isda_losses.json
     python benchmarks/tables/isda_losses.py --smoke

@@ -5,8 +5,9 @@ with a feature pyramid, which is trained on PASCAL VOC 2007: 12 epochs, batches 
 images, a rate of 0.01 that falls to a tenth after 9. The paper calls this the standard
 strategy. Where it is silent, settings are those of mmdetection for VOC: images of 1000
 x 600 at most, flips, momentum of 0.9, weight decay of 0.0001, normalisation and the
-first stage of the backbone as they were. Which of its two mixups the paper takes is not
-said; here it is that of 0.2. The network computes in float32, also with ``--gpu``.
+first stage of the backbone as they were; here scales and shifts of normalisation stay
+too, and the rate has no warm-up. Which of its two mixups the paper takes is not said;
+here it is that of 0.2. The network computes in float32, also with ``--gpu``.
 
 The figure is the mean average precision at an overlap of one half, by the eleven points
 of VOC 2007. Difficult objects are not trained on, and do not count in tests.

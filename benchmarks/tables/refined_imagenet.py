@@ -2,10 +2,11 @@
 
 The rate is 0.1 at first, batches have 256 images. ResNet-50 with AutoAugment is trained
 for 300 epochs, and the rate falls to a tenth after 75, 150 and 225; all else is trained
-for 200, and it falls after 60, 120 and 180. The paper gives this for mixup and does not
-say it of "standard". Refinement has 20 epochs at a rate of 0.0001 and keeps the random
-crops and flips. Where the paper is silent, weight decay is 0.0001, momentum is
-Nesterov's, and there is one seed.
+for 200, and it falls after 60, 120 and 180. The paper gives this for mixup. It does not
+say it of "standard", nor when the rate falls for ResNet-101 with AutoAugment.
+Refinement has 20 epochs at a rate of 0.0001 and keeps the random crops and flips. Where
+the paper is silent, weight decay is 0.0001, momentum is Nesterov's, and there is one
+seed.
 
 ``--data`` is the folder that has ``train`` and ``val``. With ``--networks``, the
 weights of each network are kept there before and after refinement, for
@@ -82,10 +83,10 @@ def train(row, name, seed, options):
     callbacks = [("schedule", LRScheduler(MultiStepLR, milestones=drops, gamma=0.1))]
     ends = {epochs: row}
     if transform:
-        n_refined = max(round(share * n_refined), 1)
+        n_refined = min(max(round(share * n_refined), 1), epochs - 1)
         own = BatchAugmentation(transform, n_refined, refine_lr=REFINE_LR)
         callbacks.append(("transform", own))
-        ends = {epochs - n_refined: row, epochs: row + REFINED}
+        ends = {epochs: row + REFINED, epochs - n_refined: row}
     if options.networks:
         Path(options.networks).mkdir(parents=True, exist_ok=True)
         files = {k: weights_file(options.networks, ends[k], seed) for k in ends}

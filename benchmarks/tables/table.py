@@ -47,7 +47,8 @@ def make_table(
     arguments : list of str, default=None
         Of the command line, which is the default.
     rows : iterable of str, default=None
-        What is trained; by default each label is a row.
+        What is trained; by default each label is a row. If a row is not named on the
+        command line, it is not trained on sets for which the paper has no figure.
     sets : list of str
         What it can be trained on.
     seeds : int
@@ -60,7 +61,12 @@ def make_table(
     rows = list(rows or paper)
     jobs = {f"{name}, {row}": (row, name) for name in sets for row in rows}
     options = options_of(doc, rows, sets, seeds, options or {}, arguments)
-    options.sets = [f"{name}, {row}" for name in options.sets for row in options.rows]
+    options.sets = [
+        f"{name}, {row}"
+        for name in options.sets
+        for row in options.rows or rows
+        if options.rows or paper[row][sets.index(name)]
+    ]
     study(
         Path(__file__).parent,
         options,
@@ -75,7 +81,7 @@ def options_of(doc, rows, sets, seeds, more, arguments):
     """Options of the command line."""
     parser = study_parser(doc, sets, seeds, n_jobs=1)
     add = parser.add_argument
-    add("--rows", nargs="+", choices=rows, default=rows, metavar="ROW")
+    add("--rows", nargs="+", choices=rows, metavar="ROW")
     add("--gpu", action="store_true", help="cuda, networks in bfloat16")
     add("--device", help="where to train, networks in float32")
     add("--smoke", action="store_true", help="all of it in a minute, with toy sizes")
@@ -86,9 +92,15 @@ def options_of(doc, rows, sets, seeds, more, arguments):
     options = parser.parse_args(arguments)
     if not (options.gpu or options.device or options.smoke or options.summary):
         parser.error("--gpu, --device or --smoke is needed: on a CPU it takes days.")
+    if options.epochs is not None and options.epochs < 1:
+        parser.error(f"--epochs needs a number from 1 on; got {options.epochs}.")
     if options.output:  # what it takes days to find out
         Path(options.output).parent.mkdir(parents=True, exist_ok=True)
     options.device = options.device or ("cuda" if options.gpu else "cpu")
+    try:
+        torch.device(options.device)
+    except RuntimeError:
+        parser.error(f"--device needs a name of torch's; got {options.device!r}.")
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         parser.error("A GPU is needed that torch sees; got none. Give --device.")
     if options.smoke:

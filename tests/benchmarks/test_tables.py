@@ -87,6 +87,9 @@ def test_what_is_kept_is_not_trained_again(tmp_path):
     assert {run["set"] for run in results} == {"a, two", "b, two"}
     make("--epochs", "3", "--rows", "two", "--sets", "b")
     assert trained[3:] == [("b", "two", 0), ("b", "two", 1)]
+    # What the paper has no figure for is trained only if its row is named.
+    make("--epochs", "4", "--seeds", "1")
+    assert trained[5:] == [("a", "one", 0), ("a", "two", 0), ("b", "one", 0)]
 
 
 def test_figures_are_means_over_seeds_of_means_and_of_medians():
