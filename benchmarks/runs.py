@@ -114,10 +114,13 @@ def all_runs(script, options, settings, run, device=None):
     source = commit(ROOT / "skaug", ROOT / "benchmarks" / "data.py", script)
     results = []
     if options.output and Path(options.output).exists():
+        others = []
         for old in sorted(kept([options.output]), key=place):
             same = old.get("commit") == source != "unknown"
-            if same and old.get("setting") == settings[old["set"]]:
-                results.append(old)
+            same = same and old.get("setting") == settings[old["set"]]
+            (results if same else others).append(old)
+        if others:  # they may have taken days
+            set_aside(others, Path(f"{options.output}.before"))
     done = set(map(place, results))
     jobs = [(name, seed) for name in options.sets for seed in seeds]
     jobs = [job for job in jobs if job not in done]
@@ -131,6 +134,13 @@ def all_runs(script, options, settings, run, device=None):
         if options.output:  # after each run: the next one takes minutes
             write(options.output, {"results": results})
     return results
+
+
+def set_aside(others, path):
+    """Add runs of another source or setting to a file of such runs."""
+    before = json.loads(path.read_text())["results"] if path.exists() else []
+    write(path, {"results": before + others})
+    say(f"Runs of another source or setting are now in {path}.")
 
 
 def place(run):

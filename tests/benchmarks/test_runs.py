@@ -1,6 +1,7 @@
 """What benchmarks say about runs, and how they keep them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,5 +113,11 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, capsys):
     assert made == [("har", 0), ("har", 1), ("mnist", 0), ("mnist", 1)]
     study((5, 4))  # only the set with another setting is run again
     assert made[4:] == [("har", 0), ("har", 1)]
+    aside = runs.kept([f"{path}.before"])
+    assert [run["setting"] for run in aside] == [[3, 4], [3, 4]]
+    runs.set_aside(aside[:1], Path(f"{path}.before"))  # nothing is lost the next time
+    before = json.loads(Path(f"{path}.before").read_text())["results"]
+    assert before == [*aside, aside[0]]
     study((5, 4), "--summary", str(path))
-    assert len(made) == 6 and capsys.readouterr().out.split() == ["1", "4", "4", "4"]
+    printed = [line for line in capsys.readouterr().out.splitlines() if line[0] != "["]
+    assert len(made) == 6 and printed == ["1", "4", "4", "4"]
