@@ -20,9 +20,11 @@ def range_of(X, contents):
     # Images have the scale of the rows X. Views of signals may go beyond it.
     if X.ndim == 4:
         return float(X.min()), float(X.max())
-    low = min(float(content.min()) for content in [X, *contents])
-    high = max(float(content.max()) for content in [X, *contents])
-    margin = 0.05 * (high - low)
+    # Bars begin at 0, and are missing for numbers that are missing.
+    zero = [0.0] if X.ndim == 2 else []
+    low = min([*zero, *(float(np.nanmin(content)) for content in [X, *contents])])
+    high = max([*zero, *(float(np.nanmax(content)) for content in [X, *contents])])
+    margin = 0.05 * ((high - low) or 1)
     return low - margin, high + margin
 
 

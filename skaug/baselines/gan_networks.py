@@ -70,6 +70,8 @@ class ToldGenerator(nn.Module):
     ----------
     generator : RowGenerator
         Makes rows in [-1, 1].
+    latent_dim : int
+        Numbers of noise.
     told : torch.Tensor of shape (1, n_told)
         What it is told beside the noise.
     centre, half_range : ndarray
@@ -78,9 +80,10 @@ class ToldGenerator(nn.Module):
         Shape of a row.
     """
 
-    def __init__(self, generator, told, centre, half_range, shape):
+    def __init__(self, generator, latent_dim, told, centre, half_range, shape):
         super().__init__()
         self.generator = generator
+        self.latent_dim = latent_dim
         self.shape = shape
         weight = next(generator.parameters())
         numbers = {"told": told, "centre": centre, "half_range": half_range}
@@ -89,6 +92,12 @@ class ToldGenerator(nn.Module):
 
     def forward(self, noise):
         """Map noise (n, latent_dim) to rows (n, ...)."""
+        if noise.shape[1:] != (self.latent_dim,):
+            raise ValueError(
+                f"{type(self).__name__} needs noise of shape (n, {self.latent_dim}); "
+                f"got {tuple(noise.shape)}. Set latent_dim={self.latent_dim}, as that "
+                "of the GAN."
+            )
         inputs = torch.cat([noise, self.told.expand(len(noise), -1)], dim=1)
         rows = self.generator(inputs).reshape(-1, *self.shape)
         return self.centre + self.half_range * rows

@@ -244,8 +244,8 @@ class _GAN(BaseEstimator):
             network, told = self.generators_[code], told[:, :0]
         else:
             (network,) = self.generators_
-        units = self.centre_, self.half_range_
-        return ToldGenerator(network, told, *units, self.input_shape_)
+        inputs, units = (self.latent_dim, told), (self.centre_, self.half_range_)
+        return ToldGenerator(network, *inputs, *units, self.input_shape_)
 
     # Networks and their training
 

@@ -8,7 +8,8 @@ from sklearn.pipeline import Pipeline
 
 from skaug._checks import Rule, Whole, check_value, is_number
 from skaug._labels import check_labels
-from skaug.net.trained import check_net, features_and_codes
+from skaug.isda.given import covariance_array
+from skaug.net.trained import check_net, features_and_codes, head_of
 
 __all__ = ["Moves", "moves_of", "net_and_rows"]
 
@@ -77,14 +78,17 @@ def moves_of(name, net, X, y, label, *, row, n_directions, deviations, covarianc
     if covariance is None:
         values, vectors = _of_rows(of_class)
     else:
-        code = int(codes[is_of_class][0])
-        values, vectors = _of_matrix(covariance, code, features.shape[1], name)
+        head = head_of(net)
+        sizes = head.out_features, head.in_features
+        of_classes = covariance_array(covariance, *sizes, name)
+        code = int(codes[is_of_class][0]) if len(of_classes) > 1 else 0
+        values, vectors = _of_matrix(of_classes[code])
     total = values.sum()
     n = min(n_directions, int((values > 1e-10 * total).sum()))
     if n == 0:
         raise ValueError(
-            f"{name} needs a class whose features vary; got {len(of_class)} rows of "
-            f"{label!r} with equal features. Give more rows, or another label."
+            f"{name} needs a class whose features vary; got variances of 0 for the "
+            f"{len(of_class)} rows of {label!r}. Give more rows, or another label."
         )
     values, vectors = values[:n], _with_signs(vectors[:n])
     centre = of_class.mean(dim=0) if row is None else features[row]
@@ -100,16 +104,10 @@ def _of_rows(features):
     return values.square() / len(features), vectors
 
 
-def _of_matrix(covariance, code, n_features, name):
-    """The same of the covariance of one class among those of all."""
-    covariance = np.asarray(covariance)
-    if covariance.shape[1:] != (n_features, n_features) or len(covariance) <= code:
-        raise ValueError(
-            f"{name} needs covariances of shape (n_classes, {n_features}, "
-            f"{n_features}); got {covariance.shape}. Give net.covariance_ of an "
-            "ISDAClassifier, or leave them out."
-        )
-    matrix = torch.from_numpy(covariance[code].astype(np.float64))
+def _of_matrix(covariance):
+    """The same of a covariance, or of variances alone."""
+    matrix = torch.tensor(covariance)
+    matrix = matrix.diag() if matrix.ndim == 1 else matrix
     values, vectors = torch.linalg.eigh(matrix)
     return values.flip(0).clamp(min=0), vectors.T.flip(0)
 

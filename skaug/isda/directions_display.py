@@ -20,6 +20,7 @@ __all__ = ["SemanticDirectionsDisplay"]
 INVERSION = Instance(FeatureInversion, "a FeatureInversion") | OneOf(None)
 # More names of columns beside a panel would lie over one another.
 MOST_NAMES = 12
+OF_STEPS = "Of a pipeline, give the net, and rows as the steps before it make them."
 
 
 class SemanticDirectionsDisplay(Printed):
@@ -148,8 +149,9 @@ class SemanticDirectionsDisplay(Printed):
         covariance : array-like of shape (n_classes, n_features, n_features), \
 default=None
             Covariances of the features of each class, such as ``net.covariance_`` of an
-            ISDAClassifier, which are those that its training saw. By default they are
-            those of the rows given, as the trained network sees them.
+            ISDAClassifier, which are those that its training saw; also in the other
+            forms that ISDALoss takes. By default they are those of the rows given, as
+            the trained network sees them.
         inversion : FeatureInversion, default=None
             Makes rows for the features that were moved, starting from `row`, as the net
             takes them. By default the nearest real rows are shown.
@@ -165,6 +167,8 @@ default=None
         ------
         TypeError
             If it is no net of skorch.
+        NotFittedError
+            If the net is not fitted.
         ValueError
             If a parameter is out of range, no row has the label, the features of the
             class do not vary, the network does not end in an ``nn.Linear``, or there is
@@ -263,12 +267,10 @@ def _nearest(found, X, y, row, net, name):
     distances, nearest = (
         part.unflatten(0, found.moved.shape[:2]).numpy() for part in gaps.min(dim=1)
     )
-    rows = np.asarray(as_numbers(X, name))
-    if rows.ndim > 2 and getattr(net, "channels_last", None):
-        rows = np.moveaxis(rows, -1, 1)
+    rows = _as_taken(net, as_numbers(X, name, advice=OF_STEPS))
     return {
         "rows": _as_drawn(rows[nearest], rows),
-        "names": list(X.columns) if hasattr(X, "columns") else None,
+        "names": _names(X),
         "distances": distances,
         "nearest": nearest,
         "labels": np.asarray(y).reshape(-1)[nearest],
@@ -277,18 +279,34 @@ def _nearest(found, X, y, row, net, name):
 
 def _made(found, inversion, net, X, row):
     """Rows whose features are those that were moved, from a generator."""
-    X, shape = np.asarray(X), found.moved.shape[:2]
+    names, X, shape = _names(X), _as_taken(net, X), found.moved.shape[:2]
     moved = found.moved.flatten(0, 1).numpy()
     start = inversion.recover(net, X[[row]]).noise
     made = inversion.reach(net, start.repeat(len(moved), axis=0), moved)
     distances = np.linalg.norm(made.features - moved, axis=1)
     rows = made.rows.reshape(*shape, *made.rows.shape[1:])
-    return {"rows": _as_drawn(rows, X), "distances": distances.reshape(shape)}
+    return {
+        "rows": _as_drawn(rows, X),
+        "names": names,
+        "distances": distances.reshape(shape),
+    }
+
+
+def _as_taken(net, X):
+    """Rows as an array, with channels on the second axis."""
+    X = np.asarray(X)
+    last = X.ndim > 2 and getattr(net, "channels_last", None)
+    return np.moveaxis(X, -1, 1) if last else X
+
+
+def _names(X):
+    return list(X.columns) if hasattr(X, "columns") else None
 
 
 def _as_drawn(rows, X):
     """Rows among X as they are drawn: columns of tables are standardised."""
     if X.ndim > 2:
         return rows
-    spread = X.std(axis=0)
-    return (rows - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    # The steps of a pipeline may fill in what is missing.
+    spread = np.nanstd(X, axis=0)
+    return (rows - np.nanmean(X, axis=0)) / np.where(spread > 0, spread, 1)

@@ -15,7 +15,7 @@ from skaug._checks import Number, Rule, Whole, check_parameters, check_shape_of_
 from skaug._printing import Printed
 from skaug._random import draw_seed, new_generator
 from skaug.net.head import capture_input
-from skaug.net.trained import check_net, head_of, undisturbed
+from skaug.net.trained import check_net, features_seen, head_of, undisturbed
 
 __all__ = ["FeatureInversion"]
 
@@ -146,7 +146,7 @@ class FeatureInversion(Printed):
             advice = "Give rows as the network takes them."
             check_shape_of_fit(X, net.input_shape_, type(self).__name__, advice)
         with self._forward(net) as forward:
-            self._check_made("rows", forward.rows(z[:, 0]), X)
+            self._check_made(forward.rows(z[:, 0]), X.shape)
             return self._search(forward, z, forward.features(X), X)
 
     def reach(self, net, noise, features):
@@ -172,13 +172,11 @@ class FeatureInversion(Printed):
             As for :meth:`recover`.
         """
         noise, wanted = self._checked(net, noise), self._checked(net, features)
-        if noise.shape[1:] != (self.latent_dim,):
-            raise ValueError(
-                f"{type(self).__name__} needs noise of shape (n, {self.latent_dim}); "
-                f"got {tuple(noise.shape)}. Give that which recover found."
-            )
+        n_features = head_of(net).in_features
+        self._check_shape("features", wanted, (len(wanted), n_features))
+        self._check_shape("noise", noise, (len(wanted), self.latent_dim))
         with self._forward(net) as forward:
-            self._check_made("features", forward(noise)[0], wanted)
+            self._check_made(forward.rows(noise))
             return self._search(forward, noise[:, None], wanted)
 
     def _checked(self, net, X):
@@ -206,7 +204,7 @@ class FeatureInversion(Printed):
         def gaps(z):  # (1 or 2, n, n_starts)
             found = forward(z.flatten(0, 1))[: len(wanted)]
             pairs = [
-                (of_z.view(*z.shape[:2], -1), given.flatten(1)[:, None])
+                (of_z.reshape(*z.shape[:2], -1), given.flatten(1)[:, None])
                 for of_z, given in zip(found, wanted)
             ]
             return torch.stack([(a - b).square().sum(dim=-1) for a, b in pairs])
@@ -219,15 +217,27 @@ class FeatureInversion(Printed):
         found = {"noise": z, "rows": rows, "features": features}
         return Bunch(**{name: part.cpu().numpy() for name, part in found.items()})
 
-    def _check_made(self, what, made, wanted):
-        """Refuse what is of another shape than what is wanted, or not finite."""
-        is_finite = bool(made.isfinite().all())
-        if made.shape != wanted.shape or not is_finite:
-            got = tuple(made.shape) if is_finite else "NaN or infinity"
+    def _check_shape(self, what, given, shape):
+        if given.shape != shape:
             raise ValueError(
-                f"{type(self).__name__} needs a generator that makes {what} of shape "
-                f"{tuple(wanted.shape)}; got {got}. Take one that was trained on rows "
-                "as the network takes them."
+                f"{type(self).__name__} needs {what} of shape {shape}; got "
+                f"{tuple(given.shape)}. Give those that recover found, moved or not."
+            )
+
+    def _check_made(self, rows, shape=None):
+        """Refuse rows of another shape than what is wanted, or not finite."""
+        name = type(self).__name__
+        if shape is not None and rows.shape != shape:
+            raise ValueError(
+                f"{name} needs a generator that makes rows of shape {tuple(shape)}; "
+                f"got {tuple(rows.shape)}. Take one that was trained on rows as the "
+                "network takes them."
+            )
+        if not rows.isfinite().all():
+            raise ValueError(
+                f"{name} needs noise of which the generator makes finite rows; got NaN "
+                "or infinity. Give noise whose numbers differ, and a generator that "
+                "was trained."
             )
 
     def _minimised(self, loss_of, z):
@@ -261,8 +271,8 @@ class _Forward:
 
     def features(self, rows):
         with capture_input(self.head) as inputs:
-            self.net.infer(rows)
-        return torch.cat(inputs)
+            output = self.net.infer(rows)
+        return features_seen(self.net, self.head, inputs, output)
 
     def __call__(self, z):
         rows = self.rows(z)

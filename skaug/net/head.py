@@ -8,7 +8,7 @@ from torch.nn.utils import parametrize
 
 from skaug.net.outputs import kind_of
 
-__all__ = ["bare", "capture_input", "check_head", "linear_head"]
+__all__ = ["bare", "capture_input", "check_head", "input_fault", "linear_head"]
 
 
 def bare(module):
@@ -145,15 +145,12 @@ def check_head(module, name, X, **forward_params):
     head = module.get_submodule(name)
     with capture_input(head) as inputs:
         logits = module(X, **forward_params)
+    got = input_fault(inputs)
     if not isinstance(logits, torch.Tensor):
         got = f"a {type(logits).__name__}"
-    elif len(inputs) != 1:
-        got = f"{len(inputs)} calls of it (none if the network is compiled)"
-    elif inputs[0].ndim != 2:
-        got = f"an input of shape {tuple(inputs[0].shape)} to it"
-    elif not _agree(logits, head(inputs[0])):
+    elif got is None and not _agree(logits, head(inputs[0])):
         got = "an output that is not the layer's (another layer after it)"
-    else:
+    if got is None:
         return logits
     others = [key for key, layer in module.named_modules() if _is_plain_linear(layer)]
     advice, kind = _suggest(others), _kind_of(logits)
@@ -164,6 +161,15 @@ def check_head(module, name, X, **forward_params):
         f"{type(module).__name__} needs to return what its last layer {name!r} makes "
         f"of one feature vector per row; got {got}. {advice}"
     )
+
+
+def input_fault(inputs):
+    """What is wrong with the inputs of a head in one batch, in words, or None."""
+    if len(inputs) != 1:
+        return f"{len(inputs)} calls of it (none if the network is compiled)"
+    if inputs[0].ndim != 2:
+        return f"an input of shape {tuple(inputs[0].shape)} to it"
+    return None
 
 
 def _kind_of(output):

@@ -5,15 +5,17 @@ from contextlib import contextmanager
 import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
+from torch import nn
 
 from skaug._random import own_generators
-from skaug.net.head import capture_input, linear_head
+from skaug.net.head import capture_input, input_fault, linear_head
 
 __all__ = [
     "check_net",
     "data_set",
     "features_and_codes",
     "features_of",
+    "features_seen",
     "head_of",
     "undisturbed",
 ]
@@ -45,8 +47,25 @@ def head_of(net):
 def features_of(net, head, rows):
     """Input of the last layer for a batch of rows, in float64."""
     with capture_input(head) as inputs:
-        net.evaluation_step((rows, None), training=False)
-    return torch.cat(inputs).double()
+        output = net.evaluation_step((rows, None), training=False)
+    return features_seen(net, head, inputs, output).double()
+
+
+def features_seen(net, head, inputs, output):
+    """Input (n, n_features) of the layer that made an output; refuse any other."""
+    output = output[0] if isinstance(output, tuple) else output
+    got = input_fault(inputs)
+    # What may follow the last layer, such as a softmax, keeps the width.
+    can_tell = got is None and isinstance(output, torch.Tensor)
+    if can_tell and output.numel() != len(inputs[0]) * head.out_features:
+        got = f"an output of shape {tuple(output.shape)} of another layer after it"
+    if got is not None:
+        raise ValueError(
+            f"{type(net.module_).__name__} needs a plain nn.Linear as its last layer, "
+            f"called once with one feature vector per row; got {got}. Let the network "
+            "end in one."
+        )
+    return inputs[0]
 
 
 def features_and_codes(net, X, y):
@@ -62,7 +81,10 @@ def features_and_codes(net, X, y):
 @contextmanager
 def undisturbed(net, seed=None, *, beside=()):
     """Restore torch's generators and the modes of the modules afterwards."""
-    networks = net.module_, *beside
+    # skorch sets criteria to a mode as well; a net that was trimmed has none.
+    names = net._modules + net._criteria
+    networks = [*(getattr(net, f"{name}_", None) for name in names), *beside]
+    networks = [one for one in networks if isinstance(one, nn.Module)]
     modes = [(part, part.training) for one in networks for part in one.modules()]
     try:
         # A DataLoader draws a seed even if it does not shuffle.

@@ -114,15 +114,16 @@ class WeighsRows:
 
     batch_weight_ = None
     _row_weights = None
-    _has_all_rows = False
 
     def _check_class_weight(self, method):
         """Refuse two corrections at once, and "balanced" in ``partial_fit``."""
+        # What a callback pickles in training must not allow it to a later call.
+        has_all_rows = vars(self).pop("_has_all_rows", False)
         if self.class_weight is None:
             return
         name = type(self).__name__
         check_one_correction(name, self.class_weight, self.logit_adjustment)
-        counts = method != "partial_fit" or self._has_all_rows
+        counts = method != "partial_fit" or has_all_rows
         if self.class_weight == "balanced" and not counts:
             raise ValueError(
                 f"{name} needs class_weight to be a dict for partial_fit; got "

@@ -127,8 +127,9 @@ class ErrorCurveDisplay(Printed):
 
         Parameters
         ----------
-        histories : dict of str to list of History
-            ``net.history`` of every repeat, by name: a dictionary for each epoch.
+        histories : dict of str to History, or to list of them
+            ``net.history`` by name, a dictionary for each epoch; a list has those of
+            the repeats of one setting.
         column, n_last, ax, log, line_kw : objects
             As for :meth:`from_estimators`.
 
@@ -143,6 +144,10 @@ class ErrorCurveDisplay(Printed):
             If a history lacks the column, or repeats have different numbers of epochs.
         """
         check_matplotlib_support(f"{cls.__name__}.from_histories")
+        histories = {
+            name: [given] if any(isinstance(one, dict) for one in given) else given
+            for name, given in histories.items()
+        }
         errors = {
             name: 1 - _accuracies(repeats, column, name, cls.__name__)
             for name, repeats in histories.items()
@@ -197,9 +202,10 @@ class ErrorCurveDisplay(Printed):
         return self
 
     def _label(self, name):
+        n_last = min(self.n_last, np.shape(self.errors[name])[1])
         means = {key: 100 * of.mean() for key, of in self.summaries_[name].items()}
         return (
-            f"{name}\nlast {self.n_last}: {means['last_mean']:.1f} %, "
+            f"{name}\nlast {n_last}: {means['last_mean']:.1f} %, "
             f"best {means['best']:.1f}, last {means['last']:.1f}"
         )
 

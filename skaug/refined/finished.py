@@ -82,12 +82,15 @@ def refine(net, X, y=None, *, epochs, lr=None, transform=None, **fit_params):
     kept = net.callbacks_
     others = [pair for pair in kept if not isinstance(pair[1], BatchAugmentation)]
     net.callbacks_ = [("refine", clean.initialize()), *others]
+    is_cut_short = False
     try:
         with all_rows_given(net):
-            return net.partial_fit(X, y, epochs=epochs, **fit_params)
+            net.partial_fit(X, y, epochs=epochs, **fit_params)
+        is_cut_short = getattr(net, "interrupted_", False)
     finally:
-        if not getattr(net, "interrupted_", False):  # ``resume`` has to refine, too
+        if not is_cut_short:  # else ``resume`` has to refine, too
             net.callbacks_ = kept
+    return net
 
 
 class _Refinement(BatchAugmentation):

@@ -17,7 +17,8 @@ class HeldOutAccuracy(Printed, Callback):
     Parameters
     ----------
     X, y : array-like
-        Rows and labels, as for ``net.score``. The net keeps them, also in a pickle.
+        Rows and labels, as for ``net.score``. The net keeps them, also in a pickle;
+        for :func:`skaug.save` they have to be arrays of NumPy.
     name : str, default="test_acc"
         Column of ``net.history``, named as skorch names its ``valid_acc``.
 

@@ -214,3 +214,5 @@ def test_the_generator_of_a_class_makes_what_is_sampled(kind, shape):
         np.testing.assert_allclose(rows.detach(), expected, rtol=1e-5, atol=1e-5)
     with refuses("needs labels of fit"):
         gan.generator("up")
+    with refuses(r"needs noise of shape \(n, 3\); got \(4, 2\). Set latent_dim=3"):
+        gan.generator("right")(noise[:, :2])

@@ -6,9 +6,11 @@ import pytest
 import torch
 from helpers import refuses
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from skaug import ISDAClassifier, NetClassifier
@@ -82,7 +84,10 @@ def test_rows_are_nearest_to_the_mean_moved(planted):
 
 def test_a_row_is_moved_to_other_rows_near_it(planted):
     X, y, _ = planted
-    found = directions_of(trained(X, y), X, y, row=70, deviations=(0, 0.01))
+    net = trained(X, y)
+    net.criterion_.train()
+    found = directions_of(net, X, y, row=70, deviations=(0, 0.01))
+    assert net.criterion_.training
     assert found.label == "b" and (found.nearest[:, 0] == 70).all()
     assert (found.distances[:, 0] == 0).all()
     for number, direction, variance in zip(
@@ -115,8 +120,11 @@ def test_covariances_of_the_training(planted):
     np.testing.assert_allclose(moved, found.directions.T * found.variances, atol=1e-4)
     rows = directions_of(net, X, y, "b", deviations=[1])  # one pass saw the same rows
     np.testing.assert_allclose(rows.variances, found.variances, rtol=1e-4)
-    with refuses(r"shape \(n_classes, 6, 6\); got \(2, 6\)"):
-        directions_of(net, X, y, "b", covariance=np.ones((2, 6)))
+    only = directions_of(net, X, y, "b", covariance=[[1] * 6, [1, 1, 5, 3, 1, 1]])
+    np.testing.assert_array_equal(only.directions[:2], np.eye(6)[[2, 3]])
+    for wrong, got in (np.ones((2, 5)), "shape"), (np.full((2, 6), np.nan), "NaN"):
+        with refuses(f"needs a symmetric, finite covariance .* got {got}"):
+            directions_of(net, X, y, "b", covariance=wrong)
 
 
 def test_a_pipeline_is_asked_for_features_and_its_rows_are_shown():
@@ -134,6 +142,24 @@ def test_a_pipeline_is_asked_for_features_and_its_rows_are_shown():
     assert [text.get_text() for text in found.axes_[0, 0].get_yticklabels()] == [*X]
     bars = [bar.get_width() for bar in found.axes_[1, 0].patches]
     np.testing.assert_allclose(bars, scaled[found.nearest[1, 0]])
+
+
+def test_bars_begin_at_zero_and_are_missing_for_what_is_missing():
+    rows = np.array([[[2.0, 3.0], [np.nan, 4.0]]])
+    nothing = np.ones((1, 2))
+    display = SemanticDirectionsDisplay(
+        rows, label=0, deviations=(0, 1), directions=nothing, variances=[1.0],
+        variance_shares=[1.0], distances=nothing,
+    ).plot()  # fmt: skip
+    low, high = display.axes_[0, 0].get_xlim()
+    assert low < 0 and high > 4
+    X, y = load_iris(return_X_y=True)
+    X[3, 1] = np.nan
+    pipeline = make_pipeline(SimpleImputer(), NetClassifier(max_epochs=1)).fit(X, y)
+    found = directions_of(pipeline, X, y, row=3, deviations=(0, 1))
+    expected = (X - np.nanmean(X, axis=0)) / np.nanstd(X, axis=0)
+    np.testing.assert_array_equal(found.rows, expected[found.nearest])
+    assert np.isnan(found.rows[0, 0, 1])
 
 
 @pytest.mark.parametrize("shape", [(2, 12), (1, 4, 3), (3, 4, 4)])
@@ -162,6 +188,10 @@ def test_channels_that_are_last_are_drawn_all_the_same():
     net = NetClassifier(max_epochs=1, channels_last=True, module__widths=(4,))
     found = directions_of(net.fit(X, y), X, y, deviations=[1], n_directions=2)
     assert found.rows.shape == (2, 1, 2, 12)
+    mean = torch.from_numpy(X.mean(axis=0).T)
+    inversion = FeatureInversion(lambda z: z[:, :1, None] * mean, 4, steps=1)
+    made = directions_of(net, X, y, row=0, n_directions=2, inversion=inversion)
+    assert made.rows.shape == (2, 5, 2, 12)
 
 
 def test_rows_of_another_class_are_named(planted):
@@ -194,6 +224,37 @@ def test_rows_of_a_generator_reach_the_features(planted):
         directions_of(net, X, y, "b", inversion=inversion)
 
 
+class OtherEnd(LastLayer):
+    """Another map follows the last linear layer."""
+
+    def forward(self, X):
+        return super().forward(X) @ X.new_ones(2, 3)
+
+
+class OfSequences(LastLayer):
+    """The last layer gets a sequence of feature vectors."""
+
+    def forward(self, X):
+        return self.head(X[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("kind", [OtherEnd, OfSequences])
+def test_a_last_layer_that_is_not_last_is_refused(planted, kind):
+    X, y, _ = planted
+    y = (y == "b").astype(int)
+    params = {"module__input_shape": 6, "module__n_classes": 2}
+    net = NeuralNetClassifier(
+        kind, **params, criterion=nn.CrossEntropyLoss, classes=[0, 1]
+    ).initialize()
+    inversion = FeatureInversion(lambda z: z, 6, steps=1)
+    for look in (
+        lambda: directions_of(net, X, y),
+        lambda: inversion.recover(net, X[:2]),
+    ):
+        with refuses(f"{kind.__name__} needs a plain nn.Linear as its last layer"):
+            look()
+
+
 def test_what_is_refused(planted):
     X, y, _ = planted
     net = trained(X, y)
@@ -202,7 +263,7 @@ def test_what_is_refused(planted):
     for label in ("c", 1, ["a"]):
         with refuses("needs a label of y; got .*. Take one of"):
             directions_of(net, X, y, label)
-    with refuses("got 1 rows of 'b' with equal features"):
+    with refuses("variances of 0 for the 1 rows of 'b'"):
         directions_of(net, X[:61], y[:61], "b")
     for what, value in {"row": 120, "n_directions": 0, "deviations": [np.nan]}.items():
         with refuses(f"needs {what} to be"):

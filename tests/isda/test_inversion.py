@@ -122,9 +122,9 @@ def test_what_does_not_fit_together(planted):
     smaller = FeatureInversion(lambda noise: generator(noise)[..., :7], DIM)
     with refuses(r"makes rows of shape \(30, 1, 8, 8\); got \(30, 1, 8, 7\)"):
         smaller.recover(net, X)
-    with refuses(r"makes features of shape \(2, 3\); got \(2, 16\)"):
+    with refuses(r"needs features of shape \(2, 16\); got \(2, 3\)"):
         inversion.reach(net, noise[:2], np.ones((2, 3)))
-    with refuses(r"needs noise of shape \(n, 6\); got \(2, 5\)"):
+    with refuses(r"needs noise of shape \(2, 6\); got \(2, 5\)"):
         inversion.reach(net, noise[:2, :5], np.ones((2, 16)))
     with refuses("Input contains NaN"):
         inversion.recover(net, X * np.nan)

@@ -115,7 +115,8 @@ def test_curves_are_means_in_a_band_and_the_star_is_at_the_switch(halves):
 
 def test_histories_may_be_plain_and_the_column_that_of_skorch():
     history = [{"valid_acc": accuracy} for accuracy in (0.25, 0.5, 0.75)]
-    display = curves_in({"net": [history]}, column="valid_acc", log=False)
+    display = curves_in({"net": history}, column="valid_acc", log=False)
+    assert "last 3: 50.0 %" in display.legend_.get_texts()[0].get_text()
     np.testing.assert_array_equal(display.errors["net"], [[0.75, 0.5, 0.25]])
     assert display.switch_epochs == {"net": []}
     assert len(display.legend_.get_texts()) == 1

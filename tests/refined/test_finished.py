@@ -1,6 +1,7 @@
 """Refining a network whose training has ended."""
 
 import copy
+import pickle
 import signal
 
 import numpy as np
@@ -99,6 +100,33 @@ def test_any_skorch_net(table):
     # It has no schedule whose end its rate could have reached.
     assert model.history[:, "refining"][-2:] == [True, True]
     assert model.history[-1, "lr"] == model.lr
+
+
+def test_callbacks_come_back_after_errors(table):
+    X, y = table
+    model = net().fit(X, y)
+    model.interrupted_ = True  # by Ctrl-C, in the training before
+    before = model.callbacks_
+    with refuses("needs X of shape|features"):
+        refine(model, X[:, :1], y, epochs=1)
+    assert model.callbacks_ is before
+
+
+class KeepPickle(Callback):
+    """Pickles the net at the end of each epoch, as a checkpoint does."""
+
+    def on_epoch_end(self, net, **kwargs):
+        self.kept = pickle.dumps(net)
+
+
+def test_a_net_pickled_in_refinement_refuses_to_count_a_part(table):
+    model = NetClassifier(
+        class_weight="balanced", callbacks=[("keep", KeepPickle())], max_epochs=1
+    )
+    refine(model.fit(*table), *table, epochs=1)
+    kept = pickle.loads(dict(model.callbacks_)["keep"].kept)
+    with refuses("class_weight to be a dict for partial_fit"):
+        kept.partial_fit(*table)
 
 
 @pytest.mark.parametrize("step", [1, 2])
