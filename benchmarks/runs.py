@@ -280,7 +280,8 @@ def together(run, other):
     if differ or not more.keys() - arms.keys():
         raise ValueError("A run is in the files more than once.")
     origin = "; ".join(dict.fromkeys([origins([run]), origins([other])]))
-    found = {**run, "arms": {**more, **arms}, "origin": origin}
+    arms = arms | {arm: more[arm] for arm in more if arm not in arms}
+    found = {**run, "arms": arms, "origin": origin}
     found.pop("commit", None)
     return found
 
