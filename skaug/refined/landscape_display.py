@@ -173,7 +173,9 @@ class LossLandscapeDisplay(Printed):
             lines = ax.contour(self.x, self.y, loss, levels=levels, **style)
             ax.clabel(lines, fontsize="x-small", fmt="%.2g")
             best = np.unravel_index(loss.argmin(), loss.shape)
-            ax.plot(self.x[best[1]], self.y[best[0]], "x", color="C3", label="lowest")
+            # Whole, also where it is on the edge.
+            cross = {"color": "C3", "label": "lowest", "clip_on": False, "zorder": 3}
+            ax.plot(self.x[best[1]], self.y[best[0]], "x", **cross)
             for place, marker, name in zip((0, 1), "os", self.names):
                 ax.plot(place, 0, marker, color=foreground(), label=name)
             ax.set(
